@@ -1,0 +1,118 @@
+import { isAlias, isMap, isScalar, isSeq } from "yaml";
+import {
+  type ConfigDocument,
+  invalidConfig,
+  isNull,
+  keyOf,
+  parseDocument,
+  SECTIONS,
+  unsupportedConfig,
+} from "./config-document.ts";
+import type { ConfigEdit, ConfigValue } from "./config-splice.ts";
+import { ConfigError } from "./shared/errors.ts";
+
+/**
+ * Proves that `after` holds what `before` held, the edited values aside, and
+ * what the edit wanted, and that no comment was lost.
+ *
+ * @throws ConfigError when it does not
+ */
+export function verifyEdit(before: ConfigDocument, edit: ConfigEdit, after: string): void {
+  const intention = meaningOf(before, edit, "intended");
+  let outcome: string;
+  try {
+    outcome = meaningOf(parseDocument(after), edit, "found");
+  } catch (error) {
+    if (!(error instanceof ConfigError) || error.code === "config_too_large") throw error;
+    throw unsupportedConfig(UNSAFE, error);
+  }
+  if (outcome !== intention) throw unsupportedConfig(UNSAFE);
+}
+
+const UNSAFE = "it is written in a way that this program cannot edit safely.";
+
+/** Everything that a document says, as one text; of edited keys, what is wanted or what is there. */
+function meaningOf(document: ConfigDocument, edit: ConfigEdit, edited: "intended" | "found"): string {
+  const { describe, head } = describer();
+  const rest: string[] = [];
+  const sections: Record<string, string[]> = {};
+  for (const pair of document.root?.items ?? []) {
+    const name = SECTIONS.find((section) => section === keyOf(pair));
+    if (name === undefined || !(isMap(pair.value) || isNull(pair.value))) {
+      rest.push(`${describe(pair.key)}: ${describe(pair.value)}`);
+      continue;
+    }
+    head(pair.value);
+    const wanted = edit[name] ?? {};
+    const described: string[] = [];
+    for (const { key, value } of isMap(pair.value) ? pair.value.items : []) {
+      const name = isScalar(key) ? (key.source ?? "") : "";
+      const entry = `${describe(key)}: ${describe(value)}`;
+      if (!Object.hasOwn(wanted, name)) described.push(entry);
+      else if (edited === "found") described.push(`${JSON.stringify(name)} = ${found(value)}`);
+    }
+    sections[name] = described;
+  }
+  for (const name of SECTIONS) {
+    const described = sections[name] ?? [];
+    if (edited === "intended") described.push(...intended(edit[name] ?? {}));
+    sections[name] = described.sort();
+  }
+  const comments = document.comments.map(({ text }) => text).sort();
+  return JSON.stringify([rest, sections.project, sections.tracker, comments]);
+}
+
+function intended(wanted: Readonly<Record<string, ConfigValue | undefined>>): string[] {
+  return Object.entries(wanted).flatMap(([key, value]) => {
+    if (value === undefined) return [];
+    if (value === null || typeof value === "string")
+      return [`${JSON.stringify(key)} = ${JSON.stringify(value)}`];
+    const entries = Object.entries(value).sort(byKey);
+    return entries.length === 0 ? [] : [`${JSON.stringify(key)} = ${JSON.stringify(entries)}`];
+  });
+}
+
+function found(node: unknown): string {
+  if (isNull(node)) return "null";
+  if (isScalar(node)) return JSON.stringify(node.source ?? "");
+  if (!isMap(node)) return "something else";
+  const entries = node.items.map(({ key, value }) => [
+    isScalar(key) ? (key.source ?? "") : "",
+    isScalar(value) && !isNull(value) ? value.source : null,
+  ]);
+  return JSON.stringify(entries.sort(byKey));
+}
+
+function byKey([left]: readonly unknown[], [right]: readonly unknown[]): number {
+  return String(left) < String(right) ? -1 : 1;
+}
+
+/**
+ * Writes nodes out without following aliases, which may expand without end;
+ * an alias is described by which definition of its anchor it means.
+ */
+function describer(): { describe: (node: unknown) => string; head: (node: unknown) => string } {
+  const definitions = new Map<string, number>();
+  /** The anchor, which counts as defined from here on, and the tag. */
+  const head = (node: unknown): string => {
+    if (!isScalar(node) && !isMap(node) && !isSeq(node)) return "";
+    const { anchor, tag } = node;
+    if (anchor !== undefined) definitions.set(anchor, (definitions.get(anchor) ?? 0) + 1);
+    return `${anchor === undefined ? "" : `&${anchor} `}${tag === undefined ? "" : `!<${tag}> `}`;
+  };
+  const describe = (node: unknown): string => {
+    if (node === null || node === undefined) return '""';
+    if (isAlias(node)) {
+      const definition = definitions.get(node.source);
+      if (definition === undefined) throw invalidConfig(`the alias *${node.source} has no anchor before it.`);
+      return `*${node.source} ${definition}`;
+    }
+    const start = head(node);
+    if (isScalar(node))
+      return `${start}${node.type === "PLAIN" ? "" : "'"}${JSON.stringify(node.source ?? "")}`;
+    if (isSeq(node)) return `${start}[${node.items.map(describe).join(", ")}]`;
+    if (!isMap(node)) return "?";
+    return `${start}{${node.items.map(({ key, value }) => `${describe(key)}: ${describe(value)}`).join(", ")}}`;
+  };
+  return { describe, head };
+}

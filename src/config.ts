@@ -1,0 +1,201 @@
+import { isMap, type Pair } from "yaml";
+import {
+  type ConfigDocument,
+  invalidConfig,
+  isNull,
+  MAX_CONFIG_BYTES,
+  pairsByKey,
+  parseDocument,
+  readText,
+  readTexts,
+  SECTIONS,
+  type SectionName,
+  sectionPair,
+  TOO_MANY_BYTES,
+  tooLargeConfig,
+} from "./config-document.ts";
+import { type ConfigEdit, editDocument, type SectionEdit } from "./config-splice.ts";
+import { readRegularFile, replaceFile } from "./shared/atomic-file.ts";
+import { ConfigError } from "./shared/errors.ts";
+import { isHosted, isLocal } from "./shared/providers.ts";
+
+export { type ConfigEdit, type ConfigValue, type SectionEdit, spliceConfig } from "./config-splice.ts";
+
+/** Who owns which field of an issue when both sides changed it. */
+export interface OwnershipSetting {
+  readonly mode: string;
+  readonly fieldOwners: Readonly<Record<string, string>>;
+}
+
+/** The `tracker:` section of `.kittify/config.yaml`. What is missing or blank is null. */
+export interface TrackerProjectConfig {
+  readonly provider: string | null;
+  readonly bindingRef: string | null;
+  readonly projectSlug: string | null;
+  readonly displayLabel: string | null;
+  readonly providerContext: Record<string, string> | null;
+  readonly workspace: string | null;
+  /** `external_authoritative` without exceptions unless the file says otherwise. */
+  readonly ownership: OwnershipSetting;
+}
+
+/** The `project:` section of `.kittify/config.yaml`, as far as it is recorded. */
+export interface RecordedIdentity {
+  readonly uuid: string | null;
+  readonly slug: string | null;
+  readonly nodeId: string | null;
+  readonly repoSlug: string | null;
+}
+
+/** What this product reads from `.kittify/config.yaml`, which other tools share. */
+export interface ProjectConfig {
+  readonly tracker: TrackerProjectConfig;
+  readonly project: RecordedIdentity;
+}
+
+/** What a bind persists. */
+export interface Binding {
+  readonly provider: string;
+  readonly bindingRef: string;
+  readonly displayLabel: string | null;
+  readonly providerContext: Record<string, string> | null;
+  readonly projectSlug: string | null;
+}
+
+/**
+ * Reads the text of a `.kittify/config.yaml`. Numbers, dates and the like are
+ * the text that the user wrote.
+ *
+ * @throws ConfigError when it is not YAML or not of the expected layout
+ */
+export function parseProjectConfig(text: string): ProjectConfig {
+  return readDocument(parseDocument(text));
+}
+
+/**
+ * Reads a `.kittify/config.yaml`; a missing file is an empty one.
+ *
+ * @throws ConfigError when it cannot be read or understood
+ */
+export function readProjectConfig(path: string): ProjectConfig {
+  return parseProjectConfig(decode(readRegularFile(path, MAX_CONFIG_BYTES)) ?? "");
+}
+
+/**
+ * Edits a `.kittify/config.yaml` under a lock and as a whole: readers see the
+ * old or the new file. The folder is made only when there is something to write.
+ *
+ * @param lockPath a file that all writers of this config agree on
+ * @param plan pure; called again with the fresh config when another program changed the file meanwhile
+ * @throws ConfigError when the file cannot be read, understood, edited or written; it is then as it was
+ */
+export function editProjectConfig(
+  path: string,
+  lockPath: string,
+  plan: (config: ProjectConfig) => ConfigEdit,
+): { before: string | null; after: string; changed: boolean } {
+  const transform = (current: Uint8Array | null): Uint8Array | null => {
+    const document = parseDocument(decode(current) ?? "");
+    const after = editDocument(document, plan(readDocument(document)));
+    if (after === document.text) return null;
+    const bytes = new TextEncoder().encode(after);
+    if (bytes.length > MAX_CONFIG_BYTES) throw tooLargeConfig(TOO_MANY_BYTES);
+    return bytes;
+  };
+  const { before, after, changed } = replaceFile(path, lockPath, transform, { maxBytes: MAX_CONFIG_BYTES });
+  return { before: decode(before), after: decode(after) ?? "", changed };
+}
+
+/**
+ * The edit that records a binding. A re-bind to the same provider keeps what
+ * the new binding does not know; another provider drops it.
+ */
+export function bindingEdit(current: TrackerProjectConfig, binding: Binding): SectionEdit {
+  const known: SectionEdit = {
+    provider: binding.provider,
+    binding_ref: binding.bindingRef,
+    ...(binding.projectSlug !== null && { project_slug: binding.projectSlug }),
+    ...(binding.displayLabel !== null && { display_label: binding.displayLabel }),
+    ...(binding.providerContext !== null && { provider_context: binding.providerContext }),
+  };
+  return current.provider === binding.provider ? known : { ...unbindEdit(), ...known };
+}
+
+/** The edit that removes a binding. Ownership and unknown keys stay. */
+export function unbindEdit(): SectionEdit {
+  return {
+    provider: undefined,
+    binding_ref: undefined,
+    project_slug: undefined,
+    display_label: undefined,
+    provider_context: undefined,
+    workspace: undefined,
+  };
+}
+
+/** A hosted provider with something to route calls by. */
+export function isBoundHosted(tracker: TrackerProjectConfig): boolean {
+  const routed = tracker.bindingRef !== null || tracker.projectSlug !== null;
+  return tracker.provider !== null && isHosted(tracker.provider) && routed;
+}
+
+/** A local provider with its workspace. */
+export function isBoundLocal(tracker: TrackerProjectConfig): boolean {
+  return tracker.provider !== null && isLocal(tracker.provider) && tracker.workspace !== null;
+}
+
+function decode(bytes: Uint8Array | null): string | null {
+  if (bytes === null) return null;
+  if (bytes.length > MAX_CONFIG_BYTES) throw tooLargeConfig(TOO_MANY_BYTES);
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    throw new ConfigError("config_invalid", ".kittify/config.yaml is not UTF-8 text.", {
+      hint: "Save it as UTF-8, then run the command again. Nothing was changed.",
+      cause: error,
+    });
+  }
+}
+
+type Pairs = ReadonlyMap<string, Pair>;
+
+function readDocument(document: ConfigDocument): ProjectConfig {
+  const [project, tracker] = SECTIONS.map((name) => sectionPairs(document, name));
+  return { project: readIdentity(project ?? new Map()), tracker: readTracker(tracker ?? new Map()) };
+}
+
+function sectionPairs(document: ConfigDocument, name: SectionName): Pairs {
+  const value = sectionPair(document.root, name)?.value;
+  return isMap(value) ? pairsByKey(value, name) : new Map();
+}
+
+function readIdentity(pairs: Pairs): RecordedIdentity {
+  const text = (key: string): string | null => readText(pairs.get(key)?.value, `project.${key}`);
+  return { uuid: text("uuid"), slug: text("slug"), nodeId: text("node_id"), repoSlug: text("repo_slug") };
+}
+
+function readTracker(pairs: Pairs): TrackerProjectConfig {
+  const text = (key: string): string | null => readText(pairs.get(key)?.value, `tracker.${key}`);
+  return {
+    provider: text("provider"),
+    bindingRef: text("binding_ref"),
+    projectSlug: text("project_slug"),
+    displayLabel: text("display_label"),
+    providerContext: readTexts(pairs.get("provider_context")?.value, "tracker.provider_context"),
+    workspace: text("workspace"),
+    ownership: readOwnership(pairs),
+  };
+}
+
+/** `ownership`, or its older spelling `doctrine`. */
+function readOwnership(pairs: Pairs): OwnershipSetting {
+  const key = isNull(pairs.get("ownership")?.value) ? "doctrine" : "ownership";
+  const path = `tracker.${key}`;
+  const value = pairs.get(key)?.value;
+  if (!isNull(value) && !isMap(value)) throw invalidConfig(`\`${path}\` must be a mapping.`);
+  const settings: Pairs = isMap(value) ? pairsByKey(value, path) : new Map();
+  return {
+    mode: readText(settings.get("mode")?.value, `${path}.mode`) ?? "external_authoritative",
+    fieldOwners: readTexts(settings.get("field_owners")?.value, `${path}.field_owners`) ?? {},
+  };
+}

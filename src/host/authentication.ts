@@ -1,0 +1,52 @@
+import type { Database, Role } from "./database/schema.ts";
+import { hashToken } from "./tokens.ts";
+
+/** Who is calling, and for which team. */
+export interface Principal {
+  readonly user: { readonly id: string; readonly email: string | null; readonly name: string };
+  readonly team: { readonly id: string; readonly slug: string; readonly name: string };
+  readonly role: Role;
+}
+
+/** Finds out who sent a request; null when nobody that is known did. */
+export type Authenticate = (request: Request) => Promise<Principal | null>;
+
+/** Callers over HTTP: `Authorization: Bearer trk_…`. */
+export function tokenAuthenticate(database: Database): Authenticate {
+  return async (request) => {
+    const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "") ?? [];
+    if (token === undefined) return null;
+    const row = await database
+      .selectFrom("tokens")
+      .innerJoin("users", "users.id", "tokens.user_id")
+      .innerJoin("teams", "teams.id", "tokens.team_id")
+      .innerJoin("memberships", (join) =>
+        join
+          .onRef("memberships.team_id", "=", "tokens.team_id")
+          .onRef("memberships.user_id", "=", "tokens.user_id"),
+      )
+      .select([
+        "users.id as user_id",
+        "users.email as email",
+        "users.name as user_name",
+        "teams.id as team_id",
+        "teams.slug as team_slug",
+        "teams.name as team_name",
+        "memberships.role as role",
+      ])
+      .where("tokens.hash", "=", hashToken(token))
+      .where("tokens.revoked_at", "is", null)
+      .executeTakeFirst();
+    if (row === undefined) return null;
+    return {
+      user: { id: row.user_id, email: row.email, name: row.user_name },
+      team: { id: row.team_id, slug: row.team_slug, name: row.team_name },
+      role: row.role,
+    };
+  };
+}
+
+/** Callers in this process: always the local owner. */
+export function ownerAuthenticate(owner: Principal): Authenticate {
+  return async () => owner;
+}

@@ -1,0 +1,61 @@
+import { sql } from "kysely";
+import type { Migration } from "kysely/migration";
+import { TrackerError } from "../../../shared/errors.ts";
+import type { Database } from "../schema.ts";
+
+/** Every migration by name, in the order of their names, and how to load it. */
+const MIGRATIONS: Readonly<Record<string, () => Promise<Migration>>> = {
+  "0001-initial": async () => (await import("./0001-initial.ts")).initial,
+};
+
+/** The database cannot be brought to the schema of this version. */
+export class MigrationError extends TrackerError {
+  constructor(message: string, hint: string, cause: unknown) {
+    super("database_migration", message, { hint, cause });
+  }
+}
+
+/**
+ * Brings the database to the newest schema. One query when it is there
+ * already. Several processes may do this to a fresh database at once: the
+ * migrations run in one write transaction.
+ *
+ * @throws MigrationError when a migration fails or a newer version made the database
+ */
+export async function migrate(database: Database): Promise<void> {
+  const known = Object.keys(MIGRATIONS).sort();
+  if ((await newestApplied(database)) === known.at(-1)) return;
+  const { Migrator } = await import("kysely/migration");
+  const migrator = new Migrator({
+    db: database,
+    provider: {
+      getMigrations: async () => {
+        const loaded = await Promise.all(
+          Object.entries(MIGRATIONS).map(async ([name, load]) => [name, await load()] as const),
+        );
+        return Object.fromEntries(loaded);
+      },
+    },
+  });
+  const { error } = await migrator.migrateToLatest();
+  if (error === undefined) return;
+  throw new MigrationError(
+    `The database cannot be brought to this version's schema: ${error instanceof Error ? error.message : String(error)}.`,
+    "If a newer tracker made it, run that one; otherwise restore the file from a backup.",
+    error,
+  );
+}
+
+/** Name of the newest migration that the database has, or null for a fresh one. */
+async function newestApplied(database: Database): Promise<string | null> {
+  try {
+    const { rows } = await sql<{ name: string }>`
+      select name from kysely_migration order by name desc limit 1
+    `.execute(database);
+    return rows[0]?.name ?? null;
+  } catch (error) {
+    // A fresh database has no such table: SQLite and PostgreSQL say so in different words.
+    if (error instanceof Error && /no such table|does not exist/.test(error.message)) return null;
+    throw error;
+  }
+}

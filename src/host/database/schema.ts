@@ -1,0 +1,175 @@
+import type { ColumnType, Kysely, Transaction } from "kysely";
+
+/** ISO 8601 in UTC, so that text order is time order. */
+type Instant = string;
+/** A JSON object as text; portable, and read only by us. */
+type JsonText = string;
+/** Set when the row is written and never after. */
+type Fixed<T> = ColumnType<T, T, never>;
+
+/** Facts about the installation itself, such as the key that signs candidate tokens. */
+interface SettingsTable {
+  name: string;
+  value: string;
+}
+
+interface TeamsTable {
+  id: Fixed<string>;
+  slug: string;
+  name: string;
+  created_at: Fixed<Instant>;
+}
+
+interface UsersTable {
+  id: Fixed<string>;
+  email: string | null;
+  name: string;
+  created_at: Fixed<Instant>;
+}
+
+/** What a user may do in a team. */
+export type Role = "owner" | "admin" | "member";
+
+interface MembershipsTable {
+  team_id: Fixed<string>;
+  user_id: Fixed<string>;
+  role: Role;
+}
+
+/** Personal access tokens; the token itself is never stored. */
+interface TokensTable {
+  id: Fixed<string>;
+  team_id: Fixed<string>;
+  user_id: Fixed<string>;
+  name: string;
+  /** SHA-256 of the token, hexadecimal. */
+  hash: Fixed<string>;
+  created_at: Fixed<Instant>;
+  revoked_at: Instant | null;
+}
+
+/** A team's access to a provider. A removed one keeps its row, so that mappings keep their connection. */
+interface ConnectionsTable {
+  id: Fixed<string>;
+  team_id: Fixed<string>;
+  provider: Fixed<string>;
+  kind: Fixed<string>;
+  account_label: string;
+  status: "connected" | "degraded" | "revoked";
+  error: string | null;
+  /** Visible resources, counted when the inventory changes. */
+  resource_count: number;
+  last_refreshed_at: Instant | null;
+  created_at: Fixed<Instant>;
+  updated_at: Instant;
+  removed_at: Instant | null;
+}
+
+interface WorkspacesTable {
+  id: Fixed<string>;
+  team_id: Fixed<string>;
+  connection_id: Fixed<string>;
+  /** The provider's id. */
+  stable_ref: Fixed<string>;
+  display: string;
+  kind: string;
+  provider_context: JsonText;
+  updated_at: Instant;
+}
+
+/** The inventory: what can be bound. Match keys are folded, see `matching.ts`. */
+interface ResourcesTable {
+  id: Fixed<string>;
+  team_id: Fixed<string>;
+  provider: Fixed<string>;
+  connection_id: Fixed<string>;
+  workspace_id: string;
+  /** The provider's id. */
+  stable_ref: Fixed<string>;
+  display_label: string;
+  kind: string;
+  /** What people are shown beside the label. */
+  provider_context: JsonText;
+  /** What a connector and its labels can be rebuilt from. */
+  routing_metadata: JsonText;
+  /** Folded label; the first key of the display order. */
+  sort_key: string;
+  name_key: string;
+  display_key: string;
+  /** Folded full path (`owner/repo`), null for providers without paths. */
+  path_key: string | null;
+  updated_at: Instant;
+  /** Set when the provider no longer lists it or its connection was removed. */
+  hidden_at: Instant | null;
+}
+
+interface ProjectsTable {
+  id: Fixed<string>;
+  team_id: Fixed<string>;
+  /** Null for a project that a client without uuids made. */
+  uuid: string | null;
+  slug: string;
+  created_at: Fixed<Instant>;
+  updated_at: Instant;
+}
+
+/** ServiceResourceMapping: which project is bound to which resource. */
+interface MappingsTable {
+  binding_ref: Fixed<string>;
+  team_id: Fixed<string>;
+  provider: Fixed<string>;
+  connection_id: string;
+  project_id: string;
+  /** The provider's id of the resource. */
+  resource_ref: Fixed<string>;
+  display_label: string;
+  provider_context: JsonText;
+  routing_metadata: JsonText;
+  status: "active" | "disabled";
+  /** Tombstone: kept so that validation can say what happened. */
+  deleted_at: Instant | null;
+  created_at: Fixed<Instant>;
+  created_by: Fixed<string>;
+  updated_at: Instant;
+}
+
+/** First answers by Idempotency-Key, kept for 24 hours. */
+interface IdempotencyTable {
+  team_id: Fixed<string>;
+  key: Fixed<string>;
+  /** SHA-256 of route and body, hexadecimal. */
+  fingerprint: Fixed<string>;
+  answer: JsonText;
+  created_at: Fixed<Instant>;
+}
+
+/** Who changed what, and when. */
+interface AuditTable {
+  id: Fixed<string>;
+  team_id: Fixed<string>;
+  user_id: Fixed<string>;
+  action: Fixed<string>;
+  subject: Fixed<string>;
+  details: Fixed<JsonText>;
+  at: Fixed<Instant>;
+}
+
+/** Every table of the control plane. */
+export interface Schema {
+  settings: SettingsTable;
+  teams: TeamsTable;
+  users: UsersTable;
+  memberships: MembershipsTable;
+  tokens: TokensTable;
+  connections: ConnectionsTable;
+  workspaces: WorkspacesTable;
+  resources: ResourcesTable;
+  projects: ProjectsTable;
+  mappings: MappingsTable;
+  idempotency: IdempotencyTable;
+  audit: AuditTable;
+}
+
+export type Database = Kysely<Schema>;
+/** A database, or the transaction that the caller is in. */
+export type Queries = Kysely<Schema> | Transaction<Schema>;

@@ -1,0 +1,150 @@
+import { type SQLQueryBindings, Database as SqliteFile } from "bun:sqlite";
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { dirname } from "node:path";
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Driver,
+  Kysely,
+  SqliteAdapter,
+  type SqliteDatabase,
+  SqliteDialect,
+  type SqliteDialectConfig,
+  SqliteDriver,
+} from "kysely";
+import { TrackerError } from "../../shared/errors.ts";
+import { migrate } from "./migrations/index.ts";
+import type { Database, Schema } from "./schema.ts";
+
+/** How long a process waits for another one's write, in milliseconds. */
+const BUSY_TIMEOUT = 10_000;
+
+/** The database file cannot be opened or used. */
+export class DatabaseError extends TrackerError {
+  constructor(path: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super("database_unavailable", `The database ${path} cannot be used: ${reason}.`, {
+      hint: "Check that the folder can be written to and that the file is a tracker database.",
+      cause,
+    });
+  }
+}
+
+/**
+ * Opens the control plane's database, creating folder (0700) and file (0600)
+ * when they are missing, and brings it to the newest schema. Close it with
+ * `destroy()`.
+ *
+ * @param path absolute path of the database file
+ * @throws DatabaseError when the file cannot be opened or is not a database
+ * @throws MigrationError when its schema cannot be brought up to date
+ */
+export async function openSqlite(path: string): Promise<Database> {
+  const file = openFile(path);
+  const database = new Kysely<Schema>({ dialect: new BunSqliteDialect({ database: adapt(file) }) });
+  try {
+    await migrate(database);
+  } catch (error) {
+    file.close();
+    if (error instanceof TrackerError) throw error;
+    throw new DatabaseError(path, error);
+  }
+  return database;
+}
+
+function openFile(path: string): SqliteFile {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    closeSync(openSync(path, "a", 0o600));
+    const file = new SqliteFile(path);
+    try {
+      configure(file);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    return file;
+  } catch (error) {
+    throw new DatabaseError(path, error);
+  }
+}
+
+/**
+ * WAL with full synchronization: what was acknowledged survives a killed
+ * process and a power cut alike, at one fsync per write transaction.
+ */
+function configure(file: SqliteFile): void {
+  file.run(`pragma busy_timeout = ${BUSY_TIMEOUT}`);
+  useWriteAheadLog(file);
+  file.run("pragma synchronous = full");
+  file.run("pragma foreign_keys = on");
+}
+
+/** Two processes that open a fresh file collide here, and SQLite does not wait on its own. */
+function useWriteAheadLog(file: SqliteFile): void {
+  for (const deadline = Date.now() + BUSY_TIMEOUT; ; ) {
+    try {
+      file.run("pragma journal_mode = wal");
+      return;
+    } catch (error) {
+      const busy = error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY");
+      if (!busy || Date.now() > deadline) throw error;
+      Bun.sleepSync(5);
+    }
+  }
+}
+
+/** `bun:sqlite` in the shape that Kysely drives. */
+function adapt(file: SqliteFile): SqliteDatabase {
+  return {
+    close: () => file.close(),
+    prepare: (sql) => {
+      const statement = file.query<unknown, SQLQueryBindings[]>(sql);
+      return {
+        reader: statement.columnNames.length > 0,
+        all: (parameters) => statement.all(...bindings(parameters)),
+        run: (parameters) => statement.run(...bindings(parameters)),
+        iterate: (parameters) => statement.iterate(...bindings(parameters)),
+      };
+    },
+  };
+}
+
+function bindings(parameters: readonly unknown[]): SQLQueryBindings[] {
+  return parameters.map((value) => {
+    if (value === null || typeof value === "string" || typeof value === "number") return value;
+    throw new TypeError(`A ${typeof value} cannot be stored: columns hold text, numbers and null.`);
+  });
+}
+
+/** SQLite as Kysely knows it, with write transactions that take their lock at the start. */
+class BunSqliteDialect extends SqliteDialect {
+  readonly #config: SqliteDialectConfig;
+
+  constructor(config: SqliteDialectConfig) {
+    super(config);
+    this.#config = config;
+  }
+
+  override createDriver(): Driver {
+    return new ImmediateDriver(this.#config);
+  }
+
+  override createAdapter(): SqliteAdapter {
+    return new TransactionalAdapter();
+  }
+}
+
+/** A transaction that begins as a reader and then writes fails when another process wrote in between. */
+class ImmediateDriver extends SqliteDriver {
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw("begin immediate"));
+  }
+}
+
+/** SQLite can undo schema changes; Kysely's own adapter does not make use of it. */
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}

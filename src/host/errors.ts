@@ -1,0 +1,96 @@
+import { ERROR_STATUS, type ErrorCode } from "../protocol.ts";
+import { TrackerError } from "../shared/errors.ts";
+
+/** What an error answer carries beside code and message. */
+export interface HostErrorFacts {
+  readonly provider?: string | undefined;
+  /** Structured facts for programs; JSON values only. */
+  readonly details?: unknown;
+  readonly retryAfterSeconds?: number;
+  readonly cause?: unknown;
+}
+
+const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
+  "idempotency_in_flight",
+  "sync_in_progress",
+  "rate_limited",
+  "internal",
+  "provider_unavailable",
+]);
+
+/** Codes after which a person has to do something; the rest is for programs. */
+const USER_ACTION: ReadonlySet<ErrorCode> = new Set([
+  "unsupported_provider",
+  "unauthorized",
+  "session_expired",
+  "no_installation",
+  "team_mismatch",
+  "forbidden",
+  "binding_not_found",
+  "already_bound",
+  "mapping_disabled",
+  "project_mismatch",
+]);
+
+/** An answer other than 2xx: becomes the error envelope of the contract. */
+export class HostError extends TrackerError {
+  override readonly code: ErrorCode;
+  readonly provider: string | null;
+  readonly retryAfterSeconds: number | null;
+
+  constructor(code: ErrorCode, message: string, facts: HostErrorFacts = {}) {
+    super(code, message, { retryable: RETRYABLE.has(code), details: facts.details, cause: facts.cause });
+    this.code = code;
+    this.provider = facts.provider ?? null;
+    this.retryAfterSeconds = facts.retryAfterSeconds ?? null;
+  }
+
+  /** The HTTP status that belongs to the code. */
+  get status(): (typeof ERROR_STATUS)[ErrorCode] {
+    return ERROR_STATUS[this.code];
+  }
+}
+
+/** The error envelope, with both spellings of code and category. */
+export function errorEnvelope(error: HostError): Record<string, unknown> {
+  const category = categoryOf(error.status);
+  return {
+    code: error.code,
+    error_code: error.code,
+    category,
+    error_category: category,
+    http_status: error.status,
+    message: error.message,
+    retryable: error.retryable,
+    user_action_required: USER_ACTION.has(error.code),
+    source: category === "provider" ? "provider" : "saas",
+    retry_after_seconds: error.retryAfterSeconds,
+    provider: error.provider,
+    details: error.details,
+  };
+}
+
+function categoryOf(status: HostError["status"]): string {
+  switch (status) {
+    case 400:
+    case 405:
+    case 413:
+    case 422:
+      return "validation";
+    case 401:
+      return "authentication";
+    case 403:
+      return "authorization";
+    case 404:
+      return "not_found";
+    case 409:
+      return "conflict";
+    case 429:
+      return "rate_limit";
+    case 500:
+      return "internal";
+    case 502:
+    case 503:
+      return "provider";
+  }
+}

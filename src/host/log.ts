@@ -1,0 +1,14 @@
+/** One line of the host's log. */
+export interface LogEntry {
+  readonly level: "info" | "error";
+  readonly message: string;
+  readonly [fact: string]: unknown;
+}
+
+/** Where the host's log goes. */
+export type Log = (entry: LogEntry) => void;
+
+/** What is known of an unexpected failure, for operators only. */
+export function describeFailure(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,186 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { TrackerError } from "../shared/errors.ts";
+import { HOSTED_PROVIDERS } from "../shared/providers.ts";
+import { createHost, type Host } from "./app.ts";
+import { type Principal, tokenAuthenticate } from "./authentication.ts";
+import { connect } from "./connections.ts";
+import type { Database } from "./database/schema.ts";
+import { openSqlite } from "./database/sqlite.ts";
+import { hostKey, localOwner } from "./installation.ts";
+import { Inventory } from "./inventory.ts";
+import { describeFailure, type Log } from "./log.ts";
+import { openSource } from "./sources.ts";
+import { TeamScope } from "./team-scope.ts";
+import { createToken } from "./tokens.ts";
+
+/** How long a connection may be silent, in seconds. */
+const IDLE_TIMEOUT = 30;
+/** How long requests in flight have to finish after `stop`, in milliseconds. */
+const STOP_TIMEOUT = 8_000;
+
+/** Where the data is: in a file, or thrown away after the demo. */
+export type Storage = { readonly databasePath: string } | { readonly demo: true };
+
+/** What a server needs. */
+export type ServerOptions = Storage & {
+  /** Address to listen on; 127.0.0.1 when not given. */
+  readonly hostname?: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** How clients reach this server, when that is not the address it listens on. */
+  readonly publicUrl?: string;
+  readonly log: Log;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly version: string;
+};
+
+/** A control plane behind a socket. */
+export interface Server {
+  /** Origin without a final slash. */
+  readonly url: string;
+  /** The owner's token, once: when the database is new. Only its hash is stored. */
+  readonly ownerToken: string | null;
+  /** Accepts nothing more, lets requests in flight finish, closes the database; within 10 seconds. */
+  stop(): Promise<void>;
+}
+
+/** The server cannot listen where it was told to. */
+export class ListenError extends TrackerError {
+  constructor(address: string, cause: unknown) {
+    const inUse = cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE";
+    super(inUse ? "port_in_use" : "listen_failed", `The host cannot listen on ${address}.`, {
+      hint: inUse
+        ? "Another program uses that port. Choose another one: tracker host serve --port 7412"
+        : "Check --bind and --port: tracker host serve --help",
+      cause,
+    });
+  }
+}
+
+/**
+ * Starts a control plane on a socket.
+ *
+ * @throws ListenError when the address is taken or not allowed
+ * @throws DatabaseError, MigrationError when the database cannot be used
+ */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { hostname = "127.0.0.1", port, log, now, version } = options;
+  const storage = await openStorage(options);
+  const { database } = storage;
+  try {
+    const owner = await localOwner(database, now);
+    const ownerToken = await firstToken(database, owner, now);
+    if ("demo" in options) await connectDemo(database, owner, options);
+    const host = createHost({
+      database,
+      authenticate: tokenAuthenticate(database),
+      hostKey: await hostKey(database),
+      openSource,
+      now,
+      version,
+      log,
+    });
+    const socket = listen(host, hostname, port, log);
+    return {
+      url: options.publicUrl?.replace(/\/+$/, "") ?? socket.origin,
+      ownerToken,
+      stop: async () => {
+        await socket.close();
+        await host.settled();
+        await storage.close();
+      },
+    };
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+interface OpenStorage {
+  readonly database: Database;
+  close(): Promise<void>;
+}
+
+async function openStorage(storage: Storage): Promise<OpenStorage> {
+  if ("databasePath" in storage) {
+    const database = await openSqlite(storage.databasePath);
+    return { database, close: () => database.destroy() };
+  }
+  const folder = await mkdtemp(join(tmpdir(), "tracker-demo-"));
+  const remove = () => rm(folder, { recursive: true, force: true });
+  try {
+    const database = await openSqlite(join(folder, "tracker.db"));
+    const close = () => database.destroy().finally(remove);
+    return { database, close };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** A token for the owner of a database that has none yet. */
+async function firstToken(database: Database, owner: Principal, now: () => number): Promise<string | null> {
+  const known = await database
+    .selectFrom("tokens")
+    .select("id")
+    .where("team_id", "=", owner.team.id)
+    .limit(1)
+    .executeTakeFirst();
+  if (known !== undefined) return null;
+  return createToken(database, {
+    teamId: owner.team.id,
+    userId: owner.user.id,
+    name: "First start",
+    now: now(),
+  });
+}
+
+async function connectDemo(database: Database, owner: Principal, { log, now }: ServerOptions): Promise<void> {
+  const scope = new TeamScope(database, owner, now);
+  const inventory = new Inventory(openSource, log);
+  for (const provider of HOSTED_PROVIDERS) await connect(scope, inventory, { provider, kind: "demo" });
+}
+
+interface Socket {
+  readonly origin: string;
+  /** Resolves when every answer has been sent, or after {@link STOP_TIMEOUT}. */
+  close(): Promise<void>;
+}
+
+function listen(host: Host, hostname: string, port: number, log: Log): Socket {
+  const server = bind();
+  return {
+    origin: server.url.origin,
+    close: async () => {
+      const drained = server.stop();
+      const deadline = Promise.withResolvers<void>();
+      const timer = setTimeout(deadline.resolve, STOP_TIMEOUT);
+      await Promise.race([drained, deadline.promise]);
+      clearTimeout(timer);
+      await server.stop(true);
+    },
+  };
+
+  function bind() {
+    try {
+      return Bun.serve({
+        hostname,
+        port,
+        development: false,
+        // Off by itself only in development: without it a second server would share the port unnoticed.
+        reusePort: false,
+        idleTimeout: IDLE_TIMEOUT,
+        fetch: host.fetch,
+        error: (error) => {
+          log({ level: "error", message: "request failed", error: describeFailure(error) });
+          return new Response(null, { status: 500 });
+        },
+      });
+    } catch (error) {
+      throw new ListenError(`${hostname}:${port}`, error);
+    }
+  }
+}

@@ -1,0 +1,352 @@
+/**
+ * One exchange with a control plane: authenticated, retried where that is safe,
+ * bounded in time and size, its failures turned into typed errors.
+ */
+import { createFetch } from "ofetch";
+import * as v from "valibot";
+import { ErrorEnvelope } from "./protocol.ts";
+import type { Fetch, Nature } from "./shared/context.ts";
+import { type ErrorFacts, NotAuthenticatedError, TrackerError } from "./shared/errors.ts";
+import { escapeText } from "./shared/text.ts";
+
+const MAX_ATTEMPTS = 3;
+const BACKOFF_MS = 200;
+/** The longest that a `Retry-After` is waited for, in seconds. */
+const MAX_RETRY_AFTER_S = 60;
+/** How long to wait after a 429 that does not say, in seconds. */
+const DEFAULT_RETRY_AFTER_S = 5;
+const RETRIED_STATUS: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
+
+/** Bounds of one request. */
+export interface Limits {
+  /** From the first byte sent to the last byte read, in ms. */
+  readonly requestMs: number;
+  /** Size of an answer's body after decompression, in bytes. */
+  readonly bodyBytes: number;
+}
+
+export const DEFAULT_LIMITS: Limits = { requestMs: 30_000, bodyBytes: 10 * 1024 * 1024 };
+
+/** A control plane refused a request, or answered what it must not. */
+export class ControlPlaneError extends TrackerError {
+  /** HTTP status; null when there was no answer. */
+  readonly status: number | null;
+  readonly category: string | null;
+  readonly userActionRequired: boolean;
+  readonly retryAfterSeconds: number | null;
+
+  constructor(
+    code: string,
+    message: string,
+    facts: ErrorFacts & {
+      readonly status?: number;
+      readonly category?: string | null;
+      readonly userActionRequired?: boolean;
+      readonly retryAfterSeconds?: number | null;
+    } = {},
+  ) {
+    super(code, message, facts);
+    this.status = facts.status ?? null;
+    this.category = facts.category ?? null;
+    this.userActionRequired = facts.userActionRequired ?? false;
+    this.retryAfterSeconds = facts.retryAfterSeconds ?? null;
+  }
+}
+
+/** Whether sending a request again can do harm. */
+export type Repeatability =
+  /** A read, or a write with an Idempotency-Key. */
+  | "safe"
+  /** Only when it is certain that the first one was not processed. */
+  | "unsafe";
+
+/** One request. */
+export interface Exchange {
+  readonly method: "GET" | "POST" | "DELETE";
+  /** Absolute path on the control plane. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** Sent as a form. */
+  readonly form?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly repeat: Repeatability;
+}
+
+/** What {@link HttpChannel} depends on. */
+export interface ChannelOptions {
+  /** Base address; its path, if any, is put before every request's path. */
+  readonly url: URL;
+  /** How errors call the control plane, such as `https://tracker.example.com`. */
+  readonly name: string;
+  readonly fetch: Fetch;
+  readonly nature: Nature;
+  readonly userAgent: string;
+  readonly limits?: Limits;
+  /** Told about every attempt; never about headers or bodies. */
+  readonly trace?: (line: string) => void;
+}
+
+type Attempt =
+  | { readonly kind: "answer"; readonly response: Response; readonly body: string }
+  | { readonly kind: "failure"; readonly error: ControlPlaneError; readonly processed: "no" | "maybe" };
+
+/** Sends exchanges to one control plane. */
+export class HttpChannel {
+  readonly name: string;
+  readonly #options: ChannelOptions;
+  readonly #limits: Limits;
+  readonly #fetch: ReturnType<typeof createFetch>;
+
+  constructor(options: ChannelOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#limits = options.limits ?? DEFAULT_LIMITS;
+    const send = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> =>
+      options.fetch(new Request(input, init));
+    this.#fetch = createFetch({ fetch: Object.assign(send, { preconnect: () => {} }) });
+  }
+
+  /**
+   * Sends `exchange`, again where that is safe, and parses the answer.
+   *
+   * @throws ControlPlaneError when there is no answer, an error, or not what `schema` describes
+   * @throws NotAuthenticatedError on 401
+   */
+  async send<S extends v.GenericSchema>(exchange: Exchange, schema: S): Promise<v.InferOutput<S>> {
+    for (let attempt = 1; ; attempt++) {
+      const result = await this.#attempt(exchange);
+      const isLast = attempt >= MAX_ATTEMPTS;
+      if (result.kind === "failure") {
+        const mayRepeat = exchange.repeat === "safe" || result.processed === "no";
+        if (isLast || !mayRepeat || !result.error.retryable) throw result.error;
+        await this.#pause(attempt, null);
+        continue;
+      }
+      const { response, body } = result;
+      if (response.ok) return this.#parse(schema, response, body);
+      const error = this.#errorOf(response, body);
+      const mayRepeat = exchange.repeat === "safe" || response.status === 429;
+      if (isLast || !mayRepeat || !RETRIED_STATUS.has(response.status)) throw error;
+      const wait = retryAfterSeconds(error, response);
+      if (wait !== null && wait > MAX_RETRY_AFTER_S) throw error;
+      await this.#pause(attempt, wait);
+    }
+  }
+
+  /** Waits what the control plane asked for, else exponentially longer with full jitter. */
+  async #pause(attempt: number, seconds: number | null): Promise<void> {
+    const { nature, trace } = this.#options;
+    const backoff = nature.random() * BACKOFF_MS * 2 ** (attempt - 1);
+    const wait = seconds === null ? backoff : seconds * 1_000;
+    trace?.(`retrying in ${Math.round(wait)} ms`);
+    await nature.sleep(wait);
+  }
+
+  async #attempt(exchange: Exchange): Promise<Attempt> {
+    const { url, nature, trace, userAgent } = this.#options;
+    const target = new URL(url.pathname.replace(/\/$/, "") + exchange.path, url);
+    const started = nature.now();
+    try {
+      const response = await this.#fetch.raw(target.href, {
+        method: exchange.method,
+        query: exchange.query,
+        body: exchange.form === undefined ? jsonBody(exchange.body) : new URLSearchParams(exchange.form),
+        headers: {
+          accept: "application/json",
+          "user-agent": userAgent,
+          ...(exchange.body === undefined ? {} : { "content-type": "application/json" }),
+          ...exchange.headers,
+        },
+        redirect: "manual",
+        responseType: "stream",
+        retry: false,
+        ignoreResponseError: true,
+        signal: AbortSignal.timeout(this.#limits.requestMs),
+      });
+      const body = await readBody(response, this.#limits.bodyBytes);
+      trace?.(
+        `${exchange.method} ${target.pathname}${target.search} ${response.status} in ${nature.now() - started} ms`,
+      );
+      if (response.status >= 300 && response.status < 400) {
+        return { kind: "failure", processed: "maybe", error: this.#redirected(response) };
+      }
+      return { kind: "answer", response, body };
+    } catch (error) {
+      const failure = this.#failureOf(error);
+      trace?.(`${exchange.method} ${target.pathname}${target.search} ${failure.error.code}`);
+      return failure;
+    }
+  }
+
+  #redirected(response: Response): ControlPlaneError {
+    const location = response.headers.get("location") ?? "an unnamed address";
+    return new ControlPlaneError(
+      "redirect_refused",
+      `${this.name} redirects to ${escapeText(location)}; redirects are refused.`,
+      { status: response.status, hint: "If that address is right, name it with --host." },
+    );
+  }
+
+  #failureOf(error: unknown): Attempt & { kind: "failure" } {
+    if (error instanceof BodyTooLargeError) {
+      const megabytes = this.#limits.bodyBytes / 1024 / 1024;
+      return {
+        kind: "failure",
+        processed: "maybe",
+        error: new ControlPlaneError(
+          "response_too_large",
+          `${this.name} answered with more than ${megabytes} MB.`,
+          { hint: "Is this the address of a tracker control plane? Check it with `tracker doctor`." },
+        ),
+      };
+    }
+    const names = causes(error).map(({ name, code }) => `${name} ${code}`);
+    const isOneOf = (pattern: RegExp): boolean => names.some((name) => pattern.test(name));
+    const facts = { retryable: true, hint: "Check the address and your network with `tracker doctor`." };
+    if (isOneOf(/TimeoutError/)) {
+      return {
+        kind: "failure",
+        processed: "maybe",
+        error: new ControlPlaneError("host_timeout", `${this.name} did not answer in time.`, facts),
+      };
+    }
+    const refused = isOneOf(/ECONNREFUSED|ConnectionRefused/);
+    const reason = refused
+      ? "the connection was refused"
+      : isOneOf(/CERT|SSL|TLS/i)
+        ? "its certificate cannot be trusted"
+        : isOneOf(/ENOTFOUND|DNS/i)
+          ? "its name cannot be resolved"
+          : "the connection broke";
+    return {
+      kind: "failure",
+      processed: refused ? "no" : "maybe",
+      error: new ControlPlaneError("host_unreachable", `Cannot reach ${this.name}: ${reason}.`, {
+        ...facts,
+        cause: error,
+      }),
+    };
+  }
+
+  #parse<S extends v.GenericSchema>(schema: S, response: Response, body: string): v.InferOutput<S> {
+    const requestId = response.headers.get("x-request-id") ?? undefined;
+    const invalid = (problem: string): ControlPlaneError =>
+      new ControlPlaneError("invalid_response", `${this.name} answered what it should not: ${problem}.`, {
+        status: response.status,
+        requestId,
+        hint: "Is this the address of a tracker control plane? Check it with `tracker doctor`.",
+      });
+    if (response.status === 204) return v.parse(schema, null);
+    let value: unknown;
+    try {
+      value = JSON.parse(body);
+    } catch {
+      throw invalid("the body is not JSON");
+    }
+    const result = v.safeParse(schema, value);
+    if (result.success) return result.output;
+    const [issue] = result.issues;
+    throw invalid(`${v.getDotPath(issue) ?? "the body"}: ${escapeText(issue.message)}`);
+  }
+
+  #errorOf(response: Response, body: string): TrackerError {
+    const { status } = response;
+    const requestId = response.headers.get("x-request-id") ?? undefined;
+    const envelope = parseEnvelope(body);
+    const code = envelope?.code ?? envelope?.error_code ?? `http_${status}`;
+    const message = envelope?.message || `HTTP ${status}${firstLine(body, response)}`;
+    if (status === 401) {
+      return new NotAuthenticatedError(`${this.name} does not accept your credentials: ${message}`, {
+        code: envelope === null ? "unauthorized" : code,
+        requestId,
+        hint: "Run `tracker auth login --with-token`.",
+      });
+    }
+    return new ControlPlaneError(code, envelope === null ? `${this.name} answered ${message}` : message, {
+      status,
+      category: envelope?.category ?? envelope?.error_category ?? null,
+      retryable: envelope?.retryable ?? false,
+      userActionRequired: envelope?.user_action_required ?? false,
+      retryAfterSeconds: envelope?.retry_after_seconds ?? null,
+      details: envelope?.details,
+      requestId,
+      hint: hintFor(code, envelope),
+    });
+  }
+}
+
+/** What a person can do about an error that names no command itself. */
+function hintFor(code: string, envelope: ErrorEnvelope | null): string | undefined {
+  switch (code) {
+    case "no_installation": {
+      const provider = envelope?.provider ?? "<provider>";
+      return `Connect it first: tracker host connect ${provider}, or in the control plane's dashboard.`;
+    }
+    case "team_mismatch":
+      return "Name a team that you belong to: TRACKER_TEAM=<slug>. `tracker auth status` lists them.";
+    case "already_bound":
+      return "Choose another resource, or ask for the other project to be unbound.";
+    case "rate_limited":
+      return "Wait a moment and try again.";
+    default:
+      return envelope?.user_action_required ? "This needs an action in the control plane's dashboard." : undefined;
+  }
+}
+
+function jsonBody(body: unknown): string | undefined {
+  return body === undefined ? undefined : JSON.stringify(body);
+}
+
+class BodyTooLargeError extends Error {}
+
+async function readBody(response: Response, limit: number): Promise<string> {
+  if (response.body === null) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for await (const chunk of response.body) {
+    size += chunk.byteLength;
+    if (size > limit) throw new BodyTooLargeError();
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+function parseEnvelope(body: string): ErrorEnvelope | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return null;
+  }
+  const result = v.safeParse(ErrorEnvelope, value);
+  if (!result.success) return null;
+  const { code, error_code, message } = result.output;
+  return code === null && error_code === null && message === null ? null : result.output;
+}
+
+/** The first readable line of a body that is not an envelope, for `HTTP 502: Bad gateway`. */
+function firstLine(body: string, response: Response): string {
+  const text = /html/i.test(response.headers.get("content-type") ?? "") ? body.replace(/<[^>]*>/g, " ") : body;
+  const line = text.split("\n").find((candidate) => candidate.trim() !== "");
+  return line === undefined ? "" : `: ${escapeText(line.trim().slice(0, 200))}`;
+}
+
+/** Seconds to wait before another attempt: the body's word, else the header's, else 5 after a 429. */
+function retryAfterSeconds(error: TrackerError, response: Response): number | null {
+  if (error instanceof ControlPlaneError && error.retryAfterSeconds !== null) return error.retryAfterSeconds;
+  const header = Number(response.headers.get("retry-after") ?? Number.NaN);
+  if (Number.isFinite(header) && header >= 0) return header;
+  return response.status === 429 ? DEFAULT_RETRY_AFTER_S : null;
+}
+
+/** The names and codes along a chain of causes. */
+function causes(error: unknown): { readonly name: string; readonly code: string }[] {
+  const chain: { name: string; code: string }[] = [];
+  for (let at = error; at instanceof Error && chain.length < 8; at = at.cause) {
+    chain.push({ name: at.name, code: "code" in at ? String(at.code) : "" });
+  }
+  return chain;
+}

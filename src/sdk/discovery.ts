@@ -1,0 +1,122 @@
+/**
+ * Hosted discovery: which workspaces and bindable resources a provider has.
+ * A connector brings a {@link DiscoverySource}; these functions validate what
+ * it found, so that everything behind them holds the same plain objects
+ * whichever provider they came from.
+ */
+import * as v from "valibot";
+import { DiscoveryContractError } from "./errors.ts";
+
+const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+
+/** Provider-native facts; the keys named here are the same for every provider: text, or absent. */
+const metadata = <K extends string>(normalized: Record<K, v.GenericSchema<string>>) =>
+  v.objectWithRest(v.partial(v.object(normalized)).entries, v.unknown());
+
+/** A provider's container of resources: an organization, a site, a user, a group. */
+export const DiscoveredWorkspace = v.object({
+  id: filled,
+  display: filled,
+  kind: filled,
+  provider: filled,
+  /** Native keys, plus `workspace_handle` and `workspace_url` where the provider has them. */
+  providerContext: metadata({ workspace_handle: filled, workspace_url: filled }),
+});
+export type DiscoveredWorkspace = v.InferOutput<typeof DiscoveredWorkspace>;
+
+/** Something that a project can be bound to: a team, a project, a repository. */
+export const DiscoveredResource = v.object({
+  /** The provider's own id, which survives renames and moves. */
+  stableRef: filled,
+  displayName: filled,
+  kind: filled,
+  provider: filled,
+  /** `id` of the workspace that it belongs to. */
+  workspaceId: filled,
+  /** What the provider's connector has to be given to work on this resource. */
+  connectorParams: v.record(v.string(), v.unknown()),
+  /** Native keys, plus `display_key` and `resource_url` where the provider has them. */
+  routingMetadata: metadata({ display_key: filled, resource_url: filled }),
+});
+export type DiscoveredResource = v.InferOutput<typeof DiscoveredResource>;
+
+/** One page of a listing; `nextCursor` is null on the last one. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+}
+
+/**
+ * The part of a connector that finds what can be bound. Its answers are
+ * typed as unknown because they stem from a provider: the functions of this
+ * file make them trustworthy.
+ */
+export interface DiscoverySource {
+  readonly provider: string;
+  /** One page, `Page<DiscoveredWorkspace>` in shape. */
+  listWorkspaces(cursor: string | null): Promise<unknown>;
+  /** One page, `Page<DiscoveredResource>` in shape. */
+  listResources(workspace: DiscoveredWorkspace, cursor: string | null): Promise<unknown>;
+}
+
+const page = <S extends v.GenericSchema>(item: S) =>
+  v.object({ items: v.array(item), nextCursor: v.nullable(filled) });
+const WorkspacePage = page(DiscoveredWorkspace);
+const ResourcePage = page(DiscoveredResource);
+
+/**
+ * One page of the workspaces that the source can see.
+ *
+ * @param cursor `nextCursor` of the page before, null for the first
+ * @throws DiscoveryContractError when the answer breaks the contract
+ * @throws TrackerSdkError when the provider refuses or cannot be reached
+ */
+export async function discoverWorkspaces(
+  source: DiscoverySource,
+  cursor: string | null = null,
+): Promise<Page<DiscoveredWorkspace>> {
+  const found = parse(source.provider, WorkspacePage, await source.listWorkspaces(cursor));
+  for (const [index, item] of found.items.entries()) {
+    demand(source.provider, `items[${index}].provider`, item.provider, source.provider);
+  }
+  return found;
+}
+
+/**
+ * One page of the resources of a workspace.
+ *
+ * @param cursor `nextCursor` of the page before, null for the first
+ * @throws DiscoveryContractError when the answer breaks the contract
+ * @throws TrackerSdkError when the provider refuses or cannot be reached
+ */
+export async function discoverResources(
+  source: DiscoverySource,
+  workspace: DiscoveredWorkspace,
+  cursor: string | null = null,
+): Promise<Page<DiscoveredResource>> {
+  const found = parse(source.provider, ResourcePage, await source.listResources(workspace, cursor));
+  for (const [index, item] of found.items.entries()) {
+    demand(source.provider, `items[${index}].provider`, item.provider, source.provider);
+    demand(source.provider, `items[${index}].workspaceId`, item.workspaceId, workspace.id);
+  }
+  return found;
+}
+
+function parse<S extends v.GenericSchema>(provider: string, schema: S, value: unknown): v.InferOutput<S> {
+  const result = v.safeParse(schema, value, { abortEarly: true });
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  throw new DiscoveryContractError(provider, fieldPath(issue.path ?? []), issue.message);
+}
+
+/** `["items", 3, "display"]` as `items[3].display`. */
+function fieldPath(path: readonly { readonly key: unknown }[]): string {
+  const steps = path.map(({ key }) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`));
+  return steps.join("").replace(/^\./, "") || "(answer)";
+}
+
+function demand(provider: string, path: string, actual: string, expected: string): void {
+  if (actual !== expected) {
+    throw new DiscoveryContractError(provider, path, `is "${actual}" where "${expected}" was asked for`);
+  }
+}

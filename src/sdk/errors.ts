@@ -1,0 +1,60 @@
+/** What kind of failure it was; decides whether trying again can help. */
+export type FailureClass =
+  | "auth"
+  | "permission"
+  | "not_found"
+  | "rate_limited"
+  | "invalid"
+  | "conflict"
+  | "transient"
+  | "contract";
+
+const RETRYABLE: ReadonlySet<FailureClass> = new Set(["rate_limited", "transient"]);
+
+/** What a failure carries beside its message. */
+export interface FailureFacts {
+  readonly provider: string;
+  readonly failureClass: FailureClass;
+  /** How long the provider asks to be left alone; null when it does not say. */
+  readonly retryAfterSeconds?: number | null;
+  readonly cause?: unknown;
+}
+
+/** The base of every error that the SDK throws. */
+export class TrackerSdkError extends Error {
+  readonly provider: string;
+  readonly failureClass: FailureClass;
+  /** The same call may succeed later without any change. */
+  readonly retryable: boolean;
+  readonly retryAfterSeconds: number | null;
+
+  constructor(message: string, facts: FailureFacts) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.name = new.target.name;
+    this.provider = facts.provider;
+    this.failureClass = facts.failureClass;
+    this.retryable = RETRYABLE.has(facts.failureClass);
+    this.retryAfterSeconds = facts.retryAfterSeconds ?? null;
+  }
+}
+
+/** A connector is set up with parameters that it cannot work with. */
+export class ConnectorConfigError extends TrackerSdkError {
+  constructor(provider: string, message: string) {
+    super(message, { provider, failureClass: "invalid" });
+  }
+}
+
+/** A provider refused a request or could not be reached. */
+export class ConnectorRequestError extends TrackerSdkError {}
+
+/** A provider described a workspace or resource in a way that breaks the discovery contract. */
+export class DiscoveryContractError extends TrackerSdkError {
+  /** Where the problem is, for example `items[3].routingMetadata.display_key`. */
+  readonly fieldPath: string;
+
+  constructor(provider: string, fieldPath: string, problem: string) {
+    super(`${provider} discovery: ${fieldPath}: ${problem}`, { provider, failureClass: "contract" });
+    this.fieldPath = fieldPath;
+  }
+}

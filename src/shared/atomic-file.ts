@@ -1,0 +1,279 @@
+import { Database, SQLiteError } from "bun:sqlite";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { ConfigError } from "./errors.ts";
+
+const LOCK_PATIENCE_MS = 10_000;
+const MAX_ATTEMPTS = 10;
+const MAX_LINKS = 40;
+
+/** What {@link replaceFile} did. */
+export interface Replacement {
+  /** Null when there was no file. */
+  readonly before: Uint8Array | null;
+  /** Equal to `before` when nothing was written. */
+  readonly after: Uint8Array | null;
+  readonly changed: boolean;
+}
+
+/** How {@link replaceFile} treats its file. */
+export interface ReplaceOptions {
+  /** Permissions that the file gets in any case; without it an old file keeps its own and a new one gets 0644 less the umask. */
+  readonly mode?: number;
+  /** Refuse to read more than this. */
+  readonly maxBytes?: number;
+}
+
+/**
+ * Reads a regular file; null when there is none.
+ *
+ * @throws ConfigError when it cannot be read, is no regular file, or is larger than `maxBytes`
+ */
+export function readRegularFile(path: string, maxBytes = Number.POSITIVE_INFINITY): Uint8Array | null {
+  const target = followLinks(path);
+  return target.stats === null ? null : readTarget(path, maxBytes);
+}
+
+/**
+ * Replaces a file as a whole, so that every reader sees the old or the new
+ * content, also after a crash: under a lock against other runs, through a
+ * temporary file beside it. A symbolic link stays one. Synchronous throughout,
+ * so that no signal handler runs in between.
+ *
+ * @param lockPath a file that all writers of `path` agree on; made when missing
+ * @param transform the new content, or null to leave the file; called again when a writer that takes no lock was faster
+ * @throws ConfigError when the file, its folder or the lock refuses
+ */
+export function replaceFile(
+  path: string,
+  lockPath: string,
+  transform: (current: Uint8Array | null) => Uint8Array | null,
+  options: ReplaceOptions = {},
+): Replacement {
+  return withLock(lockPath, () => {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const replacement = tryReplace(path, transform, options);
+      if (replacement !== null) return replacement;
+    }
+    throw new ConfigError("config_busy", `${path} is being changed by another program all the time.`, {
+      hint: "Stop the other program, then run the command again.",
+      retryable: true,
+    });
+  });
+}
+
+function tryReplace(
+  path: string,
+  transform: (current: Uint8Array | null) => Uint8Array | null,
+  options: ReplaceOptions,
+): Replacement | null {
+  const target = followLinks(path);
+  const temporary = join(dirname(target.path), `.${basename(target.path)}.tracker-tmp`);
+  removeLeftover(temporary);
+  const before = target.stats === null ? null : readTarget(path, options.maxBytes);
+  const after = transform(before);
+  if (after === null || (before !== null && equalBytes(before, after))) {
+    return { before, after: before, changed: false };
+  }
+  if (target.stats !== null && (target.stats.mode & 0o222) === 0) {
+    throw unwritable(path, "it is read-only");
+  }
+  try {
+    mkdirSync(dirname(target.path), { recursive: true });
+    writeTemporary(temporary, after, target.stats, options.mode);
+    const now = followLinks(path);
+    const unchanged =
+      now.path === target.path &&
+      sameContent(before, now.stats === null ? null : readTarget(path, options.maxBytes));
+    if (!unchanged) {
+      removeLeftover(temporary);
+      return null;
+    }
+    renameSync(temporary, target.path);
+    syncFolder(dirname(target.path));
+  } catch (error) {
+    removeLeftover(temporary);
+    throw error instanceof ConfigError ? error : unwritable(path, reasonOf(error), error);
+  }
+  return { before, after, changed: true };
+}
+
+interface Target {
+  readonly path: string;
+  /** Null when there is no such file. */
+  readonly stats: Stats | null;
+}
+
+/** The file that `path` leads to, also when that one does not exist yet. */
+function followLinks(path: string): Target {
+  let current = resolve(path);
+  for (let links = 0; links < MAX_LINKS; links++) {
+    try {
+      const stats = lstatSync(current, { throwIfNoEntry: false });
+      if (stats === undefined) return { path: current, stats: null };
+      if (!stats.isSymbolicLink()) return { path: current, stats };
+      current = resolve(realpathSync(dirname(current)), readlinkSync(current));
+    } catch (error) {
+      throw unreadable(path, reasonOf(error), error);
+    }
+  }
+  throw unreadable(path, "too many symbolic links");
+}
+
+function readTarget(path: string, maxBytes = Number.POSITIVE_INFINITY): Uint8Array {
+  let descriptor: number | null = null;
+  try {
+    descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    const stats = fstatSync(descriptor);
+    if (!stats.isFile()) throw unreadable(path, "it is not a regular file");
+    if (stats.size > maxBytes) {
+      throw new ConfigError("config_too_large", `${path} is larger than ${Math.floor(maxBytes / 1024)} KB.`, {
+        hint: "Check what filled the file, then run the command again.",
+      });
+    }
+    return readFileSync(descriptor);
+  } catch (error) {
+    throw error instanceof ConfigError ? error : unreadable(path, reasonOf(error), error);
+  } finally {
+    if (descriptor !== null) closeSync(descriptor);
+  }
+}
+
+function writeTemporary(
+  path: string,
+  content: Uint8Array,
+  old: Stats | null,
+  mode: number | undefined,
+): void {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+  const descriptor = openSync(path, flags, mode ?? 0o644);
+  try {
+    const wanted = mode ?? (old === null ? undefined : old.mode & 0o7777);
+    if (old !== null && process.getuid?.() === 0) fchownSync(descriptor, old.uid, old.gid);
+    if (wanted !== undefined) fchmodSync(descriptor, wanted);
+    for (let written = 0; written < content.length; ) {
+      written += writeSync(descriptor, content, written);
+    }
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Makes a rename durable; Windows offers nothing to call. */
+function syncFolder(path: string): void {
+  if (process.platform === "win32") return;
+  const descriptor = openSync(path, constants.O_RDONLY);
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** What a killed run left behind. Nobody else writes under this name while we hold the lock. */
+function removeLeftover(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch (error) {
+    throw unwritable(path, reasonOf(error), error);
+  }
+}
+
+/** The operating system drops this lock when its process dies. */
+function withLock<T>(path: string, action: () => T): T {
+  let database: Database | null = null;
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    database = new Database(path, { create: true });
+    beginExclusive(database);
+  } catch (error) {
+    database?.close();
+    throw unlockable(path, error);
+  }
+  try {
+    return action();
+  } finally {
+    database.run("ROLLBACK");
+    database.close();
+  }
+}
+
+/** Short random pauses give every waiting run its turn; SQLite's own grow until the luckiest run starves the rest. */
+function beginExclusive(database: Database): void {
+  const deadline = performance.now() + LOCK_PATIENCE_MS;
+  for (;;) {
+    try {
+      database.run("BEGIN EXCLUSIVE");
+      return;
+    } catch (error) {
+      const isBusy = error instanceof SQLiteError && error.code === "SQLITE_BUSY";
+      if (!isBusy || performance.now() > deadline) throw error;
+      Bun.sleepSync(1 + Math.random() * 4);
+    }
+  }
+}
+
+function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
+  return Buffer.compare(left, right) === 0;
+}
+
+function sameContent(left: Uint8Array | null, right: Uint8Array | null): boolean {
+  return left === null || right === null ? left === right : equalBytes(left, right);
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EISDIR: "it is a folder",
+  ENOTDIR: "a part of its path is not a folder",
+  ELOOP: "too many symbolic links",
+  ENXIO: "it is not a regular file",
+};
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return REASONS[code] ?? (error instanceof Error ? error.message : String(error));
+}
+
+function unreadable(path: string, reason: string, cause?: unknown): ConfigError {
+  return new ConfigError("config_unreadable", `Cannot read ${path}: ${reason}.`, {
+    hint: "Check the file and its permissions, then run the command again.",
+    cause,
+  });
+}
+
+function unwritable(path: string, reason: string, cause?: unknown): ConfigError {
+  return new ConfigError("config_unwritable", `Cannot write ${path}: ${reason}.`, {
+    hint: "Check the file, its folder and their permissions, then run the command again.",
+    cause,
+  });
+}
+
+function unlockable(path: string, cause: unknown): ConfigError {
+  return new ConfigError("config_locked", `Cannot lock ${path}: ${reasonOf(cause)}.`, {
+    hint: "Another run may be writing. Wait a moment and run the command again; if it persists, delete that lock file.",
+    retryable: true,
+    cause,
+  });
+}

@@ -1,0 +1,36 @@
+import type { Environment, Io } from "./io.ts";
+
+/** The part of `fetch` that the product uses; the embedded host and the tests have one too. */
+export type Fetch = (request: Request) => Promise<Response>;
+
+/** What is true of the machine and the person running the program. */
+export interface Machine {
+  readonly platform: NodeJS.Platform;
+  readonly architecture: string;
+  readonly homeDirectory: string;
+  readonly hostName: string;
+  readonly userName: string;
+}
+
+/** The time and chance that a run depends on; tests hold their own. */
+export interface Nature {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Waits `milliseconds`. */
+  readonly sleep: (milliseconds: number) => Promise<void>;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+/** Everything that a run of the command line depends on; nothing is read from globals. */
+export interface Context {
+  readonly io: Io;
+  readonly env: Environment;
+  /** Absolute path of the current directory. */
+  readonly cwd: string;
+  readonly machine: Machine;
+  readonly nature: Nature;
+  readonly fetch: Fetch;
+  /** Calls `stop` on SIGINT or SIGTERM instead of ending the process at once. */
+  readonly onStop: (stop: () => void) => void;
+}

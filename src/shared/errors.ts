@@ -1,0 +1,66 @@
+/** What every error of the product carries beside its message. */
+export interface ErrorFacts {
+  /** The next thing to do, ideally a command to run. */
+  readonly hint?: string | undefined;
+  /** True when the same call may succeed later without any change. */
+  readonly retryable?: boolean | undefined;
+  /** The control plane's id of the failed request, for its operators. */
+  readonly requestId?: string | undefined;
+  /** Structured facts for programs; JSON values only. */
+  readonly details?: unknown;
+  readonly cause?: unknown;
+}
+
+/**
+ * The base of every error that a person may see. `code` is stable and part of
+ * the `--json` contract; the message may change between versions.
+ */
+export class TrackerError extends Error {
+  readonly code: string;
+  readonly hint: string | null;
+  readonly retryable: boolean;
+  readonly requestId: string | null;
+  readonly details: unknown;
+
+  constructor(code: string, message: string, facts: ErrorFacts = {}) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.hint = facts.hint ?? null;
+    this.retryable = facts.retryable ?? false;
+    this.requestId = facts.requestId ?? null;
+    this.details = facts.details ?? null;
+  }
+}
+
+/** The command line itself is wrong: nothing was done. Exit code 2. */
+export class UsageError extends TrackerError {
+  constructor(message: string, facts: ErrorFacts = {}) {
+    super("usage", message, facts);
+  }
+}
+
+/** No usable credential for the control plane. Exit code 4. */
+export class NotAuthenticatedError extends TrackerError {
+  constructor(message: string, facts: ErrorFacts & { readonly code?: string } = {}) {
+    super(facts.code ?? "not_authenticated", message, facts);
+  }
+}
+
+/** The person pressed Ctrl-C. Exit code 130. */
+export class InterruptedError extends TrackerError {
+  constructor() {
+    super("interrupted", "Interrupted.");
+  }
+}
+
+/** There is no project here, or none that can be used. */
+export class ProjectError extends TrackerError {}
+
+/** A configuration file cannot be read, understood or written; it was left as it was. */
+export class ConfigError extends TrackerError {}
+
+/** The reader of our output went away (EPIPE). Nobody is left to tell. */
+export class OutputClosedError extends Error {
+  override readonly name = "OutputClosedError";
+}

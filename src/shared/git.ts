@@ -1,0 +1,58 @@
+import { existsSync } from "node:fs";
+import { delimiter, dirname, isAbsolute, join, relative } from "node:path";
+import type { Environment } from "./io.ts";
+
+/** The nearest folder at or above `start` that holds an entry called `name`, or null. */
+export function findUpwards(start: string, name: string): string | null {
+  for (let folder = start; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, name))) return folder;
+    if (dirname(folder) === folder) return null;
+  }
+}
+
+/** The root of the work tree around `start`, or null outside a repository. Runs nothing. */
+export function findGitRoot(start: string): string | null {
+  return findUpwards(start, ".git");
+}
+
+/** Absolute path of the user's git, never one that the repository itself brings; null when there is none. */
+export function findGit(root: string, env: Environment): string | null {
+  const outside = (folder: string): boolean => {
+    const path = relative(root, folder);
+    return path.startsWith("..") || isAbsolute(path);
+  };
+  const trusted = (env.PATH ?? "").split(delimiter).filter((folder) => isAbsolute(folder) && outside(folder));
+  return Bun.which("git", { PATH: trusted.join(delimiter) });
+}
+
+/**
+ * The URL of the `origin` remote with the user's `insteadOf` rules applied, or
+ * null when there is no git, no repository or no such remote. Read-only, and
+ * nothing that the repository configures is run.
+ */
+export function readOriginUrl(root: string, env: Environment): string | null {
+  const git = findGit(root, env);
+  if (git === null) return null;
+  const result = Bun.spawnSync(
+    [
+      git,
+      "-c",
+      "core.fsmonitor=false",
+      "-c",
+      "core.hooksPath=/dev/null",
+      "-C",
+      root,
+      "remote",
+      "get-url",
+      "origin",
+    ],
+    {
+      stdin: "ignore",
+      stderr: "ignore",
+      timeout: 5_000,
+      env: { ...env, GIT_TERMINAL_PROMPT: "0", GIT_OPTIONAL_LOCKS: "0" },
+    },
+  );
+  const url = result.stdout.toString("utf8").trim();
+  return result.success && url !== "" ? url : null;
+}

@@ -1,0 +1,184 @@
+import { writeSync } from "node:fs";
+import { OutputClosedError } from "./errors.ts";
+
+/** One output stream and what is true of it. */
+export interface Output {
+  write(text: string): void;
+  readonly isTerminal: boolean;
+  /** Columns of the terminal; `Infinity` when it is none. */
+  readonly columns: number;
+  readonly color: boolean;
+}
+
+/** Standard input. */
+export interface Input {
+  readonly isTerminal: boolean;
+  /** The next line without its end, or null at end of input. */
+  readLine(): Promise<string | null>;
+  /** All that is left. */
+  readAll(): Promise<string>;
+}
+
+/**
+ * Everything a command may say or hear. Whether something is a terminal, how
+ * wide it is, whether color and prompts are wanted, are facts here and are
+ * never read from globals.
+ */
+export interface Io {
+  readonly stdin: Input;
+  /** Results, nothing else. */
+  readonly stdout: Output;
+  /** Conversation: prompts, progress, warnings, errors. */
+  readonly stderr: Output;
+  /** The locale can show characters beyond ASCII. */
+  readonly unicode: boolean;
+  /** A person is there to answer a question. */
+  readonly canPrompt: boolean;
+}
+
+/** Environment variables. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const isSet = (value: string | undefined): boolean => value !== undefined && value !== "";
+
+function wantsColor(env: Environment, isTerminal: boolean): boolean {
+  if (isSet(env.NO_COLOR)) return false;
+  if (isSet(env.FORCE_COLOR)) return env.FORCE_COLOR !== "0";
+  return isTerminal && env.TERM !== "dumb";
+}
+
+function wantsUnicode(env: Environment, platform: string): boolean {
+  const locale = env.LC_ALL || env.LC_CTYPE || env.LANG;
+  if (locale) return /utf-?8/i.test(locale);
+  return platform === "darwin" || platform === "win32";
+}
+
+interface StreamFacts {
+  readonly env: Environment;
+  readonly platform: string;
+  readonly stdin: Input;
+  readonly stdout: Omit<Output, "color">;
+  readonly stderr: Omit<Output, "color">;
+}
+
+function describe({ env, platform, stdin, stdout, stderr }: StreamFacts): Io {
+  const colored = (output: Omit<Output, "color">): Output => ({
+    write: (text) => output.write(text),
+    get isTerminal() {
+      return output.isTerminal;
+    },
+    get columns() {
+      return output.columns;
+    },
+    color: wantsColor(env, output.isTerminal),
+  });
+  return {
+    stdin,
+    stdout: colored(stdout),
+    stderr: colored(stderr),
+    unicode: wantsUnicode(env, platform),
+    canPrompt: stdin.isTerminal && stderr.isTerminal && !isSet(env.CI) && !isSet(env.TRACKER_NO_INPUT),
+  };
+}
+
+/** Writes all of `text`, also to a pipe that is full for the moment. */
+function writeFully(descriptor: number, text: string): void {
+  let rest: Uint8Array = Buffer.from(text, "utf8");
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(descriptor, rest));
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      if (code === "EAGAIN") Bun.sleepSync(1);
+      else if (code === "EPIPE") throw new OutputClosedError();
+      else throw error;
+    }
+  }
+}
+
+/** Standard input read on demand, so that a command which asks nothing consumes nothing. */
+class SystemInput implements Input {
+  readonly isTerminal = process.stdin.isTTY === true;
+  #chunks: AsyncIterator<Uint8Array> | null = null;
+  readonly #decoder = new TextDecoder();
+  #buffer = "";
+  #ended = false;
+
+  async readLine(): Promise<string | null> {
+    while (!this.#buffer.includes("\n") && !this.#ended) await this.#more();
+    if (this.#buffer === "") return null;
+    const end = this.#buffer.indexOf("\n");
+    const line = end < 0 ? this.#buffer : this.#buffer.slice(0, end);
+    this.#buffer = end < 0 ? "" : this.#buffer.slice(end + 1);
+    return line.replace(/\r$/, "");
+  }
+
+  async readAll(): Promise<string> {
+    while (!this.#ended) await this.#more();
+    const all = this.#buffer;
+    this.#buffer = "";
+    return all;
+  }
+
+  async #more(): Promise<void> {
+    this.#chunks ??= Bun.stdin.stream()[Symbol.asyncIterator]();
+    const { done, value } = await this.#chunks.next();
+    if (done === true) this.#ended = true;
+    else this.#buffer += this.#decoder.decode(value, { stream: true });
+  }
+}
+
+/** The streams of this process. */
+export function systemIo(env: Environment): Io {
+  const output = (stream: NodeJS.WriteStream, descriptor: number): Omit<Output, "color"> => ({
+    write: (text) => writeFully(descriptor, text),
+    isTerminal: stream.isTTY === true,
+    get columns() {
+      return stream.isTTY === true ? stream.columns || 80 : Number.POSITIVE_INFINITY;
+    },
+  });
+  return describe({
+    env,
+    platform: process.platform,
+    stdin: new SystemInput(),
+    stdout: output(process.stdout, 1),
+    stderr: output(process.stderr, 2),
+  });
+}
+
+/** What {@link memoryIo} is made of. */
+export interface MemoryIoOptions {
+  readonly stdin?: string;
+  /** All three streams are a terminal of this many columns. */
+  readonly terminalColumns?: number;
+  readonly env?: Environment;
+}
+
+/** The twin of {@link systemIo} for tests: reads from a string, writes into strings. */
+export function memoryIo(options: MemoryIoOptions = {}): Io & { out(): string; err(): string } {
+  const isTerminal = options.terminalColumns !== undefined;
+  const written = { out: "", err: "" };
+  const output = (into: "out" | "err"): Omit<Output, "color"> => ({
+    write: (text) => {
+      written[into] += text;
+    },
+    isTerminal,
+    columns: options.terminalColumns ?? Number.POSITIVE_INFINITY,
+  });
+  const lines = (options.stdin ?? "").split("\n");
+  const io = describe({
+    env: { LANG: "C.UTF-8", ...options.env },
+    platform: "linux",
+    stdin: {
+      isTerminal,
+      readLine: async () => {
+        const line = lines.shift();
+        return line === undefined || (lines.length === 0 && line === "") ? null : line;
+      },
+      readAll: async () => lines.splice(0).join("\n"),
+    },
+    stdout: output("out"),
+    stderr: output("err"),
+  });
+  return { ...io, out: () => written.out, err: () => written.err };
+}

@@ -1,0 +1,71 @@
+import { connect } from "node:net";
+import type { Fetch } from "./context.ts";
+import type { Environment } from "./io.ts";
+
+/** How long a connection may take to be established, in ms. */
+const CONNECT_TIMEOUT_MS = 5_000;
+/** A request that is answered sooner than this, in ms, is not asked whether it could connect. */
+const CONNECT_GRACE_MS = 1_000;
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+/** The URL leads to this machine and nowhere else. */
+export function isLoopback(url: URL): boolean {
+  return LOOPBACK.test(url.hostname);
+}
+
+/**
+ * `fetch` for talking to a control plane: never follows a redirect, always
+ * verifies certificates, never prints what it sends (whatever the environment
+ * asks for), goes to loopback without a proxy, and gives up on a host that does
+ * not accept a connection within 5 s.
+ */
+export function systemFetch(env: Environment): Fetch {
+  return async (request) => {
+    const url = new URL(request.url);
+    if (isLoopback(url)) process.env.NO_PROXY = [env.NO_PROXY, url.hostname].filter(Boolean).join(",");
+    const proxied = !isLoopback(url) && Boolean(env.HTTPS_PROXY || env.https_proxy || env.HTTP_PROXY || env.http_proxy);
+    const watch = proxied ? null : watchConnection(url);
+    try {
+      return await fetch(request, {
+        redirect: "manual",
+        verbose: false,
+        tls: { rejectUnauthorized: true },
+        ...(watch === null ? {} : { signal: AbortSignal.any([request.signal, watch.signal]) }),
+      });
+    } finally {
+      watch?.stop();
+    }
+  };
+}
+
+/**
+ * Bun's fetch has no limit of its own for connecting. Most answers arrive before
+ * the grace is over and cost nothing; after it, a second connection shows
+ * whether the host can be reached at all.
+ */
+function watchConnection(url: URL): { readonly signal: AbortSignal; stop(): void } {
+  const controller = new AbortController();
+  const port = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
+  let stopProbe = (): void => {};
+  const timer = setTimeout(() => {
+    const socket = connect({ host: url.hostname.replace(/^\[|\]$/g, ""), port });
+    const deadline = setTimeout(() => {
+      socket.destroy();
+      controller.abort(new DOMException(`No connection within ${CONNECT_TIMEOUT_MS} ms.`, "TimeoutError"));
+    }, CONNECT_TIMEOUT_MS - CONNECT_GRACE_MS);
+    stopProbe = () => {
+      clearTimeout(deadline);
+      socket.destroy();
+    };
+    socket.on("connect", () => stopProbe());
+    socket.on("error", () => stopProbe());
+  }, CONNECT_GRACE_MS);
+  return {
+    signal: controller.signal,
+    stop: () => {
+      clearTimeout(timer);
+      stopProbe();
+    },
+  };
+}

@@ -1,0 +1,52 @@
+import { TrackerError } from "./errors.ts";
+
+/** Providers reached through a control plane, sorted. */
+export const HOSTED_PROVIDERS = ["github", "gitlab", "jira", "linear"] as const;
+/** Providers reached through a program on this machine, sorted. */
+export const LOCAL_PROVIDERS = ["beads", "fp"] as const;
+
+export type HostedProvider = (typeof HOSTED_PROVIDERS)[number];
+export type LocalProvider = (typeof LOCAL_PROVIDERS)[number];
+export type Provider = HostedProvider | LocalProvider;
+
+const REMOVED: ReadonlySet<string> = new Set(["azure_devops", "azure-devops", "azure"]);
+
+/** A provider that is unknown, removed, or not for this command. */
+export class UnsupportedProviderError extends TrackerError {
+  constructor(message: string, hint: string) {
+    super("unsupported_provider", message, { hint });
+  }
+}
+
+export function isHosted(provider: string): provider is HostedProvider {
+  return HOSTED_PROVIDERS.some((known) => known === provider);
+}
+
+export function isLocal(provider: string): provider is LocalProvider {
+  return LOCAL_PROVIDERS.some((known) => known === provider);
+}
+
+/** The provider was supported once and is refused by name. */
+export function isRemoved(provider: string): boolean {
+  return REMOVED.has(provider.toLowerCase());
+}
+
+/**
+ * Parses a provider's name.
+ *
+ * @throws UnsupportedProviderError when it is removed or unknown
+ */
+export function parseProvider(name: string): Provider {
+  const provider = name.toLowerCase();
+  if (isHosted(provider) || isLocal(provider)) return provider;
+  if (isRemoved(provider)) {
+    throw new UnsupportedProviderError(
+      "Azure DevOps is no longer supported.",
+      `Bind to one of ${HOSTED_PROVIDERS.join(", ")} instead: tracker bind --provider <name>`,
+    );
+  }
+  throw new UnsupportedProviderError(
+    `Unknown provider "${name}".`,
+    "Run `tracker providers` to see the supported ones.",
+  );
+}

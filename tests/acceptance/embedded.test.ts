@@ -1,0 +1,58 @@
+/** A binding's life with no control plane configured: the host runs inside the program. */
+import { expect, test } from "bun:test";
+import * as v from "valibot";
+import { errorOf, resultOf } from "../helpers/binary.ts";
+import { Scratch } from "../helpers/scratch.ts";
+
+test("connect, discover, bind, status and unbind work with no server running", async () => {
+  using place = new Scratch();
+  const refused = errorOf(await place.run(["bind", "--provider", "linear", "--select", "1", "--json"]));
+  expect(refused.code).toBe("no_installation");
+  expect(refused.hint).toContain("tracker host connect linear");
+  expect(place.config()).toBeNull();
+
+  expect(await place.run(["host", "connect", "linear", "--demo"])).toMatchObject({ code: 0 });
+  expect(JSON.stringify(resultOf(await place.run(["host", "connections", "--json"])))).toContain("linear");
+  expect(resultOf(await place.run(["discover", "--provider", "linear", "--json"]))).toHaveLength(12);
+
+  const { binding_ref } = v.parse(
+    v.object({ binding_ref: v.pipe(v.string(), v.startsWith("srm_")) }),
+    resultOf(await place.run(["bind", "--provider", "linear", "--select", "1", "--json"])),
+  );
+  expect(place.config()).toContain(binding_ref);
+  expect(resultOf(await place.run(["status", "--json"]))).toMatchObject({ binding_ref, connected: true });
+  expect(JSON.stringify(resultOf(await place.run(["status", "--all", "--json"])))).toContain(binding_ref);
+  const unbound = await place.run(["unbind"]);
+  expect(unbound.code).toBe(0);
+  expect(unbound.stdout).toContain(binding_ref);
+  expect(place.config()).not.toContain(binding_ref);
+});
+
+test("--host embedded wins over a configured control plane", async () => {
+  using place = new Scratch({ env: { TRACKER_HOST: "http://127.0.0.1:9", TRACKER_TOKEN: "trk_unused" } });
+  const embedded = ["--host", "embedded"];
+  expect(await place.run(["host", "connect", "github", "--demo", ...embedded])).toMatchObject({ code: 0 });
+  expect(resultOf(await place.run(["bind", "--provider", "github", "--json", ...embedded]))).toMatchObject({
+    provider: "github",
+  });
+});
+
+test("TRACKER_HOME moves everything into one folder", async () => {
+  using place = new Scratch();
+  const home = `${place.root}/one-folder`;
+  const env = { TRACKER_HOME: home };
+  expect(await place.run(["host", "connect", "jira", "--demo"], { env })).toMatchObject({ code: 0 });
+  expect([...place.files(place.home).keys()]).toEqual([]);
+  expect(place.files(home).size).toBeGreaterThan(0);
+});
+
+test("host connect refuses what it cannot connect", async () => {
+  using place = new Scratch();
+  expect(await place.run(["host", "connect", "azure_devops", "--demo"])).toMatchObject({
+    code: 1,
+    stdout: "",
+  });
+  const undemoed = await place.run(["host", "connect", "linear"]);
+  expect(undemoed.code).not.toBe(0);
+  expect(undemoed.stderr).toContain("--demo");
+});

@@ -1,0 +1,61 @@
+import { describe, expect, test } from "bun:test";
+import { accountLabel, discoverAll } from "../../../src/host/inventory.ts";
+import { demoConnector } from "../../../src/sdk/connectors/memory/demo.ts";
+import type { DiscoverySource } from "../../../src/sdk/discovery.ts";
+import { DiscoveryContractError } from "../../../src/sdk/errors.ts";
+
+test("reads every page of every workspace", async () => {
+  const { workspaces } = await discoverAll(demoConnector("github"));
+  expect(workspaces.map(({ workspace, resources }) => [workspace.display, resources.length])).toEqual([
+    ["acme", 11],
+    ["octavia-acme", 3],
+  ]);
+});
+
+test("a resource that drifts onto a second page counts once, as last seen", async () => {
+  const source = demoConnector("gitlab");
+  const drifting: DiscoverySource = {
+    provider: "gitlab",
+    listWorkspaces: () => source.listWorkspaces(null),
+    listResources: async (workspace, cursor) => {
+      const page = await source.listResources(workspace, null);
+      const items = page.items.slice(0, 1).map((item) => ({ ...item, displayName: `page ${cursor}` }));
+      return { items, nextCursor: cursor === null ? "2" : null };
+    },
+  };
+  const [only] = (await discoverAll(drifting)).workspaces;
+  expect(only?.resources.map(({ displayName }) => displayName)).toEqual(["page 2"]);
+});
+
+test("cursors that go in circles end in a contract error, not in a loop", async () => {
+  const source = demoConnector("gitlab");
+  const circling: DiscoverySource = {
+    provider: "gitlab",
+    listWorkspaces: async (cursor) => {
+      const page = await source.listWorkspaces(null);
+      return { ...page, nextCursor: cursor === "a" ? "b" : "a" };
+    },
+    listResources: (workspace) =>
+      source.listResources(workspace, null).then(({ items }) => ({ items, nextCursor: null })),
+  };
+  const failure = await discoverAll(circling).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(DiscoveryContractError);
+  expect(failure).toMatchObject({ fieldPath: "nextCursor" });
+});
+
+describe("an account is called by its workspaces", () => {
+  const found = (...names: string[]) => ({
+    workspaces: names.map((display) => ({
+      workspace: { id: display, display, kind: "k", provider: "p", providerContext: {} },
+      resources: [],
+    })),
+  });
+  test.each([
+    [[], "(no workspaces)"],
+    [["Acme"], "Acme"],
+    [["Acme", "Labs"], "Acme, Labs"],
+    [["Acme", "Labs", "Third", "Fourth"], "Acme, Labs and 2 more"],
+  ])("%p: %s", (names, label) => {
+    expect(accountLabel(found(...names))).toBe(label);
+  });
+});
