@@ -111,7 +111,11 @@ export class ControlPlaneClient {
   }
 
   /** Whether `bindingRef` is this project's and works. A read. */
-  bindValidate(provider: string, bindingRef: string, identity: ProjectIdentity): Promise<BindValidateResponse> {
+  bindValidate(
+    provider: string,
+    bindingRef: string,
+    identity: ProjectIdentity,
+  ): Promise<BindValidateResponse> {
     const body = { provider, binding_ref: bindingRef, project_identity: identity };
     return this.#post("bind-validate", body, BindValidateResponse, "safe");
   }
@@ -340,7 +344,8 @@ export class ControlPlaneClient {
     const { refreshToken, kind } = credential;
     if (refreshToken === null || kind === "personal") return null;
     try {
-      const renewed = kind === "oauth" ? await this.#renewOauth(refreshToken) : await this.#renewLegacy(refreshToken);
+      const renewed =
+        kind === "oauth" ? await this.#renewOauth(refreshToken) : await this.#renewLegacy(refreshToken);
       await this.#keep({ ...credential, ...renewed });
       return this.#credential;
     } catch (error) {

@@ -13,13 +13,13 @@ import {
   sectionPair,
   TOO_MANY_BYTES,
   tooLargeConfig,
-} from "./config-document.ts";
-import { type ConfigEdit, editDocument, type SectionEdit } from "./config-splice.ts";
+} from "./config/document.ts";
+import { type ConfigEdit, editDocument, type SectionEdit } from "./config/splice.ts";
 import { readRegularFile, replaceFile } from "./shared/atomic-file.ts";
 import { ConfigError } from "./shared/errors.ts";
 import { isHosted, isLocal } from "./shared/providers.ts";
 
-export { type ConfigEdit, type ConfigValue, type SectionEdit, spliceConfig } from "./config-splice.ts";
+export { type ConfigEdit, type ConfigValue, type SectionEdit, spliceConfig } from "./config/splice.ts";
 
 /** Who owns which field of an issue when both sides changed it. */
 export interface OwnershipSetting {

@@ -103,8 +103,10 @@ export class HttpChannel {
     this.name = options.name;
     this.#options = options;
     this.#limits = options.limits ?? DEFAULT_LIMITS;
-    const send = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> =>
-      options.fetch(new Request(input, init));
+    const send = (input: string | URL | Request, init?: RequestInit): Promise<Response> =>
+      options.fetch(
+        input instanceof Request ? new Request(input, init) : new Request(input.toString(), init),
+      );
     this.#fetch = createFetch({ fetch: Object.assign(send, { preconnect: () => {} }) });
   }
 
@@ -151,7 +153,7 @@ export class HttpChannel {
     try {
       const response = await this.#fetch.raw(target.href, {
         method: exchange.method,
-        query: exchange.query,
+        ...(exchange.query === undefined ? {} : { query: exchange.query }),
         body: exchange.form === undefined ? jsonBody(exchange.body) : new URLSearchParams(exchange.form),
         headers: {
           accept: "application/json",
@@ -291,7 +293,9 @@ function hintFor(code: string, envelope: ErrorEnvelope | null): string | undefin
     case "rate_limited":
       return "Wait a moment and try again.";
     default:
-      return envelope?.user_action_required ? "This needs an action in the control plane's dashboard." : undefined;
+      return envelope?.user_action_required
+        ? "This needs an action in the control plane's dashboard."
+        : undefined;
   }
 }
 
@@ -329,7 +333,9 @@ function parseEnvelope(body: string): ErrorEnvelope | null {
 
 /** The first readable line of a body that is not an envelope, for `HTTP 502: Bad gateway`. */
 function firstLine(body: string, response: Response): string {
-  const text = /html/i.test(response.headers.get("content-type") ?? "") ? body.replace(/<[^>]*>/g, " ") : body;
+  const text = /html/i.test(response.headers.get("content-type") ?? "")
+    ? body.replace(/<[^>]*>/g, " ")
+    : body;
   const line = text.split("\n").find((candidate) => candidate.trim() !== "");
   return line === undefined ? "" : `: ${escapeText(line.trim().slice(0, 200))}`;
 }

@@ -4,7 +4,7 @@
  * machine.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { RecordedIdentity, SectionEdit } from "./config.ts";
 import type { Machine } from "./shared/context.ts";
@@ -40,12 +40,20 @@ function trimRepository(path: string): string {
 
 /** A name as a slug: lower case, `_` and spaces become `-`. */
 export function toSlug(name: string): string {
-  return name.trim().toLowerCase().replace(/[_\s]+/g, "-");
+  return name
+    .trim()
+    .toLowerCase()
+    .replace(/[_\s]+/g, "-");
 }
 
 /** The project's slug: the repository name of `originUrl`, else the folder's name. */
 export function deriveSlug(originUrl: string | null, root: string): string {
-  const repository = originUrl === null ? "" : (trimRepository(originUrl).split(/[/:\\]/).at(-1) ?? "");
+  const repository =
+    originUrl === null
+      ? ""
+      : (trimRepository(originUrl)
+          .split(/[/:\\]/)
+          .at(-1) ?? "");
   return toSlug(repository) || toSlug(basename(root)) || "project";
 }
 
@@ -96,10 +104,10 @@ export class UuidReservations {
   }
 
   #path(root: string): string {
-    return join(this.#folder, createHash("sha256").update(realpathSync(root)).digest("hex"));
+    return join(this.#folder, createHash("sha256").update(root).digest("hex"));
   }
 
-  /** The uuid reserved for the project at `root`, or a new one that is not reserved yet. */
+  /** The uuid reserved for the project at `root`, a real path, or a new one that is not reserved yet. */
   peek(root: string): string {
     return readReserved(this.#path(root)) ?? randomUUID();
   }

@@ -113,7 +113,12 @@ export const BindValidateResponse = v.variant("valid", [
     provider: nullableText,
     provider_context: nullable(ProviderContext),
   }),
-  v.object({ valid: v.literal(false), binding_ref: nullableText, reason: nullableText, guidance: nullableText }),
+  v.object({
+    valid: v.literal(false),
+    binding_ref: nullableText,
+    reason: nullableText,
+    guidance: nullableText,
+  }),
 ]);
 export type BindValidateResponse = v.InferOutput<typeof BindValidateResponse>;
 
@@ -377,7 +382,11 @@ export const TokenResponse = v.object({
 export type TokenResponse = v.InferOutput<typeof TokenResponse>;
 
 /** `POST /api/v1/token/refresh/`, which older hosts answer. */
-export const LegacyTokenResponse = v.object({ access: filled, refresh: nullableText, team_slug: nullableText });
+export const LegacyTokenResponse = v.object({
+  access: filled,
+  refresh: nullableText,
+  team_slug: nullableText,
+});
 export type LegacyTokenResponse = v.InferOutput<typeof LegacyTokenResponse>;
 
 export const HealthResponse = v.object({ status: text, version: nullableText, database: nullableText });

@@ -65,7 +65,9 @@ export function parseHostUrl(text: string, source: string): URL {
   }
   const url = new URL(text);
   if (url.protocol !== "https:" && url.protocol !== "http:") {
-    throw new ConfigError("invalid_host", `"${text}" (from ${source}) is not an http(s) URL.`, { hint: example });
+    throw new ConfigError("invalid_host", `"${text}" (from ${source}) is not an http(s) URL.`, {
+      hint: example,
+    });
   }
   if (url.username !== "" || url.password !== "") {
     throw new ConfigError("invalid_host", `The host URL from ${source} carries credentials.`, {
@@ -73,9 +75,13 @@ export function parseHostUrl(text: string, source: string): URL {
     });
   }
   if (url.protocol === "http:" && !isLoopback(url)) {
-    throw new ConfigError("insecure_host", `${url.origin} (from ${source}) is plain http to another machine.`, {
-      hint: "Use https: a token must not cross a network in the clear.",
-    });
+    throw new ConfigError(
+      "insecure_host",
+      `${url.origin} (from ${source}) is plain http to another machine.`,
+      {
+        hint: "Use https: a token must not cross a network in the clear.",
+      },
+    );
   }
   url.search = "";
   url.hash = "";
@@ -93,14 +99,20 @@ function parseSettings<S extends v.GenericSchema>(schema: S, value: unknown, pat
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
   const [issue] = result.issues;
-  throw new ConfigError("invalid_settings", `${path}: ${v.getDotPath(issue) ?? "the file"}: ${issue.message}`, {
-    hint: "Mend or remove this file.",
-  });
+  throw new ConfigError(
+    "invalid_settings",
+    `${path}: ${v.getDotPath(issue) ?? "the file"}: ${issue.message}`,
+    {
+      hint: "Mend or remove this file.",
+    },
+  );
 }
 
 /** Without the parser's own words, which may quote a secret. */
 function unreadable(path: string): ConfigError {
-  return new ConfigError("invalid_settings", `${path} cannot be parsed.`, { hint: "Mend or remove this file." });
+  return new ConfigError("invalid_settings", `${path} cannot be parsed.`, {
+    hint: "Mend or remove this file.",
+  });
 }
 
 async function readUserConfig(folders: Folders): Promise<v.InferOutput<typeof UserConfig>> {

@@ -1,3 +1,12 @@
+/** Something that could have been chosen. */
+export interface Choice {
+  /** What selects it. */
+  readonly number: number;
+  readonly display_label: string;
+  readonly confidence: string;
+  readonly match_reason: string;
+}
+
 /** What every error of the product carries beside its message. */
 export interface ErrorFacts {
   /** The next thing to do, ideally a command to run. */
@@ -8,6 +17,8 @@ export interface ErrorFacts {
   readonly requestId?: string | undefined;
   /** Structured facts for programs; JSON values only. */
   readonly details?: unknown;
+  /** What there was to choose from, when nothing was chosen. */
+  readonly choices?: readonly Choice[];
   readonly cause?: unknown;
 }
 
@@ -21,6 +32,7 @@ export class TrackerError extends Error {
   readonly retryable: boolean;
   readonly requestId: string | null;
   readonly details: unknown;
+  readonly choices: readonly Choice[] | null;
 
   constructor(code: string, message: string, facts: ErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
@@ -30,6 +42,7 @@ export class TrackerError extends Error {
     this.retryable = facts.retryable ?? false;
     this.requestId = facts.requestId ?? null;
     this.details = facts.details ?? null;
+    this.choices = facts.choices ?? null;
   }
 }
 

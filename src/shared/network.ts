@@ -24,7 +24,8 @@ export function systemFetch(env: Environment): Fetch {
   return async (request) => {
     const url = new URL(request.url);
     if (isLoopback(url)) process.env.NO_PROXY = [env.NO_PROXY, url.hostname].filter(Boolean).join(",");
-    const proxied = !isLoopback(url) && Boolean(env.HTTPS_PROXY || env.https_proxy || env.HTTP_PROXY || env.http_proxy);
+    const proxied =
+      !isLoopback(url) && Boolean(env.HTTPS_PROXY || env.https_proxy || env.HTTP_PROXY || env.http_proxy);
     const watch = proxied ? null : watchConnection(url);
     try {
       return await fetch(request, {

@@ -5,8 +5,7 @@
 const UNSAFE =
   /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
-const escapeUnit = (unit: string): string =>
-  `\\u${(unit.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
+const escapeUnit = (unit: string): string => `\\u${(unit.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
 
 /** Makes text from outside safe to print: every unsafe character becomes `\uXXXX`. */
 export function escapeText(text: string): string {
@@ -27,11 +26,11 @@ export function displayWidth(text: string): number {
   return Bun.stringWidth(text);
 }
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
-
 /** Cuts `text` to at most `width` columns, ending in `ellipsis` when something was cut. */
 export function truncate(text: string, width: number, ellipsis: string): string {
   if (displayWidth(text) <= width) return text;
+  // Made here because it is slow to make and most runs cut nothing.
+  const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
   const room = width - displayWidth(ellipsis);
   let kept = "";
   let used = 0;

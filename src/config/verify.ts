@@ -1,4 +1,5 @@
 import { isAlias, isMap, isScalar, isSeq } from "yaml";
+import { ConfigError } from "../shared/errors.ts";
 import {
   type ConfigDocument,
   invalidConfig,
@@ -7,9 +8,8 @@ import {
   parseDocument,
   SECTIONS,
   unsupportedConfig,
-} from "./config-document.ts";
-import type { ConfigEdit, ConfigValue } from "./config-splice.ts";
-import { ConfigError } from "./shared/errors.ts";
+} from "./document.ts";
+import type { ConfigEdit, ConfigValue } from "./splice.ts";
 
 /**
  * Proves that `after` holds what `before` held, the edited values aside, and

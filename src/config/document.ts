@@ -1,5 +1,5 @@
 import { Composer, type CST, isAlias, isMap, isScalar, Lexer, type Pair, Parser, type YAMLMap } from "yaml";
-import { ConfigError } from "./shared/errors.ts";
+import { ConfigError } from "../shared/errors.ts";
 
 /** The sections of the shared file that are ours to edit. */
 export const SECTIONS = ["project", "tracker"] as const;

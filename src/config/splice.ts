@@ -15,10 +15,10 @@ import {
   type SectionName,
   sectionPair,
   unsupportedConfig,
-} from "./config-document.ts";
-import { type Change, type Changes, editFlow } from "./config-flow.ts";
-import { renderKey, renderScalar } from "./config-render.ts";
-import { verifyEdit } from "./config-verify.ts";
+} from "./document.ts";
+import { type Change, type Changes, editFlow } from "./flow.ts";
+import { renderKey, renderScalar } from "./render.ts";
+import { verifyEdit } from "./verify.ts";
 
 /** A text, nothing (`null` is written), or a mapping of texts that replaces the old one; an empty mapping removes the key. */
 export type ConfigValue = string | null | { readonly [key: string]: string };

@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import { invalidConfig } from "./config-document.ts";
+import { invalidConfig } from "./document.ts";
 
 /** Characters that some YAML reader refuses raw, or that an editor may break a line at. */
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/;

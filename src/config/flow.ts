@@ -1,6 +1,6 @@
 import { isMap, isScalar, type Pair, type YAMLMap } from "yaml";
-import { type ConfigDocument, commentsIn, keyOf, placeOf, unsupportedConfig } from "./config-document.ts";
-import { quote, renderKey } from "./config-render.ts";
+import { type ConfigDocument, commentsIn, keyOf, placeOf, unsupportedConfig } from "./document.ts";
+import { quote, renderKey } from "./render.ts";
 
 /** Undefined removes, a mapping merges into the one that is there, anything else replaces. */
 export type Change = string | null | undefined | Changes;

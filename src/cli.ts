@@ -1,0 +1,277 @@
+/**
+ * The command tree and the one place where errors become exit codes. `run` is
+ * the whole program less its real streams.
+ */
+import { type ArgsDef, type CommandDef, defineCommand, parseArgs, runCommand } from "citty";
+import { createInvocation, GLOBAL_ARGS, type Globals, type Invocation } from "./commands/invocation.ts";
+import type { Context } from "./shared/context.ts";
+import {
+  InterruptedError,
+  NotAuthenticatedError,
+  OutputClosedError,
+  TrackerError,
+  UsageError,
+} from "./shared/errors.ts";
+import { nearest } from "./shared/text.ts";
+import { VERSION } from "./shared/version.ts";
+
+/** The commands; each is loaded when it is run. */
+export function commandTree(invocation: Invocation) {
+  return defineCommand({
+    meta: {
+      name: "tracker",
+      description: "Binds a repository to its issue tracker by discovering the binding",
+    },
+    subCommands: {
+      providers: async () => (await import("./commands/providers.ts")).providersCommand(invocation),
+      discover: async () => (await import("./commands/discover.ts")).discoverCommand(invocation),
+      bind: async () => (await import("./commands/bind.ts")).bindCommand(invocation),
+      unbind: async () => (await import("./commands/unbind.ts")).unbindCommand(invocation),
+      status: async () => (await import("./commands/status.ts")).statusCommand(invocation),
+      map: async () => (await import("./commands/map.ts")).mapCommand(invocation),
+      auth: async () => (await import("./commands/auth.ts")).authCommand(invocation),
+      host: async () => (await import("./commands/host.ts")).hostCommand(invocation),
+      doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(invocation),
+    },
+  });
+}
+
+/** Exit codes; the only place where they are decided. */
+export const EXIT_CODES = [
+  { code: 0, meaning: "Done." },
+  { code: 1, meaning: "Failed: also a stale binding, no candidates, or a selection that is required." },
+  { code: 2, meaning: "The command line is wrong; nothing was done." },
+  { code: 4, meaning: "Not authenticated." },
+  { code: 130, meaning: "Interrupted." },
+] as const;
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof OutputClosedError) return 0;
+  if (error instanceof UsageError) return 2;
+  if (error instanceof NotAuthenticatedError) return 4;
+  if (error instanceof InterruptedError) return 130;
+  return 1;
+}
+
+/** Flags that are refused by name, with the way that took their place. */
+const REFUSED_FLAGS: Readonly<Record<string, { readonly message: string; readonly hint: string }>> = {
+  "bind --project-slug": {
+    message: "--project-slug is gone: bindings are discovered.",
+    hint: "Run `tracker bind --provider <provider>`.",
+  },
+};
+
+/**
+ * Runs one command line.
+ *
+ * @param argv the arguments after the program's name
+ * @returns the exit code
+ */
+export async function run(argv: readonly string[], context: Context): Promise<number> {
+  try {
+    if (argv.length === 1 && argv[0] === "--version") {
+      context.io.stdout.write(`${VERSION}\n`);
+      return 0;
+    }
+    return await dispatch(argv, context);
+  } catch (error) {
+    if (!(error instanceof OutputClosedError)) await report(error, argv, context);
+    return exitCodeOf(error);
+  }
+}
+
+async function dispatch(argv: readonly string[], context: Context): Promise<number> {
+  const { globals, rest, wantsHelp, wantsVersion } = splitGlobals(argv);
+  const invocation = createInvocation(context, globals);
+  if (wantsVersion) {
+    invocation.io.stdout.write(`${VERSION}\n`);
+    return 0;
+  }
+  const { path, command, args } = await locate(commandTree(invocation), rest);
+  const subCommands = await resolve(command.subCommands);
+  if (wantsHelp || (subCommands !== undefined && args.length === 0)) {
+    const { renderHelp } = await import("./render/help.ts");
+    const { styleOf } = await import("./render/style.ts");
+    const help = await renderHelp(path, command, GLOBAL_ARGS, styleOf(invocation.io, invocation.io.stdout));
+    invocation.io.stdout.write(help);
+    return 0;
+  }
+  if (subCommands !== undefined) throw unknownCommand(path, args[0] ?? "", Object.keys(subCommands));
+  checkArguments(path, args, (await resolve(command.args)) ?? {});
+  const { result } = await runCommand(command, { rawArgs: args });
+  return typeof result === "number" ? result : 0;
+}
+
+/** Takes the flags that every command has out of the command line, wherever they stand. */
+function splitGlobals(argv: readonly string[]): {
+  readonly globals: Globals;
+  readonly rest: string[];
+  readonly wantsHelp: boolean;
+  readonly wantsVersion: boolean;
+} {
+  const own: string[] = [];
+  const rest: string[] = [];
+  let wantsHelp = false;
+  let wantsVersion = false;
+  for (let index = 0; index < argv.length; index++) {
+    const token = argv[index] ?? "";
+    if (token === "--") {
+      rest.push(...argv.slice(index));
+      break;
+    }
+    const flag = parseFlag(token, GLOBAL_ARGS);
+    if (token === "--help" || token === "-h") wantsHelp = true;
+    else if (token === "--version") wantsVersion = true;
+    else if (flag?.definition === undefined) {
+      rest.push(token);
+      // The value of a flag that only the command knows is looked at there, not here.
+    } else if (flag.takesValue && flag.value === undefined) {
+      const value = argv[++index];
+      requireValue(flag.name, value);
+      own.push(token, value ?? "");
+    } else {
+      checkFlagValue(flag);
+      own.push(token);
+    }
+  }
+  if (rest[0] === "help") {
+    rest.shift();
+    wantsHelp = true;
+  }
+  const { host, project, json, input, color, verbose } = parseArgs<typeof GLOBAL_ARGS>(own, GLOBAL_ARGS);
+  const globals: Globals = {
+    host,
+    project,
+    json: json === true,
+    input: input !== false,
+    color: color !== false,
+    verbose: verbose === true,
+  };
+  return { globals, rest, wantsHelp, wantsVersion };
+}
+
+interface Flag {
+  readonly name: string;
+  readonly definition: ArgsDef[string] | undefined;
+  readonly takesValue: boolean;
+  readonly value: string | undefined;
+}
+
+/** A token as a flag of `args`; null when it is no flag. */
+function parseFlag(token: string, args: ArgsDef): Flag | null {
+  if (!/^-./.test(token)) return null;
+  const [, name = "", value] = /^--?([^=]+)(?:=([\s\S]*))?$/.exec(token) ?? [];
+  const negated = token.startsWith("--no-") ? args[name.slice(3)] : undefined;
+  const definition = negated?.type === "boolean" ? negated : token.startsWith("--") ? args[name] : undefined;
+  return { name, definition, takesValue: definition?.type === "string", value };
+}
+
+function requireValue(name: string, value: string | undefined): void {
+  if (value !== undefined && value !== "" && !value.startsWith("--")) return;
+  throw new UsageError(`--${name} needs a value.`, { hint: `For example: --${name} VALUE` });
+}
+
+function checkFlagValue({ name, takesValue, value }: Flag): void {
+  if (takesValue) {
+    if (value === undefined || value === "") throw new UsageError(`--${name} needs a value.`);
+  } else if (value !== undefined) {
+    throw new UsageError(`--${name} takes no value.`);
+  }
+}
+
+/** Walks down the tree by the words of the command line. */
+async function locate(
+  root: CommandDef,
+  rest: readonly string[],
+): Promise<{ readonly path: string[]; readonly command: CommandDef; readonly args: string[] }> {
+  const path = ["tracker"];
+  let command = root;
+  let index = 0;
+  for (; index < rest.length; index++) {
+    const subCommands = await resolve(command.subCommands);
+    const name = rest[index] ?? "";
+    if (subCommands === undefined || !Object.hasOwn(subCommands, name)) break;
+    command = await resolve(subCommands[name] ?? {});
+    path.push(name);
+  }
+  return { path, command, args: rest.slice(index) };
+}
+
+async function resolve<T>(value: T | Promise<T> | (() => T) | (() => Promise<T>)): Promise<T> {
+  return value instanceof Function ? value() : value;
+}
+
+function unknownCommand(path: readonly string[], word: string, known: readonly string[]): UsageError {
+  const what = word.startsWith("-") ? "flag" : "command";
+  const near = what === "command" ? nearest(word, known) : null;
+  return new UsageError(`Unknown ${what} "${word}" of \`${path.join(" ")}\`.`, {
+    hint: near === null ? `See \`${path.join(" ")} --help\`.` : `Did you mean \`${path.join(" ")} ${near}\`?`,
+  });
+}
+
+/** Refuses what the command does not declare; the parser itself would take it silently. */
+function checkArguments(path: readonly string[], tokens: readonly string[], args: ArgsDef): void {
+  const command = path.join(" ");
+  const positionals = Object.values(args).filter(({ type }) => type === "positional").length;
+  const given = new Set<string>();
+  let words = 0;
+  for (let index = 0; index < tokens.length; index++) {
+    const token = tokens[index] ?? "";
+    const flag = token === "--" ? null : parseFlag(token, args);
+    if (flag === null) {
+      if (token !== "--" && ++words > positionals) {
+        throw new UsageError(`Unexpected argument "${token}".`, { hint: `See \`${command} --help\`.` });
+      }
+      continue;
+    }
+    if (flag.definition === undefined || flag.definition.type === "positional") {
+      throw refusedFlag(path, token, flag.name, Object.keys(args));
+    }
+    if (given.has(flag.name)) throw new UsageError(`--${flag.name} is given twice.`);
+    given.add(flag.name);
+    if (flag.takesValue && flag.value === undefined) requireValue(flag.name, tokens[++index]);
+    else checkFlagValue(flag);
+  }
+}
+
+function refusedFlag(
+  path: readonly string[],
+  token: string,
+  name: string,
+  known: readonly string[],
+): UsageError {
+  const refused = REFUSED_FLAGS[`${path.slice(1).join(" ")} --${name}`];
+  if (refused !== undefined) return new UsageError(refused.message, { hint: refused.hint });
+  const dashes = token.startsWith("--") ? "--" : "-";
+  const near = nearest(name, [...known, ...Object.keys(GLOBAL_ARGS), "no-input", "no-color"]);
+  return new UsageError(`Unknown flag ${dashes}${name}.`, {
+    hint: near === null ? `See \`${path.join(" ")} --help\`.` : `Did you mean --${near}?`,
+  });
+}
+
+/** Tells an error on stderr: to a person, or to a program as one JSON object. */
+async function report(error: unknown, argv: readonly string[], context: Context): Promise<void> {
+  const [{ renderError, renderErrorJson }, { styleOf }] = await Promise.all([
+    import("./render/error.ts"),
+    import("./render/style.ts"),
+  ]);
+  const known = error instanceof TrackerError ? error : unexpected(error);
+  const { io } = context;
+  const stderr = argv.includes("--no-color") ? { ...io.stderr, color: false } : io.stderr;
+  const text = argv.includes("--json") ? renderErrorJson(known) : renderError(known, styleOf(io, stderr));
+  const stack = argv.includes("--verbose") && known.stack !== undefined ? `${known.stack}\n` : "";
+  try {
+    io.stderr.write(text + stack);
+  } catch (failure) {
+    if (!(failure instanceof OutputClosedError)) throw failure;
+  }
+}
+
+/** A failure that nobody foresaw: ours to mend, so it says how to tell us. */
+function unexpected(cause: unknown): TrackerError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new TrackerError("unexpected", `Something unforeseen went wrong: ${message}`, {
+    hint: "Run the command again with --verbose and report what it prints.",
+    cause,
+  });
+}

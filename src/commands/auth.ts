@@ -1,0 +1,69 @@
+import { defineCommand } from "citty";
+import { renderSession, sessionToJson } from "../render/session.ts";
+import { styleOf } from "../render/style.ts";
+import { UsageError } from "../shared/errors.ts";
+import { escapeText } from "../shared/text.ts";
+import { type Invocation, print, withService } from "./invocation.ts";
+
+/** `tracker auth` */
+export function authCommand(invocation: Invocation) {
+  return defineCommand({
+    meta: { name: "auth", description: "Log in to a control plane" },
+    subCommands: {
+      login: () => loginCommand(invocation),
+      status: () => sessionCommand(invocation),
+      logout: () => logoutCommand(invocation),
+    },
+  });
+}
+
+function loginCommand(invocation: Invocation) {
+  const args = {
+    "with-token": { type: "boolean", description: "Read a personal access token from standard input" },
+  } as const;
+  return defineCommand({
+    meta: { name: "login", description: "Store a credential for the control plane" },
+    args,
+    run: async ({ args }) => {
+      if (args["with-token"] !== true) {
+        throw new UsageError("This version logs in with a personal access token.", {
+          hint: "tracker auth login --with-token < token-file",
+        });
+      }
+      const { io, log } = invocation;
+      if (io.stdin.isTerminal) log.info("Paste the token, then press Enter and Ctrl-D.");
+      const token = (await io.stdin.readAll()).trim();
+      if (token === "" || /\s/.test(token)) {
+        throw new UsageError("Standard input held no token.", {
+          hint: "tracker auth login --with-token < token-file",
+        });
+      }
+      const session = await withService(invocation, (service) => service.login(token));
+      print(invocation, sessionToJson(session), () => renderSession(session, styleOf(io, io.stdout)));
+    },
+  });
+}
+
+function sessionCommand(invocation: Invocation) {
+  const { io } = invocation;
+  return defineCommand({
+    meta: { name: "status", description: "Show who the control plane takes you for" },
+    run: async () => {
+      const session = await withService(invocation, (service) => service.session());
+      print(invocation, sessionToJson(session), () => renderSession(session, styleOf(io, io.stdout)));
+    },
+  });
+}
+
+function logoutCommand(invocation: Invocation) {
+  return defineCommand({
+    meta: { name: "logout", description: "Forget the stored credential" },
+    run: async () => {
+      const result = await withService(invocation, (service) => service.logout());
+      const host = escapeText(result.host);
+      print(invocation, result, ({ removed }) =>
+        removed ? `Logged out of ${host}\n` : `There was no stored credential for ${host}\n`,
+      );
+    },
+  });
+}

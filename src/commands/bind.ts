@@ -1,0 +1,206 @@
+import { defineCommand } from "citty";
+import { renderBinding, renderDryRun, renderReplacement } from "../render/binding.ts";
+import { renderCandidates } from "../render/candidates.ts";
+import { styleOf } from "../render/style.ts";
+import type { BindDialog, BindOutcome, ConfiguredBinding, Selection } from "../service.ts";
+import {
+  narrowCandidates,
+  numberOf,
+  orderCandidates,
+  requireHosted,
+  SelectionRequiredError,
+} from "../service.ts";
+import { TrackerError, UsageError } from "../shared/errors.ts";
+import { isHosted, parseProvider } from "../shared/providers.ts";
+import { type Invocation, positiveInteger, print, required, withService } from "./invocation.ts";
+
+/** `tracker bind` */
+export function bindCommand(invocation: Invocation) {
+  const args = {
+    provider: { type: "string", valueHint: "NAME", description: "Provider to bind to" },
+    select: { type: "string", valueHint: "N", description: "Take candidate number N" },
+    match: { type: "string", valueHint: "TEXT", description: "Take the candidate with this label or key" },
+    "bind-ref": { type: "string", valueHint: "REF", description: "Take this existing binding" },
+    yes: { type: "boolean", description: "Replace an existing binding without asking" },
+    "dry-run": { type: "boolean", description: "Show what would be bound and written" },
+    explain: { type: "boolean", description: "Tell why each candidate ranks where it does" },
+    workspace: { type: "string", valueHint: "NAME", description: "Workspace (local providers)" },
+    "doctrine-mode": { type: "string", valueHint: "MODE", description: "Ownership mode (local providers)" },
+    "field-owner": {
+      type: "string",
+      valueHint: "FIELD=OWNER",
+      description: "Owner of a field (local providers)",
+    },
+    credential: { type: "string", valueHint: "KEY=VALUE", description: "Setting of a local provider" },
+  } as const;
+  return defineCommand({
+    meta: { name: "bind", description: "Bind this project to a tracker resource" },
+    args,
+    run: async ({ args }) => {
+      const provider = required("provider", args.provider, "tracker bind --provider linear");
+      const selection = selectionOf(args.select, args.match, args["bind-ref"]);
+      refuseLocalFlags(provider, args);
+      await bind(invocation, {
+        provider,
+        selection,
+        replaces: args.yes === true || selection.by !== "person",
+        dryRun: args["dry-run"] === true,
+        explain: args.explain === true,
+      });
+    },
+  });
+}
+
+interface BindOptions {
+  readonly provider: string;
+  readonly selection: Selection;
+  /** An existing binding is replaced without asking. */
+  readonly replaces: boolean;
+  readonly dryRun: boolean;
+  readonly explain: boolean;
+}
+
+function selectionOf(
+  select: string | undefined,
+  match: string | undefined,
+  bindRef: string | undefined,
+): Selection {
+  const given = Object.entries({ "--select": select, "--match": match, "--bind-ref": bindRef }).filter(
+    ([, value]) => value !== undefined,
+  );
+  if (given.length > 1) {
+    throw new UsageError(`${given.map(([flag]) => flag).join(" and ")} cannot be used together.`);
+  }
+  const number = positiveInteger("select", select);
+  if (number !== undefined) return { by: "number", number };
+  if (match !== undefined) return { by: "match", text: match };
+  if (bindRef !== undefined) return { by: "reference", bindingRef: bindRef };
+  return { by: "person" };
+}
+
+const LOCAL_FLAGS = ["workspace", "doctrine-mode", "field-owner"] as const;
+
+/** Flags of the local providers mean nothing to a hosted one. */
+function refuseLocalFlags(
+  name: string,
+  args: Readonly<Record<(typeof LOCAL_FLAGS)[number] | "credential", string | undefined>>,
+): void {
+  const provider = parseProvider(name);
+  if (!isHosted(provider)) return;
+  if (args.credential !== undefined) {
+    throw new UsageError(`--credential is not for ${provider}: hosted providers keep no credential here.`, {
+      hint: "Connect the provider in the control plane's dashboard; to authenticate yourself, run `tracker auth login --with-token`.",
+    });
+  }
+  const flag = LOCAL_FLAGS.find((candidate) => args[candidate] !== undefined);
+  if (flag !== undefined) throw new UsageError(`--${flag} is for local providers, not for ${provider}.`);
+}
+
+async function bind(invocation: Invocation, options: BindOptions): Promise<void> {
+  const { io, log } = invocation;
+  const outcome = await withService(invocation, async (service) => {
+    const provider = requireHosted(options.provider);
+    const existing = service.currentBinding();
+    if (existing !== null && !(await mayReplace(invocation, existing, options))) return null;
+    const request = { provider, selection: options.selection, dryRun: options.dryRun };
+    return service.bind(request, dialogOf(invocation, options.explain));
+  });
+  if (outcome === null) {
+    log.info("Bind cancelled");
+    return;
+  }
+  if (outcome.isNewProject && !options.dryRun) log.info(`Created ${outcome.configPath}`);
+  const style = styleOf(io, io.stdout);
+  print(invocation, toJsonResult(outcome, options.dryRun), () =>
+    options.dryRun ? renderDryRun(outcome, style) : renderBinding(outcome, style),
+  );
+}
+
+/** Asks before a binding is replaced; with a flag that says so already, tells instead. */
+async function mayReplace(
+  { io, log }: Invocation,
+  existing: ConfiguredBinding,
+  { replaces, provider, dryRun }: BindOptions,
+): Promise<boolean> {
+  const text = renderReplacement(existing);
+  if (replaces || dryRun) {
+    log.info(`${dryRun ? "Would replace" : "Replacing"} ${text}.`);
+    return true;
+  }
+  if (!io.canPrompt) {
+    throw new TrackerError("already_bound_here", `This project is bound to ${text}.`, {
+      hint: `Replace it: tracker bind --provider ${provider} --yes`,
+    });
+  }
+  io.stderr.write(`This project is bound to ${text}.\nReplace it? [y/N] `);
+  const answer = await io.stdin.readLine();
+  if (answer === null) io.stderr.write("\n");
+  return /^y(es)?$/i.test(answer?.trim() ?? "");
+}
+
+function dialogOf(invocation: Invocation, explain: boolean): BindDialog {
+  const { io, log } = invocation;
+  const style = styleOf(io, io.stderr);
+  const draw = (candidates: Parameters<BindDialog["choose"]>[0]): void => {
+    io.stderr.write(
+      renderCandidates(
+        candidates.map((candidate) => ({ ...candidate, number: numberOf(candidate) })),
+        style,
+      ),
+    );
+  };
+  return {
+    resolved: ({ match_type, display_label, candidates }) => {
+      if (!explain) return;
+      if (match_type === "exact") log.info(`The control plane is certain: ${display_label ?? "one match"}.`);
+      else if (!io.canPrompt) draw(orderCandidates(candidates));
+    },
+    exactOverridesSelection: (label) =>
+      log.info(`The control plane is certain: ${label ?? "one match"}. Your selection was not needed.`),
+    choose: async (candidates) => {
+      if (!io.canPrompt) {
+        throw new SelectionRequiredError("Several resources fit this project.", candidates);
+      }
+      draw(candidates);
+      return ask(invocation, candidates, draw);
+    },
+  };
+}
+
+/** One line of input at a time: a number chooses, text narrows the list, end of input cancels. */
+async function ask(
+  { io }: Invocation,
+  candidates: Parameters<BindDialog["choose"]>[0],
+  draw: (candidates: Parameters<BindDialog["choose"]>[0]) => void,
+): ReturnType<BindDialog["choose"]> {
+  for (;;) {
+    io.stderr.write("Number, or text to narrow the list: ");
+    const answer = await io.stdin.readLine();
+    if (answer === null) {
+      io.stderr.write("\n");
+      return null;
+    }
+    const text = answer.trim();
+    if (text === "") continue;
+    const chosen = candidates.find((candidate) => String(numberOf(candidate)) === text);
+    if (chosen !== undefined) return chosen;
+    const narrowed = narrowCandidates(candidates, text);
+    if (!/^\d+$/.test(text) && narrowed.length > 0) draw(narrowed);
+    else
+      io.stderr.write(
+        /^\d+$/.test(text) ? "There is no such number.\n" : "Nothing in the list contains that.\n",
+      );
+  }
+}
+
+function toJsonResult({ binding, boundAt, replaced }: BindOutcome, dryRun: boolean): unknown {
+  return {
+    provider: binding.provider,
+    binding_ref: binding.bindingRef,
+    display_label: binding.displayLabel,
+    provider_context: binding.providerContext,
+    bound_at: boundAt,
+    replaced,
+    dry_run: dryRun,
+  };
+}

@@ -1,0 +1,62 @@
+import { defineCommand } from "citty";
+import { renderConfiguredBinding } from "../render/binding.ts";
+import { renderInstallations, renderProjectStatus } from "../render/status.ts";
+import { styleOf } from "../render/style.ts";
+import { TrackerError, UsageError } from "../shared/errors.ts";
+import { type Invocation, print, withService } from "./invocation.ts";
+
+/** `tracker status` */
+export function statusCommand(invocation: Invocation) {
+  const args = {
+    all: { type: "boolean", description: "Everything the control plane has for the provider" },
+    provider: { type: "string", valueHint: "NAME", description: "With --all: this provider" },
+    check: { type: "boolean", description: "Print nothing; exit 1 on a stale or missing binding" },
+    offline: { type: "boolean", description: "From the project's config alone" },
+  } as const;
+  return defineCommand({
+    meta: { name: "status", description: "Show what this project is bound to and how its sync stands" },
+    args,
+    run: async ({ args: { all, provider, check, offline } }) => {
+      if (provider !== undefined && all !== true) throw new UsageError("--provider goes with --all.");
+      const modes = Object.entries({ all, check, offline }).filter(([, isOn]) => isOn === true);
+      if (modes.length > 1) {
+        throw new UsageError(`${modes.map(([name]) => `--${name}`).join(" and ")} cannot be used together.`);
+      }
+      if (all === true) return showAll(invocation, provider);
+      if (check === true) return checkBinding(invocation);
+      if (offline === true) return showOffline(invocation);
+      return showProject(invocation);
+    },
+  });
+}
+
+async function showProject(invocation: Invocation): Promise<void> {
+  const { io } = invocation;
+  const { result, pendingUpgrade } = await withService(invocation, (service) => service.status());
+  const payload = pendingUpgrade === null ? result : { ...result, pending_binding_upgrade: pendingUpgrade };
+  print(invocation, payload, () => renderProjectStatus(result, styleOf(io, io.stdout)));
+}
+
+async function showOffline(invocation: Invocation): Promise<void> {
+  const { io } = invocation;
+  const binding = await withService(invocation, async (service) => service.offlineStatus());
+  print(invocation, binding, () => renderConfiguredBinding(binding, styleOf(io, io.stdout)));
+}
+
+async function showAll(invocation: Invocation, provider: string | undefined): Promise<void> {
+  const { io } = invocation;
+  const result = await withService(invocation, (service) => service.installationStatus(provider));
+  print(invocation, result, () => renderInstallations([result].flat(), styleOf(io, io.stdout)));
+}
+
+/** 0 when the binding is served, 1 when it is stale or missing; other failures are told. */
+async function checkBinding(invocation: Invocation): Promise<number> {
+  try {
+    await withService(invocation, (service) => service.status());
+    return 0;
+  } catch (error) {
+    const isAnswer = error instanceof TrackerError && ["stale_binding", "not_bound"].includes(error.code);
+    if (isAnswer) return 1;
+    throw error;
+  }
+}

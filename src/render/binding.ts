@@ -1,0 +1,75 @@
+import { escapeText } from "../shared/text.ts";
+import { renderDiff } from "./diff.ts";
+import type { Style } from "./style.ts";
+import { renderFacts } from "./table.ts";
+
+/** What is drawn of a binding in a config. */
+export interface DrawnBinding {
+  readonly provider: string;
+  readonly binding_ref: string | null;
+  readonly project_slug: string | null;
+  readonly display_label: string | null;
+  readonly provider_context: Readonly<Record<string, string>> | null;
+}
+
+/** What is drawn of a finished bind. */
+export interface DrawnOutcome {
+  readonly binding: {
+    readonly provider: string;
+    readonly bindingRef: string | null;
+    readonly displayLabel: string | null;
+  };
+  readonly configPath: string;
+  readonly change: { readonly before: string; readonly after: string };
+}
+
+/** Draws what was bound. */
+export function renderBinding({ binding }: DrawnOutcome, style: Style): string {
+  const label = escapeText(binding.displayLabel ?? binding.bindingRef ?? "");
+  const facts = renderFacts(
+    [
+      ["Provider", binding.provider],
+      ["Reference", binding.bindingRef],
+    ],
+    style,
+  );
+  return `${style.colors.green("Bound to")} ${style.colors.bold(label)}\n${facts}`;
+}
+
+/** Draws what would be bound and how the config would change. */
+export function renderDryRun({ binding, configPath, change }: DrawnOutcome, style: Style): string {
+  const label = escapeText(binding.displayLabel ?? binding.bindingRef ?? "");
+  return [
+    `Would bind to ${style.colors.bold(label)} (${binding.provider})\n`,
+    `${style.colors.dim(escapeText(configPath))}\n`,
+    renderDiff(change.before, change.after, style),
+  ].join("");
+}
+
+/** A binding in a few words: label, provider, reference. */
+export function renderReplacement({
+  display_label,
+  provider,
+  binding_ref,
+  project_slug,
+}: DrawnBinding): string {
+  const reference = binding_ref ?? project_slug;
+  const name = display_label ?? reference ?? "an unnamed resource";
+  return reference === null || name === reference
+    ? `${name} (${provider})`
+    : `${name} (${provider}, ${reference})`;
+}
+
+/** Draws the binding that a config holds. */
+export function renderConfiguredBinding(binding: DrawnBinding, style: Style): string {
+  return renderFacts(
+    [
+      ["Resource", binding.display_label],
+      ["Provider", binding.provider],
+      ["Workspace", binding.provider_context?.workspace_name],
+      ["Reference", binding.binding_ref],
+      ["Project slug", binding.binding_ref === null ? binding.project_slug : null],
+    ],
+    style,
+  );
+}

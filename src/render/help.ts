@@ -1,0 +1,80 @@
+import type { ArgsDef, CommandDef } from "citty";
+import { padEnd } from "../shared/text.ts";
+import type { Style } from "./style.ts";
+
+/** One command of the tree, as help and documentation show it. */
+export interface CommandHelp {
+  readonly usage: string;
+  readonly description: string;
+  readonly commands: readonly (readonly [name: string, description: string])[];
+  readonly flags: readonly (readonly [flag: string, description: string])[];
+}
+
+type Resolvable<T> = T | Promise<T> | (() => T) | (() => Promise<T>);
+
+async function resolve<T>(value: Resolvable<T>): Promise<T> {
+  return value instanceof Function ? value() : value;
+}
+
+/** What there is to say about the command at `path`. */
+export async function describeCommand(path: readonly string[], command: CommandDef): Promise<CommandHelp> {
+  const meta = await resolve(command.meta ?? {});
+  const args = (await resolve(command.args)) ?? {};
+  const subCommands = (await resolve(command.subCommands)) ?? {};
+  const commands = await Promise.all(
+    Object.entries(subCommands).map(async ([name, sub]): Promise<readonly [string, string]> => {
+      const { description } = await resolve((await resolve(sub)).meta ?? {});
+      return [name, description ?? ""];
+    }),
+  );
+  const words = Object.entries(args).flatMap(([name, { type }]) =>
+    type === "positional" ? [`<${name}>`] : [],
+  );
+  const flags = flagsOf(args);
+  const usage = [
+    ...path,
+    ...words,
+    ...(commands.length > 0 ? ["<command>"] : []),
+    ...(flags.length > 0 ? ["[flags]"] : []),
+  ];
+  return { usage: usage.join(" "), description: meta.description ?? "", commands, flags };
+}
+
+/** Flags with their values, and what they are for. */
+export function flagsOf(args: ArgsDef): (readonly [flag: string, description: string])[] {
+  return Object.entries(args).flatMap(([name, definition]) => {
+    if (definition.type === "positional") return [];
+    if (definition.type === "boolean" && definition.default === true) {
+      return [[`--no-${name}`, definition.negativeDescription ?? ""] as const];
+    }
+    const value = definition.type === "string" ? ` ${definition.valueHint ?? "VALUE"}` : "";
+    const fallback = definition.default === undefined ? "" : ` (default ${definition.default})`;
+    return [[`--${name}${value}`, `${definition.description ?? ""}${fallback}`] as const];
+  });
+}
+
+/** Draws the help of one command. */
+export async function renderHelp(
+  path: readonly string[],
+  command: CommandDef,
+  globalArgs: ArgsDef,
+  { colors }: Style,
+): Promise<string> {
+  const { usage, description, commands, flags } = await describeCommand(path, command);
+  const list = (title: string, rows: readonly (readonly [string, string])[]): string => {
+    if (rows.length === 0) return "";
+    const width = Math.max(...rows.map(([name]) => name.length));
+    return `\n${colors.bold(title)}\n${rows.map(([name, text]) => `  ${padEnd(name, width)}  ${text}\n`).join("")}`;
+  };
+  const everywhere = [
+    ...flagsOf(globalArgs),
+    ["--version", "Print the version"],
+    ["--help", "Print this"],
+  ] as const;
+  return [
+    `${description}.\n\n${colors.bold("Usage")}\n  ${usage}\n`,
+    list("Commands", commands),
+    list("Flags", flags),
+    list("Flags of every command", everywhere),
+  ].join("");
+}

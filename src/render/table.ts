@@ -1,0 +1,78 @@
+import { displayWidth, escapeText, padEnd, truncate } from "../shared/text.ts";
+import type { Style } from "./style.ts";
+
+const GAP = "  ";
+/** A column is not cut below this many columns while another can be. */
+const NARROWEST = 6;
+
+/** A cell: text from anywhere, and how it is colored once it has its final width. */
+export interface Cell {
+  readonly text: string;
+  readonly paint?: (text: string) => string;
+}
+
+/**
+ * Draws a table. In a terminal it fits the width: the widest columns are cut
+ * with an ellipsis and no row wraps. Elsewhere cells are separated by tabs and
+ * whole. Every cell is escaped.
+ */
+export function renderTable(
+  header: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  style: Style,
+): string {
+  const head = header.map((text): Cell => ({ text, paint: style.colors.bold }));
+  const lines = [head, ...rows].map((row) =>
+    row.map(({ text, paint }) => ({ text: escapeText(text), paint })),
+  );
+  if (!style.isTerminal) {
+    return lines.map((row) => `${row.map(({ text, paint }) => paint?.(text) ?? text).join("\t")}\n`).join("");
+  }
+  const widths = fitWidths(
+    header.map((_, column) => Math.max(...lines.map((row) => displayWidth(row[column]?.text ?? "")))),
+    style.width - GAP.length * (header.length - 1),
+  );
+  const drawCell = (
+    { text, paint }: (typeof lines)[number][number],
+    column: number,
+    isLast: boolean,
+  ): string => {
+    const width = widths[column] ?? 0;
+    const cut = truncate(text, width, style.glyphs.ellipsis);
+    const painted = paint?.(cut) ?? cut;
+    return isLast ? painted : painted + " ".repeat(Math.max(0, width - displayWidth(cut)));
+  };
+  return lines
+    .map(
+      (row) => `${row.map((cell, column) => drawCell(cell, column, column === row.length - 1)).join(GAP)}\n`,
+    )
+    .join("");
+}
+
+/** Narrows the widest columns until all fit into `room`. */
+function fitWidths(wanted: readonly number[], room: number): number[] {
+  const widths = [...wanted];
+  let excess = widths.reduce((sum, width) => sum + width, 0) - room;
+  while (excess > 0) {
+    const widest = Math.max(...widths);
+    if (widest <= NARROWEST) break;
+    const second = Math.max(NARROWEST, ...widths.filter((width) => width < widest));
+    const columns = widths.flatMap((width, column) => (width === widest ? [column] : []));
+    const step = Math.max(1, Math.min(widest - second, Math.ceil(excess / columns.length)));
+    for (const column of columns) widths[column] = widest - step;
+    excess -= step * columns.length;
+  }
+  return widths;
+}
+
+/** Draws facts as aligned `name  value` lines; facts without a value are left out. */
+export function renderFacts(
+  facts: readonly (readonly [name: string, value: string | number | null | undefined])[],
+  style: Style,
+): string {
+  const shown = facts.filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const width = Math.max(0, ...shown.map(([name]) => name.length));
+  return shown
+    .map(([name, value]) => `${style.colors.dim(padEnd(name, width))}  ${escapeText(String(value))}\n`)
+    .join("");
+}
