@@ -109,6 +109,9 @@ async function bind(invocation: Invocation, options: BindOptions): Promise<void>
     log.info("Bind cancelled");
     return;
   }
+  if (outcome.replaced !== null) {
+    log.info(`${options.dryRun ? "Would replace" : "Replaced"} ${renderReplacement(outcome.replaced)}.`);
+  }
   if (outcome.isNewProject && !options.dryRun) log.info(`Created ${outcome.configPath}`);
   const style = styleOf(io, io.stdout);
   print(invocation, toJsonResult(outcome, options.dryRun), () =>
@@ -116,17 +119,14 @@ async function bind(invocation: Invocation, options: BindOptions): Promise<void>
   );
 }
 
-/** Asks before a binding is replaced; with a flag that says so already, tells instead. */
+/** Asks before a binding is replaced, unless a flag says so already. */
 async function mayReplace(
-  { io, log }: Invocation,
+  { io }: Invocation,
   existing: ConfiguredBinding,
   { replaces, provider, dryRun }: BindOptions,
 ): Promise<boolean> {
   const text = renderReplacement(existing);
-  if (replaces || dryRun) {
-    log.info(`${dryRun ? "Would replace" : "Replacing"} ${text}.`);
-    return true;
-  }
+  if (replaces || dryRun) return true;
   if (!io.canPrompt) {
     throw new TrackerError("already_bound_here", `This project is bound to ${text}.`, {
       hint: `Replace it: tracker bind --provider ${provider} --yes`,

@@ -1,6 +1,6 @@
 import { isAbsolute, resolve } from "node:path";
 import type { ArgsDef } from "citty";
-import { type EmbeddedHost, TrackerService } from "../service.ts";
+import type { EmbeddedHost, TrackerService } from "../service.ts";
 import type { Context } from "../shared/context.ts";
 import { UsageError } from "../shared/errors.ts";
 import type { Io } from "../shared/io.ts";
@@ -50,11 +50,12 @@ export function createInvocation(context: Context, globals: Globals): Invocation
   return { context: { ...context, io }, globals, io, log: createLog(io, level) };
 }
 
-/** Runs `use` with the service, and closes it afterwards. */
+/** Runs `use` with the service, which is loaded here and no earlier, and closes it afterwards. */
 export async function withService<T>(
   { context, globals, log }: Invocation,
   use: (service: TrackerService) => Promise<T>,
 ): Promise<T> {
+  const { TrackerService } = await import("../service.ts");
   const folder = globals.project ?? ".";
   const service = new TrackerService({
     context,

@@ -77,8 +77,7 @@ export async function requireConnections(
   if (first === undefined) {
     throw new HostError(
       "no_installation",
-      `${provider} is not connected for team "${scope.principal.team.slug}". ` +
-        `An owner can connect it: tracker host connect ${provider}`,
+      `${provider} is not connected for team "${scope.principal.team.slug}".`,
       { provider },
     );
   }

@@ -166,7 +166,7 @@ export async function store(scope: TeamScope, connection: ConnectionKey, found: 
       connection_id: connection.id,
       workspace_id: workspaceIds.get(workspace.id) ?? "",
       stable_ref: resource.stableRef,
-      display_label: resource.displayName,
+      display_label: labelOf(resource),
       kind: resource.kind,
       provider_context: JSON.stringify(contextOf(workspace, resource)),
       routing_metadata: JSON.stringify(routingOf(workspace, resource)),
@@ -267,12 +267,19 @@ function* batches<T>(rows: readonly T[]): Generator<readonly T[]> {
   for (let start = 0; start < rows.length; start += BATCH) yield rows.slice(start, start + BATCH);
 }
 
+/** The name, and the provider's own short key where that is another one: `Payments (PAY)`. */
+function labelOf({ displayName, routingMetadata: { display_key } }: DiscoveredResource): string {
+  return display_key === undefined || display_key === displayName
+    ? displayName
+    : `${displayName} (${display_key})`;
+}
+
 /** The keys that resolution and ordering compare. */
 function matchKeys(resource: DiscoveredResource) {
   const key = resource.routingMetadata.display_key ?? "";
   const path = key.includes("/") ? key : null;
   return {
-    sort_key: fold(resource.displayName),
+    sort_key: fold(labelOf(resource)),
     name_key: matchKey(path === null ? resource.displayName : lastSegment(path)),
     display_key: matchKey(key),
     path_key: path === null ? null : pathKey(path),

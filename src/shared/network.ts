@@ -1,4 +1,3 @@
-import { connect } from "node:net";
 import type { Fetch } from "./context.ts";
 import type { Environment } from "./io.ts";
 
@@ -50,17 +49,17 @@ function watchConnection(url: URL): { readonly signal: AbortSignal; stop(): void
   const port = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
   let stopProbe = (): void => {};
   const timer = setTimeout(() => {
-    const socket = connect({ host: url.hostname.replace(/^\[|\]$/g, ""), port });
     const deadline = setTimeout(() => {
-      socket.destroy();
       controller.abort(new DOMException(`No connection within ${CONNECT_TIMEOUT_MS} ms.`, "TimeoutError"));
     }, CONNECT_TIMEOUT_MS - CONNECT_GRACE_MS);
-    stopProbe = () => {
-      clearTimeout(deadline);
-      socket.destroy();
-    };
-    socket.on("connect", () => stopProbe());
-    socket.on("error", () => stopProbe());
+    stopProbe = () => clearTimeout(deadline);
+    const hostname = url.hostname.replace(/^\[|\]$/g, "");
+    const settle = (): void => stopProbe();
+    // The request itself reports a connection that is refused; only silence is ours to notice.
+    Bun.connect({ hostname, port, socket: { open: (socket) => void socket.end(), data: settle } }).then(
+      settle,
+      settle,
+    );
   }, CONNECT_GRACE_MS);
   return {
     signal: controller.signal,

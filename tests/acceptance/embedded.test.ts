@@ -12,8 +12,12 @@ test("connect, discover, bind, status and unbind work with no server running", a
   expect(place.config()).toBeNull();
 
   expect(await place.run(["host", "connect", "linear", "--demo"])).toMatchObject({ code: 0 });
-  expect(JSON.stringify(resultOf(await place.run(["host", "connections", "--json"])))).toContain("linear");
-  expect(resultOf(await place.run(["discover", "--provider", "linear", "--json"]))).toHaveLength(12);
+  expect(JSON.stringify(resultOf(await place.run(["host", "connections", "list", "--json"])))).toContain(
+    "linear",
+  );
+  expect(resultOf(await place.run(["discover", "--provider", "linear", "--json"]))).toContainEqual(
+    expect.objectContaining({ number: 1, provider: "linear", is_bound: false }),
+  );
 
   const { binding_ref } = v.parse(
     v.object({ binding_ref: v.pipe(v.string(), v.startsWith("srm_")) }),
@@ -22,6 +26,10 @@ test("connect, discover, bind, status and unbind work with no server running", a
   expect(place.config()).toContain(binding_ref);
   expect(resultOf(await place.run(["status", "--json"]))).toMatchObject({ binding_ref, connected: true });
   expect(JSON.stringify(resultOf(await place.run(["status", "--all", "--json"])))).toContain(binding_ref);
+  expect(await place.run(["doctor"])).toMatchObject({
+    code: 0,
+    stdout: expect.not.stringContaining("auth login"),
+  });
   const unbound = await place.run(["unbind"]);
   expect(unbound.code).toBe(0);
   expect(unbound.stdout).toContain(binding_ref);

@@ -1,7 +1,7 @@
 /** Whatever a control plane answers: no trace, no hang, no change, the right exit code. */
 import { describe, expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
-import { type Outcome, runBinary } from "../helpers/binary.ts";
+import { errorOf, type Outcome, resultOf, runBinary } from "../helpers/binary.ts";
 import { httpAnswer, type RawAnswer, RawServer } from "../helpers/raw-server.ts";
 import { Scratch } from "../helpers/scratch.ts";
 import { TEAM, TOKEN } from "../helpers/scripted-control-plane.ts";
@@ -38,6 +38,8 @@ const body = (text: string | Uint8Array, headers: Record<string, string> = {}): 
 };
 const json = (value: unknown): (() => RawAnswer) => body(JSON.stringify(value));
 
+/** What no output may hold: control characters other than line ends and tabs, and bidi controls. */
+const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 const EVIL = "\u001b]0;owned\u0007\u001b[2J\u009b31m\u202egnp";
 const candidate = {
   candidate_token: "cand_1",
@@ -258,10 +260,10 @@ function expectHarmless({ code, stdout, stderr }: Outcome, exits: readonly numbe
     expect(stdout).toBe("");
     expect(stderr).not.toBe("");
   }
-  expect(stdout + stderr).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
+  expect(stdout + stderr).not.toMatch(UNSAFE);
   expect(stderr).not.toMatch(/^\s+at .+[:(]\d+/m);
   expect(stderr).not.toMatch(
-    /\b(TypeError|SyntaxError|ReferenceError|ValiError|FetchError|undefined|\[object)\b/,
+    /\b(TypeError|SyntaxError|ReferenceError|ValiError|FetchError|ZlibError|\[object)\b/,
   );
   expect(stdout + stderr).not.toContain(TOKEN);
 }
@@ -276,7 +278,12 @@ describe("a hostile control plane", () => {
         config: CONFIG,
         env: { TRACKER_HOST: server.url, TRACKER_TOKEN: TOKEN, TRACKER_TEAM: TEAM },
       });
-      expectHarmless(await place.run(COMMANDS[command]), exits);
+      const args = COMMANDS[command];
+      const [human, json] = await Promise.all([place.run(args), place.run([...args, "--json"])]);
+      expectHarmless(human, exits);
+      expectHarmless(json, exits);
+      if (json.code === 0) resultOf(json);
+      else expect(errorOf(json).code).not.toBe("unexpected");
       expect(server.requests.length).toBeGreaterThan(0);
       expect(elsewhere.requests).toEqual([]);
       expect(place.config()).toBe(CONFIG);
@@ -293,7 +300,19 @@ describe("a hostile control plane", () => {
     expect(stderr).toContain("https://evil.example/login");
   });
 
-  test("a write without a key is not repeated when its answer is lost, a read is", async () => {
+  test("--verbose tells more, but nothing raw", async () => {
+    using server = new RawServer(() => sent(httpAnswer(400, envelope({ message: EVIL, code: EVIL }))));
+    const env = { TRACKER_HOST: server.url, TRACKER_TOKEN: TOKEN, TRACKER_TEAM: TEAM };
+    using place = new Scratch({ config: CONFIG, env });
+    for (const args of Object.values(COMMANDS)) {
+      const { code, stdout, stderr } = await place.run([...args, "--verbose"]);
+      expect(code).toBe(1);
+      expect(stderr).toContain("/api/v1/tracker/");
+      expect(stdout + stderr).not.toMatch(UNSAFE);
+    }
+  });
+
+  test("a read whose answer is lost is repeated", async () => {
     using server = new RawServer(() => sent("", "reset"));
     const env = { TRACKER_HOST: server.url, TRACKER_TOKEN: TOKEN, TRACKER_TEAM: TEAM };
     using place = new Scratch({ config: CONFIG, env });

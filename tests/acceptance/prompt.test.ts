@@ -6,7 +6,9 @@ import { Scratch } from "../helpers/scratch.ts";
 
 const CONFIG = "# ours\nother: {a: 1}\n";
 const BIND = ["bind", "--provider", "linear"];
-const LAST_CHOICE = "Payments Platform (PPL)";
+/** The line on which the cursor waits. */
+const PROMPT = "Number, or text to narrow the list:";
+const NARROWED = "Payments Platform (PPL)";
 
 describe("the candidate prompt", () => {
   let host: MinimalHost;
@@ -18,7 +20,7 @@ describe("the candidate prompt", () => {
   test("takes a number", async () => {
     using place = new Scratch({ env: host.env, config: CONFIG });
     const terminal = place.open(BIND);
-    await terminal.waitFor(LAST_CHOICE);
+    await terminal.waitFor(PROMPT);
     terminal.typeLine("2");
     expect(await terminal.exit()).toBe(0);
     expect(terminal.text).toContain("srm_foreign_1");
@@ -28,9 +30,9 @@ describe("the candidate prompt", () => {
   test("narrows the list by text and keeps the numbers' meaning", async () => {
     using place = new Scratch({ env: host.env, config: CONFIG });
     const terminal = place.open(BIND);
-    await terminal.waitFor(LAST_CHOICE);
+    await terminal.waitFor(PROMPT);
     terminal.typeLine("platform");
-    await terminal.waitFor(LAST_CHOICE, 2);
+    await terminal.waitFor(NARROWED, 2);
     expect(terminal.text.split("Payments (PAY)")).toHaveLength(2);
     terminal.typeLine("2");
     expect(await terminal.exit()).toBe(0);
@@ -42,7 +44,7 @@ describe("the candidate prompt", () => {
     async (answer) => {
       using place = new Scratch({ env: host.env, config: CONFIG });
       const terminal = place.open(BIND);
-      await terminal.waitFor(LAST_CHOICE);
+      await terminal.waitFor(PROMPT);
       const asked = prompt(terminal.text);
       terminal.typeLine(answer);
       await terminal.waitFor(asked, 2);
@@ -56,7 +58,7 @@ describe("the candidate prompt", () => {
   test("Ctrl-C ends it with 130 and nothing changed", async () => {
     using place = new Scratch({ env: host.env, config: CONFIG });
     const terminal = place.open(BIND);
-    await terminal.waitFor(LAST_CHOICE);
+    await terminal.waitFor(PROMPT);
     terminal.pressInterrupt();
     expect(await terminal.exit()).toBe(130);
     expect(place.config()).toBe(CONFIG);
@@ -65,7 +67,7 @@ describe("the candidate prompt", () => {
   test("Ctrl-D cancels it with nothing changed", async () => {
     using place = new Scratch({ env: host.env, config: CONFIG });
     const terminal = place.open(BIND);
-    await terminal.waitFor(LAST_CHOICE);
+    await terminal.waitFor(PROMPT);
     terminal.pressEndOfInput();
     await terminal.exit();
     expect(terminal.text).toMatch(/cancel/i);
@@ -95,14 +97,9 @@ describe("the candidate prompt", () => {
   test("works in a dumb terminal without a single escape sequence", async () => {
     using place = new Scratch({ env: host.env, config: CONFIG });
     const terminal = place.open(BIND, { env: { TERM: "dumb" } });
-    await terminal.waitFor(LAST_CHOICE);
+    await terminal.waitFor(PROMPT);
     terminal.typeLine("1");
     expect(await terminal.exit()).toBe(0);
     expect(terminal.raw).not.toContain("\x1b");
   });
 });
-
-/** The line on which the cursor waits. */
-function prompt(text: string): string {
-  return text.slice(text.lastIndexOf("\n") + 1);
-}

@@ -125,7 +125,7 @@ describe("tracker host serve --demo", () => {
     expect(await place.run(["bind", "--provider", "gitlab", "--select", "1"])).toMatchObject({ code: 0 });
     const outcome = await place.run(["doctor"]);
     expect(outcome.code).toBe(0);
-    for (const check of [/git/i, /config/i, /identity/i, /team/i, /binding/i])
+    for (const check of [/git/i, /config/i, /identity/i, /session/i, /binding/i])
       expect(outcome.stdout).toMatch(check);
   });
 });

@@ -24,7 +24,7 @@ describe("50 confirms at once", () => {
     ["with one key", "the-key"],
     ["without keys", undefined],
   ])("of one project %s: one mapping, one answer", async (_, key) => {
-    const token = await host.candidate("linear", "Payments");
+    const token = await host.candidate("linear", "Payments (PMT)");
     const answers = await times(50, () =>
       host.confirm("linear", token, IDENTITY, key === undefined ? {} : { key }),
     );
@@ -35,7 +35,7 @@ describe("50 confirms at once", () => {
   });
 
   test("of different projects: one mapping and 49 already_bound", async () => {
-    const token = await host.candidate("linear", "Payments");
+    const token = await host.candidate("linear", "Payments (PMT)");
     const answers = await times(50, (index) => host.confirm("linear", token, project(index)));
     expect(codes(answers)).toEqual({ ok: 1, already_bound: 49 });
     const mappings = await host.database.selectFrom("mappings").selectAll().execute();
@@ -73,9 +73,9 @@ test("refreshes of one connection at once are one", async () => {
 
 describe("two teams", () => {
   test("neither sees nor touches the other's, whatever it asks", async () => {
-    const ref = await host.bind("linear", "Payments");
+    const ref = await host.bind("linear", "Payments (PMT)");
     const connection = await host.connect("linear");
-    const token = await host.candidate("linear", "Operations");
+    const token = await host.candidate("linear", "Operations (OPS)");
     host.resources.set("linear", [resource("linear", "RIV", "Rival work")]);
     const rival = await host.addTeam("rivals");
     await host.connect("linear", { token: rival.token });
@@ -116,15 +116,15 @@ describe("two teams", () => {
     const forged = await host.get("tracker/mappings/?provider=linear", { ...as, team: "acme" });
     expect([forged.status, forged.body.code]).toEqual([403, "team_mismatch"]);
     expect((await host.get(`tracker/status/?provider=linear&binding_ref=${ref}`)).body.display_label).toBe(
-      "Payments",
+      "Payments (PMT)",
     );
   });
 
   test("may bind the same resource and use the same key", async () => {
-    await host.bind("linear", "Payments");
+    await host.bind("linear", "Payments (PMT)");
     const { token } = await host.addTeam("rivals");
     await host.connect("linear", { token });
-    const candidate = await host.candidate("linear", "Payments", { token });
+    const candidate = await host.candidate("linear", "Payments (PMT)", { token });
     expect((await host.confirm("linear", candidate, IDENTITY, { token })).status).toBe(200);
   });
 });

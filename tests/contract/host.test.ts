@@ -55,7 +55,7 @@ describe("every answer", () => {
       category: "authorization",
       error_category: "authorization",
       http_status: 403,
-      message: expect.stringContaining("tracker host connect jira"),
+      message: expect.stringContaining("jira is not connected"),
       retryable: false,
       user_action_required: true,
       source: "saas",
@@ -234,13 +234,13 @@ describe("resources", () => {
     const { body } = await host.get("tracker/resources/?provider=linear&refresh=1");
     const parsed = v.parse(protocol.ResourcesResponse, body);
     expect(parsed.resources.map(({ display_label }) => display_label)).toEqual([
-      "\uff21 fullwidth",
-      "Apple",
-      "apple",
-      "éclair",
-      "Zebra",
-      "決済",
-      "😀 emoji",
+      "\uff21 fullwidth (U)",
+      "Apple (W)",
+      "apple (X)",
+      "éclair (Z)",
+      "Zebra (Y)",
+      "決済 (T)",
+      "😀 emoji (V)",
     ]);
     expect(parsed.provider).toBe("linear");
     expect(parsed.installation_id).toMatch(/./);
@@ -267,7 +267,7 @@ describe("resources", () => {
     expect(list(body.resources)).toEqual([
       {
         candidate_token: expect.stringMatching(/^cand_[\w-]+\.[\w-]+$/),
-        display_label: "Operations",
+        display_label: "Operations (OPS)",
         provider: "linear",
         provider_context: {
           workspace_name: "Acme",
@@ -285,13 +285,13 @@ describe("resources", () => {
   });
 
   test.each([
-    ["PAY", ["Payments", "Payments API"]],
-    ["ops", ["Operations"]],
-    ["pmt", ["Payments"]],
+    ["PAY", ["Payments (PMT)", "Payments API (PAY)"]],
+    ["ops", ["Operations (OPS)"]],
+    ["pmt", ["Payments (PMT)"]],
     ["%", []],
     ["_", []],
     ["\\", []],
-    ["", ["Operations", "Payments", "Payments API"]],
+    ["", ["Operations (OPS)", "Payments (PMT)", "Payments API (PAY)"]],
   ])("q=%s filters by label and key", async (q, labels) => {
     const { body } = await host.get(`tracker/resources/?provider=linear&q=${encodeURIComponent(q)}`);
     expect(list(body.resources).map((item) => item.display_label)).toEqual(labels);
@@ -390,16 +390,16 @@ describe("bind", () => {
     const candidates = list(body.candidates);
     expect(body).toMatchObject({ match_type: "candidates", candidate_token: null, binding_ref: null });
     expect(candidates.map((item) => [item.sort_position, item.confidence, item.display_label])).toEqual([
-      [0, "high", "Payments API"],
-      [1, "medium", "Payments"],
+      [0, "high", "Payments API (PAY)"],
+      [1, "medium", "Payments (PMT)"],
     ]);
-    expect(candidates[0]?.candidate_token).toBe(await host.candidate("linear", "Payments API"));
+    expect(candidates[0]?.candidate_token).toBe(await host.candidate("linear", "Payments API (PAY)"));
   });
 
   test("nothing free: none", async () => {
     host.resources.set("linear", [resource("linear", "ONE", "Only one")]);
     await host.get("tracker/resources/?provider=linear&refresh=1");
-    await host.bind("linear", "Only one", OTHER);
+    await host.bind("linear", "Only one (ONE)", OTHER);
     expect((await host.resolve("linear")).body).toMatchObject({ match_type: "none", candidates: [] });
   });
 
@@ -417,13 +417,13 @@ describe("bind", () => {
   });
 
   test("confirming twice gives the same binding", async () => {
-    const first = await host.bind("linear", "Payments");
+    const first = await host.bind("linear", "Payments (PMT)");
     host.now += 60_000;
-    expect(await host.bind("linear", "Payments")).toBe(first);
+    expect(await host.bind("linear", "Payments (PMT)")).toBe(first);
   });
 
   test("a resource of another project: 409 that names it", async () => {
-    const token = await host.candidate("linear", "Payments");
+    const token = await host.candidate("linear", "Payments (PMT)");
     await host.confirm("linear", token, OTHER);
     const answer = await host.confirm("linear", token);
     expect([answer.status, answer.body.code]).toEqual([409, "already_bound"]);
@@ -432,8 +432,8 @@ describe("bind", () => {
   });
 
   test("another resource replaces the project's mapping and frees the old one", async () => {
-    const old = await host.bind("linear", "Payments");
-    const fresh = await host.bind("linear", "Operations");
+    const old = await host.bind("linear", "Payments (PMT)");
+    const fresh = await host.bind("linear", "Operations (OPS)");
     expect(fresh).not.toBe(old);
     const mappings = await host.get("tracker/mappings/?provider=linear");
     expect(list(mappings.body.mappings).map((item) => item.binding_ref)).toEqual([fresh]);
@@ -443,7 +443,7 @@ describe("bind", () => {
       project_identity: IDENTITY,
     });
     expect(validated.body.reason).toBe("mapping_deleted");
-    expect(await host.bind("linear", "Payments", OTHER)).toMatch(/^srm_/);
+    expect(await host.bind("linear", "Payments (PMT)", OTHER)).toMatch(/^srm_/);
     const audit = await host.database
       .selectFrom("audit")
       .select(["action", "subject"])
@@ -456,14 +456,14 @@ describe("bind", () => {
   });
 
   test("a project may be bound to one resource per provider", async () => {
-    await host.bind("linear", "Payments");
+    await host.bind("linear", "Payments (PMT)");
     await host.bind("github", "acme/docs");
     expect((await host.get("tracker/mappings/?provider=linear")).body.mappings).toHaveLength(1);
     expect((await host.get("tracker/mappings/?provider=github")).body.mappings).toHaveLength(1);
   });
 
   test("a mapping keeps what its connector needs after the inventory is gone", async () => {
-    const ref = await host.bind("linear", "Payments");
+    const ref = await host.bind("linear", "Payments (PMT)");
     host.resources.set("linear", []);
     await host.get("tracker/resources/?provider=linear&refresh=1");
     const row = await host.database
@@ -484,16 +484,16 @@ describe("bind", () => {
   });
 
   test("a renamed resource stays bound and is called by its new name once confirmed again", async () => {
-    const ref = await host.bind("linear", "Payments");
+    const ref = await host.bind("linear", "Payments (PMT)");
     host.resources.set("linear", [resource("linear", "PMT", "Money", "id:PMT")]);
     await host.get("tracker/resources/?provider=linear&refresh=1");
-    expect(await host.bind("linear", "Money")).toBe(ref);
+    expect(await host.bind("linear", "Money (PMT)")).toBe(ref);
     const status = await host.get(`tracker/status/?provider=linear&binding_ref=${ref}`);
-    expect(status.body.display_label).toBe("Money");
+    expect(status.body.display_label).toBe("Money (PMT)");
   });
 
   test("a mapping by slug alone is exact, and a confirm fills the uuid in", async () => {
-    const ref = await host.bind("linear", "Payments", OTHER);
+    const ref = await host.bind("linear", "Payments (PMT)", OTHER);
     await host.database.updateTable("projects").set({ uuid: null, slug: IDENTITY.slug }).execute();
     const resolved = await host.resolve("linear");
     expect(resolved.body).toMatchObject({ match_type: "exact", binding_ref: ref });
@@ -527,7 +527,7 @@ describe("candidate tokens", () => {
   };
 
   test("expire after 15 to 20 minutes", async () => {
-    const token = await host.candidate("linear", "Payments");
+    const token = await host.candidate("linear", "Payments (PMT)");
     host.now += 14 * 60_000;
     const stillGood = await host.confirm("linear", token, OTHER);
     expect(stillGood.status).toBe(200);
@@ -537,13 +537,13 @@ describe("candidate tokens", () => {
   });
 
   test("are refused for another provider", async () => {
-    await refused("github", await host.candidate("linear", "Payments"));
+    await refused("github", await host.candidate("linear", "Payments (PMT)"));
   });
 
   test("are refused for another team", async () => {
     const { token } = await host.addTeam("rivals");
     await host.connect("linear", { token });
-    await refused("linear", await host.candidate("linear", "Payments"), { token });
+    await refused("linear", await host.candidate("linear", "Payments (PMT)"), { token });
   });
 
   test("are refused when they were made up", async () => {
@@ -552,8 +552,8 @@ describe("candidate tokens", () => {
   });
 
   test("are refused when the resource is gone", async () => {
-    const token = await host.candidate("linear", "Payments");
-    host.resources.set("linear", [resource("linear", "OPS", "Operations")]);
+    const token = await host.candidate("linear", "Payments (PMT)");
+    host.resources.set("linear", [resource("linear", "OPS", "Operations (OPS)")]);
     await host.get("tracker/resources/?provider=linear&refresh=1");
     await refused("linear", token);
   });
@@ -561,7 +561,7 @@ describe("candidate tokens", () => {
 
 describe("Idempotency-Key", () => {
   test("replays the first answer, even when the token has expired since", async () => {
-    const token = await host.candidate("linear", "Payments");
+    const token = await host.candidate("linear", "Payments (PMT)");
     const first = await host.confirm("linear", token, IDENTITY, { key: "one" });
     host.now += 60 * 60_000;
     const second = await host.confirm("linear", token, IDENTITY, { key: "one" });
@@ -569,7 +569,7 @@ describe("Idempotency-Key", () => {
   });
 
   test("with another body: 422", async () => {
-    const token = await host.candidate("linear", "Payments");
+    const token = await host.candidate("linear", "Payments (PMT)");
     await host.confirm("linear", token, IDENTITY, { key: "one" });
     const answer = await host.confirm("linear", token, OTHER, { key: "one" });
     expect([answer.status, answer.body.code]).toEqual([422, "idempotency_mismatch"]);
@@ -577,7 +577,7 @@ describe("Idempotency-Key", () => {
 
   test("is forgotten after 24 hours and belongs to the team", async () => {
     const body = async (options = {}) => ({
-      token: await host.candidate("linear", "Payments", options),
+      token: await host.candidate("linear", "Payments (PMT)", options),
       options: { key: "one", ...options },
     });
     const mine = await body();
@@ -593,7 +593,7 @@ describe("Idempotency-Key", () => {
 
   test("a refused confirm leaves the key free", async () => {
     expect((await host.confirm("linear", "cand_x.y", IDENTITY, { key: "one" })).status).toBe(400);
-    const token = await host.candidate("linear", "Payments");
+    const token = await host.candidate("linear", "Payments (PMT)");
     expect((await host.confirm("linear", token, IDENTITY, { key: "one" })).status).toBe(200);
   });
 });
@@ -610,18 +610,18 @@ describe("bind-validate", () => {
   };
 
   test("valid: label and context to store", async () => {
-    const ref = await host.bind("linear", "Payments");
+    const ref = await host.bind("linear", "Payments (PMT)");
     expect(await validate(ref)).toEqual({
       valid: true,
       binding_ref: ref,
-      display_label: "Payments",
+      display_label: "Payments (PMT)",
       provider: "linear",
       provider_context: expect.objectContaining({ display_key: "PMT" }),
     });
   });
 
   test("invalid: the reason and what to do", async () => {
-    const ref = await host.bind("linear", "Payments");
+    const ref = await host.bind("linear", "Payments (PMT)");
     const outcome = async (...parameters: Parameters<typeof validate>) => {
       const answer = await validate(...parameters);
       return answer.valid ? "valid" : [answer.reason, /tracker bind --provider/.test(answer.guidance ?? "")];
@@ -641,14 +641,14 @@ describe.each(["binding_ref", "project_slug"] as const)("routed by %s", (key) =>
     `provider=linear&${key}=${key === "binding_ref" ? ref : encodeURIComponent(IDENTITY.slug)}`;
 
   test("status tells of the project", async () => {
-    const ref = await host.bind("linear", "Payments");
+    const ref = await host.bind("linear", "Payments (PMT)");
     const { body } = await host.get(`tracker/status/?${query(ref)}`);
     expect(v.parse(protocol.ProjectStatus, body)).toEqual({
       provider: "linear",
       connected: true,
       configured: true,
       binding_ref: ref,
-      display_label: "Payments",
+      display_label: "Payments (PMT)",
       provider_context: expect.objectContaining({ display_key: "PMT" }),
       identity_path: {
         type: "installation",
@@ -666,12 +666,12 @@ describe.each(["binding_ref", "project_slug"] as const)("routed by %s", (key) =>
   });
 
   test("mappings holds the project's one", async () => {
-    const ref = await host.bind("linear", "Payments");
-    await host.bind("linear", "Operations", OTHER);
+    const ref = await host.bind("linear", "Payments (PMT)");
+    await host.bind("linear", "Operations (OPS)", OTHER);
     const { body } = await host.get(`tracker/mappings/?${query(ref)}`);
     expect(v.parse(protocol.MappingsResponse, body)).toMatchObject({
       binding_ref: ref,
-      display_label: "Payments",
+      display_label: "Payments (PMT)",
     });
     expect(list(body.mappings)).toEqual([
       {
@@ -679,7 +679,7 @@ describe.each(["binding_ref", "project_slug"] as const)("routed by %s", (key) =>
         provider: "linear",
         project_slug: "payments-api",
         project_uuid: IDENTITY.uuid,
-        display_label: "Payments",
+        display_label: "Payments (PMT)",
         provider_context: expect.objectContaining({ workspace_name: "Acme" }),
         status: "active",
         bound_at: "2026-03-01T12:00:00.000Z",
@@ -704,7 +704,7 @@ describe.each(["binding_ref", "project_slug"] as const)("routed by %s", (key) =>
       [status, code],
     ];
     expect(await outcome("srm_unknown")).toEqual(twice(404, "binding_not_found"));
-    const ref = await host.bind("linear", "Payments");
+    const ref = await host.bind("linear", "Payments (PMT)");
     await host.alter(ref, { status: "disabled" });
     expect(await outcome(ref)).toEqual(twice(409, "mapping_disabled"));
     await host.alter(ref, { deleted_at: "2026-03-01T00:00:00.000Z" });
@@ -713,7 +713,7 @@ describe.each(["binding_ref", "project_slug"] as const)("routed by %s", (key) =>
 });
 
 test("binding_ref goes before project_slug, and never falls back to it", async () => {
-  await host.bind("linear", "Payments");
+  await host.bind("linear", "Payments (PMT)");
   const answer = await host.get(
     `tracker/status/?provider=linear&binding_ref=srm_x&project_slug=${IDENTITY.slug}`,
   );
@@ -721,8 +721,8 @@ test("binding_ref goes before project_slug, and never falls back to it", async (
 });
 
 test("status without a routing key tells of the whole installation", async () => {
-  const ref = await host.bind("linear", "Payments");
-  const disabled = await host.bind("linear", "Operations", OTHER);
+  const ref = await host.bind("linear", "Payments (PMT)");
+  const disabled = await host.bind("linear", "Operations (OPS)", OTHER);
   await host.alter(disabled, { status: "disabled" });
   const { body } = await host.get("tracker/status/?provider=linear");
   expect(v.parse(protocol.InstallationStatus, body)).toEqual({
@@ -733,7 +733,7 @@ test("status without a routing key tells of the whole installation", async () =>
       {
         binding_ref: ref,
         project_slug: "payments-api",
-        display_label: "Payments",
+        display_label: "Payments (PMT)",
         status: "active",
         bound_at: "2026-03-01T12:00:00.000Z",
         last_synced_at: null,
@@ -747,7 +747,7 @@ test("status without a routing key tells of the whole installation", async () =>
 
 describe("installations and connections", () => {
   test("installations tell what is connected before any bind", async () => {
-    await host.bind("linear", "Payments");
+    await host.bind("linear", "Payments (PMT)");
     const { body } = await host.get("tracker/installations/");
     const { installations } = v.parse(protocol.InstallationsResponse, body);
     const expected = (provider: string, bound_count: number) => ({
@@ -824,7 +824,7 @@ describe("installations and connections", () => {
   });
 
   test("a removed connection hides its resources and keeps the mappings", async () => {
-    const ref = await host.bind("linear", "Payments");
+    const ref = await host.bind("linear", "Payments (PMT)");
     const id = await host.connect("linear");
     const removed = await host.call("DELETE", `admin/connections/${id}/`);
     expect(removed.status).toBe(204);
@@ -869,11 +869,11 @@ test("an older client binds and reads its status: documented fields, build_id, n
   );
   expect(validated.body.valid).toBe(true);
   const status = await host.get(`tracker/status/?provider=linear&binding_ref=${ref}`, { headers, team });
-  expect(status.body).toMatchObject({ connected: true, configured: true, display_label: "Payments API" });
+  expect(status.body).toMatchObject({ connected: true, configured: true, display_label: "Payments API (PAY)" });
 });
 
 test("what was confirmed is there after a restart, and tokens stay good", async () => {
-  const token = await host.candidate("linear", "Payments");
+  const token = await host.candidate("linear", "Payments (PMT)");
   const ref = await host.bind("github", "acme/docs");
   await host.restart();
   expect((await host.get(`tracker/status/?provider=github&binding_ref=${ref}`)).status).toBe(200);
