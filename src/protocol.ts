@@ -156,10 +156,10 @@ export const IdentityPath = v.looseObject({
 export type IdentityPath = v.InferOutput<typeof IdentityPath>;
 
 export const ProjectStatus = v.looseObject({
-  ...upgrade,
   provider: nullableText,
   connected: nullable(v.boolean()),
   configured: nullable(v.boolean()),
+  ...upgrade,
   identity_path: nullable(IdentityPath),
   sync_state: nullableText,
   last_synced_at: nullable(instant),
@@ -203,7 +203,7 @@ export const Mapping = v.looseObject({
 });
 export type Mapping = v.InferOutput<typeof Mapping>;
 
-export const MappingsResponse = v.object({ ...upgrade, mappings: v.array(Mapping) });
+export const MappingsResponse = v.object({ mappings: v.array(Mapping), ...upgrade });
 export type MappingsResponse = v.InferOutput<typeof MappingsResponse>;
 
 export const ExternalRef = v.object({
@@ -262,11 +262,11 @@ const phase = { summary: ResultSummary, item_errors: nullable(v.array(ItemError)
 const pullPart = { items: v.array(NormalizedIssue), has_more: v.boolean(), next_cursor: nullableText };
 const pushPart = { items: v.array(PushResultItem) };
 const envelope = {
-  ...upgrade,
   status: v.picklist(["ok", "partial", "error"]),
   summary: ResultSummary,
   identity_path: nullable(IdentityPath),
   doctrine: nullable(v.record(v.string(), v.unknown())),
+  ...upgrade,
 };
 
 export const PullResult = v.looseObject({ ...envelope, ...phase, ...pullPart });

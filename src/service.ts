@@ -252,7 +252,7 @@ export class TrackerService {
   async session(): Promise<Session> {
     const plane = await this.#plane();
     if (plane.kind === "embedded") {
-      return { host: "embedded", source: plane.source, team: "local", user: null };
+      return { host: "embedded", source: "none needed", team: "local", user: null };
     }
     const found = await this.#credentials.find(plane.url);
     if (found === null) {

@@ -152,11 +152,11 @@ function dialogOf(invocation: Invocation, explain: boolean): BindDialog {
   return {
     resolved: ({ match_type, display_label, candidates }) => {
       if (!explain) return;
-      if (match_type === "exact") log.info(`The control plane is certain: ${display_label ?? "one match"}.`);
+      if (match_type === "exact") log.info(`The control plane knows the one match: ${display_label ?? "unnamed"}.`);
       else if (!io.canPrompt) draw(orderCandidates(candidates));
     },
     exactOverridesSelection: (label) =>
-      log.info(`The control plane is certain: ${label ?? "one match"}. Your selection was not needed.`),
+      log.info(`The control plane knows the one match, ${label ?? "unnamed"}: your selection was not used.`),
     choose: async (candidates) => {
       if (!io.canPrompt) {
         throw new SelectionRequiredError("Several resources fit this project.", candidates);

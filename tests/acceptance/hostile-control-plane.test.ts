@@ -1,7 +1,7 @@
 /** Whatever a control plane answers: no trace, no hang, no change, the right exit code. */
 import { describe, expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
-import { errorOf, type Outcome, resultOf, runBinary } from "../helpers/binary.ts";
+import { errorOf, type Outcome, resultOf } from "../helpers/binary.ts";
 import { httpAnswer, type RawAnswer, RawServer } from "../helpers/raw-server.ts";
 import { Scratch } from "../helpers/scratch.ts";
 import { TEAM, TOKEN } from "../helpers/scripted-control-plane.ts";
@@ -296,7 +296,7 @@ describe("a hostile control plane", () => {
     using server = new RawServer(() => sent(httpAnswer(302, "", { location: "https://evil.example/login" })));
     const env = { TRACKER_HOST: server.url, TRACKER_TOKEN: TOKEN, TRACKER_TEAM: TEAM };
     using place = new Scratch({ config: CONFIG, env });
-    const { stderr } = await runBinary(["status"], { cwd: place.repository, env: place.env });
+    const { stderr } = await place.run(["status"]);
     expect(stderr).toContain("https://evil.example/login");
   });
 

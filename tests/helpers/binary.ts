@@ -1,4 +1,4 @@
-import { expect } from "bun:test";
+import { expect, setDefaultTimeout } from "bun:test";
 import { join } from "node:path";
 import * as v from "valibot";
 
@@ -7,6 +7,9 @@ export const BINARY = join(import.meta.dir, "..", "..", "dist", "tracker");
 
 /** How long a run may take before it counts as hung, in ms. */
 export const DEADLINE_MS = 10_000;
+
+// A hang is reported with what was printed before the test runner gives up.
+setDefaultTimeout(DEADLINE_MS * 2);
 
 /** How to run the executable. */
 export interface RunOptions {

@@ -74,11 +74,6 @@ export class TerminalSession {
     this.#write("\x04");
   }
 
-  /** Changes the width of the terminal. */
-  resize(columns: number): void {
-    this.#child.terminal?.resize(columns, 40);
-  }
-
   /**
    * Waits for the end and returns the exit code.
    *

@@ -1,0 +1,105 @@
+/**
+ * Writes docs/cli.md from the command tree: `bun run docs`. A test compares the
+ * file with what this prints.
+ */
+import { writeFileSync } from "node:fs";
+import type { CommandDef } from "citty";
+import { commandTree, EXIT_CODES } from "../src/cli.ts";
+import { createInvocation, GLOBAL_ARGS } from "../src/commands/invocation.ts";
+import { describeCommand, flagsOf } from "../src/render/help.ts";
+import type { Context } from "../src/shared/context.ts";
+import { memoryIo } from "../src/shared/io.ts";
+
+const INTRODUCTION = `# Command line
+
+Generated from the command tree by \`bun run docs\`.
+
+Results go to stdout and nothing else does; questions, progress, warnings and errors go to stderr. With \`--json\`
+the result is one JSON value; on failure stdout is empty and stderr holds one object,
+\`{ "error": { code, message, hint, retryable, request_id, details, choices? } }\`. \`--verbose\` adds lines before it.
+
+A prompt appears only when stdin and stderr are terminals, \`CI\` is unset and neither \`--no-input\`,
+\`TRACKER_NO_INPUT\` nor \`--json\` is given. Tables fit the terminal; in a pipe they are tab-separated and uncut.
+`;
+
+const ENVIRONMENT = `## Environment
+
+| variable | meaning |
+| --- | --- |
+| \`TRACKER_HOST\` | control plane: a URL, or \`embedded\` |
+| \`TRACKER_TOKEN\`, \`TRACKER_TEAM\` | credential for it; without a team the control plane is asked once per run |
+| \`TRACKER_HOME\` | one folder for settings, credentials and state |
+| \`TRACKER_NO_INPUT\` | never ask |
+| \`TRACKER_NO_UPGRADE\` | report the upgrade of an older config as \`pending_binding_upgrade\` instead of writing it |
+| \`SPEC_KITTY_SAAS_URL\` | control plane, as older Spec Kitty tools name it |
+| \`NO_COLOR\`, \`FORCE_COLOR\`, \`TERM=dumb\` | color off, on, off |
+
+The control plane is the first of: \`--host\`, \`TRACKER_HOST\`, \`SPEC_KITTY_SAAS_URL\`, \`host:\` in the user's
+\`config.yaml\`, \`[sync] server_url\` in \`~/.spec-kitty/config.toml\`, the embedded one. The credential is the first of:
+\`TRACKER_TOKEN\`, the one stored for exactly that origin by \`tracker auth login\`, \`~/.spec-kitty/credentials\` when it
+belongs to that server. Nothing in a repository has a say in either.
+
+## Files
+
+| file | holds |
+| --- | --- |
+| \`.kittify/config.yaml\` | the project's identity and binding; shared with other Spec Kitty tools, edited in place |
+| \`$XDG_CONFIG_HOME/tracker/config.yaml\` | \`host:\` and \`team:\` of this person |
+| \`$XDG_CONFIG_HOME/tracker/credentials.json\` | credentials by origin, mode 0600 |
+| \`$XDG_STATE_HOME/tracker/host.db\` | the embedded control plane, and \`tracker host serve\` by default |
+
+On Windows \`%AppData%\\tracker\` and \`%LocalAppData%\\tracker\`.
+`;
+
+/** The documentation of every command, as Markdown. */
+export async function renderCliDocs(): Promise<string> {
+  const root = commandTree(createInvocation(documentationContext(), noGlobals()));
+  const parts = [INTRODUCTION, "## Flags of every command\n", flagTable(flagsOf(GLOBAL_ARGS))];
+  parts.push("## Commands\n", await renderCommand(["tracker"], root));
+  const codes = EXIT_CODES.map(({ code, meaning }) => `| ${code} | ${meaning} |`).join("\n");
+  parts.push(`## Exit codes\n\n| code | meaning |\n| --- | --- |\n${codes}\n`, ENVIRONMENT);
+  return parts.join("\n");
+}
+
+function documentationContext(): Context {
+  return {
+    io: memoryIo(),
+    env: {},
+    cwd: "/",
+    machine: { platform: "linux", architecture: "x64", homeDirectory: "/", hostName: "", userName: "" },
+    nature: { now: () => 0, sleep: async () => {}, random: () => 0 },
+    fetch: async () => new Response(),
+    onStop: () => {},
+  };
+}
+
+function noGlobals() {
+  return { host: undefined, project: undefined, json: false, input: true, color: true, verbose: false };
+}
+
+async function renderCommand(path: readonly string[], command: CommandDef): Promise<string> {
+  const { usage, description, flags } = await describeCommand(path, command);
+  const subCommands = (await resolve(command.subCommands)) ?? {};
+  const parts =
+    path.length === 1
+      ? []
+      : [`### \`${usage}\`\n\n${description}.\n${flags.length > 0 ? `\n${flagTable(flags)}` : ""}`];
+  for (const [name, sub] of Object.entries(subCommands)) {
+    parts.push(await renderCommand([...path, name], await resolve(sub)));
+  }
+  return parts.join("\n");
+}
+
+async function resolve<T>(value: T | Promise<T> | (() => T) | (() => Promise<T>)): Promise<T> {
+  return value instanceof Function ? value() : value;
+}
+
+function flagTable(flags: readonly (readonly [flag: string, description: string])[]): string {
+  const rows = flags.map(([flag, text]) => `| \`${flag.replaceAll("|", "\\|")}\` | ${text} |\n`);
+  return `| flag | meaning |\n| --- | --- |\n${rows.join("")}`;
+}
+
+if (import.meta.main) {
+  writeFileSync(new URL("cli.md", import.meta.url), await renderCliDocs());
+  console.log("docs/cli.md");
+}
