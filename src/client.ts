@@ -154,7 +154,7 @@ export class ControlPlaneClient {
     items: readonly PushItem[],
     idempotencyKey: string = randomUUID(),
   ): Promise<PushResult | OperationAccepted> {
-    const schema = v.union([OperationAccepted, PushResult]);
+    const schema = v.union([PushResult, OperationAccepted]);
     return this.#post("push", { provider, ...key, items }, schema, { idempotencyKey });
   }
 
@@ -165,7 +165,7 @@ export class ControlPlaneClient {
     limit: number,
     idempotencyKey: string = randomUUID(),
   ): Promise<RunResult | OperationAccepted> {
-    const schema = v.union([OperationAccepted, RunResult]);
+    const schema = v.union([RunResult, OperationAccepted]);
     return this.#post("run", { provider, ...key, pull_first: true, limit }, schema, { idempotencyKey });
   }
 

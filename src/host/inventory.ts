@@ -9,9 +9,9 @@ import {
   type DiscoverySource,
   discoverResources,
   discoverWorkspaces,
-  type Page,
 } from "../sdk/discovery.ts";
 import { DiscoveryContractError, TrackerSdkError } from "../sdk/errors.ts";
+import type { Page } from "../sdk/model.ts";
 import { fold } from "../shared/text.ts";
 import type { RoutingMetadata } from "./json.ts";
 import { describeFailure, type Log } from "./log.ts";

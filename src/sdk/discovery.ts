@@ -6,6 +6,7 @@
  */
 import * as v from "valibot";
 import { DiscoveryContractError } from "./errors.ts";
+import type { Page } from "./model.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
@@ -39,12 +40,6 @@ export const DiscoveredResource = v.object({
   routingMetadata: metadata({ display_key: filled, resource_url: filled }),
 });
 export type DiscoveredResource = v.InferOutput<typeof DiscoveredResource>;
-
-/** One page of a listing; `nextCursor` is null on the last one. */
-export interface Page<T> {
-  readonly items: readonly T[];
-  readonly nextCursor: string | null;
-}
 
 /**
  * The part of a connector that finds what can be bound. Its answers are

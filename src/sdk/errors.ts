@@ -58,3 +58,48 @@ export class DiscoveryContractError extends TrackerSdkError {
     this.fieldPath = fieldPath;
   }
 }
+
+/** The issue is not there, or not visible to this connection. */
+export class IssueNotFoundError extends TrackerSdkError {
+  constructor(provider: string, id: string) {
+    super(`${provider} has no issue ${id}.`, { provider, failureClass: "not_found" });
+  }
+}
+
+/** A provider described an issue in a way that the model cannot hold; nothing was guessed. */
+export class IssuePayloadContractError extends TrackerSdkError {
+  /** Where the problem is, for example `fields.status`. */
+  readonly fieldPath: string;
+
+  constructor(provider: string, fieldPath: string, problem: string) {
+    super(`${provider} issue: ${fieldPath}: ${problem}`, { provider, failureClass: "contract" });
+    this.fieldPath = fieldPath;
+  }
+}
+
+/** The provider cannot carry what was asked for; no request was made. */
+export class CapabilityNotSupportedError extends TrackerSdkError {
+  readonly capability: string;
+
+  constructor(provider: string, capability: string, message: string) {
+    super(message, { provider, failureClass: "invalid" });
+    this.capability = capability;
+  }
+}
+
+/** A reference leads out of the resource that the connector is for. */
+export class ScopeViolationError extends TrackerSdkError {
+  constructor(provider: string, message: string) {
+    super(message, { provider, failureClass: "permission" });
+  }
+}
+
+/** Conflicts were left open under strict manual review; everything else was done. */
+export class SyncConflictError extends TrackerSdkError {
+  readonly conflictIds: readonly string[];
+
+  constructor(provider: string, conflictIds: readonly string[]) {
+    super(`${conflictIds.length} conflict(s) wait for a decision.`, { provider, failureClass: "conflict" });
+    this.conflictIds = conflictIds;
+  }
+}

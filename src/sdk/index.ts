@@ -5,7 +5,6 @@ export {
   type DiscoverySource,
   discoverResources,
   discoverWorkspaces,
-  type Page,
 } from "./discovery.ts";
 export {
   ConnectorConfigError,
@@ -15,4 +14,4 @@ export {
   type FailureFacts,
   TrackerSdkError,
 } from "./errors.ts";
-export { CanonicalIssueType, CanonicalStatus } from "./model.ts";
+export { CanonicalIssueType, CanonicalStatus, type Page } from "./model.ts";

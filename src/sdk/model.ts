@@ -1,4 +1,10 @@
+/**
+ * The canonical issue: what every tracker's issue is mapped to. No vendor's
+ * field is in it; what a provider has beyond it stays in `raw`.
+ */
 import * as v from "valibot";
+
+const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
 /** Where an issue stands, in words that every tracker can be mapped to. */
 export const CanonicalStatus = v.picklist([
@@ -14,3 +20,148 @@ export type CanonicalStatus = v.InferOutput<typeof CanonicalStatus>;
 /** What kind of work an issue is. */
 export const CanonicalIssueType = v.picklist(["epic", "story", "task", "bug", "chore", "subtask"]);
 export type CanonicalIssueType = v.InferOutput<typeof CanonicalIssueType>;
+
+/** How one issue relates to another. */
+export const LinkType = v.picklist([
+  "blocks",
+  "blocked_by",
+  "relates_to",
+  "duplicates",
+  "parent_of",
+  "child_of",
+]);
+export type LinkType = v.InferOutput<typeof LinkType>;
+
+/** An instant in UTC, ISO 8601 with milliseconds, so that text order is time order. */
+export const Instant = v.pipe(
+  v.string(),
+  v.check((text) => !Number.isNaN(Date.parse(text)), "must be an ISO 8601 instant"),
+  v.transform((text) => new Date(text).toISOString()),
+);
+
+/** Where an issue lives: a tracker, a workspace of it, an id in that. */
+export const ExternalRef = v.object({
+  system: filled,
+  workspace: filled,
+  id: filled,
+  /** What people call it, such as `PAY-7`. */
+  key: v.exactOptional(v.string()),
+  url: v.exactOptional(v.string()),
+});
+export type ExternalRef = v.InferOutput<typeof ExternalRef>;
+
+/** A reference without what may change about it: `system:workspace:id`. */
+export function identityOf({ system, workspace, id }: ExternalRef): string {
+  return [system, workspace, id].map(encodeURIComponent).join(":");
+}
+
+/** A typed link to another issue. */
+export const CanonicalLink = v.object({ type: LinkType, target: ExternalRef });
+export type CanonicalLink = v.InferOutput<typeof CanonicalLink>;
+
+/** 0 unset, 1 urgent … 4 low. */
+export const Priority = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(4));
+
+/** JSON, as custom fields and raw payloads hold it. */
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
+export const JsonValue: v.GenericSchema<JsonValue> = v.lazy(() =>
+  v.union([
+    v.null(),
+    v.boolean(),
+    v.number(),
+    v.string(),
+    v.array(JsonValue),
+    v.record(v.string(), JsonValue),
+  ]),
+);
+
+/** The fields of an issue that are synchronized. */
+export const IssueFields = v.object({
+  title: filled,
+  body: v.nullable(v.string()),
+  status: CanonicalStatus,
+  issueType: CanonicalIssueType,
+  priority: v.nullable(Priority),
+  assignees: v.array(filled),
+  labels: v.array(filled),
+  parent: v.nullable(ExternalRef),
+  links: v.array(CanonicalLink),
+  customFields: v.record(v.string(), JsonValue),
+});
+export type IssueFields = v.InferOutput<typeof IssueFields>;
+
+/** An issue as a provider has it. */
+export const CanonicalIssue = v.object({
+  ref: ExternalRef,
+  ...IssueFields.entries,
+  createdAt: Instant,
+  updatedAt: Instant,
+  /** Changes with every change of the issue; null where the provider has nothing like it. */
+  revision: v.nullable(v.string()),
+  /** When single fields changed, where the provider tells. */
+  fieldTimes: v.exactOptional(v.record(v.string(), Instant)),
+  /** The provider's own payload. */
+  raw: JsonValue,
+});
+export type CanonicalIssue = v.InferOutput<typeof CanonicalIssue>;
+
+/** The name of a synchronized field. */
+export const CORE_FIELDS = [
+  "title",
+  "body",
+  "status",
+  "issueType",
+  "priority",
+  "assignees",
+  "labels",
+  "parent",
+  "links",
+  "customFields",
+] as const satisfies readonly (keyof IssueFields)[];
+export type CoreField = (typeof CORE_FIELDS)[number];
+
+/** A change to an issue: the new values of the fields that change. Unknown keys are refused. */
+export const IssuePatch = v.strictObject(v.partial(v.object(IssueFields.entries)).entries);
+export type IssuePatch = v.InferOutput<typeof IssuePatch>;
+
+/** A comment as a provider has it. */
+export const CanonicalComment = v.object({
+  id: filled,
+  body: v.string(),
+  author: v.nullable(v.string()),
+  createdAt: Instant,
+});
+export type CanonicalComment = v.InferOutput<typeof CanonicalComment>;
+
+/** Something that happened to an issue, as webhooks and event lists tell it. */
+export const TrackerEvent = v.object({
+  id: filled,
+  type: v.picklist(["created", "updated", "deleted", "commented"]),
+  ref: ExternalRef,
+  occurredAt: Instant,
+});
+export type TrackerEvent = v.InferOutput<typeof TrackerEvent>;
+
+/** One page of a listing; `nextCursor` is null on the last one. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+}
+
+/** JSON with sorted keys: equal values have equal text, whoever built them. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  if (typeof value === "object" && value !== null) {
+    const entries = Object.entries(value)
+      .filter(([, member]) => member !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${entries.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(",")}}`;
+  }
+  return JSON.stringify(value) ?? "null";
+}

@@ -99,12 +99,12 @@ test("a killed host is missed, and the same bind works on the next one", async (
   using owner = new Scratch();
   const bind = ["bind", "--provider", "linear", "--select", "1"];
   {
-    await using host = await startHost(owner.env);
+    await using host = await startHost(owner);
     await host.kill();
     expect(await place.run(bind, { env: host.env })).toMatchObject({ code: 1, stdout: "" });
     expect(place.config()).toBe(CONFIG);
   }
-  await using host = await startHost(owner.env);
+  await using host = await startHost(owner);
   expect(await place.run(bind, { env: host.env })).toMatchObject({ code: 0 });
   expect(place.config()).toStartWith(CONFIG);
 }, 15_000);

@@ -17,7 +17,7 @@ describe("tracker host serve --demo", () => {
   const owner = new Scratch();
   let host: HostProcess;
   beforeAll(async () => {
-    host = await startHost(owner.env);
+    host = await startHost(owner);
   });
   afterAll(async () => {
     await host[Symbol.asyncDispose]();

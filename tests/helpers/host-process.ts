@@ -1,6 +1,7 @@
 import { expect } from "bun:test";
 import * as v from "valibot";
 import { BINARY, DEADLINE_MS } from "./binary.ts";
+import type { Scratch } from "./scratch.ts";
 
 const Started = v.looseObject({ url: v.string(), token: v.string() });
 
@@ -14,12 +15,13 @@ export interface HostProcess extends AsyncDisposable {
 }
 
 /**
- * Starts the demo host on a free loopback port. Disposal stops it with SIGTERM
- * and asserts that it ends by itself with exit code 0.
+ * Starts the demo host on a free loopback port; what it leaves behind when killed
+ * goes away with `owner`. Disposal stops it with SIGTERM and asserts that it ends
+ * by itself with exit code 0.
  */
-export async function startHost(env: Readonly<Record<string, string>>): Promise<HostProcess> {
+export async function startHost(owner: Scratch): Promise<HostProcess> {
   const child = Bun.spawn([BINARY, "host", "serve", "--demo", "--port", "0", "--json"], {
-    env: { ...env },
+    env: { ...owner.env, TMPDIR: owner.root },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

@@ -1,5 +1,6 @@
-import type { DiscoveredResource, DiscoveredWorkspace, DiscoverySource, Page } from "../../discovery.ts";
+import type { DiscoveredResource, DiscoveredWorkspace, DiscoverySource } from "../../discovery.ts";
 import { ConnectorRequestError } from "../../errors.ts";
+import type { Page } from "../../model.ts";
 
 /** A workspace and what is in it. */
 export interface MemoryWorkspace {

@@ -1,0 +1,69 @@
+/** What every connector does, whichever tracker it speaks to. */
+import type { Capabilities } from "./capabilities.ts";
+import type {
+  CanonicalComment,
+  CanonicalIssue,
+  CanonicalLink,
+  CanonicalStatus,
+  ExternalRef,
+  IssueFields,
+  IssuePatch,
+  Page,
+  TrackerEvent,
+} from "./model.ts";
+
+/** Which issues are listed: a closed window of change, oldest change first, page by page. */
+export interface IssueQuery {
+  /** Changed at or after this instant. */
+  readonly updatedSince?: string;
+  /** Changed before this instant. */
+  readonly until?: string;
+  /** `nextCursor` of the page before. */
+  readonly cursor?: string;
+  /** 1 to 1000. */
+  readonly limit?: number;
+  readonly filters?: Readonly<Record<string, unknown>>;
+}
+
+/** How a write is made safe to repeat. */
+export interface WriteOptions {
+  /** The same key is the same write, however often it is sent. */
+  readonly idempotencyKey: string;
+}
+
+/** How an update is kept from overwriting what it has not seen. */
+export interface UpdateOptions extends WriteOptions {
+  /** Refuse with a `conflict` failure when the issue is not at this revision; where the provider can. */
+  readonly expectedRevision?: string;
+}
+
+/**
+ * A connection to one resource of one tracker.
+ *
+ * Every method throws a TrackerSdkError: IssueNotFoundError for an issue that
+ * is not there, CapabilityNotSupportedError (before any request) for what the
+ * provider cannot carry, ScopeViolationError for a reference to another
+ * resource, IssuePayloadContractError for an answer that the model cannot hold,
+ * ConnectorRequestError for the rest.
+ */
+export interface TrackerConnector {
+  /** Name in references and messages, such as `linear`. */
+  readonly provider: string;
+  readonly workspace: string;
+
+  capabilities(): Capabilities;
+  listIssues(query: IssueQuery): Promise<Page<CanonicalIssue>>;
+  getIssue(ref: ExternalRef): Promise<CanonicalIssue>;
+  /** Creates an issue, or returns the one that this key created before. */
+  createIssue(fields: IssueFields, options: WriteOptions): Promise<CanonicalIssue>;
+  /** The issue that a create with this key made; null when there is none. */
+  findCreated(idempotencyKey: string): Promise<CanonicalIssue | null>;
+  /** Changes fields other than status and links. Returns the issue as it is afterwards. */
+  updateIssue(ref: ExternalRef, patch: IssuePatch, options: UpdateOptions): Promise<CanonicalIssue>;
+  transitionIssue(ref: ExternalRef, status: CanonicalStatus, options: WriteOptions): Promise<CanonicalIssue>;
+  upsertLink(ref: ExternalRef, link: CanonicalLink): Promise<void>;
+  removeLink(ref: ExternalRef, link: CanonicalLink): Promise<void>;
+  addComment(ref: ExternalRef, body: string, options: WriteOptions): Promise<CanonicalComment>;
+  listComments(ref: ExternalRef, cursor?: string): Promise<Page<CanonicalComment>>;
+  listEvents(query: { readonly since?: string; readonly cursor?: string }): Promise<Page<TrackerEvent>>;
+}

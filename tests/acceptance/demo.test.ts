@@ -1,0 +1,135 @@
+/** The tour of `bun run demo`, as someone sees it who has just cloned the repository. */
+import { expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const DEMO = join(import.meta.dir, "..", "demo.ts");
+const PATIENCE_MS = 60_000;
+
+/** An empty home and an empty folder for temporary files. */
+class Outside implements Disposable {
+  readonly #root = mkdtempSync(join(tmpdir(), "tracker-acceptance-"));
+  readonly home = join(this.#root, "home");
+  readonly temporary = join(this.#root, "tmp");
+
+  constructor() {
+    mkdirSync(this.home);
+    mkdirSync(this.temporary);
+  }
+
+  start(env: Readonly<Record<string, string>> = {}) {
+    return Bun.spawn([process.execPath, DEMO], {
+      cwd: this.home,
+      env: { PATH: process.env.PATH ?? "", HOME: this.home, TMPDIR: this.temporary, ...env },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+  }
+
+  /** What is there that was not there before; `.bun` is Bun's own. */
+  leftovers(): string[] {
+    const all = [...readdirSync(this.temporary), ...readdirSync(this.home)];
+    return all.filter((name) => name !== ".bun");
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#root, { recursive: true, force: true });
+  }
+}
+
+/** Asserts that the control plane that a transcript names has gone. */
+async function expectStopped(transcript: string): Promise<void> {
+  const url = /^Serving on (http:\S+)$/m.exec(transcript)?.[1] ?? "no url";
+  expect(url).toStartWith("http://127.0.0.1:");
+  await expect(fetch(url)).rejects.toThrow("ECONNREFUSED");
+}
+
+test(
+  "binds by itself, then by number, and leaves nothing behind",
+  async () => {
+    using outside = new Outside();
+    const demo = outside.start({ LANG: "C.UTF-8" });
+    const [transcript, complaints, code] = await Promise.all([
+      demo.stdout.text(),
+      demo.stderr.text(),
+      demo.exited,
+    ]);
+    expect({ code, complaints }).toEqual({ code: 0, complaints: "" });
+
+    const commands = [...transcript.matchAll(/^\$ tracker (.*)$/gm)].map(([, command]) => command);
+    expect(commands).toEqual([
+      "host serve --demo --port 0 &",
+      "auth login --with-token",
+      "providers",
+      "discover --provider linear",
+      "bind --provider github",
+      "status",
+      "bind --provider linear --select 1 --dry-run",
+      "bind --provider linear --select 1",
+      "status --all",
+      "unbind",
+      "status",
+    ]);
+    expect(outputOf(transcript, "auth login --with-token")).toContain("Local owner");
+    expect(outputOf(transcript, "providers")).toStartWith("Hosted  github, gitlab, jira, linear\n");
+    expect(outputOf(transcript, "discover --provider linear")).toContain("1\tPayments API (PAY)\tlinear");
+    expect(outputOf(transcript, "bind --provider github")).toContain("Bound to acme/payments-api\n");
+    expect(outputOf(transcript, "status")).toMatch(/^Resource +acme\/payments-api\nProvider +github\n/);
+    expect(outputOf(transcript, "bind --provider linear --select 1 --dry-run")).toContain(
+      "\n-   provider: github\n",
+    );
+    const bound = outputOf(transcript, "bind --provider linear --select 1");
+    expect(bound).toStartWith("Replaced acme/payments-api (github, srm_");
+    expect(bound).toContain("Bound to Payments API (PAY)\n");
+    const reference = /^Reference +(srm_\w+)$/m.exec(bound)?.[1] ?? "no reference";
+    expect(transcript).toContain(`tracker:\n  provider: linear\n  binding_ref: ${reference}\n`);
+    expect(outputOf(transcript, "status --all")).toContain(`\tactive\tnever\t${reference}\n`);
+    expect(outputOf(transcript, "unbind")).toBe(`Unbound from Payments API (PAY) (linear, ${reference})\n`);
+    expect(transcript).not.toMatch(/trk_/);
+    expect(transcript).not.toContain("\x1b");
+
+    await expectStopped(transcript);
+    expect(outside.leftovers()).toEqual([]);
+  },
+  PATIENCE_MS,
+);
+
+test(
+  "interrupted, it stops the control plane and leaves nothing behind",
+  async () => {
+    using outside = new Outside();
+    const demo = outside.start();
+    const decoder = new TextDecoder();
+    let transcript = "";
+    for await (const chunk of demo.stdout) {
+      transcript += decoder.decode(chunk, { stream: true });
+      if (demo.killed || !transcript.includes("$ tracker discover")) continue;
+      demo.kill("SIGINT");
+    }
+    expect(await demo.exited).toBe(130);
+    expect(transcript).not.toContain("$ tracker unbind");
+    await expectStopped(transcript);
+    expect(outside.leftovers()).toEqual([]);
+  },
+  PATIENCE_MS,
+);
+
+test(
+  "says that git is missing",
+  async () => {
+    using outside = new Outside();
+    const demo = outside.start({ PATH: outside.home });
+    expect(await demo.exited).toBe(1);
+    expect(await demo.stderr.text()).toContain("This demo needs git");
+    expect(outside.leftovers()).toEqual([]);
+  },
+  PATIENCE_MS,
+);
+
+/** What a transcript shows under the first run of a command. */
+function outputOf(transcript: string, command: string): string {
+  const [, after = ""] = transcript.split(`\n$ tracker ${command}\n`);
+  return after.split("\n\n#")[0]?.concat("\n") ?? "";
+}

@@ -1,0 +1,204 @@
+/** Holds the picture of the house: which room may import which, and which may touch the process. */
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+
+const SOURCES = join(import.meta.dir, "..", "..", "src");
+
+/**
+ * What each room may import. `types` are edges that vanish when compiled.
+ * Every edge here is in use: one that is not is to be taken out.
+ */
+const ROOMS = {
+  main: { imports: ["cli", "shared"] },
+  cli: { imports: ["commands", "render", "shared"] },
+  commands: { imports: ["host", "render", "service", "shared"] },
+  service: {
+    imports: ["client", "config", "discovery", "doctor", "hosted", "project", "settings", "shared"],
+    types: ["protocol"],
+  },
+  doctor: { imports: ["config", "project", "shared"], types: ["client", "settings"] },
+  hosted: {
+    imports: ["config", "discovery", "protocol", "shared"],
+    types: ["client", "identity", "project"],
+  },
+  client: { imports: ["http", "protocol", "shared"] },
+  http: { imports: ["protocol", "shared"] },
+  project: { imports: ["config", "identity", "shared"] },
+  discovery: { types: ["protocol"] },
+  identity: { types: ["config", "shared"] },
+  settings: { imports: ["shared"] },
+  config: { imports: ["shared"] },
+  render: { imports: ["shared"], types: ["discovery", "protocol"] },
+  protocol: { imports: ["sdk"] },
+  host: { imports: ["protocol", "sdk", "shared"] },
+  sdk: {},
+  shared: {},
+} as const satisfies Record<
+  string,
+  { readonly imports?: readonly string[]; readonly types?: readonly string[] }
+>;
+
+/** Files that read or write the process itself, and what of it. All others are handed what they need. */
+const PROCESS: Readonly<Record<string, readonly string[]>> = {
+  "main.ts": ["argv", "exit"],
+  "shared/system.ts": ["arch", "cwd", "env", "exit", "on", "platform"],
+  "shared/io.ts": ["platform", "stderr", "stdin", "stdout"],
+  // Bun's fetch takes its exceptions from the proxy from nowhere else.
+  "shared/network.ts": ["env"],
+  // What the operating system can do to a file depends on it and on the user.
+  "shared/atomic-file.ts": ["getuid", "platform"],
+  // Where the embedded control plane tells unexpected failures unless it is told otherwise.
+  "host/embedded.ts": ["stderr"],
+};
+
+/** One import of one of our files by another. */
+interface Edge {
+  /** Paths below `src`. */
+  readonly from: string;
+  readonly to: string;
+  /** `types` vanishes when compiled; `lazy` is loaded when it is reached. */
+  readonly kind: "static" | "lazy" | "types";
+}
+
+const files = [...new Bun.Glob("**/*.ts").scanSync({ cwd: SOURCES })]
+  .map((file) => file.replaceAll("\\", "/"))
+  .toSorted();
+const texts = new Map(files.map((file) => [file, readFileSync(join(SOURCES, file), "utf8")]));
+
+const transpiler = new Bun.Transpiler({ loader: "ts" });
+const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*)["']([^"']+)["']/g;
+
+/** Every import of a file as it is written, with what becomes of it when compiled. */
+function importsOf(file: string): { readonly path: string; readonly kind: Edge["kind"] }[] {
+  const text = texts.get(file) ?? "";
+  const compiled = transpiler.scanImports(text);
+  const written = new Set([...text.matchAll(IMPORT)].map(([, path = ""]) => path));
+  for (const { path } of compiled) expect(written).toContain(path);
+  return [...written].map((path) => {
+    const kinds = compiled.filter((found) => found.path === path).map(({ kind }) => kind);
+    if (kinds.length === 0) return { path, kind: "types" };
+    return { path, kind: kinds.every((kind) => kind === "dynamic-import") ? "lazy" : "static" };
+  });
+}
+
+const edges: Edge[] = files.flatMap((from) =>
+  importsOf(from)
+    .filter(({ path }) => path.startsWith("."))
+    .map(({ path, kind }) => {
+      const to = relative(SOURCES, join(SOURCES, dirname(from), path)).replaceAll("\\", "/");
+      return { from, to, kind };
+    }),
+);
+
+/** The room that a file below `src` belongs to: its folder, or the file itself. */
+function roomOf(file: string): string {
+  return file.includes("/") ? file.slice(0, file.indexOf("/")) : file.replace(/\.ts$/, "");
+}
+
+const isInside = ({ to }: Edge): boolean => !to.startsWith("..");
+const crossings = edges.filter((edge) => isInside(edge) && roomOf(edge.from) !== roomOf(edge.to));
+const draw = ({ from, to, kind }: Edge): string => `${from} → ${to} (${kind})`;
+
+function allowed(room: string, kind: "imports" | "types"): readonly string[] {
+  const rules: Readonly<
+    Record<string, { readonly imports?: readonly string[]; readonly types?: readonly string[] }>
+  > = ROOMS;
+  return rules[room]?.[kind] ?? [];
+}
+
+describe("rooms", () => {
+  test("every file is in a room of the table, and every room has a file", () => {
+    expect([...new Set(files.map(roomOf))].toSorted()).toEqual(Object.keys(ROOMS).toSorted());
+  });
+
+  test("no file imports what its room may not", () => {
+    const strangers = crossings.filter(({ from, to, kind }) => {
+      const [own, other] = [roomOf(from), roomOf(to)];
+      if (allowed(own, "imports").includes(other)) return false;
+      return kind !== "types" || !allowed(own, "types").includes(other);
+    });
+    expect(strangers.map(draw)).toEqual([]);
+  });
+
+  test("every edge of the table is in use", () => {
+    const unused = Object.keys(ROOMS).flatMap((room) => {
+      const used = crossings.filter(({ from }) => roomOf(from) === room);
+      const reaches = (other: string, isType: boolean): boolean =>
+        used.some(({ to, kind }) => roomOf(to) === other && (kind === "types") === isType);
+      return [
+        ...allowed(room, "imports").flatMap((other) => (reaches(other, false) ? [] : [`${room} → ${other}`])),
+        ...allowed(room, "types").flatMap((other) =>
+          reaches(other, true) ? [] : [`${room} → ${other} (types)`],
+        ),
+      ];
+    });
+    expect(unused).toEqual([]);
+  });
+
+  test("no room imports itself by way of others", () => {
+    const next = new Map<string, Set<string>>();
+    for (const { from, to } of crossings) {
+      const reached = next.get(roomOf(from)) ?? new Set();
+      next.set(roomOf(from), reached.add(roomOf(to)));
+    }
+    const cycles: string[] = [];
+    const walk = (room: string, path: readonly string[]): void => {
+      if (path.includes(room)) {
+        cycles.push([...path.slice(path.indexOf(room)), room].join(" → "));
+        return;
+      }
+      for (const other of next.get(room) ?? []) walk(other, [...path, room]);
+    };
+    for (const room of next.keys()) walk(room, []);
+    expect(cycles).toEqual([]);
+  });
+
+  test("only the commands that run a control plane load it, and only when they run", () => {
+    expect(crossings.filter(({ to }) => roomOf(to) === "host").map(draw)).toEqual([
+      "commands/host.ts → host/index.ts (lazy)",
+      "commands/invocation.ts → host/index.ts (lazy)",
+    ]);
+  });
+
+  test("commands, and the service behind them, are loaded when they run", () => {
+    const early = crossings.filter(
+      ({ from, to, kind }) => kind === "static" && /^(main|cli)\.ts$/.test(from) && !to.startsWith("shared/"),
+    );
+    expect(early.map(draw)).toEqual(["cli.ts → commands/invocation.ts (static)"]);
+    expect(crossings.filter(({ from }) => from === "commands/invocation.ts").map(draw)).toContain(
+      "commands/invocation.ts → service.ts (lazy)",
+    );
+  });
+
+  test("the wire knows the model of the SDK and nothing else of it", () => {
+    const reached = crossings.filter(({ from }) => roomOf(from) === "protocol").map(({ to }) => to);
+    expect(reached).toEqual(["sdk/model.ts"]);
+  });
+
+  test("nothing but the version comes from outside of the sources", () => {
+    expect(edges.filter((edge) => !isInside(edge)).map(draw)).toEqual([
+      "shared/version.ts → ../package.json (static)",
+    ]);
+  });
+});
+
+describe("habits", () => {
+  test("no default exports", () => {
+    const found = files.filter((file) => /\bexport\s+default\b|\bas\s+default\b/.test(texts.get(file) ?? ""));
+    expect(found).toEqual([]);
+  });
+
+  test("only the rim touches the process", () => {
+    const touched: Record<string, readonly string[]> = {};
+    for (const [file, text] of texts) {
+      const members = [...text.matchAll(/\bprocess\.(\w+)/g)].map(([, member = ""]) => member);
+      if (members.length > 0) touched[file] = [...new Set(members)].toSorted();
+    }
+    expect(touched).toEqual(PROCESS);
+  });
+
+  test("only the entry point prints by itself", () => {
+    expect(files.filter((file) => /\bconsole\.\w+\(/.test(texts.get(file) ?? ""))).toEqual(["main.ts"]);
+  });
+});
