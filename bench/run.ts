@@ -29,6 +29,8 @@ interface Ground {
   readonly repository: string;
   readonly config: string;
   readonly env: Environment;
+  /** Database of the embedded control plane. */
+  readonly embeddedDatabase: string;
 }
 
 /** A control plane in a process of its own. */
@@ -42,12 +44,8 @@ interface ServedHost extends AsyncDisposable {
 
 function makeGround(folder: string): Ground {
   const repository = join(folder, "payments-api");
-  const env = {
-    PATH: process.env.PATH ?? "",
-    HOME: folder,
-    TRACKER_HOME: join(folder, "tracker"),
-    LANG: "C.UTF-8",
-  };
+  const home = join(folder, "tracker");
+  const env = { PATH: process.env.PATH ?? "", HOME: folder, TRACKER_HOME: home, LANG: "C.UTF-8" };
   for (const args of [
     ["init", "--quiet", "--template=", repository],
     ["-C", repository, "remote", "add", "origin", "https://github.com/acme/payments-api.git"],
@@ -56,7 +54,13 @@ function makeGround(folder: string): Ground {
     if (!success) throw new Error(`git ${args.join(" ")} failed: ${stderr.toString()}`);
   }
   mkdirSync(join(repository, ".kittify"));
-  return { folder, repository, config: join(repository, ".kittify", "config.yaml"), env };
+  return {
+    folder,
+    repository,
+    config: join(repository, ".kittify", "config.yaml"),
+    env,
+    embeddedDatabase: join(home, "state", "host.db"),
+  };
 }
 
 /** Compiles a baseline just as the product is compiled. */
@@ -191,7 +195,8 @@ function show(claim: string, aim: number, figures: Comparison): void {
 
 async function bench(folder: string): Promise<void> {
   const ground = makeGround(folder);
-  const [hello, client] = [await compile("hello", folder), await compile("client", folder)];
+  const hello = await compile("hello", folder);
+  const client = await compile("client", folder);
   await using host = await startHost(ground);
 
   const { repository: cwd, config, env } = ground;
@@ -235,13 +240,21 @@ async function bench(folder: string): Promise<void> {
     env: { ...env, ...embedded },
     reset: () => {
       begin();
-      forget(join(env.TRACKER_HOME, "state", "host.db"));
+      forget(ground.embeddedDatabase);
     },
   };
 
   console.log(`Whole processes in turn; ratio of medians, smallest-largest ratio of a pair, medians, aim.\n`);
-  const version_ = { command: [BINARY, "--version"], cwd, env };
-  show("--version vs a bare program", 2, compare(version_, { command: [hello], cwd, env }, 100));
+  const bare: Program = { command: [hello], cwd, env };
+  show(
+    "--version vs a bare program",
+    2,
+    compare(
+      product(["--version"], () => {}),
+      bare,
+      100,
+    ),
+  );
   show("discover vs the smallest same client", 1.5, compare(discover, smallestDiscover, 60));
   show("bind --select 1 vs the smallest same client", 1.5, compare(bind, smallestBind, 60));
   show("bind --select 1 embedded vs over loopback", 2, compare(embeddedBind, bind, 60));

@@ -12,7 +12,7 @@ import {
   TrackerError,
   UsageError,
 } from "./shared/errors.ts";
-import { nearest } from "./shared/text.ts";
+import { escapeText, nearest } from "./shared/text.ts";
 import { VERSION } from "./shared/version.ts";
 
 /** The commands; each is loaded when it is run. */
@@ -89,7 +89,13 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
   }
   const { path, command, args } = await locate(commandTree(invocation), rest);
   const subCommands = await resolve(command.subCommands);
-  if (wantsHelp || (subCommands !== undefined && args.length === 0)) {
+  const isGroup = subCommands !== undefined && args.length === 0;
+  if (isGroup && globals.json && !wantsHelp) {
+    throw new UsageError(`\`${path.join(" ")}\` needs a command.`, {
+      hint: `See \`${path.join(" ")} --help\`.`,
+    });
+  }
+  if (wantsHelp || isGroup) {
     const { renderHelp } = await import("./render/help.ts");
     const { styleOf } = await import("./render/style.ts");
     const help = await renderHelp(path, command, GLOBAL_ARGS, styleOf(invocation.io, invocation.io.stdout));
@@ -258,13 +264,21 @@ async function report(error: unknown, argv: readonly string[], context: Context)
   const known = error instanceof TrackerError ? error : unexpected(error);
   const { io } = context;
   const stderr = argv.includes("--no-color") ? { ...io.stderr, color: false } : io.stderr;
-  const text = argv.includes("--json") ? renderErrorJson(known) : renderError(known, styleOf(io, stderr));
-  const stack = argv.includes("--verbose") && known.stack !== undefined ? `${known.stack}\n` : "";
+  const stack = argv.includes("--verbose") ? stackOf(known) : "";
+  const text = argv.includes("--json")
+    ? renderErrorJson(known)
+    : renderError(known, styleOf(io, stderr)) + stack;
   try {
-    io.stderr.write(text + stack);
+    io.stderr.write(text);
   } catch (failure) {
     if (!(failure instanceof OutputClosedError)) throw failure;
   }
+}
+
+/** Where an error and its causes came from, safe to print. */
+function stackOf(error: Error): string {
+  const own = (error.stack ?? "").split("\n").map((line) => `${escapeText(line)}\n`);
+  return own.join("") + (error.cause instanceof Error ? stackOf(error.cause) : "");
 }
 
 /** A failure that nobody foresaw: ours to mend, so it says how to tell us. */

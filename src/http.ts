@@ -15,6 +15,9 @@ const BACKOFF_MS = 200;
 const MAX_RETRY_AFTER_S = 60;
 /** How long to wait after a 429 that does not say, in seconds. */
 const DEFAULT_RETRY_AFTER_S = 5;
+/** The most that a message quotes of an answer, in characters. */
+const MAX_QUOTED = 200;
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const RETRIED_STATUS: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 
 /** Bounds of one request. */
@@ -131,7 +134,7 @@ export class HttpChannel {
       const error = this.#errorOf(response, body);
       const mayRepeat = exchange.repeat === "safe" || response.status === 429;
       if (isLast || !mayRepeat || !RETRIED_STATUS.has(response.status)) throw error;
-      const wait = retryAfterSeconds(error, response);
+      const wait = retryAfterOf(error) ?? (response.status === 429 ? DEFAULT_RETRY_AFTER_S : null);
       if (wait !== null && wait > MAX_RETRY_AFTER_S) throw error;
       await this.#pause(attempt, wait);
     }
@@ -171,7 +174,7 @@ export class HttpChannel {
       trace?.(
         `${exchange.method} ${target.pathname}${target.search} ${response.status} in ${nature.now() - started} ms`,
       );
-      if (response.status >= 300 && response.status < 400) {
+      if (REDIRECTS.has(response.status)) {
         return { kind: "failure", processed: "maybe", error: this.#redirected(response) };
       }
       return { kind: "answer", response, body };
@@ -235,22 +238,26 @@ export class HttpChannel {
   #parse<S extends v.GenericSchema>(schema: S, response: Response, body: string): v.InferOutput<S> {
     const requestId = response.headers.get("x-request-id") ?? undefined;
     const invalid = (problem: string): ControlPlaneError =>
-      new ControlPlaneError("invalid_response", `${this.name} answered what it should not: ${problem}.`, {
-        status: response.status,
-        requestId,
-        hint: "Is this the address of a tracker control plane? Check it with `tracker doctor`.",
-      });
-    if (response.status === 204) return v.parse(schema, null);
+      new ControlPlaneError(
+        "invalid_response",
+        `${this.name} answered what it should not: ${readable(problem)}.`,
+        {
+          status: response.status,
+          requestId,
+          hint: "Is this the address of a tracker control plane? Check it with `tracker doctor`.",
+        },
+      );
     let value: unknown;
     try {
-      value = JSON.parse(body);
+      value = response.status === 204 ? null : JSON.parse(body);
     } catch {
       throw invalid("the body is not JSON");
     }
     const result = v.safeParse(schema, value);
     if (result.success) return result.output;
     const [issue] = result.issues;
-    throw invalid(`${v.getDotPath(issue) ?? "the body"}: ${escapeText(issue.message)}`);
+    const problem = issue.received === "undefined" ? "is missing" : `is wrong (${issue.message})`;
+    throw invalid(`${v.getDotPath(issue) ?? "the body"} ${problem}`);
   }
 
   #errorOf(response: Response, body: string): TrackerError {
@@ -271,7 +278,8 @@ export class HttpChannel {
       category: envelope?.category ?? envelope?.error_category ?? null,
       retryable: envelope?.retryable ?? false,
       userActionRequired: envelope?.user_action_required ?? false,
-      retryAfterSeconds: envelope?.retry_after_seconds ?? null,
+      retryAfterSeconds:
+        envelope?.retry_after_seconds ?? retryAfterHeader(response, this.#options.nature.now()),
       details: envelope?.details,
       requestId,
       hint: hintFor(code, envelope),
@@ -293,7 +301,8 @@ function hintFor(code: string, envelope: ErrorEnvelope | null): string | undefin
     case "rate_limited":
       return "Wait a moment and try again.";
     default:
-      return envelope?.user_action_required
+      if (envelope === null) return "Check the address and your network with `tracker doctor`.";
+      return envelope.user_action_required
         ? "This needs an action in the control plane's dashboard."
         : undefined;
   }
@@ -334,18 +343,28 @@ function parseEnvelope(body: string): ErrorEnvelope | null {
 /** The first readable line of a body that is not an envelope, for `HTTP 502: Bad gateway`. */
 function firstLine(body: string, response: Response): string {
   const text = /html/i.test(response.headers.get("content-type") ?? "")
-    ? body.replace(/<[^>]*>/g, " ")
+    ? body.replace(/<[^<>]*>/g, " ")
     : body;
   const line = text.split("\n").find((candidate) => candidate.trim() !== "");
-  return line === undefined ? "" : `: ${escapeText(line.trim().slice(0, 200))}`;
+  return line === undefined ? "" : `: ${readable(line.trim())}`;
 }
 
-/** Seconds to wait before another attempt: the body's word, else the header's, else 5 after a 429. */
-function retryAfterSeconds(error: TrackerError, response: Response): number | null {
-  if (error instanceof ControlPlaneError && error.retryAfterSeconds !== null) return error.retryAfterSeconds;
-  const header = Number(response.headers.get("retry-after") ?? Number.NaN);
-  if (Number.isFinite(header) && header >= 0) return header;
-  return response.status === 429 ? DEFAULT_RETRY_AFTER_S : null;
+/** Text of a control plane's making as it goes into a message: short and escaped. */
+function readable(text: string): string {
+  return escapeText(text.slice(0, MAX_QUOTED));
+}
+
+/** Seconds that the control plane asked to wait, or null. */
+function retryAfterOf(error: TrackerError): number | null {
+  return error instanceof ControlPlaneError ? error.retryAfterSeconds : null;
+}
+
+/** The `Retry-After` header, seconds or a date, as seconds from `now`; null without a usable one. */
+function retryAfterHeader(response: Response, now: number): number | null {
+  const header = response.headers.get("retry-after")?.trim() ?? "";
+  if (/^\d+$/.test(header)) return Number(header);
+  const date = /^[a-z]{3}/i.test(header) ? Date.parse(header) : Number.NaN;
+  return Number.isNaN(date) ? null : Math.max(0, (date - now) / 1_000);
 }
 
 /** The names and codes along a chain of causes. */

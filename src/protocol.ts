@@ -17,6 +17,15 @@ const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 /** A value that may be null or missing; null in the parsed object either way. */
 const nullable = <S extends v.GenericSchema>(schema: S) => v.nullish(schema, null);
 const nullableText = nullable(text);
+/** An answer that is passed on with all its fields, also those that are not in the contract. */
+const openObject = <E extends v.ObjectEntries>(entries: E) =>
+  v.pipe(
+    v.custom<Record<string, unknown>>(
+      (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+      "must be an object",
+    ),
+    v.looseObject(entries),
+  );
 /** ISO 8601 in UTC. */
 const instant = v.string();
 const natural = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -62,7 +71,7 @@ export const BindResolveRequest = v.object({ provider: filled, project_identity:
 export type BindResolveRequest = v.InferOutput<typeof BindResolveRequest>;
 
 export const BindCandidate = v.object({
-  candidate_token: text,
+  candidate_token: filled,
   display_label: text,
   confidence: v.picklist(["high", "medium", "low"]),
   match_reason: text,
@@ -72,8 +81,8 @@ export type BindCandidate = v.InferOutput<typeof BindCandidate>;
 
 export const BindResolveResponse = v.object({
   match_type: v.picklist(["exact", "candidates", "none"]),
-  candidate_token: nullableText,
-  binding_ref: nullableText,
+  candidate_token: nullable(filled),
+  binding_ref: nullable(filled),
   display_label: nullableText,
   project_slug: nullableText,
   provider_context: nullable(ProviderContext),
@@ -146,7 +155,7 @@ const upgrade = {
   provider_context: nullable(ProviderContext),
 };
 
-export const IdentityPath = v.looseObject({
+export const IdentityPath = openObject({
   type: text,
   installation_id: nullableText,
   user_link_id: nullableText,
@@ -155,7 +164,7 @@ export const IdentityPath = v.looseObject({
 });
 export type IdentityPath = v.InferOutput<typeof IdentityPath>;
 
-export const ProjectStatus = v.looseObject({
+export const ProjectStatus = openObject({
   provider: nullableText,
   connected: nullable(v.boolean()),
   configured: nullable(v.boolean()),
@@ -179,7 +188,7 @@ export const BindingSummary = v.looseObject({
 });
 export type BindingSummary = v.InferOutput<typeof BindingSummary>;
 
-export const InstallationStatus = v.looseObject({
+export const InstallationStatus = openObject({
   provider: nullableText,
   connected: nullable(v.boolean()),
   resource_count: nullable(natural),

@@ -62,7 +62,7 @@ export interface ConfiguredBinding {
   readonly binding_ref: string | null;
   readonly project_slug: string | null;
   readonly display_label: string | null;
-  readonly provider_context: Readonly<Record<string, string>> | null;
+  readonly provider_context: Record<string, string> | null;
 }
 
 /** A finished bind and the file it is, or would be, recorded in. */
@@ -139,9 +139,13 @@ export class TrackerService {
     const after = request.dryRun
       ? this.#preview(project, before, result.binding)
       : readText(project.configPath);
+    const existing = configuredBinding(project);
+    const isSame =
+      existing?.provider === result.binding.provider && existing.binding_ref === result.binding.bindingRef;
     return {
-      ...result,
-      replaced: configuredBinding(project),
+      boundAt: result.boundAt,
+      binding: withKnown(result.binding, existing),
+      replaced: isSame ? null : existing,
       configPath: project.configPath,
       isNewProject: !project.exists,
       change: { before, after },
@@ -312,8 +316,8 @@ export class TrackerService {
   async #remote(): Promise<ControlPlane & { readonly kind: "remote" }> {
     const plane = await this.#plane();
     if (plane.kind === "remote") return plane;
-    throw new TrackerError("embedded_host", "The embedded control plane needs no login.", {
-      hint: "Name the control plane to log in to: tracker auth login --with-token --host https://…",
+    throw new TrackerError("embedded_host", "The embedded control plane has no sessions.", {
+      hint: "Name the control plane that you mean: --host https://…",
     });
   }
 
@@ -380,6 +384,19 @@ function configuredBinding({ config }: Project): ConfiguredBinding | null {
     project_slug: projectSlug,
     display_label: displayLabel,
     provider_context: providerContext,
+  };
+}
+
+/** The binding as the config holds it: what the control plane left out stays as it was recorded. */
+function withKnown(
+  binding: BindResult["binding"],
+  existing: ConfiguredBinding | null,
+): BindResult["binding"] {
+  if (existing === null || existing.provider !== binding.provider) return binding;
+  return {
+    ...binding,
+    displayLabel: binding.displayLabel ?? existing.display_label,
+    providerContext: binding.providerContext ?? existing.provider_context,
   };
 }
 

@@ -2,7 +2,7 @@
  * What belongs to the person and the machine, never to a repository: folders,
  * which control plane to talk to, and the credentials for it.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import * as v from "valibot";
 import { replaceFile } from "./shared/atomic-file.ts";
@@ -258,6 +258,7 @@ export class CredentialStore {
   }
 
   #edit(change: (all: v.InferOutput<typeof CredentialFile>) => v.InferOutput<typeof CredentialFile>): void {
+    mkdirSync(this.#folders.config, { recursive: true, mode: 0o700 });
     replaceFile(
       this.path,
       editLock(this.#folders),

@@ -8,9 +8,20 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync
 const [command, identity = "", config = ""] = process.argv.slice(2);
 const { TRACKER_HOST, TRACKER_TOKEN, TRACKER_TEAM, USER_AGENT = "" } = process.env;
 
-async function call(path: string, body?: string, extra: Record<string, string> = {}) {
+/** The parts of the answers that are looked at. */
+interface Answer {
+  readonly resources: readonly { readonly display_label: string; readonly provider: string }[];
+  readonly candidates: readonly { readonly candidate_token: string }[];
+  readonly binding_ref: string;
+  readonly project_slug: string;
+  readonly display_label: string;
+  readonly provider_context: Readonly<Record<string, string>>;
+}
+
+async function call(path: string, body?: string, extra: Record<string, string> = {}): Promise<Answer> {
   const headers = {
     accept: "application/json",
+    "accept-encoding": "gzip",
     "user-agent": USER_AGENT,
     ...(body === undefined ? {} : { "content-type": "application/json" }),
     authorization: `Bearer ${TRACKER_TOKEN}`,
@@ -23,7 +34,8 @@ async function call(path: string, body?: string, extra: Record<string, string> =
     headers,
     ...(body === undefined ? {} : { body }),
   });
-  return response.json();
+  const answer: Answer = JSON.parse(await response.text());
+  return answer;
 }
 
 const resolve = () => call("bind-resolve/", `{"provider":"linear","project_identity":${identity}}`);
@@ -35,7 +47,7 @@ if (command === "discover") {
   process.stdout.write(text);
 } else {
   const { candidates } = await resolve();
-  const token = JSON.stringify(candidates[0].candidate_token);
+  const token = JSON.stringify(candidates[0]?.candidate_token);
   const bound = await call(
     "bind-confirm/",
     `{"provider":"linear","candidate_token":${token},"project_identity":${identity}}`,

@@ -152,7 +152,8 @@ function dialogOf(invocation: Invocation, explain: boolean): BindDialog {
   return {
     resolved: ({ match_type, display_label, candidates }) => {
       if (!explain) return;
-      if (match_type === "exact") log.info(`The control plane knows the one match: ${display_label ?? "unnamed"}.`);
+      if (match_type === "exact")
+        log.info(`The control plane knows the one match: ${display_label ?? "unnamed"}.`);
       else if (!io.canPrompt) draw(orderCandidates(candidates));
     },
     exactOverridesSelection: (label) =>

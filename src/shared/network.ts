@@ -26,17 +26,30 @@ export function systemFetch(env: Environment): Fetch {
     const proxied =
       !isLoopback(url) && Boolean(env.HTTPS_PROXY || env.https_proxy || env.HTTP_PROXY || env.http_proxy);
     const watch = proxied ? null : watchConnection(url);
+    request.headers.set("accept-encoding", "gzip");
     try {
-      return await fetch(request, {
+      const response = await fetch(request, {
         redirect: "manual",
         verbose: false,
+        // Unpacked here: the runtime tells the terminal about data that it cannot unpack.
+        decompress: false,
         tls: { rejectUnauthorized: true },
         ...(watch === null ? {} : { signal: AbortSignal.any([request.signal, watch.signal]) }),
       });
+      return unpack(response);
     } finally {
       watch?.stop();
     }
   };
+}
+
+function unpack(response: Response): Response {
+  const { body, status, statusText } = response;
+  if (body === null || response.headers.get("content-encoding")?.toLowerCase() !== "gzip") return response;
+  const headers = new Headers(response.headers);
+  headers.delete("content-encoding");
+  headers.delete("content-length");
+  return new Response(body.pipeThrough(new DecompressionStream("gzip")), { status, statusText, headers });
 }
 
 /**

@@ -6,6 +6,9 @@ import { systemFetch } from "./network.ts";
 /** The context of this process: its real streams, clock, network and machine. */
 export function systemContext(): Context {
   const env = process.env;
+  // The yaml package prints its tokens when it finds these.
+  delete env.LOG_TOKENS;
+  delete env.LOG_STREAM;
   let stop: (() => void) | null = null;
   const onSignal = (exitCode: number) => () => {
     if (stop === null) process.exit(exitCode);

@@ -215,7 +215,7 @@ describe("answers that are none", () => {
     ["resources that are none", '{"resources": {"0": 1}}'],
     ["a label that is none", wrong({ display_label: 7 })],
     ["a label that is missing", wrong({ display_label: undefined })],
-    ["a context that is none", wrong({ provider_context: [] })],
+    ["a context that is none", wrong({ provider_context: 7 })],
     ["a hostile key", wrong({ provider_context: { "\u001b]0;pwned\u0007\u202e": 5 } })],
     ["a very long value", wrong({ provider_context: "x".repeat(1_000_000) })],
     ["a very long key", wrong({ provider_context: { ["k".repeat(1_000_000)]: 5 } })],
