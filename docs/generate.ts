@@ -9,6 +9,7 @@ import { createInvocation, GLOBAL_ARGS } from "../src/commands/invocation.ts";
 import { describeCommand, flagsOf } from "../src/render/help.ts";
 import type { Context } from "../src/shared/context.ts";
 import { memoryIo } from "../src/shared/io.ts";
+import { resolve } from "../src/shared/lazy.ts";
 
 const INTRODUCTION = `# Command line
 
@@ -88,10 +89,6 @@ async function renderCommand(path: readonly string[], command: CommandDef): Prom
     parts.push(await renderCommand([...path, name], await resolve(sub)));
   }
   return parts.join("\n");
-}
-
-async function resolve<T>(value: T | Promise<T> | (() => T) | (() => Promise<T>)): Promise<T> {
-  return value instanceof Function ? value() : value;
 }
 
 function flagTable(flags: readonly (readonly [flag: string, description: string])[]): string {

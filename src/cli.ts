@@ -12,6 +12,7 @@ import {
   TrackerError,
   UsageError,
 } from "./shared/errors.ts";
+import { resolve } from "./shared/lazy.ts";
 import { escapeText, nearest } from "./shared/text.ts";
 import { VERSION } from "./shared/version.ts";
 
@@ -201,10 +202,6 @@ async function locate(
     path.push(name);
   }
   return { path, command, args: rest.slice(index) };
-}
-
-async function resolve<T>(value: T | Promise<T> | (() => T) | (() => Promise<T>)): Promise<T> {
-  return value instanceof Function ? value() : value;
 }
 
 function unknownCommand(path: readonly string[], word: string, known: readonly string[]): UsageError {

@@ -76,6 +76,9 @@ export class ControlPlaneClient {
   readonly #channel: HttpChannel;
   readonly #options: ClientOptions;
   #credential: ClientCredential | null = null;
+  /** Under way, and shared by all calls that wait for it: a refresh token serves once. */
+  #renewal: Promise<ClientCredential> | null = null;
+  #teamSearch: Promise<void> | null = null;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -186,14 +189,14 @@ export class ControlPlaneClient {
     const { nature } = this.#options;
     const deadline = nature.now() + OPERATION_PATIENCE_MS;
     for (let seconds = 1; ; seconds = Math.min(seconds * 2, LONGEST_POLL_S)) {
-      const wait = seconds * 1_000 * (0.8 + 0.4 * nature.random());
-      if (nature.now() + wait > deadline) {
+      const patience = deadline - nature.now();
+      if (patience <= 0) {
         throw new ControlPlaneError("operation_timeout", `Operation ${operationId} is still running.`, {
           retryable: true,
           details: { operation_id: operationId },
         });
       }
-      await nature.sleep(wait);
+      await nature.sleep(Math.min(seconds * 1_000 * (0.8 + 0.4 * nature.random()), patience));
       const operation = await this.operation(operationId);
       if (operation.status === "completed" || operation.status === "failed") return operation;
       onProgress(operation);
@@ -327,7 +330,14 @@ export class ControlPlaneClient {
   }
 
   /** A credential without a team asks once which team it is for. */
-  async #findTeam(): Promise<void> {
+  #findTeam(): Promise<void> {
+    this.#teamSearch ??= this.#searchTeam().finally(() => {
+      this.#teamSearch = null;
+    });
+    return this.#teamSearch;
+  }
+
+  async #searchTeam(): Promise<void> {
     const credential = await this.#current();
     if (credential.teamSlug !== null) return;
     const { teams } = await this.me();
@@ -341,23 +351,31 @@ export class ControlPlaneClient {
     await this.#keep({ ...(await this.#current()), teamSlug: only.slug });
   }
 
-  /** Renews `credential` with its refresh token; null when it cannot be renewed. */
-  async #renew(credential: ClientCredential): Promise<ClientCredential | null> {
-    const { refreshToken, kind } = credential;
+  /** What to use instead of `refused`; null when it cannot be renewed. */
+  async #renew(refused: ClientCredential): Promise<ClientCredential | null> {
+    const { refreshToken, kind } = refused;
     if (refreshToken === null || kind === "personal") return null;
-    try {
-      const renewed =
-        kind === "oauth" ? await this.#renewOauth(refreshToken) : await this.#renewLegacy(refreshToken);
-      await this.#keep({ ...credential, ...renewed });
-      return this.#credential;
-    } catch (error) {
-      if (error instanceof ControlPlaneError && error.status === null) throw error;
+    const current = await this.#current();
+    if (current.accessToken !== refused.accessToken) return current;
+    this.#renewal ??= this.#renewWith(kind, refreshToken).finally(() => {
+      this.#renewal = null;
+    });
+    return this.#renewal;
+  }
+
+  async #renewWith(kind: "oauth" | "legacy", refreshToken: string): Promise<ClientCredential> {
+    const renewing = kind === "oauth" ? this.#renewOauth(refreshToken) : this.#renewLegacy(refreshToken);
+    const renewed = await renewing.catch((error: unknown) => {
+      if (!isRefusal(error)) throw error;
       throw new NotAuthenticatedError(`Your session at ${this.name} has ended.`, {
         code: "session_expired",
         hint: "Run `tracker auth login --with-token`.",
         cause: error,
       });
-    }
+    });
+    const credential = { ...(await this.#current()), ...renewed };
+    await this.#keep(credential);
+    return credential;
   }
 
   async #renewOauth(refreshToken: string): Promise<Pick<ClientCredential, "accessToken" | "refreshToken">> {
@@ -376,4 +394,12 @@ export class ControlPlaneClient {
     );
     return { accessToken: answer.access, refreshToken: answer.refresh ?? refreshToken };
   }
+}
+
+/** The control plane has judged the refresh token, rather than failed to. */
+function isRefusal(error: unknown): boolean {
+  if (error instanceof NotAuthenticatedError) return true;
+  if (!(error instanceof ControlPlaneError) || error.status === null) return false;
+  const { status } = error;
+  return status >= 400 && status < 500 && status !== 408 && status !== 429;
 }

@@ -4,9 +4,10 @@
  * machine.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { RecordedIdentity, SectionEdit } from "./config.ts";
+import { readRegularFile, replaceFile } from "./shared/atomic-file.ts";
 import type { Machine } from "./shared/context.ts";
 
 /** A complete identity, as it is sent. */
@@ -31,7 +32,16 @@ export function parseRepoSlug(url: string): string | null {
 function remotePath(text: string): string | null {
   if (!URL.canParse(text)) return null;
   const { protocol, pathname } = new URL(text);
-  return /^(https?|ssh|git(\+ssh)?):$/.test(protocol) ? pathname : null;
+  return /^(https?|ssh|git(\+ssh)?):$/.test(protocol) ? decodePath(pathname) : null;
+}
+
+/** The path as it is written where nothing is encoded; `%2F` stays, for it is no separator. */
+function decodePath(path: string): string {
+  try {
+    return decodeURI(path);
+  } catch {
+    return path;
+  }
 }
 
 function trimRepository(path: string): string {
@@ -51,7 +61,7 @@ export function deriveSlug(originUrl: string | null, root: string): string {
   const repository =
     originUrl === null
       ? ""
-      : (trimRepository(originUrl)
+      : (trimRepository(remotePath(originUrl) ?? originUrl)
           .split(/[/:\\]/)
           .at(-1) ?? "");
   return toSlug(repository) || toSlug(basename(root)) || "project";
@@ -98,9 +108,11 @@ export function identityEdit(recorded: RecordedIdentity, identity: ProjectIdenti
  */
 export class UuidReservations {
   readonly #folder: string;
+  readonly #lockPath: string;
 
-  constructor(stateFolder: string) {
+  constructor(stateFolder: string, lockPath: string) {
     this.#folder = join(stateFolder, "reserved-identities");
+    this.#lockPath = lockPath;
   }
 
   #path(root: string): string {
@@ -109,23 +121,15 @@ export class UuidReservations {
 
   /** The uuid reserved for the project at `root`, a real path, or a new one that is not reserved yet. */
   peek(root: string): string {
-    return readReserved(this.#path(root)) ?? randomUUID();
+    return parseReserved(readRegularFile(this.#path(root))) ?? randomUUID();
   }
 
   /** Reserves `uuid`; returns the one that holds, which another process may have reserved first. */
   reserve(root: string, uuid: string): string {
-    const path = this.#path(root);
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-    try {
-      writeFileSync(path, uuid, { flag: "wx", mode: 0o600, flush: true });
-      return uuid;
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-      const reserved = readReserved(path);
-      if (reserved !== null) return reserved;
-      writeFileSync(path, uuid, { flush: true });
-      return uuid;
-    }
+    const plan = (current: Uint8Array | null): Uint8Array | null =>
+      parseReserved(current) === null ? Buffer.from(uuid) : null;
+    const { after } = replaceFile(this.#path(root), this.#lockPath, plan, { mode: 0o600 });
+    return parseReserved(after) ?? uuid;
   }
 
   /** Forgets the reservation: the uuid is in the config now. */
@@ -136,12 +140,7 @@ export class UuidReservations {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-function readReserved(path: string): string | null {
-  try {
-    const text = readFileSync(path, "utf8");
-    return UUID.test(text) ? text : null;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
-    throw error;
-  }
+function parseReserved(content: Uint8Array | null): string | null {
+  const text = content === null ? "" : Buffer.from(content).toString("utf8");
+  return UUID.test(text) ? text : null;
 }

@@ -58,7 +58,7 @@ export class ProjectStore {
   constructor(context: Pick<Context, "env" | "machine">, stateFolder: string, lockPath: string) {
     this.#context = context;
     this.#lockPath = lockPath;
-    this.#reservations = new UuidReservations(stateFolder);
+    this.#reservations = new UuidReservations(stateFolder, lockPath);
   }
 
   /** The identity of `project`; what is not recorded is derived, and nothing is written. */

@@ -126,8 +126,6 @@ function connectCommand(invocation: Invocation) {
   });
 }
 
-const ACTIONS = ["list", "test", "refresh", "remove"] as const;
-
 function connectionsCommand(invocation: Invocation) {
   const id = { type: "positional", required: false, description: "Connection id" } as const;
   const { io } = invocation;
@@ -170,7 +168,7 @@ function connectionsCommand(invocation: Invocation) {
   });
 }
 
-function connectionIdOf(action: Exclude<(typeof ACTIONS)[number], "list">, id: string | undefined): string {
+function connectionIdOf(action: "test" | "refresh" | "remove", id: string | undefined): string {
   return required(
     "id",
     id,

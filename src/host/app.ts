@@ -66,7 +66,8 @@ export function createHost(dependencies: HostDependencies): Host {
       throw new HostError("unauthorized", "This needs a valid access token. Run `tracker auth login`.");
     }
     const team = c.req.header("x-team-slug");
-    if (team !== undefined && team !== principal.team.slug) {
+    // Some Spec Kitty clients send the team's id in the header that is named after its slug.
+    if (team !== undefined && team !== principal.team.slug && team !== principal.team.id) {
       throw new HostError("team_mismatch", `The access token is not for team "${team}".`);
     }
     c.set("scope", new TeamScope(database, principal, now));

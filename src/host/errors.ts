@@ -51,14 +51,19 @@ export class HostError extends TrackerError {
   }
 }
 
-/** The error envelope, with both spellings of code and category. */
+/**
+ * The error envelope, with both spellings of the code. Spec Kitty clients from
+ * 3.2.7 on recognize a stale binding or an expired candidate by `error_category`
+ * and look at `error_code` only where that is empty; so it repeats the code, and
+ * `category` alone is generic.
+ */
 export function errorEnvelope(error: HostError): Record<string, unknown> {
   const category = categoryOf(error.status);
   return {
     code: error.code,
     error_code: error.code,
     category,
-    error_category: category,
+    error_category: error.code,
     http_status: error.status,
     message: error.message,
     retryable: error.retryable,

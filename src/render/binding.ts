@@ -40,13 +40,13 @@ export function renderBinding({ binding }: DrawnOutcome, style: Style): string {
 export function renderDryRun({ binding, configPath, change }: DrawnOutcome, style: Style): string {
   const label = escapeText(binding.displayLabel ?? binding.bindingRef ?? "");
   return [
-    `Would bind to ${style.colors.bold(label)} (${binding.provider})\n`,
+    `Would bind to ${style.colors.bold(label)} (${escapeText(binding.provider)})\n`,
     `${style.colors.dim(escapeText(configPath))}\n`,
     renderDiff(change.before, change.after, style),
   ].join("");
 }
 
-/** A binding in a few words: label, provider, reference. */
+/** A binding in a few words, escaped: label, provider, reference. */
 export function renderReplacement({
   display_label,
   provider,
@@ -55,9 +55,8 @@ export function renderReplacement({
 }: DrawnBinding): string {
   const reference = binding_ref ?? project_slug;
   const name = display_label ?? reference ?? "an unnamed resource";
-  return reference === null || name === reference
-    ? `${name} (${provider})`
-    : `${name} (${provider}, ${reference})`;
+  const details = reference === null || name === reference ? provider : `${provider}, ${reference}`;
+  return escapeText(`${name} (${details})`);
 }
 
 /** Draws the binding that a config holds. */

@@ -8,7 +8,7 @@ export function renderCandidates(candidates: readonly Choice[], style: Style): s
   return candidates
     .map(({ number, display_label, confidence, match_reason }) => {
       const label = `${String(number).padStart(width)}. ${escapeText(display_label)}`;
-      const reason = `${" ".repeat(width + 2)}${confidence}: ${escapeText(match_reason)}`;
+      const reason = `${" ".repeat(width + 2)}${escapeText(`${confidence}: ${match_reason}`)}`;
       return `${label}\n${style.colors.dim(reason)}\n`;
     })
     .join("");

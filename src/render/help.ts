@@ -1,4 +1,5 @@
 import type { ArgsDef, CommandDef } from "citty";
+import { resolve } from "../shared/lazy.ts";
 import { padEnd } from "../shared/text.ts";
 import type { Style } from "./style.ts";
 
@@ -8,12 +9,6 @@ export interface CommandHelp {
   readonly description: string;
   readonly commands: readonly (readonly [name: string, description: string])[];
   readonly flags: readonly (readonly [flag: string, description: string])[];
-}
-
-type Resolvable<T> = T | Promise<T> | (() => T) | (() => Promise<T>);
-
-async function resolve<T>(value: Resolvable<T>): Promise<T> {
-  return value instanceof Function ? value() : value;
 }
 
 /** What there is to say about the command at `path`. */

@@ -1,5 +1,6 @@
 import type { NumberedResource } from "../discovery.ts";
 import type { BindableResource } from "../protocol.ts";
+import { escapeText } from "../shared/text.ts";
 import type { Style } from "./style.ts";
 import { renderTable } from "./table.ts";
 
@@ -24,8 +25,8 @@ function workspaceOf({ provider_context }: BindableResource): string {
 
 /** The line under the table when `bind` would not ask. */
 export function renderBindsByItself(provider: string, label: string): string {
-  const what = label === "" ? "its one exact match" : label;
-  return `\`tracker bind --provider ${provider}\` binds to ${what} by itself.`;
+  const what = label === "" ? "its one exact match" : escapeText(label);
+  return `\`tracker bind --provider ${escapeText(provider)}\` binds to ${what} by itself.`;
 }
 
 /** Discovered resources for programs, keys in documented order. */

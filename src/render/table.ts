@@ -49,14 +49,18 @@ export function renderTable(
     .join("");
 }
 
-/** Narrows the widest columns until all fit into `room`. */
+/** Narrows the widest columns until all fit into `room`; below {@link NARROWEST} only when nothing else helps. */
 function fitWidths(wanted: readonly number[], room: number): number[] {
+  return narrow(narrow(wanted, room, NARROWEST), room, 1);
+}
+
+function narrow(wanted: readonly number[], room: number, narrowest: number): number[] {
   const widths = [...wanted];
   let excess = widths.reduce((sum, width) => sum + width, 0) - room;
   while (excess > 0) {
     const widest = Math.max(...widths);
-    if (widest <= NARROWEST) break;
-    const second = Math.max(NARROWEST, ...widths.filter((width) => width < widest));
+    if (widest <= narrowest) break;
+    const second = Math.max(narrowest, ...widths.filter((width) => width < widest));
     const columns = widths.flatMap((width, column) => (width === widest ? [column] : []));
     const step = Math.max(1, Math.min(widest - second, Math.ceil(excess / columns.length)));
     for (const column of columns) widths[column] = widest - step;

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { homedir, hostname, userInfo } from "node:os";
 import type { Context, Machine } from "./context.ts";
 import { systemIo } from "./io.ts";
@@ -38,7 +39,30 @@ function systemMachine(): Machine {
       return hostname();
     },
     get userName() {
-      return process.env.LOGNAME ?? process.env.USER ?? userInfo().username;
+      return userName();
     },
   };
+}
+
+/**
+ * The person's login name, found as other Spec Kitty tools find it: from the
+ * environment, else from the account database. (Bun's `userInfo` reads the
+ * environment alone and says "unknown" where that is silent.)
+ */
+function userName(): string {
+  const { LOGNAME, USER, LNAME, USERNAME } = process.env;
+  const name = LOGNAME || USER || LNAME || USERNAME;
+  return name || accountName() || userInfo().username;
+}
+
+function accountName(): string | null {
+  const id = process.getuid?.();
+  try {
+    const accounts = readFileSync("/etc/passwd", "utf8").split("\n");
+    const own = accounts.map((line) => line.split(":")).find(([, , uid]) => uid === String(id));
+    return own?.[0] ?? null;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    throw error;
+  }
 }

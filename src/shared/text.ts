@@ -26,12 +26,13 @@ export function displayWidth(text: string): number {
   return Bun.stringWidth(text);
 }
 
-/** Cuts `text` to at most `width` columns, ending in `ellipsis` when something was cut. */
+/** Cuts `text` to at most `width` columns, ending in `ellipsis`, as far as that fits, when something was cut. */
 export function truncate(text: string, width: number, ellipsis: string): string {
   if (displayWidth(text) <= width) return text;
   // Made here because it is slow to make and most runs cut nothing.
   const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
   const room = width - displayWidth(ellipsis);
+  if (room < 0) return truncate(ellipsis, width, "");
   let kept = "";
   let used = 0;
   for (const { segment } of graphemes.segment(text)) {

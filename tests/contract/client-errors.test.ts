@@ -18,8 +18,7 @@ afterEach(() => stubs.verify());
 
 /** What the client makes of an answer to a call that is not sent again, 429 apart. */
 async function errorOf(answer: () => Response): Promise<TrackerError> {
-  const first = answer();
-  stubs.repeat(first.status === 429 ? 3 : 1, "POST", PULL, () => first.clone());
+  stubs.repeat(answer().status === 429 ? 3 : 1, "POST", PULL, answer);
   const error = await rejection(
     stubbedClient(stubs).pull("linear", { binding_ref: "srm_1" }, { limit: 1 }),
   );

@@ -76,7 +76,7 @@ describe("a 401", () => {
   test.each([
     [OAUTH_CREDENTIAL, OAUTH, { access_token: "access-2" }],
     [LEGACY_CREDENTIAL, LEGACY, { access: "access-2" }],
-  ])("keeps the refresh token where none is sent: %p", async (credential, target, answer) => {
+  ])("keeps the refresh token where none is sent: $0.kind", async (credential, target, answer) => {
     stubs.on("GET", RESOURCES, denied()).on("POST", target, Response.json(answer));
     stubs.on("GET", RESOURCES, resources());
     const credentials = new StubbedCredentials(credential);
@@ -127,6 +127,7 @@ describe("a 401", () => {
     ["invalid_grant", () => Response.json({ error: "invalid_grant" }, { status: 400 })],
     ["session_invalid", () => Response.json({ error: "session_invalid" }, { status: 400 })],
     ["401", denied],
+    ["404 of a host that cannot renew", () => new Response("Not found", { status: 404 })],
   ])("a renewal refused with %s means that the session has ended", async (_name, answer) => {
     stubs.on("GET", RESOURCES, denied()).on("POST", OAUTH, answer());
     const credentials = new StubbedCredentials(OAUTH_CREDENTIAL);
@@ -139,6 +140,7 @@ describe("a 401", () => {
   test.each([
     ["a reset", () => Object.assign(new Error("reset"), { code: "ECONNRESET" }), "host_unreachable"],
     ["503", () => Response.json(errorBody("provider_unavailable"), { status: 503 }), "provider_unavailable"],
+    ["429", () => Response.json(errorBody("rate_limited", { retry_after_seconds: 99 }), { status: 429 }), "rate_limited"],
     ["HTML", () => new Response("<html>"), "invalid_response"],
   ])("a renewal that failed by %s says so, for the session may go on", async (_name, answer, code) => {
     stubs.on("GET", RESOURCES, denied()).on("POST", OAUTH, answer());

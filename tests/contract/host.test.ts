@@ -53,7 +53,7 @@ describe("every answer", () => {
       code: "no_installation",
       error_code: "no_installation",
       category: "authorization",
-      error_category: "authorization",
+      error_category: "no_installation",
       http_status: 403,
       message: expect.stringContaining("jira is not connected"),
       retryable: false,
@@ -86,6 +86,12 @@ describe("who may call", () => {
     expect((await host.get("me", { team: null })).status).toBe(200);
     const answer = await host.get("me", { team: "rivals" });
     expect([answer.status, answer.body.code]).toEqual([403, "team_mismatch"]);
+  });
+
+  test("a client that sends the team's id where the slug belongs is understood", async () => {
+    const { body } = await host.get("me");
+    const [team] = v.parse(protocol.MeResponse, body).teams;
+    expect((await host.get("me", { team: String(team?.id) })).status).toBe(200);
   });
 
   test("me names the user and the token's team", async () => {

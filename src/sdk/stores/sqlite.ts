@@ -1,0 +1,448 @@
+/** The store in a SQLite file: for one developer's machine or one service. */
+import { Database, SQLiteError } from "bun:sqlite";
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { dirname } from "node:path";
+import { type CoreField, type IssueFields, identityOf } from "../model.ts";
+import type {
+  Base,
+  ConflictRecord,
+  CreateIntent,
+  DirtyField,
+  IssueRecord,
+  IssueStore,
+  StoreTransaction,
+  SyncCheckpoint,
+} from "../store.ts";
+import { refTaken, SerialQueue, StoreError, transactionOver } from "./serial.ts";
+
+/** How long a process waits for another one's transaction, in milliseconds. */
+const BUSY_TIMEOUT = 10_000;
+
+/** Grows with every change of the schema; kept in the file as `user_version`. */
+const SCHEMA_VERSION = 1;
+
+/**
+ * `base_fields` is null while they equal `fields`, so that a pull writes them
+ * once; there is a base when there is `base_updated_at`. Sequences of `dirty`
+ * are never used twice, not even when it was empty in between.
+ */
+const SCHEMA = `
+  create table issues (
+    key text primary key,
+    identity text unique,
+    ref text,
+    fields text not null,
+    base_fields text,
+    base_raw text,
+    base_revision text,
+    base_updated_at text,
+    deleted_at text
+  );
+  create table dirty (
+    sequence integer primary key autoincrement,
+    key text not null,
+    field text not null,
+    changed_at text not null,
+    unique (key, field)
+  );
+  create table intents (key text primary key, idempotency_key text not null) without rowid;
+  create table conflicts (
+    id text primary key,
+    key text not null,
+    field text not null,
+    base text not null,
+    local text not null,
+    remote text not null,
+    resolution text
+  );
+  create index conflicts_key on conflicts (key);
+  create index conflicts_open on conflicts (id) where resolution is null;
+  create table checkpoints (name text primary key, checkpoint text not null) without rowid;
+`;
+
+/**
+ * Opens the store in a file, creating folder (0700) and file (0600) when they
+ * are missing. What a transaction wrote survives a killed process and a power
+ * cut once the transaction has resolved.
+ *
+ * @param path absolute path of the file
+ * @throws StoreError when the file cannot be used or was written by a newer version
+ */
+export function openSqliteStore(path: string): IssueStore {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    closeSync(openSync(path, "a", 0o600));
+    const file = new Database(path);
+    try {
+      configure(file);
+      createSchema(file, path);
+      return new SqliteIssueStore(file, path);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  } catch (error) {
+    throw unusable(path, error);
+  }
+}
+
+function configure(file: Database): void {
+  file.run(`pragma busy_timeout = ${BUSY_TIMEOUT}`);
+  useWriteAheadLog(file);
+  file.run("pragma synchronous = full");
+}
+
+/** Two processes that open a fresh file collide here, and SQLite does not wait on its own. */
+function useWriteAheadLog(file: Database): void {
+  for (const deadline = Date.now() + BUSY_TIMEOUT; ; ) {
+    try {
+      file.run("pragma journal_mode = wal");
+      return;
+    } catch (error) {
+      if (!isBusy(error) || Date.now() > deadline) throw error;
+      Bun.sleepSync(5);
+    }
+  }
+}
+
+function createSchema(file: Database, path: string): void {
+  const create = file.transaction(() => {
+    const version = file.query<{ user_version: number }, []>("pragma user_version").get()?.user_version ?? 0;
+    if (version === SCHEMA_VERSION) return;
+    if (version > SCHEMA_VERSION) {
+      throw new StoreError(`The issue store ${path} was written by a newer version.`, { retryable: false });
+    }
+    file.run(SCHEMA);
+    file.run(`pragma user_version = ${SCHEMA_VERSION}`);
+  });
+  create.immediate();
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY") === true;
+}
+
+function unusable(path: string, error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new StoreError(`The issue store ${path} cannot be used: ${reason}.`, {
+    retryable: isBusy(error),
+    cause: error,
+  });
+}
+
+class SqliteIssueStore implements IssueStore {
+  readonly #queue = new SerialQueue();
+  readonly #file: Database;
+  readonly #path: string;
+  readonly #statements: Statements;
+
+  constructor(file: Database, path: string) {
+    this.#file = file;
+    this.#path = path;
+    this.#statements = prepare(file);
+  }
+
+  /** See IssueStore. `work` must not begin another transaction: it would wait for itself. */
+  transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
+    return this.#queue.run(async () => {
+      const transaction = new SqliteTransaction(this.#statements);
+      try {
+        this.#file.run("begin immediate");
+        const result = await work(transaction);
+        this.#file.run("commit");
+        return result;
+      } catch (error) {
+        if (this.#file.inTransaction) this.#file.run("rollback");
+        throw error instanceof SQLiteError ? unusable(this.#path, error) : error;
+      } finally {
+        transaction.end();
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#queue.close();
+    this.#file.close();
+  }
+}
+
+/** An issue as its row holds it. */
+interface IssueRow {
+  readonly key: string;
+  readonly ref: string | null;
+  readonly fields: string;
+  readonly base_fields: string | null;
+  readonly base_raw: string | null;
+  readonly base_revision: string | null;
+  readonly base_updated_at: string | null;
+  readonly deleted_at: string | null;
+}
+
+type IssueColumns = [
+  key: string,
+  identity: string | null,
+  ref: string | null,
+  fields: string,
+  baseFields: string | null,
+  baseRaw: string | null,
+  baseRevision: string | null,
+  baseUpdatedAt: string | null,
+  deletedAt: string | null,
+];
+
+/** A conflict as its row holds it. */
+interface ConflictRow {
+  readonly id: string;
+  readonly key: string;
+  readonly field: CoreField;
+  readonly base: string;
+  readonly local: string;
+  readonly remote: string;
+  readonly resolution: ConflictRecord["resolution"];
+}
+
+type ConflictColumns = [
+  id: string,
+  key: string,
+  field: CoreField,
+  base: string,
+  local: string,
+  remote: string,
+  resolution: ConflictRecord["resolution"],
+];
+
+const DIRTY = "key, field, sequence, changed_at as changedAt";
+const INTENT = "key, idempotency_key as idempotencyKey";
+
+type Statements = ReturnType<typeof prepare>;
+
+function prepare(file: Database) {
+  return {
+    get: file.query<IssueRow, [key: string]>("select * from issues where key = ?"),
+    findByRefs: file.query<IssueRow & { readonly identity: string }, [identities: string]>(
+      "select * from issues where identity in (select value from json_each(?))",
+    ),
+    put: file.query<null, IssueColumns>(
+      `insert into issues values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+       on conflict (key) do update set
+         identity = excluded.identity, ref = excluded.ref, fields = excluded.fields,
+         base_fields = excluded.base_fields, base_raw = excluded.base_raw,
+         base_revision = excluded.base_revision, base_updated_at = excluded.base_updated_at,
+         deleted_at = excluded.deleted_at`,
+    ),
+    remove: ["issues", "dirty", "intents", "conflicts"].map((table) =>
+      file.query<null, [key: string]>(`delete from ${table} where key = ?`),
+    ),
+    list: file.query<IssueRow, [afterKey: string, limit: number]>(
+      "select * from issues where key > ? order by key limit ?",
+    ),
+
+    markDirty: file.query<null, [key: string, field: CoreField, changedAt: string]>(
+      "insert or replace into dirty (key, field, changed_at) values (?, ?, ?)",
+    ),
+    dirtyFields: file.query<DirtyField, [key: string]>(
+      `select ${DIRTY} from dirty where key = ? order by sequence`,
+    ),
+    dirtyKeys: file.query<
+      { readonly key: string; readonly sequence: number },
+      [afterSequence: number, limit: number]
+    >(
+      `select key, sequence from dirty as entry
+       where sequence > ? and not exists (
+         select 1 from dirty as earlier where earlier.key = entry.key and earlier.sequence < entry.sequence
+       )
+       order by sequence limit ?`,
+    ),
+    clearDirty: file.query<null, [key: string, field: CoreField, sequence: number]>(
+      "delete from dirty where key = ? and field = ? and sequence <= ?",
+    ),
+
+    putIntent: file.query<null, [key: string, idempotencyKey: string]>(
+      "insert or replace into intents values (?, ?)",
+    ),
+    intent: file.query<CreateIntent, [key: string]>(`select ${INTENT} from intents where key = ?`),
+    intents: file.query<CreateIntent, []>(`select ${INTENT} from intents order by key`),
+    removeIntent: file.query<null, [key: string]>("delete from intents where key = ?"),
+
+    putConflict: file.query<null, ConflictColumns>(
+      "insert or replace into conflicts values (?, ?, ?, ?, ?, ?, ?)",
+    ),
+    conflict: file.query<ConflictRow, [id: string]>("select * from conflicts where id = ?"),
+    openConflicts: file.query<ConflictRow, []>(
+      "select * from conflicts where resolution is null order by id",
+    ),
+    openConflictsOf: file.query<ConflictRow, [key: string]>(
+      "select * from conflicts where key = ? and resolution is null order by id",
+    ),
+
+    checkpoint: file.query<{ readonly checkpoint: string }, [name: string]>(
+      "select checkpoint from checkpoints where name = ?",
+    ),
+    putCheckpoint: file.query<null, [name: string, checkpoint: string]>(
+      "insert or replace into checkpoints values (?, ?)",
+    ),
+  };
+}
+
+class SqliteTransaction implements StoreTransaction {
+  #statements: Statements | null;
+
+  constructor(statements: Statements) {
+    this.#statements = statements;
+  }
+
+  /** Makes every later use an error. */
+  end(): void {
+    this.#statements = null;
+  }
+
+  get #open(): Statements {
+    if (this.#statements === null) throw transactionOver();
+    return this.#statements;
+  }
+
+  async get(key: string): Promise<IssueRecord | null> {
+    const row = this.#open.get.get(key);
+    return row === null ? null : recordOf(row);
+  }
+
+  async findByRefs(identities: readonly string[]): Promise<ReadonlyMap<string, IssueRecord>> {
+    const rows = this.#open.findByRefs.all(JSON.stringify(identities));
+    return new Map(rows.map((row) => [row.identity, recordOf(row)]));
+  }
+
+  async put(records: readonly IssueRecord[]): Promise<void> {
+    const { put } = this.#open;
+    for (const record of records) {
+      const identity = record.ref === null ? null : identityOf(record.ref);
+      try {
+        put.run(...columnsOf(record, identity));
+      } catch (error) {
+        const taken = error instanceof SQLiteError && error.code === "SQLITE_CONSTRAINT_UNIQUE";
+        throw taken && identity !== null ? refTaken(identity) : error;
+      }
+    }
+  }
+
+  async remove(key: string): Promise<void> {
+    for (const statement of this.#open.remove) statement.run(key);
+  }
+
+  async list(afterKey: string | null, limit: number): Promise<readonly IssueRecord[]> {
+    return this.#open.list.all(afterKey ?? "", limit).map(recordOf);
+  }
+
+  async markDirty(key: string, fields: readonly CoreField[], changedAt: string): Promise<void> {
+    const { markDirty } = this.#open;
+    for (const field of fields) markDirty.run(key, field, changedAt);
+  }
+
+  async dirtyFields(key: string): Promise<readonly DirtyField[]> {
+    return this.#open.dirtyFields.all(key);
+  }
+
+  async dirtyKeys(
+    afterSequence: number,
+    limit: number,
+  ): Promise<readonly { readonly key: string; readonly sequence: number }[]> {
+    return this.#open.dirtyKeys.all(afterSequence, limit);
+  }
+
+  async clearDirty(key: string, field: CoreField, sequence: number): Promise<void> {
+    this.#open.clearDirty.run(key, field, sequence);
+  }
+
+  async putIntent(intent: CreateIntent): Promise<void> {
+    this.#open.putIntent.run(intent.key, intent.idempotencyKey);
+  }
+
+  async intent(key: string): Promise<CreateIntent | null> {
+    return this.#open.intent.get(key);
+  }
+
+  async intents(): Promise<readonly CreateIntent[]> {
+    return this.#open.intents.all();
+  }
+
+  async removeIntent(key: string): Promise<void> {
+    this.#open.removeIntent.run(key);
+  }
+
+  async putConflict({ id, key, field, base, local, remote, resolution }: ConflictRecord): Promise<void> {
+    this.#open.putConflict.run(
+      id,
+      key,
+      field,
+      JSON.stringify(base),
+      JSON.stringify(local),
+      JSON.stringify(remote),
+      resolution,
+    );
+  }
+
+  async conflict(id: string): Promise<ConflictRecord | null> {
+    const row = this.#open.conflict.get(id);
+    return row === null ? null : conflictOf(row);
+  }
+
+  async openConflicts(key?: string): Promise<readonly ConflictRecord[]> {
+    const { openConflicts, openConflictsOf } = this.#open;
+    const rows = key === undefined ? openConflicts.all() : openConflictsOf.all(key);
+    return rows.map(conflictOf);
+  }
+
+  async checkpoint(name: string): Promise<SyncCheckpoint> {
+    const row = this.#open.checkpoint.get(name);
+    return row === null ? { updatedSince: null, window: null } : JSON.parse(row.checkpoint);
+  }
+
+  async putCheckpoint(name: string, checkpoint: SyncCheckpoint): Promise<void> {
+    this.#open.putCheckpoint.run(name, JSON.stringify(checkpoint));
+  }
+}
+
+function columnsOf(record: IssueRecord, identity: string | null): IssueColumns {
+  const { key, ref, fields, base, deletedAt } = record;
+  return [
+    key,
+    identity,
+    ref === null ? null : JSON.stringify(ref),
+    JSON.stringify(fields),
+    base === null || Bun.deepEquals(base.fields, fields, true) ? null : JSON.stringify(base.fields),
+    base === null ? null : JSON.stringify(base.raw),
+    base?.revision ?? null,
+    base?.updatedAt ?? null,
+    deletedAt,
+  ];
+}
+
+function recordOf(row: IssueRow): IssueRecord {
+  const fields: IssueFields = JSON.parse(row.fields);
+  return {
+    key: row.key,
+    ref: row.ref === null ? null : JSON.parse(row.ref),
+    fields,
+    base: baseOfRow(row, fields),
+    deletedAt: row.deleted_at,
+  };
+}
+
+function baseOfRow(row: IssueRow, fields: IssueFields): Base | null {
+  if (row.base_updated_at === null) return null;
+  return {
+    fields: row.base_fields === null ? fields : JSON.parse(row.base_fields),
+    raw: JSON.parse(row.base_raw ?? "null"),
+    revision: row.base_revision,
+    updatedAt: row.base_updated_at,
+  };
+}
+
+function conflictOf(row: ConflictRow): ConflictRecord {
+  return {
+    ...row,
+    base: JSON.parse(row.base),
+    local: JSON.parse(row.local),
+    remote: JSON.parse(row.remote),
+  };
+}

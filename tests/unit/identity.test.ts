@@ -1,0 +1,251 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import {
+  completeIdentity,
+  deriveNodeId,
+  deriveSlug,
+  identityEdit,
+  parseRepoSlug,
+  toSlug,
+  UuidReservations,
+} from "../../src/identity.ts";
+import { ConfigError } from "../../src/shared/errors.ts";
+
+describe("parseRepoSlug", () => {
+  test.each([
+    ["git@github.com:acme/payments-api.git", "acme/payments-api"],
+    ["git@github.com:acme/payments-api", "acme/payments-api"],
+    ["github.com:acme/payments-api.git", "acme/payments-api"],
+    ["git@gitlab.example:group/sub/deeper/repo.git", "group/sub/deeper/repo"],
+    ["git@host:/acme/repo.git", "acme/repo"],
+    ["ssh://git@github.com/acme/repo.git", "acme/repo"],
+    ["ssh://git@git.example:2222/acme/repo.git", "acme/repo"],
+    ["git+ssh://git@git.example/acme/repo.git", "acme/repo"],
+    ["git://git.example/acme/repo.git", "acme/repo"],
+    ["https://github.com/acme/repo.git", "acme/repo"],
+    ["https://github.com/acme/repo", "acme/repo"],
+    ["https://github.com/acme/repo/", "acme/repo"],
+    ["https://github.com/acme/repo.git/", "acme/repo"],
+    ["https://ada:s3cret@git.example:8443/acme/repo.git", "acme/repo"],
+    ["https://gitlab.example/group/sub/repo.git", "group/sub/repo"],
+    ["http://127.0.0.1:3000/acme/repo.git", "acme/repo"],
+    ["https://github.com/acme/re.po.git", "acme/re.po"],
+    ["https://github.com/acme/repo.git.git", "acme/repo.git"],
+    ["https://github.com/Acme/Repo", "Acme/Repo"],
+  ])("%s is %s", (url, slug) => {
+    expect(parseRepoSlug(url)).toBe(slug);
+  });
+
+  test.each([
+    ["https://git.example/acme/my%20repo.git", "acme/my repo"],
+    ["https://git.example/gr%C3%BCn/repo", "grün/repo"],
+    ["https://git.example/grün/repo", "grün/repo"],
+    ["git@git.example:grün/repo.git", "grün/repo"],
+    ["https://git.example/acme/a%2Fb", "acme/a%2Fb"],
+    ["https://git.example/acme/100%", "acme/100%"],
+  ])("percent-encoding: %s is %s, as over ssh", (url, slug) => {
+    expect(parseRepoSlug(url)).toBe(slug);
+  });
+
+  test.each([
+    "",
+    "repo",
+    "/srv/git/acme/repo.git",
+    "./acme/repo",
+    "../acme/repo.git",
+    "file:///srv/git/acme/repo.git",
+    "C:\\git\\acme\\repo",
+    "C:/git/acme/repo.git",
+    "\\\\server\\share\\repo",
+    "git@github.com:repo.git",
+    "https://github.com/",
+    "https://github.com/repo.git",
+    "https://github.com/acme//repo",
+    "ftp://git.example/acme/repo.git",
+  ])("%s has none", (url) => {
+    expect(parseRepoSlug(url)).toBeNull();
+  });
+
+  test("any text gives a path of two or more parts, or nothing", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.webUrl()), (url) => {
+        const slug = parseRepoSlug(url);
+        return slug === null || /^[^/]+(\/[^/]+)+$/s.test(slug);
+      }),
+    );
+  });
+});
+
+describe("slugs", () => {
+  test.each([
+    ["Payments API", "payments-api"],
+    ["payments_api", "payments-api"],
+    ["  My __ Repo\t2 ", "my-repo-2"],
+    ["already-fine", "already-fine"],
+    ["ÜBER", "über"],
+    ["", ""],
+  ])("%p becomes %p", (name, slug) => {
+    expect(toSlug(name)).toBe(slug);
+  });
+
+  test.each([
+    ["git@github.com:acme/Payments_API.git", "payments-api"],
+    ["https://github.com/acme/payments-api/", "payments-api"],
+    ["git@github.com:repo.git", "repo"],
+    ["/srv/git/billing.git", "billing"],
+    ["C:\\git\\Billing", "billing"],
+    ["https://git.example/acme/my%20repo.git", "my-repo"],
+  ])("of %s is %s", (origin, slug) => {
+    expect(deriveSlug(origin, "/home/ada/elsewhere")).toBe(slug);
+  });
+
+  test("without a remote it is the folder's, and there always is one", () => {
+    expect(deriveSlug(null, "/home/ada/My Project")).toBe("my-project");
+    expect(deriveSlug(null, "/")).toBe("project");
+    expect(deriveSlug("///", "/")).toBe("project");
+  });
+});
+
+test("the node id is the first 12 hex digits of SHA-256 of host:user", () => {
+  // printf 'laptop:ada' | sha256sum
+  expect(deriveNodeId({ hostName: "laptop", userName: "ada" })).toBe("5bc01c7d3d92");
+  expect(deriveNodeId({ hostName: "laptop", userName: "eve" })).not.toBe("5bc01c7d3d92");
+});
+
+describe("completing", () => {
+  const facts = {
+    root: "/home/ada/folder",
+    originUrl: "git@github.com:acme/payments-api.git",
+    machine: { hostName: "laptop", userName: "ada" },
+    uuid: "fresh",
+  };
+  const nothing = { uuid: null, slug: null, nodeId: null, repoSlug: null };
+  const everything = { uuid: "u", slug: "s", nodeId: "n", repoSlug: "o/r" };
+
+  test("what is recorded wins", () => {
+    expect(completeIdentity(everything, facts)).toEqual(everything);
+  });
+
+  test("what is missing is derived", () => {
+    expect(completeIdentity(nothing, facts)).toEqual({
+      uuid: "fresh",
+      slug: "payments-api",
+      nodeId: deriveNodeId(facts.machine),
+      repoSlug: "acme/payments-api",
+    });
+    expect(completeIdentity({ ...nothing, slug: "mine" }, { ...facts, originUrl: null })).toMatchObject({
+      slug: "mine",
+      repoSlug: null,
+    });
+  });
+
+  test("only what is missing is recorded, and never the derived repo_slug", () => {
+    const identity = completeIdentity(nothing, facts);
+    expect(identityEdit(nothing, identity)).toEqual({
+      uuid: identity.uuid,
+      slug: identity.slug,
+      node_id: identity.nodeId,
+    });
+    expect(identityEdit({ ...nothing, uuid: "u", nodeId: "n" }, identity)).toEqual({ slug: identity.slug });
+    expect(identityEdit(everything, everything)).toEqual({});
+  });
+});
+
+describe("reservations", () => {
+  const ROOT = "/home/ada/payments-api";
+  const [A, B] = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"] as const;
+  let state = "";
+  beforeEach(() => {
+    state = mkdtempSync(join(tmpdir(), "tracker-identity-"));
+  });
+  afterEach(() => rmSync(state, { recursive: true, force: true }));
+  const open = (): UuidReservations => new UuidReservations(state, join(state, "edit.lock"));
+  const file = (): string => {
+    const name = createHash("sha256").update(ROOT).digest("hex");
+    return join(state, "reserved-identities", name);
+  };
+
+  test("looking reserves nothing", () => {
+    const reservations = open();
+    expect(reservations.peek(ROOT)).not.toBe(reservations.peek(ROOT));
+    expect(readdirSync(state)).toEqual([]);
+  });
+
+  test("a bind that is repeated gets the same uuid, also in another process", () => {
+    expect(open().reserve(ROOT, A)).toBe(A);
+    expect(open().peek(ROOT)).toBe(A);
+    expect(open().reserve(ROOT, B)).toBe(A);
+  });
+
+  test("every project has its own", () => {
+    const reservations = open();
+    expect(reservations.reserve(ROOT, A)).toBe(A);
+    expect(reservations.reserve(`${ROOT}-2`, B)).toBe(B);
+    expect(reservations.peek(ROOT)).toBe(A);
+  });
+
+  test("one that is released is forgotten; releasing nothing is fine", () => {
+    const reservations = open();
+    reservations.release(ROOT);
+    reservations.reserve(ROOT, A);
+    reservations.release(ROOT);
+    expect(reservations.reserve(ROOT, B)).toBe(B);
+  });
+
+  test.each(["", "1111", `${A}${A}`, "not a uuid at all\n"])("a torn file counts as none: %p", (text) => {
+    const reservations = open();
+    reservations.reserve(ROOT, A);
+    writeFileSync(file(), text);
+    expect(reservations.peek(ROOT)).not.toBe(A);
+    expect(reservations.reserve(ROOT, B)).toBe(B);
+    expect(readFileSync(file(), "utf8")).toBe(B);
+  });
+
+  test("is nobody else's to read", () => {
+    state = join(state, "made-by-us");
+    open().reserve(ROOT, A);
+    expect(statSync(file()).mode & 0o777).toBe(0o600);
+    expect(statSync(state).mode & 0o777).toBe(0o700);
+  });
+
+  test("that cannot be kept is an error that names the place", () => {
+    writeFileSync(join(state, "reserved-identities"), "a file in the way");
+    expect(() => open().reserve(ROOT, A)).toThrow(ConfigError);
+  });
+
+  test("processes that reserve at the same time agree", async () => {
+    const script = `
+      import { UuidReservations } from ${JSON.stringify(join(import.meta.dir, "../../src/identity.ts"))};
+      const reservations = new UuidReservations(${JSON.stringify(state)}, ${JSON.stringify(join(state, "edit.lock"))});
+      process.stdout.write("ready\\n");
+      for await (const _ of console) break;
+      const held = [];
+      for (let n = 0; n < 100; n++) held.push(reservations.reserve("/project/" + n, crypto.randomUUID()));
+      process.stdout.write(held.join(",") + "\\n");`;
+    const processes = Array.from({ length: 3 }, () =>
+      Bun.spawn([process.execPath, "-e", script], { stdin: "pipe", stdout: "pipe", stderr: "inherit" }),
+    );
+    const readers = processes.map(({ stdout }) => lines(stdout));
+    for (const reader of readers) expect((await reader.next()).value).toBe("ready");
+    for (const { stdin } of processes) {
+      stdin.write("go\n");
+      stdin.end();
+    }
+    const held = await Promise.all(readers.map(async (reader) => (await reader.next()).value ?? ""));
+    expect(held[0]?.split(",")).toHaveLength(100);
+    expect(new Set(held).size).toBe(1);
+  });
+});
+
+async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
+  let text = "";
+  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
+    const parts = (text + chunk).split("\n");
+    text = parts.pop() ?? "";
+    yield* parts;
+  }
+}

@@ -1,0 +1,225 @@
+/** Whatever a control plane or a repository says, no human output hands the terminal over. */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import {
+  renderBinding,
+  renderConfiguredBinding,
+  renderDryRun,
+  renderReplacement,
+} from "../../../src/render/binding.ts";
+import { renderCandidates } from "../../../src/render/candidates.ts";
+import { renderChecks } from "../../../src/render/checks.ts";
+import { renderConnection, renderConnections } from "../../../src/render/connections.ts";
+import { renderDiff } from "../../../src/render/diff.ts";
+import { renderError } from "../../../src/render/error.ts";
+import { renderMappings } from "../../../src/render/mappings.ts";
+import { renderBindsByItself, renderResources } from "../../../src/render/resources.ts";
+import { renderSession } from "../../../src/render/session.ts";
+import { renderInstallations, renderProjectStatus } from "../../../src/render/status.ts";
+import type { Style } from "../../../src/render/style.ts";
+import { renderTable } from "../../../src/render/table.ts";
+import { TrackerError } from "../../../src/shared/errors.ts";
+import { displayWidth } from "../../../src/shared/text.ts";
+import { style, terminal } from "./style.ts";
+
+const RUNS = 3_000;
+
+/** C0 but for the end of a line, DEL, C1, line separators, bidi controls. */
+const UNSAFE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+
+const fragment = fc.oneof(
+  fc.constantFrom(
+    ..."\u0000\u0007\b\t\n\v\f\r\u001b\u007f\u0085\u009b\u009d\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069",
+    "\x1b[2J",
+    "\x1b[31m",
+    "\x1b]0;title\x07",
+    "\x1b]8;;http://x\x1b\\",
+    "\x1bP$q\x1b\\",
+    "\r\n",
+    "\u009b1;31m",
+    "決済",
+    "e\u0301\u0302",
+    "👩‍👩‍👧‍👦",
+    "🇩🇪",
+    "\u200b",
+    "\ufeff",
+    "\ud800",
+    "\udc00",
+    "-- `$(x)` {}",
+  ),
+  fc.string({ unit: "binary", maxLength: 6 }),
+  fc.string({ unit: "grapheme", maxLength: 12 }),
+);
+const hostile = fc.array(fragment, { maxLength: 12 }).map((parts) => parts.join(""));
+
+/** Every renderer that a person sees, with `text` wherever text from outside can be. */
+function drawings(text: string, style: Style): Record<string, string> {
+  const context = { workspace_name: text, team_name: text };
+  const facts = { provider: text, binding_ref: text, display_label: text, provider_context: context };
+  const outcome = {
+    binding: { provider: text, bindingRef: text, displayLabel: text },
+    configPath: text,
+    change: { before: text, after: `${text}\n${text}` },
+  };
+  const connection = {
+    connection_id: text,
+    provider: text,
+    kind: text,
+    status: "degraded",
+    account_label: text,
+    resource_count: 3,
+    last_refreshed_at: text,
+  } as const;
+  const choice = { number: 1, display_label: text, confidence: text, match_reason: text };
+  const session = { host: text, source: text, team: text };
+  const user = { user_id: text, email: text, name: null, teams: [{ ...TEAM, slug: text }] };
+  return {
+    binding: renderBinding(outcome, style),
+    dryRun: renderDryRun(outcome, style),
+    replacement: renderReplacement({ ...facts, project_slug: text }),
+    configured: renderConfiguredBinding({ ...facts, binding_ref: null, project_slug: text }, style),
+    candidates: renderCandidates([choice, { ...choice, number: 10 }], style),
+    checks: renderChecks([{ name: "git", outcome: "failed", message: text, hint: text }], style),
+    connected: renderConnection({ ...connection, error: null }, style),
+    degraded: renderConnection({ ...connection, error: text }, style),
+    diff: renderDiff(`a\n${text}`, `${text}\nb`, style),
+    error: renderError(
+      new TrackerError(text, text, { hint: text, requestId: text, choices: [choice] }),
+      style,
+    ),
+    bindsByItself: renderBindsByItself(text, text),
+    session: renderSession({ ...session, user: { ...user, email: null } }, style),
+    namedSession: renderSession({ ...session, user }, style),
+    status: renderProjectStatus(
+      {
+        ...facts,
+        connected: true,
+        configured: true,
+        project_slug: text,
+        identity_path: null,
+        sync_state: text,
+        last_synced_at: text,
+        issue_count: 1,
+        open_conflicts: 1,
+        last_error: text,
+      },
+      style,
+    ),
+  };
+}
+
+/** The renderers that draw tables. */
+function tables(text: string, style: Style): Record<string, string> {
+  const context = { workspace_name: text };
+  const facts = { provider: text, binding_ref: text, display_label: text, project_slug: text, status: text };
+  const resource = {
+    candidate_token: text,
+    display_label: text,
+    provider: text,
+    provider_context: context,
+    binding_ref: null,
+    bound_project_slug: text,
+    bound_at: text,
+  };
+  return {
+    table: renderTable(["A", "B"], [[{ text }, { text: `${text}${text}` }]], style),
+    resources: renderResources(
+      [
+        { number: 1, resource },
+        { number: null, resource: { ...resource, binding_ref: text } },
+      ],
+      style,
+    ),
+    mappings: renderMappings(
+      [{ ...facts, project_uuid: text, provider_context: null, bound_at: null, ...NO_EXTERNALS }],
+      style,
+    ),
+    connections: renderConnections(
+      [
+        {
+          connection_id: text,
+          provider: text,
+          kind: text,
+          status: "connected",
+          account_label: text,
+          resource_count: 3,
+          last_refreshed_at: text,
+          error: null,
+        },
+      ],
+      style,
+    ),
+    installations: renderInstallations(
+      [
+        {
+          provider: "linear",
+          connected: true,
+          resource_count: 3,
+          bindings: [{ ...facts, bound_at: null, last_synced_at: text }],
+        },
+      ],
+      style,
+    ),
+  };
+}
+
+const TEAM = { id: 1, name: null, role: null, is_private_teamspace: false };
+const NO_EXTERNALS = { wp_id: null, external_id: null, external_key: null, external_url: null };
+
+/** What is unsafe in a drawing; colors of ours are not. */
+function unsafe(drawings: Record<string, string>, allowed: RegExp): string[] {
+  return Object.entries(drawings).flatMap(([name, drawn]) => {
+    const rest = drawn.replace(allowed, "");
+    return UNSAFE.test(rest) || !rest.isWellFormed() ? [`${name}: ${JSON.stringify(rest)}`] : [];
+  });
+}
+
+const NOTHING = /(?!)/g;
+const TABS = /\t/g;
+const OUR_COLORS = /\x1b\[(?:1|2|22|31|32|39)m/g;
+
+describe(`${RUNS} hostile strings`, () => {
+  test("in a pipe", () => {
+    const pipe = style();
+    fc.assert(
+      fc.property(hostile, (text) => {
+        expect(unsafe(drawings(text, pipe), NOTHING)).toEqual([]);
+        expect(unsafe(tables(text, pipe), TABS)).toEqual([]);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test("in a terminal with color", () => {
+    const colored = style({ columns: 80 });
+    fc.assert(
+      fc.property(hostile, (text) => {
+        expect(unsafe({ ...drawings(text, colored), ...tables(text, colored) }, OUR_COLORS)).toEqual([]);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test("no table has a row that is wider than its terminal, or one more than its rows", () => {
+    fc.assert(
+      fc.property(hostile, fc.integer({ min: 20, max: 130 }), (text, columns) => {
+        for (const [name, drawn] of Object.entries(tables(text, terminal(columns)))) {
+          const lines = drawn.slice(0, -1).split("\n");
+          expect({ name, lines: lines.length }).toEqual({ name, lines: ROWS[name] ?? 0 });
+          const body = name === "installations" ? lines.slice(1) : lines;
+          expect(Math.max(...body.map(displayWidth))).toBeLessThanOrEqual(columns);
+        }
+      }),
+      { numRuns: RUNS },
+    );
+  });
+});
+
+/** Lines of each table: its header, its rows, and the heading of an installation. */
+const ROWS: Readonly<Record<string, number>> = {
+  table: 2,
+  resources: 3,
+  mappings: 2,
+  connections: 2,
+  installations: 3,
+};
