@@ -17,6 +17,8 @@ const MAX_RETRY_AFTER_S = 60;
 const DEFAULT_RETRY_AFTER_S = 5;
 /** The most that a message quotes of an answer, in characters. */
 const MAX_QUOTED = 200;
+/** How deep an answer may be nested. */
+const MAX_DEPTH = 100;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const RETRIED_STATUS: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 
@@ -152,11 +154,13 @@ export class HttpChannel {
   async #attempt(exchange: Exchange): Promise<Attempt> {
     const { url, nature, trace, userAgent } = this.#options;
     const target = new URL(url.pathname.replace(/\/$/, "") + exchange.path, url);
+    for (const [name, value] of Object.entries(exchange.query ?? {})) {
+      if (value !== undefined) target.searchParams.set(name, String(value));
+    }
     const started = nature.now();
     try {
       const response = await this.#fetch.raw(target.href, {
         method: exchange.method,
-        ...(exchange.query === undefined ? {} : { query: exchange.query }),
         body: exchange.form === undefined ? jsonBody(exchange.body) : new URLSearchParams(exchange.form),
         headers: {
           accept: "application/json",
@@ -249,7 +253,7 @@ export class HttpChannel {
       );
     let value: unknown;
     try {
-      value = response.status === 204 ? null : JSON.parse(body);
+      value = response.status === 204 ? null : parseJson(body);
     } catch {
       throw invalid("the body is not JSON");
     }
@@ -327,10 +331,22 @@ async function readBody(response: Response, limit: number): Promise<string> {
   return text + decoder.decode();
 }
 
+/** Parses JSON; nesting that the stack could not print again counts as broken. */
+function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  if (isDeeperThan(MAX_DEPTH, value)) throw new SyntaxError("nested too deep");
+  return value;
+}
+
+function isDeeperThan(depth: number, value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return depth === 0 || Object.values(value).some((entry) => isDeeperThan(depth - 1, entry));
+}
+
 function parseEnvelope(body: string): ErrorEnvelope | null {
   let value: unknown;
   try {
-    value = JSON.parse(body);
+    value = parseJson(body);
   } catch {
     return null;
   }

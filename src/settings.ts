@@ -60,12 +60,13 @@ export type ControlPlane =
  */
 export function parseHostUrl(text: string, source: string): URL {
   const example = "Give an address such as https://tracker.example.com, or `embedded`.";
+  const shown = text.slice(text.lastIndexOf("@") + 1);
   if (!URL.canParse(text)) {
-    throw new ConfigError("invalid_host", `"${text}" (from ${source}) is not a URL.`, { hint: example });
+    throw new ConfigError("invalid_host", `"${shown}" (from ${source}) is not a URL.`, { hint: example });
   }
   const url = new URL(text);
   if (url.protocol !== "https:" && url.protocol !== "http:") {
-    throw new ConfigError("invalid_host", `"${text}" (from ${source}) is not an http(s) URL.`, {
+    throw new ConfigError("invalid_host", `"${shown}" (from ${source}) is not an http(s) URL.`, {
       hint: example,
     });
   }
@@ -96,12 +97,14 @@ function readOptional(path: string): string | null {
 }
 
 function parseSettings<S extends v.GenericSchema>(schema: S, value: unknown, path: string): v.InferOutput<S> {
-  const result = v.safeParse(schema, value);
+  // Lists pass for objects without fields otherwise.
+  const result = v.safeParse(schema, Array.isArray(value) ? null : value);
   if (result.success) return result.output;
   const [issue] = result.issues;
+  // The schema's own message quotes the value, which may be a secret.
   throw new ConfigError(
     "invalid_settings",
-    `${path}: ${v.getDotPath(issue) ?? "the file"}: ${issue.message}`,
+    `${path}: ${v.getDotPath(issue) ?? "the file"} is not what is expected: ${issue.expected ?? issue.type}.`,
     {
       hint: "Mend or remove this file.",
     },

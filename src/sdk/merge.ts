@@ -12,6 +12,7 @@ import {
   canonicalJson,
   type ExternalRef,
   type IssueFields,
+  type IssuePatch,
   identityOf,
   type JsonValue,
 } from "./model.ts";
@@ -64,7 +65,10 @@ export function mergeIssue(input: MergeInput): Merge {
     const owner = ownerOf(policy, field);
     const isFrozen = frozen.has(field);
     if (owner === "external" && !isFrozen) copyField(field, remote, fields);
-    const found = owner === "shared" && !isFrozen ? mergeShared(field, input, fields) : [];
+    const isShared = owner === "shared" && !isFrozen;
+    const found = isShared ? mergeShared(field, input, fields) : [];
+    // Of two equal values the provider's stays, so that order and such settle.
+    if (isShared && sameField(field, fields, remote)) copyField(field, remote, fields);
     conflicts.push(...found);
     if (isFrozen || found.some(({ resolution }) => resolution === null)) {
       copyField(field, base ?? remote, agreed);
@@ -96,10 +100,7 @@ export function conflictId(identity: string, { field, base, local, remote }: Fie
 /** Merges a shared field into `fields`; returns what both sides changed differently. */
 function mergeShared(field: CoreField, input: MergeInput, fields: IssueFields): readonly FieldConflict[] {
   const { base, local, remote } = input;
-  if (sameField(field, local, remote)) {
-    copyField(field, remote, fields);
-    return [];
-  }
+  if (sameField(field, local, remote)) return [];
   switch (field) {
     case "labels":
       fields.labels = mergeSet(base?.labels ?? [], local.labels, remote.labels, (label) => label);
@@ -165,7 +166,8 @@ function mergeMembers(input: MergeInput, fields: IssueFields): readonly FieldCon
 
 /** The member of that name in an object of its own; an empty object when there is none. */
 function member(members: IssueFields["customFields"] = {}, name: string): IssueFields["customFields"] {
-  return Object.fromEntries(Object.entries(members).filter(([key]) => key === name));
+  const value = Object.hasOwn(members, name) ? members[name] : undefined;
+  return value === undefined ? {} : { [name]: value };
 }
 
 /** Which side a field takes that both changed; null when a person has to say. */
@@ -214,4 +216,15 @@ export function linkIdentity(link: {
   readonly target: ExternalRef;
 }): string {
   return `${link.type} ${identityOf(link.target)}`;
+}
+
+/** The patch that gives an issue the values that `source` has in `fields`. */
+export function sendablePatch(source: IssueFields, fields: readonly CoreField[]): IssuePatch {
+  const patch: IssuePatch = {};
+  for (const field of fields) copyIn(field, source, patch);
+  return patch;
+}
+
+function copyIn<K extends CoreField>(field: K, source: IssueFields, target: IssuePatch): void {
+  target[field] = source[field];
 }

@@ -127,7 +127,18 @@ export const CORE_FIELDS = [
 export type CoreField = (typeof CORE_FIELDS)[number];
 
 /** A change to an issue: the new values of the fields that change. Unknown keys are refused. */
-export const IssuePatch = v.strictObject(v.partial(v.object(IssueFields.entries)).entries);
+export const IssuePatch = v.strictObject({
+  title: v.exactOptional(IssueFields.entries.title),
+  body: v.exactOptional(IssueFields.entries.body),
+  status: v.exactOptional(IssueFields.entries.status),
+  issueType: v.exactOptional(IssueFields.entries.issueType),
+  priority: v.exactOptional(IssueFields.entries.priority),
+  assignees: v.exactOptional(IssueFields.entries.assignees),
+  labels: v.exactOptional(IssueFields.entries.labels),
+  parent: v.exactOptional(IssueFields.entries.parent),
+  links: v.exactOptional(IssueFields.entries.links),
+  customFields: v.exactOptional(IssueFields.entries.customFields),
+});
 export type IssuePatch = v.InferOutput<typeof IssuePatch>;
 
 /** A comment as a provider has it. */

@@ -61,6 +61,7 @@ export class TransportError extends ConnectorRequestError {
   }
 }
 
+/** What sends a request; it must not follow redirects. */
 export type Fetch = (request: Request) => Promise<Response>;
 
 /** What every transport can be given. */

@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
-import { delimiter, dirname, isAbsolute, join, relative } from "node:path";
+import { existsSync, realpathSync } from "node:fs";
+import { delimiter, dirname, isAbsolute, join, relative, sep } from "node:path";
 import type { Environment } from "./io.ts";
 
 /** The nearest folder at or above `start` that holds an entry called `name`, or null. */
@@ -15,14 +15,19 @@ export function findGitRoot(start: string): string | null {
   return findUpwards(start, ".git");
 }
 
-/** Absolute path of the user's git, never one that the repository itself brings; null when there is none. */
+/** Absolute path of the user's git, never one that the repository around `root` brings; null when there is none. */
 export function findGit(root: string, env: Environment): string | null {
+  const repository = withoutLinks(findGitRoot(root) ?? root);
   const outside = (folder: string): boolean => {
-    const path = relative(root, folder);
-    return path.startsWith("..") || isAbsolute(path);
+    const path = relative(repository, withoutLinks(folder));
+    return path === ".." || path.startsWith(`..${sep}`) || isAbsolute(path);
   };
   const trusted = (env.PATH ?? "").split(delimiter).filter((folder) => isAbsolute(folder) && outside(folder));
   return Bun.which("git", { PATH: trusted.join(delimiter) });
+}
+
+function withoutLinks(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path;
 }
 
 /**

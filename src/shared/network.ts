@@ -22,7 +22,7 @@ export function isLoopback(url: URL): boolean {
 export function systemFetch(env: Environment): Fetch {
   return async (request) => {
     const url = new URL(request.url);
-    if (isLoopback(url)) process.env.NO_PROXY = [env.NO_PROXY, url.hostname].filter(Boolean).join(",");
+    if (isLoopback(url)) bypassProxy(url.hostname, env);
     const proxied =
       !isLoopback(url) && Boolean(env.HTTPS_PROXY || env.https_proxy || env.HTTP_PROXY || env.http_proxy);
     const watch = proxied ? null : watchConnection(url);
@@ -41,6 +41,14 @@ export function systemFetch(env: Environment): Fetch {
       watch?.stop();
     }
   };
+}
+
+/** Both spellings are set, for the runtime listens to the lower one before the upper one. */
+function bypassProxy(hostname: string, env: Environment): void {
+  const bypassed = (env.no_proxy || env.NO_PROXY || "").split(",").filter((name) => name !== "");
+  if (!bypassed.includes(hostname)) bypassed.push(hostname);
+  process.env.NO_PROXY = bypassed.join(",");
+  process.env.no_proxy = process.env.NO_PROXY;
 }
 
 function unpack(response: Response): Response {

@@ -19,9 +19,7 @@ afterEach(() => stubs.verify());
 /** What the client makes of an answer to a call that is not sent again, 429 apart. */
 async function errorOf(answer: () => Response): Promise<TrackerError> {
   stubs.repeat(answer().status === 429 ? 3 : 1, "POST", PULL, answer);
-  const error = await rejection(
-    stubbedClient(stubs).pull("linear", { binding_ref: "srm_1" }, { limit: 1 }),
-  );
+  const error = await rejection(stubbedClient(stubs).pull("linear", { binding_ref: "srm_1" }, { limit: 1 }));
   if (!(error instanceof TrackerError)) throw new Error(`not a TrackerError: ${Bun.inspect(error)}`);
   return error;
 }
@@ -250,6 +248,14 @@ describe("answers that are none", () => {
     stubs.on("POST", "/api/v1/tracker/push/", Response.json(body));
     const error = await rejection(stubbedClient(stubs).push("linear", { binding_ref: "srm_1" }, []));
     expect(error).toMatchObject({ name: "ControlPlaneError", code: "invalid_response" });
+  });
+
+  test("details too deep to be printed are no details", async () => {
+    const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+    const body = `{"code": "forbidden", "message": "no", "details": ${deep}}`;
+    const error = await errorOf(() => new Response(body, { status: 403 }));
+    expect(error).toMatchObject({ code: "http_403", details: null });
+    expect(() => JSON.stringify(error)).not.toThrow();
   });
 
   test("the problem is named by its path", async () => {

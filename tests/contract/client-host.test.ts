@@ -39,7 +39,10 @@ const HOSTS: Readonly<Record<string, (path: string) => Promise<Setup & { close()
     const database = await openSqlite(databasePath);
     const [teamId, userId, now] = [ulid(), ulid(), Date.now()];
     const created_at = new Date(now).toISOString();
-    await database.insertInto("teams").values({ id: teamId, slug: "acme", name: "Acme", created_at }).execute();
+    await database
+      .insertInto("teams")
+      .values({ id: teamId, slug: "acme", name: "Acme", created_at })
+      .execute();
     await database.insertInto("users").values({ id: userId, email: null, name: "Ada", created_at }).execute();
     await database
       .insertInto("memberships")
@@ -102,7 +105,10 @@ describe.each(Object.keys(HOSTS))("%s", (name) => {
       expect(await client.health()).toMatchObject({ status: "ok", version: "1.2.3", database: "sqlite" });
       expect((await client.me()).teams).toHaveLength(1);
       expect((await client.installations()).installations).toEqual([]);
-      expect(await rejection(client.resources("github"))).toMatchObject({ code: "no_installation", status: 403 });
+      expect(await rejection(client.resources("github"))).toMatchObject({
+        code: "no_installation",
+        status: 403,
+      });
 
       const connection = await client.connectDemo("github");
       expect(connection).toMatchObject({ provider: "github", kind: "demo", status: "connected" });

@@ -156,8 +156,7 @@ describe("time", () => {
 
   test("an answer that begins in time and never ends is given up too", async () => {
     using server = new Server(
-      () =>
-        new Response(new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from("{")) })),
+      () => new Response(new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from("{")) })),
     );
     const error = await rejection(server.client({ requestMs: 50 }).pull("linear", REF, PAGE));
     expect(error).toMatchObject({ code: "host_timeout" });

@@ -69,7 +69,12 @@ const networkError = (code: string) => () => Object.assign(new Error(`network: $
 const status = (code: number) => () => Response.json(errorBody(`stub_${code}`), { status: code });
 
 /** What happens, and how often it makes the client send a repeatable and an unrepeatable call. */
-const FAULTS: readonly (readonly [fault: string, answer: () => Response | Error, safe: number, unkeyed: number])[] = [
+const FAULTS: readonly (readonly [
+  fault: string,
+  answer: () => Response | Error,
+  safe: number,
+  unkeyed: number,
+])[] = [
   ["connection refused", networkError("ConnectionRefused"), 3, 3],
   ["ECONNREFUSED", networkError("ECONNREFUSED"), 3, 3],
   ["connection reset", networkError("ECONNRESET"), 3, 1],
@@ -244,7 +249,11 @@ describe("operations", () => {
       },
     });
     const error = await rejection(patient.awaitOperation(ID));
-    expect(error).toMatchObject({ code: "operation_timeout", retryable: true, details: { operation_id: ID } });
+    expect(error).toMatchObject({
+      code: "operation_timeout",
+      retryable: true,
+      details: { operation_id: ID },
+    });
     expect(String(error)).toContain(ID);
     expect(nature.now() - started).toBe(300_000);
     expect(polls.at(-1)).toBe(300_000);

@@ -28,7 +28,12 @@ const LEGACY_CREDENTIAL: ClientCredential = { ...OAUTH_CREDENTIAL, kind: "legacy
 const denied = (): Response => Response.json(errorBody("unauthorized"), { status: 401 });
 const resources = (): Response => Response.json({ resources: [] });
 const oauthAnswer = (): Response =>
-  Response.json({ access_token: "access-2", refresh_token: "refresh-2", token_type: "Bearer", expires_in: 900 });
+  Response.json({
+    access_token: "access-2",
+    refresh_token: "refresh-2",
+    token_type: "Bearer",
+    expires_in: 900,
+  });
 const legacyAnswer = (): Response =>
   Response.json({ access: "access-2", refresh: "refresh-2", access_lifetime: 1, refresh_lifetime: 2 });
 
@@ -140,7 +145,11 @@ describe("a 401", () => {
   test.each([
     ["a reset", () => Object.assign(new Error("reset"), { code: "ECONNRESET" }), "host_unreachable"],
     ["503", () => Response.json(errorBody("provider_unavailable"), { status: 503 }), "provider_unavailable"],
-    ["429", () => Response.json(errorBody("rate_limited", { retry_after_seconds: 99 }), { status: 429 }), "rate_limited"],
+    [
+      "429",
+      () => Response.json(errorBody("rate_limited", { retry_after_seconds: 99 }), { status: 429 }),
+      "rate_limited",
+    ],
     ["HTML", () => new Response("<html>"), "invalid_response"],
   ])("a renewal that failed by %s says so, for the session may go on", async (_name, answer, code) => {
     stubs.on("GET", RESOURCES, denied()).on("POST", OAUTH, answer());

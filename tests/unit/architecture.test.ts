@@ -26,7 +26,7 @@ const ROOMS = {
   http: { imports: ["protocol", "shared"] },
   project: { imports: ["config", "identity", "shared"] },
   discovery: { types: ["protocol"] },
-  identity: { types: ["config", "shared"] },
+  identity: { imports: ["shared"], types: ["config"] },
   settings: { imports: ["shared"] },
   config: { imports: ["shared"] },
   render: { imports: ["shared"], types: ["discovery", "protocol"] },
@@ -42,7 +42,7 @@ const ROOMS = {
 /** Files that read or write the process itself, and what of it. All others are handed what they need. */
 const PROCESS: Readonly<Record<string, readonly string[]>> = {
   "main.ts": ["argv", "exit"],
-  "shared/system.ts": ["arch", "cwd", "env", "exit", "on", "platform"],
+  "shared/system.ts": ["arch", "cwd", "env", "exit", "getuid", "on", "platform"],
   "shared/io.ts": ["platform", "stderr", "stdin", "stdout"],
   // Bun's fetch takes its exceptions from the proxy from nowhere else.
   "shared/network.ts": ["env"],

@@ -242,9 +242,10 @@ describe("reservations", () => {
 });
 
 async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
+  const decoder = new TextDecoder();
   let text = "";
-  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
-    const parts = (text + chunk).split("\n");
+  for await (const chunk of stream) {
+    const parts = (text + decoder.decode(chunk, { stream: true })).split("\n");
     text = parts.pop() ?? "";
     yield* parts;
   }

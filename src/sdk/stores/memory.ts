@@ -67,7 +67,10 @@ class Table<Row> {
 
   /** The rows in the order of their keys. */
   values(): readonly Row[] {
-    return this.keys().flatMap((key) => this.get(key) ?? []);
+    return this.keys().flatMap((key) => {
+      const row = this.get(key);
+      return row === undefined ? [] : [row];
+    });
   }
 
   commit(): void {

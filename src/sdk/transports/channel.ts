@@ -30,7 +30,8 @@ export class Channel {
   constructor(options: TransportOptions, baseUrl: string, secrets: readonly string[], classify: Classify) {
     this.#provider = options.provider;
     const problem = baseUrlProblem(baseUrl);
-    if (problem !== null) throw new ConnectorConfigError(options.provider, `baseUrl ${problem}.`);
+    if (problem !== null)
+      throw new ConnectorConfigError(options.provider, `${options.provider}: baseUrl ${problem}.`);
     this.#base = new URL(baseUrl);
     this.#secrets = secrets;
     this.#classify = classify;
@@ -77,8 +78,11 @@ export class Channel {
     const full = this.#base.pathname.replace(/\/$/, "") + path;
     const text = this.#base.origin + full;
     const url = URL.canParse(text) ? new URL(text) : null;
-    if (!path.startsWith("/") || url?.origin !== this.#base.origin || url.href !== text) {
-      throw new ConnectorConfigError(this.#provider, `"${path}" is not a path of the API.`);
+    if (!path.startsWith("/") || url?.origin !== this.#base.origin || url.pathname !== full) {
+      throw new ConnectorConfigError(
+        this.#provider,
+        `${this.#provider}: "${path}" is not a path of the API.`,
+      );
     }
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.append(name, String(value));
@@ -123,15 +127,15 @@ export class Channel {
         cause: error,
       });
     }
-    const [reason, processed] = /ECONNREFUSED|ConnectionRefused/.test(names)
-      ? (["the connection was refused", "no"] as const)
+    const [reason, failureClass, processed] = /ECONNREFUSED|ConnectionRefused/.test(names)
+      ? (["the connection was refused", "transient", "no"] as const)
       : /CERT|SSL|TLS/i.test(names)
-        ? (["its certificate cannot be trusted", "no"] as const)
+        ? (["its certificate cannot be trusted", "invalid", "no"] as const)
         : /ENOTFOUND|DNS/i.test(names)
-          ? (["its name cannot be resolved", "no"] as const)
-          : (["the connection broke", "maybe"] as const);
+          ? (["its name cannot be resolved", "transient", "no"] as const)
+          : (["the connection broke", "transient", "maybe"] as const);
     return this.#failure(`Cannot reach ${this.#provider} at ${this.#base.host} for ${label}: ${reason}.`, {
-      failureClass: "transient",
+      failureClass,
       processed,
       cause: error,
     });
@@ -184,7 +188,7 @@ function problemOf(body: unknown): string {
     memberOf(firstOf(memberOf(body, "errors")), "message"),
   ];
   const found = places.find((place) => typeof place === "string" && place.trim() !== "");
-  return typeof found === "string" ? `: ${found.trim().slice(0, 300)}` : ".";
+  return typeof found === "string" ? `: ${found.trim().replace(/\s+/g, " ").slice(0, 300)}` : ".";
 }
 
 export function memberOf(value: unknown, name: string): unknown {
@@ -221,11 +225,13 @@ function textOf(body: RequestBody): string {
 /** The value of JSON, of text its text, null of nothing; undefined when what is declared as JSON is none. */
 function parseBody(type: string | null, text: string): unknown {
   if (text === "") return null;
-  if (type !== null && !/[/+]json\b/i.test(type)) return text;
+  // A proxy that drops the type says "octet-stream".
+  const isDeclared = type !== null && !/^application\/octet-stream\b/i.test(type);
+  if (isDeclared && !/[/+]json\b/i.test(type)) return text;
   try {
     return JSON.parse(text);
   } catch {
-    return type === null ? text : undefined;
+    return isDeclared ? undefined : text;
   }
 }
 
@@ -256,6 +262,6 @@ function namesOf(error: unknown): string {
 /** What a header cannot carry is refused here, because the error of the runtime might show it. */
 export function requireHeaderValue(provider: string, name: string, value: string): void {
   if (!/^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(value)) {
-    throw new ConnectorConfigError(provider, `${name} must be text that fits into a header.`);
+    throw new ConnectorConfigError(provider, `${provider}: ${name} must be text that fits into a header.`);
   }
 }

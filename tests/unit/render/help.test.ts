@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type CommandDef, defineCommand } from "citty";
+import { type ArgsDef, defineCommand } from "citty";
 import { describeCommand, renderHelp } from "../../../src/render/help.ts";
 import { style } from "./style.ts";
 
@@ -8,15 +8,13 @@ const GLOBALS = {
   color: { type: "boolean", default: true, negativeDescription: "Never color" },
 } as const;
 
-const leaf: CommandDef = defineCommand({
-  meta: { name: "serve", description: "Serve until stopped" },
-  args: {
-    name: { type: "positional", required: false, description: "Who" },
-    port: { type: "string", valueHint: "N", default: "7411", description: "Port" },
-    bare: { type: "string", description: "Anything" },
-    demo: { type: "boolean", description: "Throw-away data" },
-  },
-});
+const args: ArgsDef = {
+  name: { type: "positional", required: false, description: "Who" },
+  port: { type: "string", valueHint: "N", default: "7411", description: "Port" },
+  bare: { type: "string", description: "Anything" },
+  demo: { type: "boolean", description: "Throw-away data" },
+};
+const leaf = defineCommand({ meta: { name: "serve", description: "Serve until stopped" }, args });
 
 const tree = defineCommand({
   meta: { name: "host", description: "Run a control plane" },

@@ -10,7 +10,7 @@
 import * as v from "valibot";
 import { ConnectorRequestError, IssueNotFoundError, ScopeViolationError } from "../../errors.ts";
 import {
-  CanonicalComment,
+  type CanonicalComment,
   type CanonicalIssue,
   type CanonicalLink,
   CORE_FIELDS,
@@ -44,6 +44,12 @@ export interface RemoteIssue {
   readonly before: CanonicalIssue | null;
 }
 
+/** What a write with an idempotency key was, and the id of what it made or changed. */
+export interface Receipt {
+  readonly content: string;
+  readonly id: string;
+}
+
 /** The type under which the other end sees a link; none for `duplicates`, which only one end shows. */
 const INVERSE: Readonly<Record<LinkType, LinkType | null>> = {
   blocks: "blocked_by",
@@ -54,7 +60,7 @@ const INVERSE: Readonly<Record<LinkType, LinkType | null>> = {
   child_of: "parent_of",
 };
 
-const DEFAULTS: Omit<IssueFields, "title"> = {
+const UNFILLED: Omit<IssueFields, "title"> = {
   body: null,
   status: "todo",
   issueType: "task",
@@ -70,6 +76,8 @@ const DEFAULTS: Omit<IssueFields, "title"> = {
 export class MemoryRemote {
   readonly system: string;
   readonly workspace: string;
+  /** Writes that were done under a key; they outlive the connector that sent them. */
+  readonly receipts = new Map<string, Receipt>();
   readonly #now: () => number;
   readonly #issues = new Map<string, RemoteIssue>();
   readonly #deleted = new Map<string, RemoteIssue>();
@@ -89,21 +97,20 @@ export class MemoryRemote {
    *
    * @throws ConnectorRequestError (`invalid`) when the fields are not an issue's
    */
-  add(fields: Partial<IssueFields> & Pick<IssueFields, "title">): CanonicalIssue {
-    const parsed = this.#parse(IssueFields, { ...DEFAULTS, ...fields });
+  add(fields: IssuePatch & Pick<IssueFields, "title">): CanonicalIssue {
     const id = String(this.#lastId + 1);
     const ref = this.#refOf(id);
-    const settled = this.#settle(id, parsed);
+    const filled = this.#parse(IssueFields, overlay({ ...UNFILLED, title: fields.title }, fields));
+    const settled = this.#settle(id, filled);
     this.#lastId += 1;
     this.#record(id, "created", (at) => ({
       ref,
-      ...parsed,
       ...settled,
       links: [],
       createdAt: at,
-      fieldTimes: Object.fromEntries(CORE_FIELDS.map((field) => [field, at])),
+      fieldTimes: timesOf(CORE_FIELDS, at),
     }));
-    this.#relink(id, settled.links ?? []);
+    this.#relink(id, settled.links);
     return this.issue(ref);
   }
 
@@ -116,16 +123,20 @@ export class MemoryRemote {
    */
   edit(ref: ExternalRef, patch: IssuePatch): CanonicalIssue {
     const { issue } = this.#need(ref);
-    const { links, ...values } = this.#settle(issue.ref.id, this.#parse(IssuePatch, patch));
-    const changed = changedFields(issue, { ...fieldsOf(issue), ...values });
+    const before = fieldsOf(issue);
+    const wanted = overlay(before, this.#parse(IssuePatch, patch));
+    const { links, ...after } = this.#settle(issue.ref.id, this.#parse(IssueFields, wanted));
+    const changed = CORE_FIELDS.filter(
+      (field) => field !== "links" && canonicalJson(before[field]) !== canonicalJson(after[field]),
+    );
     if (changed.length > 0) {
       this.#record(issue.ref.id, "updated", (at) => ({
         ...issue,
-        ...values,
+        ...after,
         fieldTimes: { ...issue.fieldTimes, ...timesOf(changed, at) },
       }));
     }
-    if (links !== undefined) this.#relink(issue.ref.id, links);
+    this.#relink(issue.ref.id, links);
     return this.issue(ref);
   }
 
@@ -169,7 +180,7 @@ export class MemoryRemote {
         this.edit(issue.ref, { links, parent });
       }
     }
-    const { at, change } = this.#log_(id, "deleted");
+    const { at, change } = this.#append(id, "deleted");
     this.#issues.delete(id);
     this.#deleted.set(id, { ...found, issue: { ...found.issue, updatedAt: at, links: [] }, change });
   }
@@ -249,22 +260,19 @@ export class MemoryRemote {
   }
 
   /** Sets sorted and without doubles, references to issues that are there and not to itself. */
-  #settle(id: string, patch: IssuePatch): IssuePatch {
-    const settled: IssuePatch = { ...patch };
+  #settle(id: string, fields: IssueFields): IssueFields {
     const target = (ref: ExternalRef): ExternalRef => {
       this.assertScope(ref);
       if (ref.id === id) throw this.#invalid("An issue cannot refer to itself.");
       return this.#need(ref).issue.ref;
     };
-    if (patch.labels !== undefined) settled.labels = [...new Set(patch.labels)].sort();
-    if (patch.assignees !== undefined) settled.assignees = [...new Set(patch.assignees)].sort();
-    if (patch.parent) settled.parent = target(patch.parent);
-    if (patch.links !== undefined) {
-      settled.links = sortLinks(
-        patch.links.map((link) => ({ type: link.type, target: target(link.target) })),
-      );
-    }
-    return settled;
+    return {
+      ...fields,
+      labels: [...new Set(fields.labels)].sort(),
+      assignees: [...new Set(fields.assignees)].sort(),
+      parent: fields.parent && target(fields.parent),
+      links: sortLinks(fields.links.map((link) => ({ type: link.type, target: target(link.target) }))),
+    };
   }
 
   /** Gives an issue these links and the other ends theirs. */
@@ -306,7 +314,7 @@ export class MemoryRemote {
   }
 
   /** Notes a change. Times never go back, and grow with every change of one issue. */
-  #log_(id: string, type: TrackerEvent["type"]): { readonly at: string; readonly change: number } {
+  #append(id: string, type: TrackerEvent["type"]): { readonly at: string; readonly change: number } {
     const ownLast = (this.#issues.get(id) ?? this.#deleted.get(id))?.issue.updatedAt;
     const at = new Date(
       Math.max(
@@ -328,7 +336,7 @@ export class MemoryRemote {
     facts: { readonly archived?: boolean } = {},
   ): CanonicalIssue {
     const last = this.#issues.get(id);
-    const { at, change } = this.#log_(id, type);
+    const { at, change } = this.#append(id, type);
     const archived = facts.archived ?? last?.archived ?? false;
     const revision = String(change + 1);
     const issue: CanonicalIssue = {
@@ -351,8 +359,10 @@ function sortLinks(links: readonly CanonicalLink[]): CanonicalLink[] {
   return [...unique.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, link]) => link);
 }
 
-function changedFields(before: IssueFields, after: IssueFields): CoreField[] {
-  return CORE_FIELDS.filter((field) => canonicalJson(before[field]) !== canonicalJson(after[field]));
+/** The fields with what the patch gives; a key without a value gives nothing. */
+function overlay(fields: IssueFields, patch: IssuePatch): unknown {
+  const given = Object.entries(patch).filter(([, value]) => value !== undefined);
+  return { ...fields, ...Object.fromEntries(given) };
 }
 
 function timesOf(fields: readonly CoreField[], at: string): Record<string, string> {

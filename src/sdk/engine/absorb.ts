@@ -1,0 +1,183 @@
+/** Takes what the provider has into the store: the merge and everything that follows from it. */
+import { IssueNotFoundError, TrackerSdkError } from "../errors.ts";
+import { conflictId, mergeIssue, sameField } from "../merge.ts";
+import {
+  type CanonicalIssue,
+  CORE_FIELDS,
+  type CoreField,
+  canonicalJson,
+  type ExternalRef,
+  type IssueFields,
+  identityOf,
+} from "../model.ts";
+import { ownerOf } from "../policy.ts";
+import { baseOf, type ConflictRecord, type IssueRecord, type StoreTransaction } from "../store.ts";
+import type { EngineContext } from "./context.ts";
+import type { SyncEvent } from "./events.ts";
+import { ATTEMPTS } from "./retry.ts";
+
+/** What came of taking in one issue. */
+export interface Absorbed {
+  /** The record as it is now; to be put when `isChanged`. */
+  readonly record: IssueRecord;
+  readonly isChanged: boolean;
+  /** Fields whose local value is another one now. */
+  readonly changed: readonly CoreField[];
+  /** Local edits that were given up because the provider owns the field. */
+  readonly reverted: readonly CoreField[];
+  /** Fields whose local value is still to be written remotely; they are dirty. */
+  readonly push: readonly CoreField[];
+  readonly isRevived: boolean;
+  readonly conflicts: readonly ConflictRecord[];
+}
+
+/** True when `remote` is from before what is known already, as pages out of order are. */
+export function isStale({ base }: IssueRecord, remote: CanonicalIssue): boolean {
+  return base !== null && remote.updatedAt < base.updatedAt;
+}
+
+/**
+ * Merges `remote` into `record` and notes conflicts and what is dirty. The
+ * record itself is left to the caller to put, so that a page is put at once.
+ */
+export async function absorb(
+  context: EngineContext,
+  transaction: StoreTransaction,
+  record: IssueRecord,
+  remote: CanonicalIssue,
+  base: IssueFields | null = record.base?.fields ?? null,
+): Promise<Absorbed> {
+  const { policy, connector } = context;
+  const { key } = record;
+  const dirty = await transaction.dirtyFields(key);
+  const open = await transaction.openConflicts(key);
+  const frozen = new Set(open.map(({ field }) => field));
+  const merge = mergeIssue({
+    policy,
+    capabilities: connector.capabilities(),
+    base,
+    local: record.fields,
+    remote,
+    dirty: new Map(dirty.map(({ field, changedAt }) => [field, changedAt])),
+    frozen,
+  });
+  const identity = identityOf(remote.ref);
+  const conflicts = merge.conflicts.map((conflict) => ({
+    id: conflictId(identity, conflict),
+    key,
+    ...conflict,
+  }));
+  for (const conflict of conflicts) {
+    await transaction.putConflict(conflict);
+    if (conflict.resolution === null) frozen.add(conflict.field);
+  }
+  for (const { field, sequence } of dirty) {
+    if (merge.push.includes(field) || frozen.has(field)) continue;
+    await transaction.clearDirty(key, field, sequence);
+  }
+  const unmarked = merge.push.filter((field) => dirty.every((entry) => entry.field !== field));
+  if (unmarked.length > 0) await transaction.markDirty(key, unmarked, context.instant());
+  const next: IssueRecord = {
+    key,
+    ref: remote.ref,
+    fields: merge.fields,
+    base: { ...baseOf(remote), fields: merge.base },
+    deletedAt: null,
+  };
+  const changed = CORE_FIELDS.filter((field) => !sameField(field, record.fields, next.fields));
+  return {
+    record: next,
+    isChanged: canonicalJson(record) !== canonicalJson(next),
+    changed,
+    reverted: changed.filter(
+      (field) => ownerOf(policy, field) === "external" && dirty.some((entry) => entry.field === field),
+    ),
+    push: merge.push,
+    isRevived: record.deletedAt !== null,
+    conflicts,
+  };
+}
+
+/** What taking in an issue comes to for whoever watches. */
+export function localEvents({ record, changed, reverted, isRevived, conflicts }: Absorbed): SyncEvent[] {
+  const { key, ref } = record;
+  const events: SyncEvent[] = conflicts.map((conflict) => ({
+    kind: "conflict",
+    key,
+    ref,
+    fields: [conflict.field],
+    conflict,
+  }));
+  if (reverted.length > 0) {
+    events.push({
+      kind: "unchanged",
+      side: "remote",
+      key,
+      ref,
+      fields: reverted,
+      reason: "owned externally",
+    });
+  }
+  const fields = changed.filter((field) => !reverted.includes(field));
+  if (isRevived) events.push({ kind: "updated", side: "local", key, ref, fields, presence: "revived" });
+  else if (fields.length > 0) events.push({ kind: "updated", side: "local", key, ref, fields });
+  return events;
+}
+
+/** An issue that was just read, taken in; `before` is how it stood locally until then. */
+export interface Met extends Absorbed {
+  readonly remote: CanonicalIssue;
+}
+
+/**
+ * Reads one issue and takes it in. `baseFor` says what counts as agreed before,
+ * where that is not the record's own base. Null when the provider confirms that
+ * the issue is gone; the record is a tombstone then.
+ *
+ * @throws TrackerSdkError when the issue cannot be read, or only as it was before
+ */
+export async function meet(
+  context: EngineContext,
+  key: string,
+  ref: ExternalRef,
+  baseFor: (remote: CanonicalIssue) => IssueFields | undefined = () => undefined,
+): Promise<Met | null> {
+  const { connector, store } = context;
+  for (let count = 1; count <= ATTEMPTS; count += 1) {
+    const remote = await read(context, ref);
+    const met = await store.transaction(async (transaction): Promise<Met | "gone" | "stale"> => {
+      const record = await transaction.get(key);
+      if (record === null) return "gone";
+      if (remote === null) {
+        if (record.deletedAt === null) {
+          await transaction.put([{ ...record, deletedAt: context.instant() }]);
+        }
+        return "gone";
+      }
+      if (isStale(record, remote)) return "stale";
+      const absorbed = await absorb(context, transaction, record, remote, baseFor(remote));
+      if (absorbed.isChanged) await transaction.put([absorbed.record]);
+      return { ...absorbed, remote };
+    });
+    if (met === "gone") return null;
+    if (met !== "stale") return met;
+  }
+  throw new TrackerSdkError(`${connector.provider} shows issue ${ref.id} as it was before.`, {
+    provider: connector.provider,
+    failureClass: "transient",
+  });
+}
+
+async function read({ ask, connector }: EngineContext, ref: ExternalRef): Promise<CanonicalIssue | null> {
+  try {
+    return await ask(() => connector.getIssue(ref));
+  } catch (error) {
+    if (error instanceof IssueNotFoundError) return null;
+    throw error;
+  }
+}
+
+/** The outcome of finding that an issue is gone. */
+export function deletedEvent(key: string, ref: ExternalRef): SyncEvent {
+  return { kind: "updated", side: "local", key, ref, fields: [], presence: "deleted" };
+}

@@ -1,0 +1,25 @@
+/** What every part of the engine works with. */
+import type { TrackerConnector } from "../connector.ts";
+import type { OwnershipPolicy } from "../policy.ts";
+import type { IssueStore } from "../store.ts";
+
+/** The engine's surroundings. */
+export interface EngineContext {
+  readonly connector: TrackerConnector;
+  readonly store: IssueStore;
+  readonly policy: OwnershipPolicy;
+  /** The name of the checkpoint. */
+  readonly name: string;
+  readonly overlapMs: number;
+  readonly pageSize: number;
+  readonly concurrency: number;
+  /** The time, as ISO 8601 in UTC. */
+  readonly instant: () => string;
+  readonly newId: () => string;
+  /** Sends a request, again when its failure says that this can help. */
+  readonly ask: <T>(request: () => Promise<T>) => Promise<T>;
+  /** Sends it once; when its failure is one to try again after, waits for that and returns null. */
+  readonly attempt: <T>(request: () => Promise<T>, count: number) => Promise<T | null>;
+  /** Whether writes are sent to the connector or only planned. */
+  readonly writes: "sent" | "planned";
+}

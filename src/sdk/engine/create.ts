@@ -1,0 +1,158 @@
+/** Bringing an issue that exists locally only to the provider: once, whatever happens on the way. */
+import { TrackerSdkError } from "../errors.ts";
+import { sameField } from "../merge.ts";
+import { type CanonicalIssue, CORE_FIELDS, type CoreField, type IssueFields, identityOf } from "../model.ts";
+import { type CreateIntent, fieldsOf, type IssueRecord, type StoreTransaction } from "../store.ts";
+import { type Absorbed, absorb, localEvents } from "./absorb.ts";
+import { refusal, UNFILLED } from "./capability.ts";
+import type { EngineContext } from "./context.ts";
+import { failed, type SyncEvent } from "./events.ts";
+import { notApplied, receiptBase } from "./receipt.ts";
+
+/** Looks for the issues of creates whose outcome is unknown. */
+export async function* settleIntents(context: EngineContext): AsyncGenerator<SyncEvent> {
+  const intents = await context.store.transaction((transaction) => transaction.intents());
+  for (const intent of intents) {
+    try {
+      yield* (await attachCreated(context, intent)) ?? [];
+    } catch (error) {
+      if (!isRemote(context, error)) throw error;
+      yield failed("remote", { key: intent.key, ref: null, fields: [] }, error);
+    }
+  }
+}
+
+/** Attaches the issue that an earlier create made; null when there is none. */
+export async function attachCreated(
+  context: EngineContext,
+  { key, idempotencyKey }: CreateIntent,
+): Promise<SyncEvent[] | null> {
+  const { ask, connector } = context;
+  const found = await ask(() => connector.findCreated(idempotencyKey));
+  if (found === null) return null;
+  // What was sent is not known any more: it is what an issue has that nobody changed since.
+  const base = found.updatedAt === found.createdAt ? fieldsOf(found) : null;
+  const absorbed = await attach(context, key, found, base);
+  return absorbed === null ? [] : createdEvents(absorbed, CORE_FIELDS);
+}
+
+/** Creates the issue of `record`, which nothing is known about remotely. */
+export async function create(
+  context: EngineContext,
+  record: IssueRecord,
+  intent: CreateIntent,
+): Promise<SyncEvent[]> {
+  const { connector } = context;
+  const { key, fields } = record;
+  const about = { key, ref: null };
+  const refused = refusedOnCreate(context, fields);
+  const sent = CORE_FIELDS.filter((field) => !refused.has(field));
+  const events: SyncEvent[] = [];
+  if (context.writes === "planned") {
+    events.push({ kind: "created", side: "remote", ...about, fields: sent });
+  } else {
+    const carried: IssueFields = { ...fields };
+    for (const field of refused.keys()) Object.assign(carried, { [field]: UNFILLED[field] });
+    const issue = await createOnce(context, carried, intent);
+    const blank: IssueFields = { title: "", ...UNFILLED };
+    const absorbed = await attach(context, key, issue, receiptBase(blank, fields, issue, new Set(sent)));
+    if (absorbed === null) return [];
+    events.push(...createdEvents(absorbed, sent));
+    const lost = sent.filter(
+      (field) => absorbed.push.includes(field) && sameField(field, absorbed.record.fields, fields),
+    );
+    events.push(
+      ...lost.map((field) =>
+        failed("remote", { key, ref: issue.ref, fields: [field] }, notApplied(connector, field)),
+      ),
+    );
+  }
+  for (const [field, error] of refused) events.push(failed("remote", { ...about, fields: [field] }, error));
+  return events;
+}
+
+/** Sends a create until its outcome is known, looking for its issue before it is sent again. */
+async function createOnce(
+  { ask, attempt, connector }: EngineContext,
+  fields: IssueFields,
+  { idempotencyKey }: CreateIntent,
+): Promise<CanonicalIssue> {
+  for (let count = 1; ; count += 1) {
+    const made = await attempt(() => connector.createIssue(fields, { idempotencyKey }), count);
+    const issue = made ?? (await ask(() => connector.findCreated(idempotencyKey)));
+    if (issue !== null) return issue;
+  }
+}
+
+/** The fields that a new issue cannot have with this provider. A field that is empty needs no capability. */
+function refusedOnCreate(
+  { connector }: EngineContext,
+  fields: IssueFields,
+): Map<Exclude<CoreField, "title">, TrackerSdkError> {
+  const refused = new Map<Exclude<CoreField, "title">, TrackerSdkError>();
+  const blank: IssueFields = { ...fields, ...UNFILLED };
+  for (const field of CORE_FIELDS) {
+    if (field === "title" || sameField(field, fields, blank)) continue;
+    const error = refusal(connector.provider, connector.capabilities(), field, fields);
+    if (error !== null) refused.set(field, error);
+  }
+  return refused;
+}
+
+/** Joins a record with its issue. Null when the record is gone. */
+function attach(
+  context: EngineContext,
+  key: string,
+  issue: CanonicalIssue,
+  base: IssueFields | null,
+): Promise<Absorbed | null> {
+  return context.store.transaction(async (transaction) => {
+    const record = await transaction.get(key);
+    await transaction.removeIntent(key);
+    if (record === null) return null;
+    const own: IssueRecord = { ...record, fields: { ...record.fields } };
+    const remote = await mergeTwinAway(transaction, own, issue);
+    const absorbed = await absorb(context, transaction, own, remote, base);
+    await transaction.put([absorbed.record]);
+    return absorbed;
+  });
+}
+
+/**
+ * A pull may have met the issue before its create was known to have succeeded,
+ * and made a second record of it. Moves what was edited or is undecided there
+ * into `own` and removes it; returns the newer of the two remote states.
+ */
+async function mergeTwinAway(
+  transaction: StoreTransaction,
+  own: IssueRecord,
+  issue: CanonicalIssue,
+): Promise<CanonicalIssue> {
+  const identity = identityOf(issue.ref);
+  const twin = (await transaction.findByRefs([identity])).get(identity);
+  if (twin === undefined || twin.key === own.key) return issue;
+  const edits = await transaction.dirtyFields(twin.key);
+  const undecided = await transaction.openConflicts(twin.key);
+  const ownEdits = await transaction.dirtyFields(own.key);
+  await transaction.remove(twin.key);
+  for (const conflict of undecided) await transaction.putConflict({ ...conflict, key: own.key });
+  for (const { field, changedAt } of edits) {
+    const mine = ownEdits.find((entry) => entry.field === field);
+    if (mine !== undefined && mine.changedAt > changedAt) continue;
+    Object.assign(own.fields, { [field]: twin.fields[field] });
+    await transaction.markDirty(own.key, [field], changedAt);
+  }
+  if (twin.base === null || twin.base.updatedAt <= issue.updatedAt) return issue;
+  const { fields, raw, revision, updatedAt } = twin.base;
+  return { ...issue, ...fields, raw, revision, updatedAt };
+}
+
+function createdEvents(absorbed: Absorbed, fields: readonly CoreField[]): SyncEvent[] {
+  const { key, ref } = absorbed.record;
+  return [{ kind: "created", side: "remote", key, ref, fields }, ...localEvents(absorbed)];
+}
+
+/** Whether a failure is the provider's, which concerns one issue, and not the store's, which ends the run. */
+export function isRemote({ connector }: EngineContext, error: unknown): error is TrackerSdkError {
+  return error instanceof TrackerSdkError && error.provider === connector.provider;
+}

@@ -1,0 +1,94 @@
+/** What a run of the engine tells: one event per outcome, and what they add up to. */
+import type { FailureClass, TrackerSdkError } from "../errors.ts";
+import type { CoreField, ExternalRef } from "../model.ts";
+import type { ConflictRecord } from "../store.ts";
+
+/** Where something came to be or changed. */
+export type Side = "local" | "remote";
+
+/** Why nothing was done. */
+export type UnchangedReason =
+  | "already equal"
+  | "older than known"
+  | "owned externally"
+  | "waits to be pushed"
+  | "waits for a decision"
+  | "deleted remotely";
+
+/** Which issue an event is about. `ref` is null while the issue exists locally only. */
+interface About {
+  readonly key: string;
+  readonly ref: ExternalRef | null;
+  readonly fields: readonly CoreField[];
+}
+
+/** One outcome. Under `dryRun` it is what would have come of it. */
+export type SyncEvent =
+  | (About & { readonly kind: "created"; readonly side: Side })
+  | (About & {
+      readonly kind: "updated";
+      readonly side: Side;
+      /** Set when the issue itself went or came back, whatever its fields. */
+      readonly presence?: "deleted" | "revived";
+    })
+  | (About & { readonly kind: "unchanged"; readonly side: Side; readonly reason: UnchangedReason })
+  | (About & { readonly kind: "conflict"; readonly conflict: ConflictRecord })
+  | (Omit<About, "key"> & {
+      readonly kind: "failed";
+      readonly side: Side;
+      /** Null when no single issue failed but the listing. */
+      readonly key: string | null;
+      readonly failureClass: FailureClass;
+      readonly retryable: boolean;
+      readonly message: string;
+    })
+  | {
+      readonly kind: "progress";
+      readonly phase: "pull" | "push";
+      /** Issues that this phase is done with. */
+      readonly done: number;
+    };
+
+/** The event of a failure. */
+export type FailedEvent = Extract<SyncEvent, { kind: "failed" }>;
+
+/** What a run came to. */
+export interface SyncResult {
+  readonly stats: {
+    readonly created: Readonly<Record<Side, number>>;
+    readonly updated: Readonly<Record<Side, number>>;
+    readonly unchanged: number;
+    readonly conflicts: number;
+    readonly failed: number;
+  };
+  readonly conflicts: readonly ConflictRecord[];
+  readonly errors: readonly FailedEvent[];
+}
+
+/** Runs a stream to its end and adds it up. Throws what the stream throws. */
+export async function collect(events: AsyncIterable<SyncEvent>): Promise<SyncResult> {
+  const created = { local: 0, remote: 0 };
+  const updated = { local: 0, remote: 0 };
+  let unchanged = 0;
+  const conflicts: ConflictRecord[] = [];
+  const errors: FailedEvent[] = [];
+  for await (const event of events) {
+    if (event.kind === "created") created[event.side] += 1;
+    else if (event.kind === "updated") updated[event.side] += 1;
+    else if (event.kind === "unchanged") unchanged += 1;
+    else if (event.kind === "conflict") conflicts.push(event.conflict);
+    else if (event.kind === "failed") errors.push(event);
+  }
+  const stats = { created, updated, unchanged, conflicts: conflicts.length, failed: errors.length };
+  return { stats, conflicts, errors };
+}
+
+/** The event of what went wrong with `about`. */
+export function failed(
+  side: Side,
+  about: Omit<About, "key"> & { readonly key: string | null },
+  { failureClass, retryable, message }: Pick<TrackerSdkError, "failureClass" | "retryable" | "message">,
+): FailedEvent {
+  const { key, ref, fields } = about;
+  return { kind: "failed", side, key, ref, fields, failureClass, retryable, message };
+}

@@ -1,0 +1,33 @@
+/** Work that overlaps, and results that do not. */
+
+/**
+ * Runs `work` over the items, at most `limit` at a time, and yields the
+ * results in the items' order. When one throws, or the reader leaves, no more
+ * is begun and what runs is waited for.
+ */
+export async function* inOrder<Item, Result>(
+  items: AsyncIterable<Item>,
+  limit: number,
+  work: (item: Item) => Promise<Result>,
+): AsyncGenerator<Result> {
+  const running: Promise<PromiseSettledResult<Result>>[] = [];
+  const next = async (): Promise<Result | undefined> => {
+    const settled = await running.shift();
+    if (settled?.status === "rejected") throw settled.reason;
+    return settled?.value;
+  };
+  try {
+    for await (const item of items) {
+      running.push(Promise.allSettled([work(item)]).then(([settled]) => settled));
+      if (running.length < limit) continue;
+      const result = await next();
+      if (result !== undefined) yield result;
+    }
+    while (running.length > 0) {
+      const result = await next();
+      if (result !== undefined) yield result;
+    }
+  } finally {
+    await Promise.all(running);
+  }
+}

@@ -1,0 +1,278 @@
+/** Bringing local edits to the provider: what changed, and nothing unseen overwritten. */
+import type { TrackerSdkError } from "../errors.ts";
+import { linkIdentity, sameField, sendablePatch } from "../merge.ts";
+import {
+  type CanonicalIssue,
+  type CanonicalLink,
+  type CoreField,
+  canonicalJson,
+  type ExternalRef,
+  type IssueFields,
+  identityOf,
+} from "../model.ts";
+import { ownerOf } from "../policy.ts";
+import type { CreateIntent, IssueRecord } from "../store.ts";
+import { deletedEvent, localEvents, type Met, meet } from "./absorb.ts";
+import { refusal } from "./capability.ts";
+import type { EngineContext } from "./context.ts";
+import { attachCreated, create, isRemote } from "./create.ts";
+import { failed, type SyncEvent } from "./events.ts";
+import { inOrder } from "./in-order.ts";
+import { notApplied, receiptBase } from "./receipt.ts";
+import { ATTEMPTS } from "./retry.ts";
+
+/** Pushes every issue that has dirty fields, in the order of their first edits. */
+export async function* push(context: EngineContext): AsyncGenerator<SyncEvent> {
+  let done = 0;
+  for await (const events of inOrder(dirtyKeys(context), context.concurrency, (key) =>
+    pushIssue(context, key),
+  )) {
+    yield* events;
+    done += 1;
+  }
+  yield { kind: "progress", phase: "push", done };
+}
+
+/** Every key with dirty fields once, in the order of first edits. */
+async function* dirtyKeys({ store, pageSize }: EngineContext): AsyncGenerator<string> {
+  const seen = new Set<string>();
+  for (let after = 0; ; ) {
+    const entries = await store.transaction((transaction) => transaction.dirtyKeys(after, pageSize));
+    for (const { key, sequence } of entries) {
+      after = sequence;
+      if (seen.has(key)) continue;
+      seen.add(key);
+      yield key;
+    }
+    if (entries.length < pageSize) return;
+  }
+}
+
+/** How an issue stands when its turn comes. */
+interface Turn {
+  readonly record: IssueRecord;
+  /** Dirty fields that wait for nobody's decision. */
+  readonly dirty: readonly CoreField[];
+  readonly frozen: readonly CoreField[];
+  /** The create that is to be made, or was begun. */
+  readonly intent: CreateIntent | null;
+  readonly isIntentNew: boolean;
+}
+
+async function pushIssue(context: EngineContext, key: string): Promise<SyncEvent[]> {
+  const turn = await takeTurn(context, key);
+  if (turn === null) return [];
+  const { record, dirty, frozen, intent, isIntentNew } = turn;
+  const { ref, deletedAt } = record;
+  if (deletedAt !== null) {
+    return [{ kind: "unchanged", side: "remote", key, ref, fields: dirty, reason: "deleted remotely" }];
+  }
+  const events: SyncEvent[] = [];
+  if (frozen.length > 0) {
+    events.push({
+      kind: "unchanged",
+      side: "remote",
+      key,
+      ref,
+      fields: frozen,
+      reason: "waits for a decision",
+    });
+  }
+  try {
+    if (ref !== null) {
+      events.push(...(await pushFields(context, record, ref, dirty)));
+    } else if (intent !== null) {
+      const attached = isIntentNew ? null : await attachCreated(context, intent);
+      if (attached === null) events.push(...(await create(context, record, intent)));
+      else events.push(...attached, ...(await pushIssue(context, key)));
+    }
+  } catch (error) {
+    if (!isRemote(context, error)) throw error;
+    events.push(failed("remote", { key, ref, fields: dirty }, error));
+  }
+  return events;
+}
+
+/** Reads what is to be done for an issue; the intent of a create is stored before anything is sent. */
+function takeTurn({ store, newId }: EngineContext, key: string): Promise<Turn | null> {
+  return store.transaction(async (transaction) => {
+    const record = await transaction.get(key);
+    const dirty = (await transaction.dirtyFields(key)).map(({ field }) => field);
+    if (record === null || dirty.length === 0) return null;
+    const waiting = new Set((await transaction.openConflicts(key)).map(({ field }) => field));
+    const known = await transaction.intent(key);
+    const isIntentNew = record.ref === null && known === null;
+    const intent = isIntentNew ? { key, idempotencyKey: newId() } : known;
+    if (isIntentNew && intent !== null) await transaction.putIntent(intent);
+    return {
+      record,
+      dirty: dirty.filter((field) => !waiting.has(field)),
+      frozen: dirty.filter((field) => waiting.has(field)),
+      intent,
+      isIntentNew,
+    };
+  });
+}
+
+/** Pushes the fields of an issue that exists remotely. */
+async function pushFields(
+  context: EngineContext,
+  { key, fields }: IssueRecord,
+  ref: ExternalRef,
+  dirty: readonly CoreField[],
+): Promise<SyncEvent[]> {
+  const { connector, policy } = context;
+  const about = { key, ref };
+  const refused = new Map<CoreField, TrackerSdkError>();
+  const isCarried = (field: CoreField, values: IssueFields): boolean => {
+    const error = refusal(connector.provider, connector.capabilities(), field, values);
+    if (error !== null) refused.set(field, error);
+    return error === null;
+  };
+  const refusals = () =>
+    [...refused].map(([field, error]) => failed("remote", { ...about, fields: [field] }, error));
+  // What cannot be carried needs no request to be refused; what the provider owns has to be read to be reverted.
+  if (dirty.every((field) => ownerOf(policy, field) !== "external" && !isCarried(field, fields))) {
+    return refusals();
+  }
+
+  const events: SyncEvent[] = [];
+  for (let count = 1; ; count += 1) {
+    const met = await meet(context, key, ref);
+    if (met === null) return [...events, deletedEvent(key, ref)];
+    const met_events = localEvents(met);
+    events.push(...met_events);
+    refused.clear();
+    const writable = met.push.filter((field) => isCarried(field, met.record.fields));
+    if (writable.length === 0) {
+      const isSilent = events.length === 0 && refused.size === 0;
+      if (isSilent && dirty.length > 0) {
+        events.push({ kind: "unchanged", side: "remote", ...about, fields: dirty, reason: "already equal" });
+      }
+      return [...events, ...refusals()];
+    }
+    if (context.writes === "planned") {
+      return [...events, { kind: "updated", side: "remote", ...about, fields: writable }, ...refusals()];
+    }
+    const written = await write(context, met, writable);
+    if (written === "changed meanwhile") {
+      if (count < ATTEMPTS) continue;
+      const error = { failureClass: "conflict", retryable: false } as const;
+      const message = `${connector.provider} has issue ${ref.id} changed again and again.`;
+      return [
+        ...events,
+        failed("remote", { ...about, fields: writable }, { ...error, message }),
+        ...refusals(),
+      ];
+    }
+    events.push(...(await confirm(context, met, writable, written)), ...refusals());
+    for (const target of written.linked) events.push(...(await refresh(context, target)));
+    return events;
+  }
+}
+
+/** What became of a write, as far as the provider told. */
+interface Written {
+  readonly failures: ReadonlyMap<CoreField, TrackerSdkError>;
+  /** The other ends of links that were added or removed. */
+  readonly linked: readonly ExternalRef[];
+}
+
+/**
+ * Writes `fields` of `met`: values first, then links, status last, so that a
+ * refused transition loses nothing else.
+ */
+async function write(
+  context: EngineContext,
+  { record, remote }: Met,
+  fields: readonly CoreField[],
+): Promise<Written | "changed meanwhile"> {
+  const { ask, connector } = context;
+  const { ref } = remote;
+  const failures = new Map<CoreField, TrackerSdkError>();
+  /** Sends one part; its failure is that of its fields and of no other part. */
+  const send = async (part: readonly CoreField[], request: () => Promise<unknown>): Promise<void> => {
+    try {
+      await ask(request);
+    } catch (error) {
+      if (!isRemote(context, error)) throw error;
+      for (const field of part) failures.set(field, error);
+    }
+  };
+  const version = [identityOf(ref), remote.revision ?? remote.updatedAt];
+  const keyOf = (content: unknown) => ({ idempotencyKey: canonicalJson([...version, content]) });
+
+  const values = fields.filter((field) => field !== "status" && field !== "links");
+  if (values.length > 0) {
+    const patch = sendablePatch(record.fields, values);
+    const isConditional = connector.capabilities().conditionalWrites && remote.revision !== null;
+    const condition = isConditional && remote.revision !== null ? { expectedRevision: remote.revision } : {};
+    await send(values, () => connector.updateIssue(ref, patch, { ...keyOf(patch), ...condition }));
+    const isChanged = values.some((field) => failures.get(field)?.failureClass === "conflict");
+    if (isChanged) return "changed meanwhile";
+  }
+  const linked: ExternalRef[] = [];
+  if (fields.includes("links")) {
+    const { added, removed } = linkChanges(remote, record.fields);
+    for (const link of added) await send(["links"], () => connector.upsertLink(ref, link));
+    for (const link of removed) await send(["links"], () => connector.removeLink(ref, link));
+    linked.push(...[...added, ...removed].map(({ target }) => target));
+  }
+  if (fields.includes("status")) {
+    const { status } = record.fields;
+    await send(["status"], () => connector.transitionIssue(ref, status, keyOf(status)));
+  }
+  return { failures, linked };
+}
+
+function linkChanges(
+  from: IssueFields,
+  to: IssueFields,
+): { added: CanonicalLink[]; removed: CanonicalLink[] } {
+  const [before, after] = [from, to].map(({ links }) => new Set(links.map(linkIdentity)));
+  return {
+    added: to.links.filter((link) => !before?.has(linkIdentity(link))),
+    removed: from.links.filter((link) => !after?.has(linkIdentity(link))),
+  };
+}
+
+/** Reads the issue back and tells which fields have arrived. */
+async function confirm(
+  context: EngineContext,
+  { record, remote }: Met,
+  fields: readonly CoreField[],
+  { failures }: Written,
+): Promise<SyncEvent[]> {
+  const { key } = record;
+  const { ref } = remote;
+  const accepted = new Set(fields.filter((field) => !failures.has(field)));
+  const met = await meet(context, key, ref, (after: CanonicalIssue) =>
+    receiptBase(remote, record.fields, after, accepted),
+  );
+  if (met === null) return [deletedEvent(key, ref)];
+  const isMissing = (field: CoreField) =>
+    met.push.includes(field) && sameField(field, met.record.fields, record.fields);
+  const arrived = fields.filter((field) => !isMissing(field));
+  const events: SyncEvent[] = [];
+  if (arrived.length > 0) events.push({ kind: "updated", side: "remote", key, ref, fields: arrived });
+  for (const field of fields.filter(isMissing)) {
+    const error = failures.get(field) ?? notApplied(context.connector, field);
+    events.push(failed("remote", { key, ref, fields: [field] }, error));
+  }
+  return [...events, ...localEvents(met)];
+}
+
+/** Takes in the other end of a link, which a provider shows there as well. */
+async function refresh(context: EngineContext, ref: ExternalRef): Promise<SyncEvent[]> {
+  const identity = identityOf(ref);
+  const records = await context.store.transaction((transaction) => transaction.findByRefs([identity]));
+  const key = records.get(identity)?.key;
+  if (key === undefined) return [];
+  try {
+    const met = await meet(context, key, ref);
+    return met === null ? [deletedEvent(key, ref)] : localEvents(met);
+  } catch (error) {
+    if (!isRemote(context, error)) throw error;
+    return [failed("local", { key, ref, fields: ["links"] }, error)];
+  }
+}

@@ -1,0 +1,54 @@
+/** Telling what a provider did with a write from what it shows afterwards. */
+import type { TrackerConnector } from "../connector.ts";
+import { ConnectorRequestError } from "../errors.ts";
+import { copyField, sameField } from "../merge.ts";
+import { CORE_FIELDS, type CoreField, canonicalJson, type IssueFields } from "../model.ts";
+import { fieldsOf } from "../store.ts";
+
+/**
+ * What counts as agreed after a write, so that the merge of what the provider
+ * shows now comes out right: `before` where it shows what it had (the write had
+ * no effect and is still to be done), and what was sent where it shows a third
+ * value (it took the write and wrote it its own way, or somebody changed it
+ * since). Sets are judged element by element, so `before` serves them.
+ */
+export function receiptBase(
+  before: IssueFields,
+  sent: IssueFields,
+  after: IssueFields,
+  written: ReadonlySet<CoreField>,
+): IssueFields {
+  const base = fieldsOf(before);
+  for (const field of CORE_FIELDS) {
+    if (!written.has(field) || sameField(field, after, before)) continue;
+    switch (field) {
+      case "labels":
+      case "links":
+      case "assignees":
+        break;
+      case "customFields":
+        base.customFields = Object.fromEntries(
+          [
+            ...new Set([before, sent, after].flatMap(({ customFields }) => Object.keys(customFields))),
+          ].flatMap((name) => {
+            const [was, asked, is] = [before, sent, after].map(({ customFields }) =>
+              Object.entries(customFields).filter(([key]) => key === name),
+            );
+            return (canonicalJson(was) === canonicalJson(is) ? was : asked) ?? [];
+          }),
+        );
+        break;
+      default:
+        copyField(field, sent, base);
+    }
+  }
+  return base;
+}
+
+/** The provider answered as if it had taken a field, and has not. */
+export function notApplied({ provider }: TrackerConnector, field: CoreField): ConnectorRequestError {
+  return new ConnectorRequestError(`${provider} did not apply ${field}, and did not say why.`, {
+    provider,
+    failureClass: "permission",
+  });
+}

@@ -1,0 +1,40 @@
+/** Connectors to hosted providers: typed params in, a connector behind a transport out. */
+import type * as v from "valibot";
+import type { TrackerConnector } from "./connector.ts";
+import { ConnectorConfigError } from "./errors.ts";
+import { demandHosted, type HOSTED_PARAMS, type HostedProvider, parseParams } from "./params.ts";
+import { HOSTED_CONNECTORS, type HostedEntry } from "./registry.ts";
+import type { Transport } from "./transport.ts";
+import { type NangoConnectionContext, NangoTransport } from "./transports/nango.ts";
+
+/** Which resource of which provider, and the way there. */
+export type HostedConnectorRequest<P extends HostedProvider> = {
+  readonly provider: P;
+  readonly params: v.InferInput<(typeof HOSTED_PARAMS)[P]>;
+} & (
+  | { readonly transport: Transport; readonly nangoContext?: never }
+  | { readonly nangoContext: NangoConnectionContext; readonly transport?: never }
+);
+
+/**
+ * A connector to one resource of a hosted provider. Nothing is sent until it
+ * is used.
+ *
+ * @throws ConnectorConfigError naming the path when the params are wrong or
+ *   another provider's, when the Nango context cannot be used, and when this
+ *   version has no connector for the provider
+ */
+export async function createHostedConnector<P extends HostedProvider>(
+  request: HostedConnectorRequest<P>,
+): Promise<TrackerConnector> {
+  const { provider } = request;
+  demandHosted(provider);
+  const entry: HostedEntry<P> = HOSTED_CONNECTORS[provider];
+  const params = parseParams(provider, entry.params, request.params);
+  const transport = request.transport ?? new NangoTransport({ provider, context: request.nangoContext });
+  if (entry.load === null) {
+    throw new ConnectorConfigError(provider, `This version has no connector for ${provider} yet.`);
+  }
+  const create = await entry.load();
+  return create(params, transport);
+}

@@ -1,0 +1,281 @@
+/** The bridge between an issue and a mission: what a mission starts from, and what it tells back. */
+import { createHash } from "node:crypto";
+import * as v from "valibot";
+import type { TrackerConnector } from "./connector.ts";
+import { ConnectorRequestError, TrackerSdkError } from "./errors.ts";
+import {
+  type CanonicalIssue,
+  type CanonicalLink,
+  CanonicalStatus,
+  canonicalJson,
+  ExternalRef,
+  type IssueFields,
+  identityOf,
+  type JsonValue,
+} from "./model.ts";
+
+/** The custom field that names an issue's mission. */
+export const MISSION_FIELD = "spec_kitty_mission";
+
+/** How often a write is tried again on an issue that keeps changing. */
+const ATTEMPTS = 3;
+
+/** Text of one line, however it came. */
+const Line = v.pipe(
+  v.string(),
+  v.transform((text) => text.replace(/[\s\p{Cc}]+/gu, " ").trim()),
+);
+const FilledLine = v.pipe(Line, v.nonEmpty("must not be empty"));
+
+/** A decision that a mission depends on, and the issue it is tracked as, if any. */
+export const DecisionReference = v.object({
+  id: FilledLine,
+  externalRef: v.exactOptional(ExternalRef),
+  /** The work cannot go on before it is made. */
+  blocking: v.boolean(),
+  title: v.exactOptional(v.string()),
+});
+export type DecisionReference = v.InferOutput<typeof DecisionReference>;
+
+/** What a mission tells the issue it came from. */
+export const MissionUpdate = v.strictObject({
+  missionId: FilledLine,
+  missionState: FilledLine,
+  targetStatus: v.exactOptional(CanonicalStatus),
+  summary: v.exactOptional(Line),
+  missionUrl: v.exactOptional(Line),
+  decisionReferences: v.array(DecisionReference),
+});
+export type MissionUpdate = v.InferOutput<typeof MissionUpdate>;
+
+/** What a mission starts from. */
+export interface MissionSeed
+  extends Pick<IssueFields, "title" | "body" | "status" | "priority" | "assignees" | "labels"> {
+  readonly missionId: string;
+  readonly sourceIssueRef: ExternalRef;
+  readonly decisionReferences: readonly DecisionReference[];
+}
+
+/** An issue after an update was published to it. */
+export interface PublishedMission {
+  readonly issue: CanonicalIssue;
+  /** Parts of the update that the provider has no place for. */
+  readonly omitted: readonly ("custom_field" | "links" | "comment")[];
+}
+
+/**
+ * The seed of a mission for an issue.
+ *
+ * @param missionId the mission's id; `mission:` and the issue's identity when not given
+ */
+export function missionSeedFromIssue(
+  issue: CanonicalIssue,
+  missionId = `mission:${identityOf(issue.ref)}`,
+): MissionSeed {
+  const { ref, title, body, status, priority, assignees, labels, customFields } = issue;
+  return {
+    missionId,
+    sourceIssueRef: ref,
+    title,
+    body,
+    status,
+    priority,
+    assignees,
+    labels,
+    decisionReferences: decisionReferencesIn(customFields.decision_refs),
+  };
+}
+
+/**
+ * Publishes a mission's state to its issue: the custom field that names the
+ * mission, a `blocked_by` link for each blocking decision that is an issue of
+ * the same tracker and workspace, one comment, and last the status. What the
+ * provider has no place for is left out and named in `omitted`; the comment
+ * names every decision, linked or not.
+ *
+ * Publishing the same update again changes nothing and adds no comment, also
+ * after a failure in the middle: what was done is recognized.
+ *
+ * @throws ConnectorRequestError when the update is not one (`invalid`), or when
+ *   the provider took it and did not keep it (`contract`)
+ * @throws TrackerSdkError whatever the connector fails with; a status that the
+ *   provider refuses loses nothing else
+ */
+export async function publishMissionUpdate(
+  connector: TrackerConnector,
+  issueRef: ExternalRef,
+  update: MissionUpdate,
+): Promise<PublishedMission> {
+  const parsed = v.safeParse(MissionUpdate, update);
+  if (!parsed.success) {
+    const [problem] = parsed.issues;
+    throw failure(connector, "invalid", `update.${v.getDotPath(problem) ?? ""}: ${problem.message}`);
+  }
+  const { missionId, targetStatus, decisionReferences } = parsed.output;
+  const { customFields, dependencies, comments } = connector.capabilities();
+  const blockers = decisionReferences
+    .filter(({ blocking }) => blocking)
+    .flatMap(({ externalRef }) => (externalRef === undefined ? [] : [externalRef]))
+    .map((target): CanonicalLink => ({ type: "blocked_by", target }));
+  const links = dependencies ? blockers.filter(({ target }) => isReachable(connector, target)) : [];
+
+  const before = await connector.getIssue(issueRef);
+  if (customFields) await nameMission(connector, before, missionId);
+  for (const link of links) {
+    if (!hasLink(before, link)) await connector.upsertLink(issueRef, link);
+  }
+  if (comments) await commentOnce(connector, issueRef, missionComment(parsed.output));
+  if (targetStatus !== undefined && before.status !== targetStatus) {
+    const idempotencyKey = keyOf("status", before, targetStatus);
+    await connector.transitionIssue(issueRef, targetStatus, { idempotencyKey });
+  }
+
+  const issue = await connector.getIssue(issueRef);
+  const lost = [
+    ...(customFields && issue.customFields[MISSION_FIELD] !== missionId ? ["the custom field"] : []),
+    ...(links.every((link) => hasLink(issue, link)) ? [] : ["a link"]),
+    ...(targetStatus !== undefined && issue.status !== targetStatus ? ["the status"] : []),
+  ];
+  if (lost.length > 0) {
+    const message = `${connector.provider} did not keep ${lost.join(", ")} of the update to ${issueRef.id}.`;
+    throw failure(connector, "contract", message);
+  }
+  return {
+    issue,
+    omitted: [
+      ...(customFields ? [] : ["custom_field" as const]),
+      ...(links.length === blockers.length ? [] : ["links" as const]),
+      ...(comments ? [] : ["comment" as const]),
+    ],
+  };
+}
+
+/**
+ * The comment that tells a mission's state: one fact per line, in a fixed
+ * order, empty ones left out.
+ */
+export function missionComment(update: MissionUpdate): string {
+  const { missionId, missionState, summary, missionUrl, decisionReferences } = v.parse(MissionUpdate, update);
+  const facts: readonly (readonly [string, string | undefined])[] = [
+    ["Spec Kitty mission update", missionId],
+    ["State", missionState],
+    ["Summary", summary],
+    ["Mission", missionUrl],
+    ["Decision refs", decisionReferences.map(({ id }) => id).join(", ")],
+  ];
+  return facts.flatMap(([name, fact]) => (fact ? [`${name}: ${fact}`] : [])).join("\n");
+}
+
+/** A reference as people and other programs write it down; an id alone is one that blocks nothing. */
+const WrittenReference = v.union([
+  v.pipe(
+    FilledLine,
+    v.transform((id) => ({ id, blocking: false })),
+  ),
+  v.object({
+    id: FilledLine,
+    blocking: v.fallback(v.boolean(), false),
+    title: v.optional(v.unknown()),
+    externalRef: v.optional(v.unknown()),
+    external_ref: v.optional(v.unknown()),
+  }),
+]);
+
+/**
+ * The decision references in a custom field: a list, or text that holds one.
+ * What is not a reference is passed over, and so are repeated ids.
+ */
+function decisionReferencesIn(value: JsonValue | undefined): readonly DecisionReference[] {
+  const references = new Map<string, DecisionReference>();
+  for (const entry of listIn(value)) {
+    const written = v.safeParse(WrittenReference, entry);
+    if (!written.success || references.has(written.output.id)) continue;
+    const { id, blocking } = written.output;
+    const facts = "externalRef" in written.output ? written.output : undefined;
+    const title = v.safeParse(v.string(), facts?.title);
+    const externalRef = v.safeParse(ExternalRef, facts?.externalRef ?? facts?.external_ref);
+    references.set(id, {
+      id,
+      blocking,
+      ...(title.success && { title: title.output }),
+      ...(externalRef.success && { externalRef: externalRef.output }),
+    });
+  }
+  return [...references.values()];
+}
+
+function listIn(value: JsonValue | undefined): readonly unknown[] {
+  const List = v.array(v.unknown());
+  const Text = v.pipe(v.string(), v.parseJson(), List);
+  const list = v.safeParse(v.union([List, Text]), value);
+  return list.success ? list.output : [];
+}
+
+/** Writes the mission's id next to the other custom fields, as they are at that moment. */
+async function nameMission(
+  connector: TrackerConnector,
+  issue: CanonicalIssue,
+  missionId: string,
+): Promise<void> {
+  let current = issue;
+  for (let attempt = 1; current.customFields[MISSION_FIELD] !== missionId; attempt++) {
+    const customFields = { ...current.customFields, [MISSION_FIELD]: missionId };
+    const { revision } = current;
+    const guard =
+      connector.capabilities().conditionalWrites && revision !== null ? { expectedRevision: revision } : {};
+    try {
+      const idempotencyKey = keyOf("custom_field", current, missionId);
+      await connector.updateIssue(issue.ref, { customFields }, { idempotencyKey, ...guard });
+      return;
+    } catch (error) {
+      const changed = error instanceof TrackerSdkError && error.failureClass === "conflict";
+      if (!changed || attempt === ATTEMPTS) throw error;
+      current = await connector.getIssue(issue.ref);
+    }
+  }
+}
+
+/** Adds the comment, unless one of the issue's comments says the same. */
+async function commentOnce(connector: TrackerConnector, ref: ExternalRef, body: string): Promise<void> {
+  let cursor: string | null = null;
+  do {
+    const page: Awaited<ReturnType<TrackerConnector["listComments"]>> = await connector.listComments(
+      ref,
+      cursor ?? undefined,
+    );
+    if (page.items.some((comment) => linesOf(comment.body) === body)) return;
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  await connector.addComment(ref, body, { idempotencyKey: digest(["comment", identityOf(ref), body]) });
+}
+
+/** Text without what providers do to line ends and blank lines. */
+function linesOf(text: string): string {
+  const lines = text.split(/\r\n|\r|\n/).map((line) => line.trim());
+  return lines.filter((line) => line !== "").join("\n");
+}
+
+function isReachable(connector: TrackerConnector, { system, workspace }: ExternalRef): boolean {
+  return system === connector.provider && workspace === connector.workspace;
+}
+
+function hasLink(issue: CanonicalIssue, { type, target }: CanonicalLink): boolean {
+  return issue.links.some((link) => link.type === type && identityOf(link.target) === identityOf(target));
+}
+
+/** The key of a write to an issue as it is now: after another change it is another write. */
+function keyOf(part: string, issue: CanonicalIssue, value: string): string {
+  return digest([part, identityOf(issue.ref), issue.revision ?? issue.updatedAt, value]);
+}
+
+function digest(parts: readonly string[]): string {
+  return createHash("sha256").update(canonicalJson(parts)).digest("hex");
+}
+
+function failure(
+  { provider }: TrackerConnector,
+  failureClass: "invalid" | "contract",
+  message: string,
+): ConnectorRequestError {
+  return new ConnectorRequestError(message, { provider, failureClass });
+}

@@ -1,0 +1,69 @@
+/** The catalog of connectors: what each is told, and how it is loaded. */
+import type { TrackerConnector } from "./connector.ts";
+import {
+  HOSTED_PARAMS,
+  type HostedParams,
+  type HostedProvider,
+  LOCAL_PARAMS,
+  type LocalParams,
+  type LocalTracker,
+  parseParams,
+} from "./params.ts";
+import type { Transport } from "./transport.ts";
+
+/** A provider that is reached over the network, through a transport. */
+export interface HostedEntry<P extends HostedProvider> {
+  readonly mode: "hosted";
+  /** Schema of its params. */
+  readonly params: (typeof HOSTED_PARAMS)[P];
+  /** Loads what makes a connector; null where this version has the params and no connector yet. */
+  readonly load: (() => Promise<(params: HostedParams<P>, transport: Transport) => TrackerConnector>) | null;
+}
+
+/** A tracker that is on this machine. */
+export interface LocalEntry<T extends LocalTracker> {
+  readonly mode: "local";
+  /** Schema of its params. */
+  readonly params: (typeof LOCAL_PARAMS)[T];
+  /** Loads what makes a connector. */
+  readonly load: () => Promise<(params: LocalParams<T>) => TrackerConnector>;
+}
+
+/** The hosted part of the catalog. */
+export const HOSTED_CONNECTORS: { readonly [P in HostedProvider]: HostedEntry<P> } = {
+  github: { mode: "hosted", params: HOSTED_PARAMS.github, load: null },
+  gitlab: { mode: "hosted", params: HOSTED_PARAMS.gitlab, load: null },
+  jira: { mode: "hosted", params: HOSTED_PARAMS.jira, load: null },
+  linear: { mode: "hosted", params: HOSTED_PARAMS.linear, load: null },
+};
+
+/** The local part of the catalog. */
+export const LOCAL_CONNECTORS: { readonly [T in LocalTracker]: LocalEntry<T> } = {
+  memory: {
+    mode: "local",
+    params: LOCAL_PARAMS.memory,
+    load: async () => {
+      const { MemoryRemote } = await import("./connectors/memory/remote.ts");
+      const { MemoryTracker } = await import("./connectors/memory/tracker.ts");
+      return (params) => new MemoryTracker({ remote: new MemoryRemote({ ...params, now: Date.now }) });
+    },
+  },
+};
+
+/** Every tracker that the SDK knows, by its name in references. */
+export const CONNECTORS = { ...HOSTED_CONNECTORS, ...LOCAL_CONNECTORS } as const;
+
+/**
+ * A connector to a tracker on this machine.
+ *
+ * @throws ConnectorConfigError naming the path of what is wrong with the params
+ */
+export async function createLocalConnector<T extends LocalTracker>(
+  tracker: T,
+  params: LocalParams<T>,
+): Promise<TrackerConnector> {
+  const entry: LocalEntry<T> = LOCAL_CONNECTORS[tracker];
+  const valid = parseParams(tracker, entry.params, params);
+  const create = await entry.load();
+  return create(valid);
+}
