@@ -5,6 +5,7 @@
  *   bun build.ts --all   every target, to dist/tracker-<os>-<arch>[-musl][.exe], with dist/checksums.txt
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 
 /** Release name → Bun's compile target. x64 Linux is the baseline build: it also runs on CPUs without AVX2. */
 const TARGETS = {
@@ -15,6 +16,15 @@ const TARGETS = {
   "darwin-x64": "bun-darwin-x64",
   "windows-x64": "bun-windows-x64",
 } as const satisfies Record<string, Bun.Build.CompileTarget>;
+
+/** yaml names its CommonJS build for servers; the same code as an ES module loads in half the time. */
+const yamlAsModule: Bun.BunPlugin = {
+  name: "yaml as an ES module",
+  setup: (build) => {
+    const path = resolve("node_modules/yaml/browser/index.js");
+    build.onResolve({ filter: /^yaml$/ }, () => ({ path }));
+  },
+};
 
 /**
  * `splitting` keeps what a command does not need unloaded until it is imported.
@@ -28,6 +38,7 @@ async function compile(outfile: string, target?: Bun.Build.CompileTarget): Promi
     bytecode: true,
     format: "esm",
     splitting: true,
+    plugins: [yamlAsModule],
     compile: {
       ...(target === undefined ? {} : { target }),
       outfile,

@@ -70,6 +70,7 @@ function documentationContext(): Context {
     machine: { platform: "linux", architecture: "x64", homeDirectory: "/", hostName: "", userName: "" },
     nature: { now: () => 0, sleep: async () => {}, random: () => 0 },
     fetch: async () => new Response(),
+    preconnect: () => {},
     onStop: () => {},
   };
 }

@@ -99,7 +99,8 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
   if (wantsHelp || isGroup) {
     const { renderHelp } = await import("./render/help.ts");
     const { styleOf } = await import("./render/style.ts");
-    const help = await renderHelp(path, command, GLOBAL_ARGS, styleOf(invocation.io, invocation.io.stdout));
+    const style = await styleOf(invocation.io, invocation.io.stdout);
+    const help = await renderHelp(path, command, GLOBAL_ARGS, style);
     invocation.io.stdout.write(help);
     return 0;
   }
@@ -264,7 +265,7 @@ async function report(error: unknown, argv: readonly string[], context: Context)
   const stack = argv.includes("--verbose") ? stackOf(known) : "";
   const text = argv.includes("--json")
     ? renderErrorJson(known)
-    : renderError(known, styleOf(io, stderr)) + stack;
+    : renderError(known, await styleOf(io, stderr)) + stack;
   try {
     io.stderr.write(text);
   } catch (failure) {

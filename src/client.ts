@@ -2,7 +2,6 @@
  * ControlPlaneClient: one typed method per call of the contract. The embedded
  * control plane is called through the same client; only `fetch` differs.
  */
-import { randomUUID } from "node:crypto";
 import * as v from "valibot";
 import { type ChannelOptions, ControlPlaneError, type Exchange, HttpChannel } from "./http.ts";
 import {
@@ -107,7 +106,7 @@ export class ControlPlaneClient {
     provider: string,
     candidateToken: string,
     identity: ProjectIdentity,
-    idempotencyKey: string = randomUUID(),
+    idempotencyKey: string = crypto.randomUUID(),
   ): Promise<BindConfirmResponse> {
     const body = { provider, candidate_token: candidateToken, project_identity: identity };
     return this.#post("bind-confirm", body, BindConfirmResponse, { idempotencyKey });
@@ -155,7 +154,7 @@ export class ControlPlaneClient {
     provider: string,
     key: RoutingKey,
     items: readonly PushItem[],
-    idempotencyKey: string = randomUUID(),
+    idempotencyKey: string = crypto.randomUUID(),
   ): Promise<PushResult | OperationAccepted> {
     const schema = v.union([PushResult, OperationAccepted]);
     return this.#post("push", { provider, ...key, items }, schema, { idempotencyKey });
@@ -166,7 +165,7 @@ export class ControlPlaneClient {
     provider: string,
     key: RoutingKey,
     limit: number,
-    idempotencyKey: string = randomUUID(),
+    idempotencyKey: string = crypto.randomUUID(),
   ): Promise<RunResult | OperationAccepted> {
     const schema = v.union([RunResult, OperationAccepted]);
     return this.#post("run", { provider, ...key, pull_first: true, limit }, schema, { idempotencyKey });

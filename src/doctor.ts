@@ -60,7 +60,7 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
 
   await check("identity", async () => {
     if (project === null) return skipped("no project");
-    const { slug, repoSlug } = patient.projects.identity(project);
+    const { slug, repoSlug } = await patient.projects.identity(project);
     const repository = repoSlug === null ? "no origin remote" : `origin ${repoSlug}`;
     const recorded = project.config.project.uuid === null ? "not recorded yet" : "recorded";
     return ok(`${slug}, ${repository}, ${recorded}`);
@@ -89,7 +89,7 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
     const { provider, bindingRef } = project.config.tracker;
     if (provider === null || bindingRef === null) return skipped("older config without a reference");
     if (reachable === null) return skipped("control plane not reachable");
-    const { uuid, slug, nodeId, repoSlug } = patient.projects.identity(project);
+    const { uuid, slug, nodeId, repoSlug } = await patient.projects.identity(project);
     const identity = { uuid, slug, node_id: nodeId, repo_slug: repoSlug };
     const validation = await (await patient.openClient()).bindValidate(provider, bindingRef, identity);
     if (validation.valid) return ok(`${bindingRef} is valid`);

@@ -138,31 +138,25 @@ export class HostedTracker {
 
   /**
    * Lists a provider's resources. In a project they carry the numbers that
-   * `bind` would offer them under; should that fail, the list is worth having
-   * all the same.
+   * `bind` would offer them under; should the resolution fail, the list is worth
+   * having all the same.
+   *
+   * @param identify finds out who asks, null outside any project; runs while the list is on its way
    */
-  async discover(provider: HostedProvider, project: Project | null): Promise<Discovery> {
-    const listing = this.#client.resources(provider);
-    if (project === null) {
-      const { resources } = await listing;
+  async discover(
+    provider: HostedProvider,
+    identify: () => Promise<ProjectIdentity | null>,
+  ): Promise<Discovery> {
+    const [{ resources }, resolution] = await Promise.all([
+      this.#client.resources(provider),
+      identify().then((identity) => (identity === null ? null : this.#tryResolve(provider, identity))),
+    ]);
+    if (resolution === null) {
       return { resources: numberByPosition(resources), bindsByItself: null, resolutionError: null };
     }
-    const identity = toWire(this.#projects.identity(project));
-    const [listed, resolved] = await Promise.allSettled([
-      listing,
-      this.#client.bindResolve(provider, identity),
-    ]);
-    if (listed.status === "rejected") throw listed.reason;
-    const { resources } = listed.value;
-    if (resolved.status === "rejected") {
-      if (!(resolved.reason instanceof TrackerError)) throw resolved.reason;
-      return {
-        resources: withoutNumbers(resources),
-        bindsByItself: null,
-        resolutionError: resolved.reason,
-      };
+    if (resolution instanceof TrackerError) {
+      return { resources: withoutNumbers(resources), bindsByItself: null, resolutionError: resolution };
     }
-    const resolution = resolved.value;
     return {
       resources: numberByResolution(resources, resolution),
       bindsByItself: resolution.match_type === "exact" ? (resolution.display_label ?? "") : null,
@@ -170,9 +164,25 @@ export class HostedTracker {
     };
   }
 
+  async #tryResolve(
+    provider: HostedProvider,
+    identity: ProjectIdentity,
+  ): Promise<BindResolveResponse | TrackerError> {
+    try {
+      return await this.#client.bindResolve(provider, toWire(identity));
+    } catch (error) {
+      if (error instanceof TrackerError) return error;
+      throw error;
+    }
+  }
+
   /** Binds `project`; null when the person cancelled. Writes the config only when all went well. */
-  async bind(project: Project, request: BindRequest, dialog: BindDialog): Promise<BindResult | null> {
-    const identity = this.#projects.identity(project);
+  async bind(
+    project: Project,
+    identity: ProjectIdentity,
+    request: BindRequest,
+    dialog: BindDialog,
+  ): Promise<BindResult | null> {
     const result =
       request.selection.by === "reference"
         ? await this.#validate(request.provider, request.selection.bindingRef, identity)

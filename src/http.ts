@@ -7,6 +7,7 @@ import * as v from "valibot";
 import { ErrorEnvelope } from "./protocol.ts";
 import type { Fetch, Nature } from "./shared/context.ts";
 import { type ErrorFacts, NotAuthenticatedError, TrackerError } from "./shared/errors.ts";
+import { isHosted } from "./shared/providers.ts";
 import { escapeText } from "./shared/text.ts";
 
 const MAX_ATTEMPTS = 3;
@@ -295,7 +296,8 @@ export class HttpChannel {
 function hintFor(code: string, envelope: ErrorEnvelope | null): string | undefined {
   switch (code) {
     case "no_installation": {
-      const provider = envelope?.provider ?? "<provider>";
+      const named = envelope?.provider ?? "";
+      const provider = isHosted(named) ? named : "<provider>";
       return `Connect it first: tracker host connect ${provider}, or in the control plane's dashboard.`;
     }
     case "team_mismatch":

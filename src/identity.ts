@@ -3,7 +3,6 @@
  * config records wins; what it lacks is derived from the repository and the
  * machine.
  */
-import { createHash, randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { RecordedIdentity, SectionEdit } from "./config.ts";
@@ -67,9 +66,13 @@ export function deriveSlug(originUrl: string | null, root: string): string {
   return toSlug(repository) || toSlug(basename(root)) || "project";
 }
 
+function sha256(text: string): string {
+  return new Bun.CryptoHasher("sha256").update(text).digest("hex");
+}
+
 /** The stable id of this machine and person: the first 12 hex digits of SHA-256 of `host:user`. */
 export function deriveNodeId(machine: Pick<Machine, "hostName" | "userName">): string {
-  return createHash("sha256").update(`${machine.hostName}:${machine.userName}`).digest("hex").slice(0, 12);
+  return sha256(`${machine.hostName}:${machine.userName}`).slice(0, 12);
 }
 
 /** What {@link completeIdentity} derives missing parts from. */
@@ -116,12 +119,12 @@ export class UuidReservations {
   }
 
   #path(root: string): string {
-    return join(this.#folder, createHash("sha256").update(root).digest("hex"));
+    return join(this.#folder, sha256(root));
   }
 
   /** The uuid reserved for the project at `root`, a real path, or a new one that is not reserved yet. */
   peek(root: string): string {
-    return parseReserved(readRegularFile(this.#path(root))) ?? randomUUID();
+    return parseReserved(readRegularFile(this.#path(root))) ?? crypto.randomUUID();
   }
 
   /** Reserves `uuid`; returns the one that holds, which another process may have reserved first. */

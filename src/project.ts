@@ -1,13 +1,7 @@
 /** The project on disk: where its config is, what it records, how it introduces itself. */
 import { realpathSync } from "node:fs";
 import { join } from "node:path";
-import {
-  type ConfigEdit,
-  editProjectConfig,
-  type ProjectConfig,
-  readProjectConfig,
-  type SectionEdit,
-} from "./config.ts";
+import { type ConfigEdit, editProjectConfig, type ProjectConfig, readProjectConfig } from "./config.ts";
 
 import { completeIdentity, identityEdit, type ProjectIdentity, UuidReservations } from "./identity.ts";
 import type { Context } from "./shared/context.ts";
@@ -62,13 +56,13 @@ export class ProjectStore {
   }
 
   /** The identity of `project`; what is not recorded is derived, and nothing is written. */
-  identity(project: Project): ProjectIdentity {
+  async identity(project: Project): Promise<ProjectIdentity> {
     const { root, config } = project;
     const recorded = config.project;
     const complete = recorded.slug !== null && recorded.repoSlug !== null;
     return completeIdentity(recorded, {
       root,
-      originUrl: complete ? null : readOriginUrl(root, this.#context.env),
+      originUrl: complete ? null : await readOriginUrl(root, this.#context.env),
       machine: this.#context.machine,
       uuid: recorded.uuid ?? this.#reservations.peek(realpathSync(root)),
     });
@@ -87,11 +81,6 @@ export class ProjectStore {
   /** Edits the config; `plan` may be called again when another program changed the file meanwhile. */
   edit(project: Project, plan: (config: ProjectConfig) => ConfigEdit): boolean {
     return editProjectConfig(project.configPath, this.#lockPath, plan).changed;
-  }
-
-  /** What recording the project's identity would change. */
-  identityEdit(project: Project): SectionEdit {
-    return identityEdit(project.config.project, this.identity(project));
   }
 
   /** Writes identity and binding in one edit, after which the reservation is no longer needed. */

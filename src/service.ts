@@ -15,6 +15,7 @@ import {
   HostedTracker,
   notBound,
 } from "./hosted.ts";
+import { identityEdit, type ProjectIdentity } from "./identity.ts";
 import { findProject, type Project, ProjectStore, requireProject } from "./project.ts";
 import type { Connection, InstallationStatus, Mapping, MeResponse, ProjectStatus } from "./protocol.ts";
 import {
@@ -89,6 +90,7 @@ export class TrackerService {
   readonly #folders: Folders;
   readonly #projects: ProjectStore;
   readonly #credentials: CredentialStore;
+  #project: Project | null = null;
   #controlPlane: ControlPlane | null = null;
   #client: ControlPlaneClient | null = null;
   #embedded: EmbeddedHost | null = null;
@@ -121,23 +123,28 @@ export class TrackerService {
   /** The bindable resources of a provider. */
   async discover(providerName: string): Promise<Discovery> {
     const provider = requireHosted(providerName);
-    const project = findProject(this.#options.projectFolder);
-    return (await this.#hosted()).discover(provider, project);
+    const hosted = await this.#hosted();
+    return hosted.discover(provider, async () => {
+      const project = findProject(this.#options.projectFolder);
+      return project === null ? null : this.#projects.identity(project);
+    });
   }
 
   /** The binding that a bind would replace; null when there is none. */
-  currentBinding(): ConfiguredBinding | null {
-    return configuredBinding(requireProject(this.#options.projectFolder));
+  async currentBinding(): Promise<ConfiguredBinding | null> {
+    await this.#plane();
+    return configuredBinding(this.#requireProject());
   }
 
   /** Binds the project; null when the person cancelled. */
   async bind(request: BindRequest, dialog: BindDialog): Promise<BindOutcome | null> {
-    const project = requireProject(this.#options.projectFolder);
+    const project = this.#requireProject();
     const before = readText(project.configPath);
-    const result = await (await this.#hosted()).bind(project, request, dialog);
+    const [hosted, identity] = await Promise.all([this.#hosted(), this.#projects.identity(project)]);
+    const result = await hosted.bind(project, identity, request, dialog);
     if (result === null) return null;
     const after = request.dryRun
-      ? this.#preview(project, before, result.binding)
+      ? preview(project, identity, before, result.binding)
       : readText(project.configPath);
     const existing = configuredBinding(project);
     const isSame =
@@ -152,19 +159,9 @@ export class TrackerService {
     };
   }
 
-  /** The config as a bind would leave it. */
-  #preview(project: Project, before: string, binding: BindResult["binding"]): string {
-    const bindingRef = binding.bindingRef ?? "(assigned when bound)";
-    const recorded: Binding = { ...binding, bindingRef };
-    return spliceConfig(before, {
-      project: this.#projects.identityEdit(project),
-      tracker: bindingEdit(project.config.tracker, recorded),
-    });
-  }
-
   /** Removes the project's binding from its config and returns it. */
   unbind(): ConfiguredBinding {
-    const project = requireProject(this.#options.projectFolder);
+    const project = this.#requireProject();
     const binding = configuredBinding(project);
     if (binding === null) throw notBound();
     requireHosted(binding.provider);
@@ -181,6 +178,7 @@ export class TrackerService {
 
   /** State of the project's binding. */
   async status(): Promise<BoundResult<ProjectStatus>> {
+    await this.#plane();
     const project = this.#boundProject();
     return (await this.#hosted()).status(project);
   }
@@ -287,8 +285,14 @@ export class TrackerService {
 
   // The way to the control plane
 
+  /** The project, read once. */
+  #requireProject(): Project {
+    this.#project ??= requireProject(this.#options.projectFolder);
+    return this.#project;
+  }
+
   #boundProject(): Project {
-    const project = requireProject(this.#options.projectFolder);
+    const project = this.#requireProject();
     requireHosted(requireBinding(project).provider);
     return project;
   }
@@ -305,11 +309,11 @@ export class TrackerService {
   }
 
   async #plane(): Promise<ControlPlane> {
-    this.#controlPlane ??= await chooseControlPlane(
-      this.#options.hostFlag,
-      this.#options.context.env,
-      this.#folders,
-    );
+    if (this.#controlPlane === null) {
+      const { context, hostFlag } = this.#options;
+      this.#controlPlane = await chooseControlPlane(hostFlag, context.env, this.#folders);
+      if (this.#controlPlane.kind === "remote") context.preconnect(this.#controlPlane.url);
+    }
     return this.#controlPlane;
   }
 
@@ -373,6 +377,20 @@ export function requireHosted(name: string): HostedProvider {
     `The local provider ${provider} is not available in this version.`,
     { hint: `Bind to a hosted provider instead: ${HOSTED_PROVIDERS.join(", ")}.` },
   );
+}
+
+/** The config as a bind would leave it. */
+function preview(
+  project: Project,
+  identity: ProjectIdentity,
+  before: string,
+  binding: BindResult["binding"],
+): string {
+  const recorded: Binding = { ...binding, bindingRef: binding.bindingRef ?? "(assigned when bound)" };
+  return spliceConfig(before, {
+    project: identityEdit(project.config.project, identity),
+    tracker: bindingEdit(project.config.tracker, recorded),
+  });
 }
 
 function configuredBinding({ config }: Project): ConfiguredBinding | null {

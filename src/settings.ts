@@ -3,7 +3,7 @@
  * which control plane to talk to, and the credentials for it.
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import * as v from "valibot";
 import { replaceFile } from "./shared/atomic-file.ts";
 import type { Machine } from "./shared/context.ts";
@@ -25,7 +25,10 @@ export interface Folders {
 export function userFolders(env: Environment, machine: Pick<Machine, "platform" | "homeDirectory">): Folders {
   const home = machine.homeDirectory;
   const legacy = join(home, ".spec-kitty");
-  if (env.TRACKER_HOME) return { config: env.TRACKER_HOME, state: join(env.TRACKER_HOME, "state"), legacy };
+  if (env.TRACKER_HOME) {
+    const folder = resolve(env.TRACKER_HOME);
+    return { config: folder, state: join(folder, "state"), legacy };
+  }
   if (machine.platform === "win32") {
     return {
       config: join(env.APPDATA || join(home, "AppData", "Roaming"), "tracker"),

@@ -1,6 +1,5 @@
 import { defineCommand } from "citty";
 import { renderSession, sessionToJson } from "../render/session.ts";
-import { styleOf } from "../render/style.ts";
 import { UsageError } from "../shared/errors.ts";
 import { escapeText } from "../shared/text.ts";
 import { type Invocation, print, withService } from "./invocation.ts";
@@ -39,18 +38,17 @@ function loginCommand(invocation: Invocation) {
         });
       }
       const session = await withService(invocation, (service) => service.login(token));
-      print(invocation, sessionToJson(session), () => renderSession(session, styleOf(io, io.stdout)));
+      await print(invocation, sessionToJson(session), (_, style) => renderSession(session, style));
     },
   });
 }
 
 function sessionCommand(invocation: Invocation) {
-  const { io } = invocation;
   return defineCommand({
     meta: { name: "status", description: "Show who the control plane takes you for" },
     run: async () => {
       const session = await withService(invocation, (service) => service.session());
-      print(invocation, sessionToJson(session), () => renderSession(session, styleOf(io, io.stdout)));
+      await print(invocation, sessionToJson(session), (_, style) => renderSession(session, style));
     },
   });
 }
@@ -61,7 +59,7 @@ function logoutCommand(invocation: Invocation) {
     run: async () => {
       const result = await withService(invocation, (service) => service.logout());
       const host = escapeText(result.host);
-      print(invocation, result, ({ removed }) =>
+      await print(invocation, result, ({ removed }) =>
         removed ? `Logged out of ${host}\n` : `There was no stored credential for ${host}\n`,
       );
     },

@@ -97,13 +97,13 @@ function refuseLocalFlags(
 }
 
 async function bind(invocation: Invocation, options: BindOptions): Promise<void> {
-  const { io, log } = invocation;
+  const { log } = invocation;
   const outcome = await withService(invocation, async (service) => {
     const provider = requireHosted(options.provider);
-    const existing = service.currentBinding();
+    const existing = await service.currentBinding();
     if (existing !== null && !(await mayReplace(invocation, existing, options))) return null;
     const request = { provider, selection: options.selection, dryRun: options.dryRun };
-    return service.bind(request, dialogOf(invocation, options.explain));
+    return service.bind(request, await createDialog(invocation, options.explain));
   });
   if (outcome === null) {
     log.info("Bind cancelled");
@@ -113,8 +113,7 @@ async function bind(invocation: Invocation, options: BindOptions): Promise<void>
     log.info(`${options.dryRun ? "Would replace" : "Replaced"} ${renderReplacement(outcome.replaced)}.`);
   }
   if (outcome.isNewProject && !options.dryRun) log.info(`Created ${outcome.configPath}`);
-  const style = styleOf(io, io.stdout);
-  print(invocation, toJsonResult(outcome, options.dryRun), () =>
+  await print(invocation, toJsonResult(outcome, options.dryRun), (_, style) =>
     options.dryRun ? renderDryRun(outcome, style) : renderBinding(outcome, style),
   );
 }
@@ -138,9 +137,9 @@ async function mayReplace(
   return /^y(es)?$/i.test(answer?.trim() ?? "");
 }
 
-function dialogOf(invocation: Invocation, explain: boolean): BindDialog {
+async function createDialog(invocation: Invocation, explain: boolean): Promise<BindDialog> {
   const { io, log } = invocation;
-  const style = styleOf(io, io.stderr);
+  const style = await styleOf(io, io.stderr);
   const draw = (candidates: Parameters<BindDialog["choose"]>[0]): void => {
     io.stderr.write(
       renderCandidates(

@@ -1,6 +1,5 @@
 import { defineCommand } from "citty";
 import { renderBindsByItself, renderResources, resourcesToJson } from "../render/resources.ts";
-import { styleOf } from "../render/style.ts";
 import { type Invocation, positiveInteger, print, required, withService } from "./invocation.ts";
 
 /** `tracker discover` */
@@ -31,7 +30,7 @@ interface DiscoverOptions {
 }
 
 async function discover(invocation: Invocation, { provider, filter, limit }: DiscoverOptions): Promise<void> {
-  const { io, log } = invocation;
+  const { log } = invocation;
   const discovery = await withService(invocation, (service) => service.discover(provider));
   const needle = filter?.toLowerCase() ?? "";
   const matching = discovery.resources.filter(({ resource }) =>
@@ -41,16 +40,15 @@ async function discover(invocation: Invocation, { provider, filter, limit }: Dis
   if (discovery.resolutionError !== null) {
     log.warn(`The numbers for \`tracker bind --select\` are missing: ${discovery.resolutionError.message}`);
   }
-  const style = styleOf(io, io.stdout);
   if (invocation.globals.json) {
-    print(invocation, resourcesToJson(shown), () => "");
+    await print(invocation, resourcesToJson(shown), () => "");
     return;
   }
   if (shown.length === 0) {
     log.info(filter === undefined ? `${provider} has no resources.` : `Nothing matches "${filter}".`);
     return;
   }
-  print(invocation, shown, (resources) => renderResources(resources, style));
+  await print(invocation, shown, renderResources);
   if (shown.length < matching.length) log.info(`${matching.length - shown.length} more are not shown.`);
   if (discovery.bindsByItself !== null) log.info(renderBindsByItself(provider, discovery.bindsByItself));
 }

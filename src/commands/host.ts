@@ -1,6 +1,5 @@
 import { defineCommand } from "citty";
 import { renderConnection, renderConnections } from "../render/connections.ts";
-import { styleOf } from "../render/style.ts";
 import { UsageError } from "../shared/errors.ts";
 import { HOSTED_PROVIDERS } from "../shared/providers.ts";
 import { escapeText, toJson } from "../shared/text.ts";
@@ -119,16 +118,14 @@ function connectCommand(invocation: Invocation) {
           hint: `tracker host connect ${provider} --demo`,
         });
       }
-      const { io } = invocation;
       const connection = await withService(invocation, (service) => service.connectDemo(provider));
-      print(invocation, connection, () => renderConnection(connection, styleOf(io, io.stdout)));
+      await print(invocation, connection, (_, style) => renderConnection(connection, style));
     },
   });
 }
 
 function connectionsCommand(invocation: Invocation) {
   const id = { type: "positional", required: false, description: "Connection id" } as const;
-  const { io } = invocation;
   const onConnection = (action: "test" | "refresh", description: string) => () =>
     defineCommand({
       meta: { name: action, description },
@@ -138,7 +135,7 @@ function connectionsCommand(invocation: Invocation) {
         const connection = await withService(invocation, (service) =>
           action === "test" ? service.testConnection(connectionId) : service.refreshConnection(connectionId),
         );
-        print(invocation, connection, () => renderConnection(connection, styleOf(io, io.stdout)));
+        await print(invocation, connection, (_, style) => renderConnection(connection, style));
       },
     });
   return defineCommand({
@@ -149,7 +146,7 @@ function connectionsCommand(invocation: Invocation) {
           meta: { name: "list", description: "List connected providers" },
           run: async () => {
             const connections = await withService(invocation, (service) => service.connections());
-            print(invocation, { connections }, () => renderConnections(connections, styleOf(io, io.stdout)));
+            await print(invocation, { connections }, (_, style) => renderConnections(connections, style));
           },
         }),
       test: onConnection("test", "Ask the provider whether the connection works"),
@@ -161,7 +158,7 @@ function connectionsCommand(invocation: Invocation) {
           run: async ({ args }) => {
             const connectionId = connectionIdOf("remove", args.id);
             await withService(invocation, (service) => service.removeConnection(connectionId));
-            print(invocation, { removed: connectionId }, () => `Removed ${escapeText(connectionId)}\n`);
+            await print(invocation, { removed: connectionId }, () => `Removed ${escapeText(connectionId)}\n`);
           },
         }),
     },

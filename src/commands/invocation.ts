@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from "node:path";
 import type { ArgsDef } from "citty";
+import { type Style, styleOf } from "../render/style.ts";
 import type { EmbeddedHost, TrackerService } from "../service.ts";
 import type { Context } from "../shared/context.ts";
 import { UsageError } from "../shared/errors.ts";
@@ -81,8 +82,12 @@ async function openEmbedded(databasePath: string, { nature }: Context): Promise<
 }
 
 /** Prints a result: as JSON when asked for, else as `draw` shows it to people. */
-export function print<T>({ io, globals }: Invocation, result: T, draw: (result: T) => string): void {
-  io.stdout.write(globals.json ? toJson(result) : draw(result));
+export async function print<T>(
+  { io, globals }: Invocation,
+  result: T,
+  draw: (result: T, style: Style) => string,
+): Promise<void> {
+  io.stdout.write(globals.json ? toJson(result) : draw(result, await styleOf(io, io.stdout)));
 }
 
 /**

@@ -1,6 +1,5 @@
 import { defineCommand } from "citty";
 import { renderMappings } from "../render/mappings.ts";
-import { styleOf } from "../render/style.ts";
 import { type Invocation, print, withService } from "./invocation.ts";
 
 /** `tracker map` */
@@ -19,13 +18,13 @@ function listCommand(invocation: Invocation) {
     meta: { name: "list", description: "List mappings: this project's, or a provider's" },
     args,
     run: async ({ args: { provider } }) => {
-      const { io, log } = invocation;
+      const { log } = invocation;
       const { result, pendingUpgrade } = await withService(invocation, (service) =>
         service.mappings(provider),
       );
       const payload = { mappings: result, pending_binding_upgrade: pendingUpgrade };
       if (result.length === 0) log.info("There are no mappings.");
-      print(invocation, payload, ({ mappings }) => renderMappings(mappings, styleOf(io, io.stdout)));
+      await print(invocation, payload, ({ mappings }, style) => renderMappings(mappings, style));
     },
   });
 }

@@ -6,7 +6,6 @@ import { type Invocation, print, withService } from "./invocation.ts";
 export function providersCommand(invocation: Invocation) {
   return defineCommand({
     meta: { name: "providers", description: "List the supported providers" },
-    run: () =>
-      withService(invocation, async (service) => print(invocation, service.providers(), renderProviders)),
+    run: () => withService(invocation, (service) => print(invocation, service.providers(), renderProviders)),
   });
 }

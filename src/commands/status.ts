@@ -1,7 +1,6 @@
 import { defineCommand } from "citty";
 import { renderConfiguredBinding } from "../render/binding.ts";
 import { renderInstallations, renderProjectStatus } from "../render/status.ts";
-import { styleOf } from "../render/style.ts";
 import { TrackerError, UsageError } from "../shared/errors.ts";
 import { type Invocation, print, withService } from "./invocation.ts";
 
@@ -31,22 +30,19 @@ export function statusCommand(invocation: Invocation) {
 }
 
 async function showProject(invocation: Invocation): Promise<void> {
-  const { io } = invocation;
   const { result, pendingUpgrade } = await withService(invocation, (service) => service.status());
   const payload = pendingUpgrade === null ? result : { ...result, pending_binding_upgrade: pendingUpgrade };
-  print(invocation, payload, () => renderProjectStatus(result, styleOf(io, io.stdout)));
+  await print(invocation, payload, (_, style) => renderProjectStatus(result, style));
 }
 
 async function showOffline(invocation: Invocation): Promise<void> {
-  const { io } = invocation;
   const binding = await withService(invocation, async (service) => service.offlineStatus());
-  print(invocation, binding, () => renderConfiguredBinding(binding, styleOf(io, io.stdout)));
+  await print(invocation, binding, (_, style) => renderConfiguredBinding(binding, style));
 }
 
 async function showAll(invocation: Invocation, provider: string | undefined): Promise<void> {
-  const { io } = invocation;
   const result = await withService(invocation, (service) => service.installationStatus(provider));
-  print(invocation, result, () => renderInstallations([result].flat(), styleOf(io, io.stdout)));
+  await print(invocation, result, (_, style) => renderInstallations([result].flat(), style));
 }
 
 /** 0 when the binding is served, 1 when it is stale or missing; other failures are told. */

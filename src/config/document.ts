@@ -58,6 +58,14 @@ export const TOO_MANY_BYTES = `is larger than ${MAX_CONFIG_BYTES / 1024} KB`;
  * @throws ConfigError when it is too large, nested too deeply, not YAML, or not one mapping
  */
 export function parseDocument(text: string): ConfigDocument {
+  if (latest?.text !== text) latest = parseAnew(text);
+  return latest;
+}
+
+/** What was parsed last: a bind reads a config, then edits the same one, and parsing is slow. */
+let latest: ConfigDocument | null = null;
+
+function parseAnew(text: string): ConfigDocument {
   if (text.length > MAX_CONFIG_BYTES) throw tooLargeConfig(TOO_MANY_BYTES);
   const comments: Comment[] = [];
   let end = text.length;

@@ -3,6 +3,13 @@ export type { Capabilities } from "./capabilities.ts";
 export type { IssueQuery, TrackerConnector, UpdateOptions, WriteOptions } from "./connector.ts";
 export { demoConnector } from "./connectors/memory/demo.ts";
 export type { FaultTiming, MemoryFault, MemoryMethod } from "./connectors/memory/faults.ts";
+export { MemoryConnector, type MemoryOptions, type MemoryWorkspace } from "./connectors/memory/index.ts";
+export { MemoryRemote, type MemoryRemoteOptions } from "./connectors/memory/remote.ts";
+export {
+  type MemoryMoment,
+  MemoryTracker,
+  type MemoryTrackerOptions,
+} from "./connectors/memory/tracker.ts";
 export {
   DiscoveredResource,
   DiscoveredWorkspace,
@@ -10,6 +17,17 @@ export {
   discoverResources,
   discoverWorkspaces,
 } from "./discovery.ts";
+export {
+  collect,
+  type Decision,
+  type PullOptions,
+  type RunOptions,
+  SyncEngine,
+  type SyncEngineOptions,
+  type SyncEvent,
+  type SyncOptions,
+  type SyncResult,
+} from "./engine.ts";
 export {
   CapabilityNotSupportedError,
   ConnectorConfigError,
@@ -24,22 +42,35 @@ export {
   TrackerSdkError,
 } from "./errors.ts";
 export { createHostedConnector, type HostedConnectorRequest } from "./hosted.ts";
+export { type Merge, type MergeInput, mergeIssue, type RemoteSide } from "./merge.ts";
 export {
-  type CanonicalComment,
-  type CanonicalIssue,
+  DecisionReference,
+  MISSION_FIELD,
+  type MissionSeed,
+  MissionUpdate,
+  missionComment,
+  missionSeedFromIssue,
+  type PublishedMission,
+  publishMissionUpdate,
+} from "./mission.ts";
+export {
+  CanonicalComment,
+  CanonicalIssue,
   CanonicalIssueType,
-  type CanonicalLink,
+  CanonicalLink,
   CanonicalStatus,
   CORE_FIELDS,
   type CoreField,
-  type ExternalRef,
-  type IssueFields,
-  type IssuePatch,
+  ExternalRef,
+  Instant,
+  IssueFields,
+  IssuePatch,
   identityOf,
-  type JsonValue,
+  JsonValue,
   LinkType,
   type Page,
-  type TrackerEvent,
+  Priority,
+  TrackerEvent,
 } from "./model.ts";
 export {
   connectorParamsToHostedParams,
@@ -66,6 +97,9 @@ export type {
   StoreTransaction,
   SyncCheckpoint,
 } from "./store.ts";
+export { MemoryIssueStore } from "./stores/memory.ts";
+export { StoreError } from "./stores/serial.ts";
+export { openSqliteStore } from "./stores/sqlite.ts";
 export {
   type Fetch,
   type RequestBody,

@@ -170,15 +170,18 @@ export function missionComment(update: MissionUpdate): string {
 const WrittenReference = v.union([
   v.pipe(
     FilledLine,
-    v.transform((id) => ({ id, blocking: false })),
+    v.transform((id) => ({ id, blocking: false, title: undefined, externalRef: undefined })),
   ),
-  v.object({
-    id: FilledLine,
-    blocking: v.fallback(v.boolean(), false),
-    title: v.optional(v.unknown()),
-    externalRef: v.optional(v.unknown()),
-    external_ref: v.optional(v.unknown()),
-  }),
+  v.pipe(
+    v.object({
+      id: FilledLine,
+      blocking: v.fallback(v.boolean(), false),
+      title: v.optional(v.unknown()),
+      externalRef: v.optional(v.unknown()),
+      external_ref: v.optional(v.unknown()),
+    }),
+    v.transform(({ external_ref, externalRef = external_ref, ...rest }) => ({ ...rest, externalRef })),
+  ),
 ]);
 
 /**
@@ -191,9 +194,8 @@ function decisionReferencesIn(value: JsonValue | undefined): readonly DecisionRe
     const written = v.safeParse(WrittenReference, entry);
     if (!written.success || references.has(written.output.id)) continue;
     const { id, blocking } = written.output;
-    const facts = "externalRef" in written.output ? written.output : undefined;
-    const title = v.safeParse(v.string(), facts?.title);
-    const externalRef = v.safeParse(ExternalRef, facts?.externalRef ?? facts?.external_ref);
+    const title = v.safeParse(v.string(), written.output.title);
+    const externalRef = v.safeParse(ExternalRef, written.output.externalRef);
     references.set(id, {
       id,
       blocking,

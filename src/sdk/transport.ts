@@ -66,7 +66,7 @@ export type Fetch = (request: Request) => Promise<Response>;
 
 /** What every transport can be given. */
 export interface TransportOptions {
-  /** How errors call the provider, such as `github`. */
+  /** The provider's name in references, such as `github`; errors name it. */
   readonly provider: string;
   /** Default: the runtime's own; certificates are always verified. */
   readonly fetch?: Fetch;

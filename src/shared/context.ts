@@ -31,6 +31,8 @@ export interface Context {
   readonly machine: Machine;
   readonly nature: Nature;
   readonly fetch: Fetch;
+  /** Begins to connect to an origin that will be asked soon, while there is other work to do. */
+  readonly preconnect: (url: URL) => void;
   /** Calls `stop` on SIGINT or SIGTERM instead of ending the process at once. */
   readonly onStop: (stop: () => void) => void;
 }

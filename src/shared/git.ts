@@ -35,29 +35,17 @@ function withoutLinks(path: string): string {
  * null when there is no git, no repository or no such remote. Read-only, and
  * nothing that the repository configures is run.
  */
-export function readOriginUrl(root: string, env: Environment): string | null {
+export async function readOriginUrl(root: string, env: Environment): Promise<string | null> {
   const git = findGit(root, env);
   if (git === null) return null;
-  const result = Bun.spawnSync(
-    [
-      git,
-      "-c",
-      "core.fsmonitor=false",
-      "-c",
-      "core.hooksPath=/dev/null",
-      "-C",
-      root,
-      "remote",
-      "get-url",
-      "origin",
-    ],
-    {
-      stdin: "ignore",
-      stderr: "ignore",
-      timeout: 5_000,
-      env: { ...env, GIT_TERMINAL_PROMPT: "0", GIT_OPTIONAL_LOCKS: "0" },
-    },
-  );
-  const url = result.stdout.toString("utf8").trim();
-  return result.success && url !== "" ? url : null;
+  const safe = ["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"];
+  const child = Bun.spawn([git, ...safe, "-C", root, "remote", "get-url", "origin"], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "ignore",
+    timeout: 5_000,
+    env: { ...env, GIT_TERMINAL_PROMPT: "0", GIT_OPTIONAL_LOCKS: "0" },
+  });
+  const [url, exitCode] = await Promise.all([child.stdout.text(), child.exited]);
+  return exitCode === 0 && url.trim() !== "" ? url.trim() : null;
 }

@@ -1,4 +1,5 @@
 import { writeSync } from "node:fs";
+import { isatty } from "node:tty";
 import { OutputClosedError } from "./errors.ts";
 
 /** One output stream and what is true of it. */
@@ -98,7 +99,7 @@ function writeFully(descriptor: number, text: string): void {
 
 /** Standard input read on demand, so that a command which asks nothing consumes nothing. */
 class SystemInput implements Input {
-  readonly isTerminal = process.stdin.isTTY === true;
+  readonly isTerminal = isatty(0);
   #chunks: AsyncIterator<Uint8Array> | null = null;
   readonly #decoder = new TextDecoder();
   #buffer = "";
@@ -130,19 +131,24 @@ class SystemInput implements Input {
 
 /** The streams of this process. */
 export function systemIo(env: Environment): Io {
-  const output = (stream: NodeJS.WriteStream, descriptor: number): Omit<Output, "color"> => ({
-    write: (text) => writeFully(descriptor, text),
-    isTerminal: stream.isTTY === true,
-    get columns() {
-      return stream.isTTY === true ? stream.columns || 80 : Number.POSITIVE_INFINITY;
-    },
-  });
+  // `process.stdout` and its like are slow to make, so only a terminal's width is asked of them.
+  const output = (descriptor: 1 | 2): Omit<Output, "color"> => {
+    const isTerminal = isatty(descriptor);
+    return {
+      write: (text) => writeFully(descriptor, text),
+      isTerminal,
+      get columns() {
+        if (!isTerminal) return Number.POSITIVE_INFINITY;
+        return (descriptor === 1 ? process.stdout : process.stderr).columns || 80;
+      },
+    };
+  };
   return describe({
     env,
     platform: process.platform,
     stdin: new SystemInput(),
-    stdout: output(process.stdout, 1),
-    stderr: output(process.stderr, 2),
+    stdout: output(1),
+    stderr: output(2),
   });
 }
 

@@ -23,9 +23,7 @@ export function systemFetch(env: Environment): Fetch {
   return async (request) => {
     const url = new URL(request.url);
     if (isLoopback(url)) bypassProxy(url.hostname, env);
-    const proxied =
-      !isLoopback(url) && Boolean(env.HTTPS_PROXY || env.https_proxy || env.HTTP_PROXY || env.http_proxy);
-    const watch = proxied ? null : watchConnection(url);
+    const watch = isProxied(url, env) ? null : watchConnection(url);
     request.headers.set("accept-encoding", "gzip");
     try {
       const response = await fetch(request, {
@@ -41,6 +39,18 @@ export function systemFetch(env: Environment): Fetch {
       watch?.stop();
     }
   };
+}
+
+/** Begins to connect to `url` where no proxy stands between. */
+export function systemPreconnect(env: Environment): (url: URL) => void {
+  return (url) => {
+    if (!isProxied(url, env)) fetch.preconnect(url.origin);
+  };
+}
+
+function isProxied(url: URL, env: Environment): boolean {
+  const proxy = env.HTTPS_PROXY || env.https_proxy || env.HTTP_PROXY || env.http_proxy;
+  return !isLoopback(url) && Boolean(proxy);
 }
 
 /** Both spellings are set, for the runtime listens to the lower one before the upper one. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { homedir, hostname, userInfo } from "node:os";
 import type { Context, Machine } from "./context.ts";
 import { systemIo } from "./io.ts";
-import { systemFetch } from "./network.ts";
+import { systemFetch, systemPreconnect } from "./network.ts";
 
 /** The context of this process: its real streams, clock, network and machine. */
 export function systemContext(): Context {
@@ -24,6 +24,7 @@ export function systemContext(): Context {
     machine: systemMachine(),
     nature: { now: Date.now, sleep: (milliseconds) => Bun.sleep(milliseconds), random: Math.random },
     fetch: systemFetch(env),
+    preconnect: systemPreconnect(env),
     onStop: (handler) => {
       stop = handler;
     },

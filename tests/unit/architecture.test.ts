@@ -14,7 +14,17 @@ const ROOMS = {
   cli: { imports: ["commands", "render", "shared"] },
   commands: { imports: ["host", "render", "service", "shared"] },
   service: {
-    imports: ["client", "config", "discovery", "doctor", "hosted", "project", "settings", "shared"],
+    imports: [
+      "client",
+      "config",
+      "discovery",
+      "doctor",
+      "hosted",
+      "identity",
+      "project",
+      "settings",
+      "shared",
+    ],
     types: ["protocol"],
   },
   doctor: { imports: ["config", "project", "shared"], types: ["client", "settings"] },
@@ -43,7 +53,7 @@ const ROOMS = {
 const PROCESS: Readonly<Record<string, readonly string[]>> = {
   "main.ts": ["argv", "exit"],
   "shared/system.ts": ["arch", "cwd", "env", "exit", "getuid", "on", "platform"],
-  "shared/io.ts": ["platform", "stderr", "stdin", "stdout"],
+  "shared/io.ts": ["platform", "stderr", "stdout"],
   // Bun's fetch takes its exceptions from the proxy from nowhere else.
   "shared/network.ts": ["env"],
   // What the operating system can do to a file depends on it and on the user.

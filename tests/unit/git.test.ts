@@ -61,36 +61,36 @@ describe("roots", () => {
 });
 
 describe("origin", () => {
-  test("is the remote's URL", () => {
+  test("is the remote's URL", async () => {
     git("remote", "add", "origin", ORIGIN);
     git("remote", "add", "upstream", "https://elsewhere.example/a/b");
-    expect(readOriginUrl(root, env())).toBe(ORIGIN);
+    expect(await readOriginUrl(root, env())).toBe(ORIGIN);
     mkdirSync(join(root, "deep", "down"), { recursive: true });
-    expect(readOriginUrl(join(root, "deep", "down"), env())).toBe(ORIGIN);
+    expect(await readOriginUrl(join(root, "deep", "down"), env())).toBe(ORIGIN);
   });
 
-  test("has the user's insteadOf rules applied", () => {
+  test("has the user's insteadOf rules applied", async () => {
     git("remote", "add", "origin", "gh:acme/payments-api");
     write(join(folder, ".gitconfig"), '[url "https://github.com/"]\n\tinsteadOf = gh:\n');
-    expect(readOriginUrl(root, env())).toBe("https://github.com/acme/payments-api");
+    expect(await readOriginUrl(root, env())).toBe("https://github.com/acme/payments-api");
   });
 
-  test("is null without such a remote, without a repository, without git", () => {
-    expect(readOriginUrl(root, env())).toBeNull();
+  test("is null without such a remote, without a repository, without git", async () => {
+    expect(await readOriginUrl(root, env())).toBeNull();
     git("remote", "add", "origin", ORIGIN);
     const outside = join(folder, "outside");
     mkdirSync(outside);
-    expect(readOriginUrl(outside, env())).toBeNull();
-    expect(readOriginUrl(root, env({ PATH: outside }))).toBeNull();
-    expect(readOriginUrl(root, { HOME: folder })).toBeNull();
+    expect(await readOriginUrl(outside, env())).toBeNull();
+    expect(await readOriginUrl(root, env({ PATH: outside }))).toBeNull();
+    expect(await readOriginUrl(root, { HOME: folder })).toBeNull();
   });
 
-  test("is null in a repository whose config is broken", () => {
+  test("is null in a repository whose config is broken", async () => {
     write(join(root, ".git", "config"), '[remote "origin"\n\turl = x');
-    expect(readOriginUrl(root, env())).toBeNull();
+    expect(await readOriginUrl(root, env())).toBeNull();
   });
 
-  test("is read without running what the repository configures", () => {
+  test("is read without running what the repository configures", async () => {
     git("remote", "add", "origin", ORIGIN);
     write(join(root, "trap.sh"), trap("configured"), 0o755);
     const script = join(root, "trap.sh");
@@ -98,13 +98,13 @@ describe("origin", () => {
       git("config", key, key === "alias.remote" ? `!${script}` : script);
     }
     git("config", "core.hooksPath", root);
-    expect(readOriginUrl(root, env())).toBe(ORIGIN);
+    expect(await readOriginUrl(root, env())).toBe(ORIGIN);
     expect(ran("configured")).toBe(false);
   });
 });
 
 describe("the git that is run", () => {
-  test("is the first on the PATH", () => {
+  test("is the first on the PATH", async () => {
     const [first, second] = [join(folder, "one"), join(folder, "two")];
     write(join(second, "git"), "", 0o755);
     expect(findGit(root, { PATH: `${first}:${second}:${PATH}` })).toBe(join(second, "git"));
@@ -115,32 +115,32 @@ describe("the git that is run", () => {
     ["in a folder", (at: string) => join(at, "node_modules", ".bin")],
     ["in a folder that looks like the one above", (at: string) => join(at, "..bin")],
     ["by way of a dot", (at: string) => `${at}/./tools/../bin`],
-  ])("is never the repository's own: %s", (_name, place) => {
+  ])("is never the repository's own: %s", async (_name, place) => {
     git("remote", "add", "origin", ORIGIN);
     const bin = place(root);
     mkdirSync(join(root, "tools"));
     write(join(bin, "git"), trap("own"), 0o755);
-    expect(readOriginUrl(root, env({ PATH: `${bin}:${PATH}` }))).toBe(ORIGIN);
+    expect(await readOriginUrl(root, env({ PATH: `${bin}:${PATH}` }))).toBe(ORIGIN);
     expect(findGit(root, { PATH: bin })).toBeNull();
     expect(ran("own")).toBe(false);
   });
 
-  test("is never the repository's own, also where the project is only a part of it", () => {
+  test("is never the repository's own, also where the project is only a part of it", async () => {
     git("remote", "add", "origin", ORIGIN);
     const project = join(root, "packages", "api");
     mkdirSync(join(project, ".kittify"), { recursive: true });
     write(join(root, "bin", "git"), trap("outer"), 0o755);
-    expect(readOriginUrl(project, env({ PATH: `${join(root, "bin")}:${PATH}` }))).toBe(ORIGIN);
+    expect(await readOriginUrl(project, env({ PATH: `${join(root, "bin")}:${PATH}` }))).toBe(ORIGIN);
     expect(ran("outer")).toBe(false);
   });
 
-  test("is never the repository's own, also where the PATH or the project goes through a link", () => {
+  test("is never the repository's own, also where the PATH or the project goes through a link", async () => {
     git("remote", "add", "origin", ORIGIN);
     const link = join(folder, "link");
     symlinkSync(root, link);
     write(join(root, "bin", "git"), trap("linked"), 0o755);
-    expect(readOriginUrl(root, env({ PATH: `${join(link, "bin")}:${PATH}` }))).toBe(ORIGIN);
-    expect(readOriginUrl(link, env({ PATH: `${join(root, "bin")}:${PATH}` }))).toBe(ORIGIN);
+    expect(await readOriginUrl(root, env({ PATH: `${join(link, "bin")}:${PATH}` }))).toBe(ORIGIN);
+    expect(await readOriginUrl(link, env({ PATH: `${join(root, "bin")}:${PATH}` }))).toBe(ORIGIN);
     expect(ran("linked")).toBe(false);
   });
 

@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BindDialog, HostedTracker, type Selection } from "../../src/hosted.ts";
+import type { ProjectIdentity } from "../../src/identity.ts";
 import { findProject, type Project, ProjectStore } from "../../src/project.ts";
 import type { BindCandidate } from "../../src/protocol.ts";
 import { errorBody, HttpStubs, rejection, stubbedClient } from "../helpers/http-stubs.ts";
@@ -38,6 +39,13 @@ function project(text = ""): Project {
   if (found === null) throw new Error("no project");
   return found;
 }
+
+const IDENTITY: ProjectIdentity = {
+  uuid: "3f2a8c1e-5b7d-4e90-a1c2-9d8e7f6a5b4c",
+  slug: "payments-api",
+  nodeId: "0123456789ab",
+  repoSlug: null,
+};
 
 function tracker({ upgradesConfigs = true } = {}): HostedTracker {
   const machine = {
@@ -91,27 +99,27 @@ describe("discover", () => {
 
   test("outside a project numbers by position and resolves nothing", async () => {
     stubs.on("GET", RESOURCES, list());
-    const { resources, bindsByItself } = await tracker().discover("linear", null);
+    const { resources, bindsByItself } = await tracker().discover("linear", async () => null);
     expect(resources.map(({ number }) => number)).toEqual([1, 2]);
     expect(bindsByItself).toBeNull();
   });
 
   test("lists without numbers when resolution fails, and says why", async () => {
     stubs.on("GET", RESOURCES, list()).on("POST", RESOLVE, refused("forbidden", 403));
-    const discovery = await tracker().discover("linear", project());
+    const discovery = await tracker().discover("linear", async () => IDENTITY);
     expect(discovery.resources.map(({ number }) => number)).toEqual([null, null]);
     expect(discovery.resolutionError).toMatchObject({ code: "forbidden" });
   });
 
   test("fails with the list, whatever the resolution says", async () => {
     stubs.on("GET", RESOURCES, refused("no_installation", 403)).on("POST", RESOLVE, offered());
-    const error = await rejection(tracker().discover("linear", project()));
+    const error = await rejection(tracker().discover("linear", async () => IDENTITY));
     expect(error).toMatchObject({ code: "no_installation" });
   });
 
   test("numbers as bind would", async () => {
     stubs.on("GET", RESOURCES, list()).on("POST", RESOLVE, offered(candidate(0, "Payments (PAY)", "p")));
-    const { resources } = await tracker().discover("linear", project());
+    const { resources } = await tracker().discover("linear", async () => IDENTITY);
     expect(resources.map(({ number }) => number)).toEqual([null, 1]);
   });
 
@@ -121,7 +129,7 @@ describe("discover", () => {
   ])("names what bind would take by itself: %p", async (label, expected) => {
     const exact = { match_type: "exact", candidate_token: "p", display_label: label };
     stubs.on("GET", RESOURCES, list()).on("POST", RESOLVE, Response.json(exact));
-    expect((await tracker().discover("linear", project())).bindsByItself).toBe(expected);
+    expect((await tracker().discover("linear", async () => IDENTITY)).bindsByItself).toBe(expected);
   });
 });
 
@@ -141,7 +149,7 @@ describe("bind", () => {
   }
 
   const bind = (selection: Selection, dialog: BindDialog = new Dialog(), dryRun = false) =>
-    tracker().bind(project("# mine\n"), { provider: "linear", selection, dryRun }, dialog);
+    tracker().bind(project("# mine\n"), IDENTITY, { provider: "linear", selection, dryRun }, dialog);
   const person: Selection = { by: "person" };
 
   test("a token that is refused once is renewed for the same resource, wherever it moved", async () => {

@@ -17,10 +17,10 @@ describe("color", () => {
     ["FORCE_COLOR in a dumb terminal", 80, { FORCE_COLOR: "1", TERM: "dumb" }, true],
     ["NO_COLOR against FORCE_COLOR", 80, { NO_COLOR: "1", FORCE_COLOR: "1" }, false],
     ["CI in a terminal", 80, { CI: "true" }, true],
-  ])("%s", (_name, terminalColumns, env, expected) => {
+  ])("%s", async (_name, terminalColumns, env, expected) => {
     const io = memoryIo({ ...(terminalColumns === undefined ? {} : { terminalColumns }), env });
     expect([io.stdout.color, io.stderr.color]).toEqual([expected, expected]);
-    expect(styleOf(io, io.stdout).colors.red("x")).toBe(expected ? "\x1b[31mx\x1b[39m" : "x");
+    expect((await styleOf(io, io.stdout)).colors.red("x")).toBe(expected ? "\x1b[31mx\x1b[39m" : "x");
   });
 });
 
@@ -47,10 +47,10 @@ describe("glyphs", () => {
     [{ LANG: "C", LC_CTYPE: "C.UTF-8" }, true],
     [{ LANG: "C.UTF-8", LC_ALL: "POSIX" }, false],
     [{ LANG: "C.UTF-8", LC_ALL: "" }, true],
-  ])("%o", (env, unicode) => {
+  ])("%o", async (env, unicode) => {
     const io = memoryIo({ env });
     expect(io.unicode).toBe(unicode);
-    expect(styleOf(io, io.stdout).glyphs.bound).toBe(unicode ? "●" : "*");
+    expect((await styleOf(io, io.stdout)).glyphs.bound).toBe(unicode ? "●" : "*");
   });
 });
 

@@ -13,7 +13,7 @@ import {
 import { ownerOf } from "../policy.ts";
 import { baseOf, type ConflictRecord, type IssueRecord, type StoreTransaction } from "../store.ts";
 import type { EngineContext } from "./context.ts";
-import type { SyncEvent } from "./events.ts";
+import { failed, type SyncEvent } from "./events.ts";
 import { ATTEMPTS } from "./retry.ts";
 
 /** What came of taking in one issue. */
@@ -180,4 +180,33 @@ async function read({ ask, connector }: EngineContext, ref: ExternalRef): Promis
 /** The outcome of finding that an issue is gone. */
 export function deletedEvent(key: string, ref: ExternalRef): SyncEvent {
   return { kind: "updated", side: "local", key, ref, fields: [], presence: "deleted" };
+}
+
+/** Takes in the other ends of links that were written: providers show a link at both. */
+export async function refreshEnds(
+  context: EngineContext,
+  ends: readonly ExternalRef[],
+): Promise<readonly SyncEvent[]> {
+  const identities = [...new Set(ends.map(identityOf))];
+  if (identities.length === 0) return [];
+  const known = await context.store.transaction((transaction) => transaction.findByRefs(identities));
+  const events: SyncEvent[] = [];
+  for (const identity of identities) {
+    const record = known.get(identity);
+    if (record === undefined || record.ref === null) continue;
+    const { key, ref } = record;
+    try {
+      const met = await meet(context, key, ref);
+      events.push(...(met === null ? [deletedEvent(key, ref)] : localEvents(met)));
+    } catch (error) {
+      if (!isRemote(context, error)) throw error;
+      events.push(failed("local", { key, ref, fields: ["links"] }, error));
+    }
+  }
+  return events;
+}
+
+/** Whether a failure is the provider's, which concerns one issue, and not the store's, which ends the run. */
+export function isRemote({ connector }: EngineContext, error: unknown): error is TrackerSdkError {
+  return error instanceof TrackerSdkError && error.provider === connector.provider;
 }

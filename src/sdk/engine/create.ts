@@ -1,9 +1,16 @@
 /** Bringing an issue that exists locally only to the provider: once, whatever happens on the way. */
-import { TrackerSdkError } from "../errors.ts";
+import type { TrackerSdkError } from "../errors.ts";
 import { sameField } from "../merge.ts";
-import { type CanonicalIssue, CORE_FIELDS, type CoreField, type IssueFields, identityOf } from "../model.ts";
+import {
+  type CanonicalIssue,
+  CORE_FIELDS,
+  type CoreField,
+  type ExternalRef,
+  type IssueFields,
+  identityOf,
+} from "../model.ts";
 import { type CreateIntent, fieldsOf, type IssueRecord, type StoreTransaction } from "../store.ts";
-import { type Absorbed, absorb, localEvents } from "./absorb.ts";
+import { type Absorbed, absorb, isRemote, localEvents, refreshEnds } from "./absorb.ts";
 import { refusal, UNFILLED } from "./capability.ts";
 import type { EngineContext } from "./context.ts";
 import { failed, type SyncEvent } from "./events.ts";
@@ -33,7 +40,9 @@ export async function attachCreated(
   // What was sent is not known any more: it is what an issue has that nobody changed since.
   const base = found.updatedAt === found.createdAt ? fieldsOf(found) : null;
   const absorbed = await attach(context, key, found, base);
-  return absorbed === null ? [] : createdEvents(absorbed, CORE_FIELDS);
+  if (absorbed === null) return [];
+  const ends = await refreshEnds(context, linkEnds(found));
+  return [...createdEvents(absorbed, CORE_FIELDS), ...ends];
 }
 
 /** Creates the issue of `record`, which nothing is known about remotely. */
@@ -46,7 +55,7 @@ export async function create(
   const { key, fields } = record;
   const about = { key, ref: null };
   const refused = refusedOnCreate(context, fields);
-  const sent = CORE_FIELDS.filter((field) => !refused.has(field));
+  const sent = CORE_FIELDS.filter((field) => field === "title" || !refused.has(field));
   const events: SyncEvent[] = [];
   if (context.writes === "planned") {
     events.push({ kind: "created", side: "remote", ...about, fields: sent });
@@ -65,6 +74,7 @@ export async function create(
       ...lost.map((field) =>
         failed("remote", { key, ref: issue.ref, fields: [field] }, notApplied(connector, field)),
       ),
+      ...(await refreshEnds(context, linkEnds(issue))),
     );
   }
   for (const [field, error] of refused) events.push(failed("remote", { ...about, fields: [field] }, error));
@@ -152,7 +162,6 @@ function createdEvents(absorbed: Absorbed, fields: readonly CoreField[]): SyncEv
   return [{ kind: "created", side: "remote", key, ref, fields }, ...localEvents(absorbed)];
 }
 
-/** Whether a failure is the provider's, which concerns one issue, and not the store's, which ends the run. */
-export function isRemote({ connector }: EngineContext, error: unknown): error is TrackerSdkError {
-  return error instanceof TrackerSdkError && error.provider === connector.provider;
+function linkEnds({ links }: IssueFields): readonly ExternalRef[] {
+  return links.map(({ target }) => target);
 }

@@ -1,21 +1,13 @@
 /** Bringing local edits to the provider: what changed, and nothing unseen overwritten. */
-import type { TrackerSdkError } from "../errors.ts";
+import { ConnectorRequestError, type TrackerSdkError } from "../errors.ts";
 import { linkIdentity, sameField, sendablePatch } from "../merge.ts";
-import {
-  type CanonicalIssue,
-  type CanonicalLink,
-  type CoreField,
-  canonicalJson,
-  type ExternalRef,
-  type IssueFields,
-  identityOf,
-} from "../model.ts";
+import type { CanonicalIssue, CanonicalLink, CoreField, ExternalRef, IssueFields } from "../model.ts";
 import { ownerOf } from "../policy.ts";
 import type { CreateIntent, IssueRecord } from "../store.ts";
-import { deletedEvent, localEvents, type Met, meet } from "./absorb.ts";
+import { deletedEvent, isRemote, localEvents, type Met, meet, refreshEnds } from "./absorb.ts";
 import { refusal } from "./capability.ts";
 import type { EngineContext } from "./context.ts";
-import { attachCreated, create, isRemote } from "./create.ts";
+import { attachCreated, create } from "./create.ts";
 import { failed, type SyncEvent } from "./events.ts";
 import { inOrder } from "./in-order.ts";
 import { notApplied, receiptBase } from "./receipt.ts";
@@ -78,9 +70,10 @@ async function pushIssue(context: EngineContext, key: string): Promise<SyncEvent
       reason: "waits for a decision",
     });
   }
+  if (dirty.length === 0) return events;
   try {
     if (ref !== null) {
-      events.push(...(await pushFields(context, record, ref, dirty)));
+      await pushFields(context, record, ref, dirty, events);
     } else if (intent !== null) {
       const attached = isIntentNew ? null : await attachCreated(context, intent);
       if (attached === null) events.push(...(await create(context, record, intent)));
@@ -114,60 +107,64 @@ function takeTurn({ store, newId }: EngineContext, key: string): Promise<Turn | 
   });
 }
 
-/** Pushes the fields of an issue that exists remotely. */
+/** Pushes the fields of an issue that exists remotely. What happened before a failure is in `events` still. */
 async function pushFields(
   context: EngineContext,
   { key, fields }: IssueRecord,
   ref: ExternalRef,
   dirty: readonly CoreField[],
-): Promise<SyncEvent[]> {
+  events: SyncEvent[],
+): Promise<void> {
   const { connector, policy } = context;
   const about = { key, ref };
-  const refused = new Map<CoreField, TrackerSdkError>();
-  const isCarried = (field: CoreField, values: IssueFields): boolean => {
-    const error = refusal(connector.provider, connector.capabilities(), field, values);
-    if (error !== null) refused.set(field, error);
-    return error === null;
+  const refusalOf = (field: CoreField, values: IssueFields) =>
+    refusal(connector.provider, connector.capabilities(), field, values);
+  const refuse = (refused: readonly CoreField[], values: IssueFields): void => {
+    for (const field of refused) {
+      const error = refusalOf(field, values);
+      if (error !== null) events.push(failed("remote", { ...about, fields: [field] }, error));
+    }
   };
-  const refusals = () =>
-    [...refused].map(([field, error]) => failed("remote", { ...about, fields: [field] }, error));
   // What cannot be carried needs no request to be refused; what the provider owns has to be read to be reverted.
-  if (dirty.every((field) => ownerOf(policy, field) !== "external" && !isCarried(field, fields))) {
-    return refusals();
+  if (dirty.every((field) => ownerOf(policy, field) !== "external" && refusalOf(field, fields) !== null)) {
+    refuse(dirty, fields);
+    return;
   }
 
-  const events: SyncEvent[] = [];
   for (let count = 1; ; count += 1) {
     const met = await meet(context, key, ref);
-    if (met === null) return [...events, deletedEvent(key, ref)];
-    const met_events = localEvents(met);
-    events.push(...met_events);
-    refused.clear();
-    const writable = met.push.filter((field) => isCarried(field, met.record.fields));
+    if (met === null) {
+      events.push(deletedEvent(key, ref));
+      return;
+    }
+    events.push(...localEvents(met));
+    const wanted = met.record.fields;
+    const writable = met.push.filter((field) => refusalOf(field, wanted) === null);
     if (writable.length === 0) {
-      const isSilent = events.length === 0 && refused.size === 0;
-      if (isSilent && dirty.length > 0) {
+      refuse(met.push, wanted);
+      if (events.length === 0) {
         events.push({ kind: "unchanged", side: "remote", ...about, fields: dirty, reason: "already equal" });
       }
-      return [...events, ...refusals()];
+      return;
     }
     if (context.writes === "planned") {
-      return [...events, { kind: "updated", side: "remote", ...about, fields: writable }, ...refusals()];
+      events.push({ kind: "updated", side: "remote", ...about, fields: writable });
+      refuse(met.push, wanted);
+      return;
     }
     const written = await write(context, met, writable);
-    if (written === "changed meanwhile") {
-      if (count < ATTEMPTS) continue;
-      const error = { failureClass: "conflict", retryable: false } as const;
-      const message = `${connector.provider} has issue ${ref.id} changed again and again.`;
-      return [
-        ...events,
-        failed("remote", { ...about, fields: writable }, { ...error, message }),
-        ...refusals(),
-      ];
+    if (written !== "changed meanwhile") {
+      events.push(...(await confirm(context, met, writable, written)));
+      refuse(met.push, wanted);
+      events.push(...(await refreshEnds(context, written.linked)));
+      return;
     }
-    events.push(...(await confirm(context, met, writable, written)), ...refusals());
-    for (const target of written.linked) events.push(...(await refresh(context, target)));
-    return events;
+    if (count === ATTEMPTS) {
+      throw new ConnectorRequestError(`Issue ${ref.id} was changed again each time it was to be written.`, {
+        provider: connector.provider,
+        failureClass: "conflict",
+      });
+    }
   }
 }
 
@@ -187,7 +184,7 @@ async function write(
   { record, remote }: Met,
   fields: readonly CoreField[],
 ): Promise<Written | "changed meanwhile"> {
-  const { ask, connector } = context;
+  const { ask, connector, newId } = context;
   const { ref } = remote;
   const failures = new Map<CoreField, TrackerSdkError>();
   /** Sends one part; its failure is that of its fields and of no other part. */
@@ -199,15 +196,13 @@ async function write(
       for (const field of part) failures.set(field, error);
     }
   };
-  const version = [identityOf(ref), remote.revision ?? remote.updatedAt];
-  const keyOf = (content: unknown) => ({ idempotencyKey: canonicalJson([...version, content]) });
-
   const values = fields.filter((field) => field !== "status" && field !== "links");
   if (values.length > 0) {
     const patch = sendablePatch(record.fields, values);
-    const isConditional = connector.capabilities().conditionalWrites && remote.revision !== null;
+    const idempotencyKey = newId();
+    const isConditional = connector.capabilities().conditionalWrites;
     const condition = isConditional && remote.revision !== null ? { expectedRevision: remote.revision } : {};
-    await send(values, () => connector.updateIssue(ref, patch, { ...keyOf(patch), ...condition }));
+    await send(values, () => connector.updateIssue(ref, patch, { idempotencyKey, ...condition }));
     const isChanged = values.some((field) => failures.get(field)?.failureClass === "conflict");
     if (isChanged) return "changed meanwhile";
   }
@@ -220,7 +215,8 @@ async function write(
   }
   if (fields.includes("status")) {
     const { status } = record.fields;
-    await send(["status"], () => connector.transitionIssue(ref, status, keyOf(status)));
+    const idempotencyKey = newId();
+    await send(["status"], () => connector.transitionIssue(ref, status, { idempotencyKey }));
   }
   return { failures, linked };
 }
@@ -260,19 +256,4 @@ async function confirm(
     events.push(failed("remote", { key, ref, fields: [field] }, error));
   }
   return [...events, ...localEvents(met)];
-}
-
-/** Takes in the other end of a link, which a provider shows there as well. */
-async function refresh(context: EngineContext, ref: ExternalRef): Promise<SyncEvent[]> {
-  const identity = identityOf(ref);
-  const records = await context.store.transaction((transaction) => transaction.findByRefs([identity]));
-  const key = records.get(identity)?.key;
-  if (key === undefined) return [];
-  try {
-    const met = await meet(context, key, ref);
-    return met === null ? [deletedEvent(key, ref)] : localEvents(met);
-  } catch (error) {
-    if (!isRemote(context, error)) throw error;
-    return [failed("local", { key, ref, fields: ["links"] }, error)];
-  }
 }

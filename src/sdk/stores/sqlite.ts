@@ -56,7 +56,7 @@ const SCHEMA = `
     resolution text
   );
   create index conflicts_key on conflicts (key);
-  create index conflicts_open on conflicts (id) where resolution is null;
+  create index conflicts_open on conflicts (resolution) where resolution is null;
   create table checkpoints (name text primary key, checkpoint text not null) without rowid;
 `;
 
@@ -217,6 +217,11 @@ const INTENT = "key, idempotency_key as idempotencyKey";
 
 type Statements = ReturnType<typeof prepare>;
 
+/**
+ * The few rows of one issue are sorted by the caller: SQLite compiles `key = ?`
+ * with `order by` anew for every value, which takes twenty times as long as the
+ * query, and a pull asks for every issue.
+ */
 function prepare(file: Database) {
   return {
     get: file.query<IssueRow, [key: string]>("select * from issues where key = ?"),
@@ -241,9 +246,7 @@ function prepare(file: Database) {
     markDirty: file.query<null, [key: string, field: CoreField, changedAt: string]>(
       "insert or replace into dirty (key, field, changed_at) values (?, ?, ?)",
     ),
-    dirtyFields: file.query<DirtyField, [key: string]>(
-      `select ${DIRTY} from dirty where key = ? order by sequence`,
-    ),
+    dirtyFields: file.query<DirtyField, [key: string]>(`select ${DIRTY} from dirty where key = ?`),
     dirtyKeys: file.query<
       { readonly key: string; readonly sequence: number },
       [afterSequence: number, limit: number]
@@ -269,11 +272,9 @@ function prepare(file: Database) {
       "insert or replace into conflicts values (?, ?, ?, ?, ?, ?, ?)",
     ),
     conflict: file.query<ConflictRow, [id: string]>("select * from conflicts where id = ?"),
-    openConflicts: file.query<ConflictRow, []>(
-      "select * from conflicts where resolution is null order by id",
-    ),
+    openConflicts: file.query<ConflictRow, []>("select * from conflicts where resolution is null"),
     openConflictsOf: file.query<ConflictRow, [key: string]>(
-      "select * from conflicts where key = ? and resolution is null order by id",
+      "select * from conflicts where key = ? and resolution is null",
     ),
 
     checkpoint: file.query<{ readonly checkpoint: string }, [name: string]>(
@@ -339,7 +340,7 @@ class SqliteTransaction implements StoreTransaction {
   }
 
   async dirtyFields(key: string): Promise<readonly DirtyField[]> {
-    return this.#open.dirtyFields.all(key);
+    return this.#open.dirtyFields.all(key).sort((a, b) => a.sequence - b.sequence);
   }
 
   async dirtyKeys(
@@ -389,7 +390,7 @@ class SqliteTransaction implements StoreTransaction {
   async openConflicts(key?: string): Promise<readonly ConflictRecord[]> {
     const { openConflicts, openConflictsOf } = this.#open;
     const rows = key === undefined ? openConflicts.all() : openConflictsOf.all(key);
-    return rows.map(conflictOf);
+    return rows.map(conflictOf).sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   async checkpoint(name: string): Promise<SyncCheckpoint> {

@@ -10,6 +10,8 @@ import {
   type TransportResponse,
 } from "../transport.ts";
 
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
 /** Who refused, and what kind of failure that is. */
 type Classify = (response: TransportResponse) => {
   readonly speaker: string;
@@ -92,7 +94,7 @@ export class Channel {
 
   #refusal(label: string, response: TransportResponse): TransportError {
     const { status, headers } = response;
-    if (status < 400) {
+    if (REDIRECTS.has(status)) {
       return this.#failure(
         `${this.#provider} redirects ${label}${targetOf(headers)}; redirects are refused.`,
         {
@@ -207,11 +209,12 @@ function targetOf(headers: Headers): string {
   return URL.canParse(location) ? ` to ${new URL(location).origin}` : "";
 }
 
-/** Seconds from a `Retry-After` header, which holds seconds or a date. */
+/** Seconds from a `Retry-After` header, which holds seconds or a date; null when it holds neither. */
 function retryAfterSeconds(header: string | null, now: number): number | null {
-  if (header === null) return null;
-  const seconds = /^\d+$/.test(header.trim()) ? Number(header) : Math.ceil((Date.parse(header) - now) / 1000);
-  return Number.isFinite(seconds) ? Math.max(0, seconds) : null;
+  const text = header?.trim() ?? "";
+  if (/^\d+$/.test(text)) return Number(text);
+  const date = /^[a-z]{3},/i.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(date) ? null : Math.max(0, Math.ceil((date - now) / 1000));
 }
 
 export function contentTypeOf(body: RequestBody): string {

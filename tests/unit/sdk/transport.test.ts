@@ -161,6 +161,7 @@ describe("direct: what comes back", () => {
     [412, {}, { failureClass: "conflict" }],
     [422, {}, { failureClass: "invalid" }],
     [429, { "retry-after": "7" }, { failureClass: "rate_limited", retryAfterSeconds: 7, processed: "no" }],
+    [429, { "retry-after": "-5" }, { failureClass: "rate_limited", retryAfterSeconds: null }],
     [429, { "retry-after": "soon" }, { failureClass: "rate_limited", retryAfterSeconds: null }],
     [500, {}, { failureClass: "transient", retryable: true, processed: "maybe" }],
     [503, { "retry-after": "0" }, { failureClass: "transient", retryAfterSeconds: 0 }],
@@ -174,6 +175,11 @@ describe("direct: what comes back", () => {
       message: `github answered ${status} to GET /issues: No.`,
       response: { status, body: { message: "No." } },
     });
+  });
+
+  test("a 304 is not a redirect", async () => {
+    answering(() => new Response(null, { status: 304 }));
+    expect((await failureOf(direct())).message).toBe("github answered 304 to GET /issues.");
   });
 
   test("Retry-After as a date is measured against the clock", async () => {
@@ -226,9 +232,11 @@ describe("direct: bounds", () => {
     const origin = `http://127.0.0.1:${other.port}`;
     for (const status of [301, 302, 303, 307, 308]) {
       answering(() => new Response(null, { status, headers: { location: `${origin}/x?sig=hush` } }));
-      const failure = await failureOf(direct());
-      expect(failure).toMatchObject({ failureClass: "contract", response: { status } });
-      expect(failure.message).toBe(`github redirects GET /issues to ${origin}; redirects are refused.`);
+      for (const transport of [direct(), direct({ fetch: (request) => fetch(request) })]) {
+        const failure = await failureOf(transport);
+        expect(failure).toMatchObject({ failureClass: "contract", response: { status } });
+        expect(failure.message).toBe(`github redirects GET /issues to ${origin}; redirects are refused.`);
+      }
     }
     other.stop(true);
     expect(heard).toEqual([]);
@@ -277,8 +285,8 @@ describe("direct: bounds", () => {
       "%2F",
     );
     await fc.assert(
-      fc.asyncProperty(fc.array(piece), async (pieces) => {
-        await transport.send({ method: "GET", path: pieces.join("") }).catch((error: unknown) => {
+      fc.asyncProperty(fc.constantFrom("/", ""), fc.array(piece, { maxLength: 6 }), async (start, pieces) => {
+        await transport.send({ method: "GET", path: start + pieces.join("") }).catch((error: unknown) => {
           expect(error).toBeInstanceOf(ConnectorConfigError);
         });
       }),
@@ -326,6 +334,17 @@ describe("direct: bounds", () => {
     );
   });
 
+  test.each([
+    ["DEPTH_ZERO_SELF_SIGNED_CERT", { failureClass: "invalid", retryable: false, processed: "no" }],
+    ["ENOTFOUND", { failureClass: "transient", retryable: true, processed: "no" }],
+    ["ECONNRESET", { failureClass: "transient", retryable: true, processed: "maybe" }],
+  ])("%s", async (code, expected) => {
+    const fetch = async (): Promise<Response> => {
+      throw new TypeError("fetch failed", { cause: Object.assign(new Error(code), { code }) });
+    };
+    expect(await failureOf(direct({ fetch }))).toMatchObject(expected);
+  });
+
   test("a connection that breaks leaves open whether the request was carried out", async () => {
     const broken = Bun.listen({
       hostname: "127.0.0.1",
@@ -347,7 +366,8 @@ describe("direct: bounds", () => {
       "http://api.github.com",
       "http://127.0.0.1.evil.example",
       "ftp://127.0.0.1",
-      "https://user:pass@api.github.com",
+      "https://user@api.github.com",
+      "https://:pass@api.github.com",
       "https://api.github.com?x=1",
       "https://api.github.com#x",
     ]) {

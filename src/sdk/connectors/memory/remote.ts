@@ -100,8 +100,7 @@ export class MemoryRemote {
   add(fields: IssuePatch & Pick<IssueFields, "title">): CanonicalIssue {
     const id = String(this.#lastId + 1);
     const ref = this.#refOf(id);
-    const filled = this.#parse(IssueFields, overlay({ ...UNFILLED, title: fields.title }, fields));
-    const settled = this.#settle(id, filled);
+    const settled = this.#settle(id, this.#parse(IssueFields, { ...UNFILLED, ...fields }));
     this.#lastId += 1;
     this.#record(id, "created", (at) => ({
       ref,
@@ -124,8 +123,8 @@ export class MemoryRemote {
   edit(ref: ExternalRef, patch: IssuePatch): CanonicalIssue {
     const { issue } = this.#need(ref);
     const before = fieldsOf(issue);
-    const wanted = overlay(before, this.#parse(IssuePatch, patch));
-    const { links, ...after } = this.#settle(issue.ref.id, this.#parse(IssueFields, wanted));
+    const wanted = { ...before, ...this.#parse(IssuePatch, patch) };
+    const { links, ...after } = this.#settle(issue.ref.id, wanted);
     const changed = CORE_FIELDS.filter(
       (field) => field !== "links" && canonicalJson(before[field]) !== canonicalJson(after[field]),
     );
@@ -357,12 +356,6 @@ function linkKey({ type, target }: CanonicalLink): string {
 function sortLinks(links: readonly CanonicalLink[]): CanonicalLink[] {
   const unique = new Map(links.map((link) => [linkKey(link), link]));
   return [...unique.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, link]) => link);
-}
-
-/** The fields with what the patch gives; a key without a value gives nothing. */
-function overlay(fields: IssueFields, patch: IssuePatch): unknown {
-  const given = Object.entries(patch).filter(([, value]) => value !== undefined);
-  return { ...fields, ...Object.fromEntries(given) };
 }
 
 function timesOf(fields: readonly CoreField[], at: string): Record<string, string> {

@@ -1,0 +1,191 @@
+/**
+ * The sync engine: keeps the issues of a store and those of one tracker
+ * resource the same, field by field, by the ownership policy.
+ *
+ * Its parts: `engine/pull.ts` takes in what changed remotely, `engine/push.ts`
+ * and `engine/create.ts` bring local edits out, `engine/local.ts` is what
+ * people do locally, `merge.ts` decides. What the engine knows is in the store,
+ * written before it is relied on: a run that dies anywhere is continued by the
+ * next one.
+ */
+import * as v from "valibot";
+import type { TrackerConnector } from "./connector.ts";
+import type { EngineContext } from "./engine/context.ts";
+import type { SyncEvent } from "./engine/events.ts";
+import { createLocally, type Decision, edit, resolveConflict } from "./engine/local.ts";
+import { pull } from "./engine/pull.ts";
+import { push } from "./engine/push.ts";
+import { ask, attempt } from "./engine/retry.ts";
+import { SyncConflictError } from "./errors.ts";
+import type { IssueFields, IssuePatch } from "./model.ts";
+import { OwnershipPolicy } from "./policy.ts";
+import type { ConflictRecord, IssueRecord, IssueStore } from "./store.ts";
+
+export { collect, type SyncEvent, type SyncResult } from "./engine/events.ts";
+export type { Decision } from "./engine/local.ts";
+
+/** What an engine works on and with. */
+export interface SyncEngineOptions {
+  readonly connector: TrackerConnector;
+  readonly store: IssueStore;
+  /** Who owns which field; the provider owns all of them unless this says otherwise. */
+  readonly policy?: v.InferInput<typeof OwnershipPolicy>;
+  /** Names the checkpoint, for stores that several resources share; the connector's provider and workspace by default. */
+  readonly name?: string;
+  /** How far before the last pull's end a pull reads again, in milliseconds; 5 minutes by default. */
+  readonly overlapMs?: number;
+  /** Issues per page and transaction, 1 to 1000; 100 by default. */
+  readonly pageSize?: number;
+  /** Issues that are pushed at the same time; 4 by default. */
+  readonly concurrency?: number;
+  readonly now?: () => Date;
+  readonly sleep?: (milliseconds: number) => Promise<void>;
+  /** 0 ≤ x < 1; spreads retries. */
+  readonly random?: () => number;
+  /** Makes idempotency keys; each is another one, on all machines. */
+  readonly newId?: () => string;
+}
+
+/** How a run is made. */
+export interface RunOptions {
+  /** Tells what would be done, and does nothing: no write to the store, none to the provider. */
+  readonly dryRun?: boolean;
+}
+
+/** What `pull` takes. */
+export interface PullOptions extends RunOptions {
+  /** Reads everything, not only what changed, and finds out which issues are gone. */
+  readonly full?: boolean;
+}
+
+/** What `sync` takes. */
+export interface SyncOptions extends RunOptions {
+  /** Pull, then push; the other way round when false. True by default. */
+  readonly pullFirst?: boolean;
+}
+
+/**
+ * One engine for one store and one connector.
+ *
+ * A run is a stream: nothing happens before it is read, and it stops where its
+ * reader stops. A failure that concerns one issue is an event; only a failing
+ * store ends a run in an error, or SyncConflictError under strict manual review.
+ *
+ * @example
+ * const engine = new SyncEngine({ connector, store, policy: { mode: "split_ownership" } });
+ * for await (const event of engine.sync()) show(event);
+ */
+export class SyncEngine {
+  readonly #context: EngineContext;
+
+  constructor(options: SyncEngineOptions) {
+    const { connector, store } = options;
+    const { now = () => new Date(), sleep = Bun.sleep, random = Math.random } = options;
+    const retry = { sleep, random };
+    this.#context = {
+      connector,
+      store,
+      policy: v.parse(OwnershipPolicy, options.policy ?? {}),
+      name: options.name ?? `${connector.provider}:${connector.workspace}`,
+      overlapMs: options.overlapMs ?? 5 * 60_000,
+      pageSize: options.pageSize ?? 100,
+      concurrency: options.concurrency ?? 4,
+      instant: () => now().toISOString(),
+      newId: options.newId ?? (() => crypto.randomUUID()),
+      ask: (request) => ask(request, retry),
+      attempt: (request, count) => attempt(request, count, retry),
+      writes: "sent",
+    };
+  }
+
+  /** Takes in what changed at the provider since the last pull. */
+  pull({ full = false, dryRun }: PullOptions = {}): AsyncGenerator<SyncEvent> {
+    return this.#run([(context) => pull(context, { full })], dryRun);
+  }
+
+  /** Brings what was edited locally to the provider. */
+  push({ dryRun }: RunOptions = {}): AsyncGenerator<SyncEvent> {
+    return this.#run([push], dryRun);
+  }
+
+  /** Both, in one stream. */
+  sync({ pullFirst = true, dryRun }: SyncOptions = {}): AsyncGenerator<SyncEvent> {
+    const pullChanges: Phase = (context) => pull(context, { full: false });
+    return this.#run(pullFirst ? [pullChanges, push] : [push, pullChanges], dryRun);
+  }
+
+  /**
+   * Edits an issue locally; the fields that change are pushed by the next push.
+   *
+   * @throws IssueNotFoundError when the store has no such issue
+   * @throws TrackerSdkError (`invalid`) when the patch is not one
+   */
+  edit(key: string, patch: IssuePatch): Promise<IssueRecord> {
+    return edit(this.#context, key, patch);
+  }
+
+  /**
+   * Files an issue locally; the next push creates it at the provider.
+   *
+   * @throws TrackerSdkError (`conflict`) when the key is taken, (`invalid`) when the fields are not an issue's
+   */
+  create(key: string, fields: IssueFields): Promise<IssueRecord> {
+    return createLocally(this.#context, key, fields);
+  }
+
+  /**
+   * Decides an open conflict; the field is synchronized again from the next push on.
+   * Deciding the same again changes nothing.
+   *
+   * @throws TrackerSdkError (`not_found`) when there is no such conflict, (`conflict`) when it was decided otherwise
+   */
+  resolveConflict(id: string, decision: Decision): Promise<ConflictRecord> {
+    return resolveConflict(this.#context, id, decision);
+  }
+
+  async *#run(phases: readonly Phase[], dryRun = false): AsyncGenerator<SyncEvent> {
+    if (dryRun) {
+      yield* await rehearse(this.#context, phases);
+      return;
+    }
+    for (const phase of phases) yield* phase(this.#context);
+    await this.#assertDecided();
+  }
+
+  async #assertDecided(): Promise<void> {
+    const { connector, policy, store } = this.#context;
+    if (!policy.strictManualReview) return;
+    const open = await store.transaction((transaction) => transaction.openConflicts());
+    const ids = open.map(({ id }) => id);
+    if (ids.length > 0) throw new SyncConflictError(connector.provider, ids);
+  }
+}
+
+/** A part of a run. */
+type Phase = (context: EngineContext) => AsyncIterable<SyncEvent>;
+
+/** Carries a rehearsal's events out of the transaction that it undoes. */
+class RehearsalOver {
+  readonly events: readonly SyncEvent[];
+
+  constructor(events: readonly SyncEvent[]) {
+    this.events = events;
+  }
+}
+
+/** Runs the phases for real within one transaction, sends no write, and undoes the transaction. */
+async function rehearse(context: EngineContext, phases: readonly Phase[]): Promise<readonly SyncEvent[]> {
+  try {
+    return await context.store.transaction(async (transaction): Promise<never> => {
+      const store: IssueStore = { transaction: (work) => work(transaction), close: async () => {} };
+      const events: SyncEvent[] = [];
+      for (const phase of phases) {
+        for await (const event of phase({ ...context, store, writes: "planned" })) events.push(event);
+      }
+      throw new RehearsalOver(events);
+    });
+  } catch (error) {
+    if (error instanceof RehearsalOver) return error.events;
+    throw error;
+  }
+}

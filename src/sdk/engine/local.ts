@@ -1,0 +1,130 @@
+/** What a person does to the local side: edits, new issues, decisions. */
+import * as v from "valibot";
+import { IssueNotFoundError, TrackerSdkError } from "../errors.ts";
+import { copyField, sameField } from "../merge.ts";
+import { CORE_FIELDS, IssueFields, IssuePatch } from "../model.ts";
+import type { ConflictRecord, IssueRecord } from "../store.ts";
+import type { EngineContext } from "./context.ts";
+
+/** What messages and errors name when the local side is at fault. */
+const LOCAL = "local";
+
+/** Which side a person decides for. */
+export type Decision = "local" | "external";
+
+/** See SyncEngine.edit. */
+export function edit(
+  { store, instant }: EngineContext,
+  key: string,
+  patch: IssuePatch,
+): Promise<IssueRecord> {
+  const values = parse(IssuePatch, patch);
+  return store.transaction(async (transaction) => {
+    const record = await transaction.get(key);
+    if (record === null) throw new IssueNotFoundError(LOCAL, key);
+    const fields = { ...record.fields, ...values };
+    const edited = CORE_FIELDS.filter((field) => !sameField(field, record.fields, fields));
+    if (edited.length === 0) return record;
+    const next = { ...record, fields };
+    await transaction.put([next]);
+    await transaction.markDirty(key, edited, instant());
+    return next;
+  });
+}
+
+/** See SyncEngine.create. */
+export function createLocally(
+  { store, instant }: EngineContext,
+  key: string,
+  fields: IssueFields,
+): Promise<IssueRecord> {
+  const values = parse(IssueFields, fields);
+  return store.transaction(async (transaction) => {
+    if ((await transaction.get(key)) !== null) {
+      throw new TrackerSdkError(`There is an issue ${key} already.`, {
+        provider: LOCAL,
+        failureClass: "conflict",
+      });
+    }
+    const record = { key, ref: null, fields: values, base: null, deletedAt: null };
+    await transaction.put([record]);
+    await transaction.markDirty(key, CORE_FIELDS, instant());
+    return record;
+  });
+}
+
+/** See SyncEngine.resolveConflict. */
+export function resolveConflict(
+  { store, instant }: EngineContext,
+  id: string,
+  decision: Decision,
+): Promise<ConflictRecord> {
+  return store.transaction(async (transaction) => {
+    const conflict = await transaction.conflict(id);
+    if (conflict === null) {
+      throw new TrackerSdkError(`There is no conflict ${id}.`, {
+        provider: LOCAL,
+        failureClass: "not_found",
+      });
+    }
+    if (conflict.resolution === decision) return conflict;
+    const record = await transaction.get(conflict.key);
+    if (conflict.resolution !== null || record === null || record.base === null) {
+      throw new TrackerSdkError(`Conflict ${id} was decided already.`, {
+        provider: LOCAL,
+        failureClass: "conflict",
+      });
+    }
+    const { field } = conflict;
+    const fields = { ...record.fields };
+    const base = { ...record.base.fields };
+    // The field may have been edited on since: what is given up stays on record.
+    const decided = { ...conflict, local: localValue(conflict, fields), resolution: decision };
+    take(conflict, base);
+    if (decision === "external") take(conflict, fields);
+    await transaction.put([{ ...record, fields, base: { ...record.base, fields: base } }]);
+    await transaction.putConflict(decided);
+    // The remote side may have moved on while the field was frozen: the next push looks.
+    await transaction.markDirty(record.key, [field], instant());
+    return decided;
+  });
+}
+
+/** Puts the remote value of a conflict into `target`. */
+function take(conflict: ConflictRecord, target: IssueFields): void {
+  if (conflict.field !== "customFields") {
+    copyField(
+      conflict.field,
+      { ...target, ...parse(IssuePatch, { [conflict.field]: conflict.remote }) },
+      target,
+    );
+    return;
+  }
+  const names = memberNames(conflict);
+  const others = Object.entries(target.customFields).filter(([name]) => !names.has(name));
+  const { customFields = {} } = parse(IssuePatch, { customFields: conflict.remote });
+  target.customFields = Object.fromEntries([...others, ...Object.entries(customFields)]);
+}
+
+/** What the field, or the member of it that the conflict is about, is locally. */
+function localValue(conflict: ConflictRecord, fields: IssueFields): ConflictRecord["local"] {
+  if (conflict.field !== "customFields") return fields[conflict.field];
+  const names = memberNames(conflict);
+  return Object.fromEntries(Object.entries(fields.customFields).filter(([name]) => names.has(name)));
+}
+
+/** The names of the custom fields that a conflict is about. */
+function memberNames({ base, local, remote }: ConflictRecord): ReadonlySet<string> {
+  return new Set([base, local, remote].flatMap((members) => Object.keys(members ?? {})));
+}
+
+function parse<S extends v.GenericSchema>(schema: S, value: unknown): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, value);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  const path = v.getDotPath(issue);
+  throw new TrackerSdkError(path === null ? issue.message : `${path}: ${issue.message}`, {
+    provider: LOCAL,
+    failureClass: "invalid",
+  });
+}

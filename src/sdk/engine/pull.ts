@@ -1,0 +1,151 @@
+/** Taking in what changed at the provider, page by page. */
+import { type CanonicalIssue, CORE_FIELDS, type CoreField, identityOf, type Page } from "../model.ts";
+import { baseOf, fieldsOf, type IssueRecord, type StoreTransaction, type SyncCheckpoint } from "../store.ts";
+import { absorb, deletedEvent, isRemote, isStale, localEvents, meet } from "./absorb.ts";
+import type { EngineContext } from "./context.ts";
+import { settleIntents } from "./create.ts";
+import { failed, type SyncEvent, type UnchangedReason } from "./events.ts";
+
+/** What is pulled. */
+export interface PullScope {
+  /** Everything instead of what changed; issues that are not listed are asked for one by one. */
+  readonly full: boolean;
+}
+
+type Window = NonNullable<SyncCheckpoint["window"]>;
+
+/** Pulls one window of changes, or what a pull before left of one. */
+export async function* pull(context: EngineContext, { full }: PullScope): AsyncGenerator<SyncEvent> {
+  yield* settleIntents(context);
+  const { store, name } = context;
+  const checkpoint = await store.transaction((transaction) => transaction.checkpoint(name));
+  const listed = new Set<string>();
+  let window: Window | null = full
+    ? nextWindow(context, null)
+    : (checkpoint.window ?? nextWindow(context, checkpoint.updatedSince));
+  /** A cursor may not be good for long; then the window is read from its start, once. */
+  let canRestart = true;
+  let done = 0;
+  while (window !== null) {
+    const current: Window = window;
+    try {
+      const page = await list(context, current);
+      const taken = await takePage(context, page, { window: current, updatedSince: checkpoint.updatedSince });
+      if (full) for (const { ref } of page.items) listed.add(identityOf(ref));
+      yield* taken.events;
+      done += page.items.length;
+      yield { kind: "progress", phase: "pull", done };
+      window = taken.next;
+    } catch (error) {
+      if (!isRemote(context, error)) throw error;
+      const isCursorRefused = canRestart && current.cursor !== null && error.failureClass === "invalid";
+      if (!isCursorRefused) {
+        yield failed("local", { key: null, ref: null, fields: [] }, error);
+        return;
+      }
+      canRestart = false;
+      window = { ...current, cursor: null };
+    }
+  }
+  if (full) yield* confirmUnlisted(context, listed);
+}
+
+function nextWindow({ instant, overlapMs }: EngineContext, updatedSince: string | null): Window {
+  const since = updatedSince === null ? null : new Date(Date.parse(updatedSince) - overlapMs).toISOString();
+  return { since, until: instant(), cursor: null };
+}
+
+function list(
+  { ask, connector, pageSize }: EngineContext,
+  { since, until, cursor }: Window,
+): Promise<Page<CanonicalIssue>> {
+  const from = since === null ? {} : { updatedSince: since };
+  const at = cursor === null ? {} : { cursor };
+  return ask(() => connector.listIssues({ until, limit: pageSize, ...from, ...at }));
+}
+
+/** Takes in a page and how far the pull has come with it, in one transaction. */
+function takePage(
+  context: EngineContext,
+  { items, nextCursor }: Page<CanonicalIssue>,
+  { window, updatedSince }: { readonly window: Window; readonly updatedSince: string | null },
+): Promise<{ readonly events: readonly SyncEvent[]; readonly next: Window | null }> {
+  return context.store.transaction(async (transaction) => {
+    const known = new Map(await transaction.findByRefs(items.map(({ ref }) => identityOf(ref))));
+    const changed = new Map<string, IssueRecord>();
+    const events: SyncEvent[] = [];
+    for (const issue of items) {
+      const identity = identityOf(issue.ref);
+      const taken = await takeIssue(context, transaction, known.get(identity), issue);
+      events.push(...taken.events);
+      if (taken.record === null) continue;
+      known.set(identity, taken.record);
+      changed.set(identity, taken.record);
+    }
+    await transaction.put([...changed.values()]);
+    const next = nextCursor === null ? null : { ...window, cursor: nextCursor };
+    const reached = next === null ? latest(updatedSince, window.until) : updatedSince;
+    await transaction.putCheckpoint(context.name, { updatedSince: reached, window: next });
+    return { events, next };
+  });
+}
+
+/** A clock that was set back does not make a checkpoint go back. */
+function latest(one: string | null, other: string): string {
+  return one !== null && one > other ? one : other;
+}
+
+/** Takes in one issue of a page; the record is null when it stays as it is. */
+async function takeIssue(
+  context: EngineContext,
+  transaction: StoreTransaction,
+  known: IssueRecord | undefined,
+  issue: CanonicalIssue,
+): Promise<{ readonly record: IssueRecord | null; readonly events: readonly SyncEvent[] }> {
+  if (known === undefined) {
+    const key = identityOf(issue.ref);
+    const { ref } = issue;
+    const record = { key, ref, fields: fieldsOf(issue), base: baseOf(issue), deletedAt: null };
+    return { record, events: [{ kind: "created", side: "local", key, ref, fields: CORE_FIELDS }] };
+  }
+  const unchanged = (reason: UnchangedReason, fields: readonly CoreField[] = []): SyncEvent => ({
+    kind: "unchanged",
+    side: "local",
+    key: known.key,
+    ref: issue.ref,
+    fields,
+    reason,
+  });
+  if (isStale(known, issue)) return { record: null, events: [unchanged("older than known")] };
+  const absorbed = await absorb(context, transaction, known, issue);
+  const events = localEvents(absorbed);
+  if (absorbed.push.length > 0) events.push(unchanged("waits to be pushed", absorbed.push));
+  else if (events.length === 0) events.push(unchanged("already equal"));
+  return { record: absorbed.isChanged ? absorbed.record : null, events };
+}
+
+/** Asks for the known issues that a full listing did not show; only those that are confirmed to be gone go. */
+async function* confirmUnlisted(
+  context: EngineContext,
+  listed: ReadonlySet<string>,
+): AsyncGenerator<SyncEvent> {
+  const { store, pageSize } = context;
+  for (let after: string | null = null; ; ) {
+    const from: string | null = after;
+    const records: readonly IssueRecord[] = await store.transaction((transaction) =>
+      transaction.list(from, pageSize),
+    );
+    for (const { key, ref, deletedAt } of records) {
+      after = key;
+      if (ref === null || deletedAt !== null || listed.has(identityOf(ref))) continue;
+      try {
+        const met = await meet(context, key, ref);
+        yield* met === null ? [deletedEvent(key, ref)] : localEvents(met);
+      } catch (error) {
+        if (!isRemote(context, error)) throw error;
+        yield failed("local", { key, ref, fields: [] }, error);
+      }
+    }
+    if (records.length < pageSize) return;
+  }
+}

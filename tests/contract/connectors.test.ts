@@ -1,0 +1,55 @@
+import type { Capabilities } from "../../src/sdk/capabilities.ts";
+import { MemoryRemote } from "../../src/sdk/connectors/memory/remote.ts";
+import { MemoryTracker } from "../../src/sdk/connectors/memory/tracker.ts";
+import { type ConnectorSubject, describeConnector } from "../helpers/connector-contract.ts";
+
+const SWITCHES = [
+  "comments",
+  "hierarchy",
+  "dependencies",
+  "customFields",
+  "multiAssignee",
+  "assignment",
+  "terminalTransition",
+  "bulkRead",
+  "conditionalWrites",
+] as const satisfies readonly (keyof Capabilities)[];
+
+async function memory(without: readonly (keyof Capabilities)[]): Promise<ConnectorSubject> {
+  let now = Date.parse("2026-03-01T09:00:00Z");
+  const remote = new MemoryRemote({ now: () => now });
+  const connector = new MemoryTracker({ remote, without, pageSize: 2 });
+  return {
+    connector,
+    sample: {
+      title: "Sample",
+      body: "Two lines\nof text",
+      status: "todo",
+      issueType: "bug",
+      priority: 2,
+      assignees: [],
+      labels: ["payments"],
+      parent: null,
+      links: [],
+      customFields: {},
+    },
+    people: ["ada", "grace"],
+    absent: { system: remote.system, workspace: remote.workspace, id: "404" },
+    events: "listed",
+    requests: () => connector.requests.length,
+    tick: () => {
+      now += 1000;
+    },
+    edit: async (ref, patch) => {
+      remote.edit(ref, patch);
+    },
+    remove: async (ref) => remote.remove(ref),
+    close: async () => {},
+  };
+}
+
+describeConnector("memory", () => memory([]));
+describeConnector("memory without anything that can be switched off", () => memory(SWITCHES));
+for (const capability of SWITCHES) {
+  describeConnector(`memory without ${capability}`, () => memory([capability]));
+}
