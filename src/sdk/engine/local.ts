@@ -13,7 +13,7 @@ const LOCAL = "local";
 export type Decision = "local" | "external";
 
 /** See SyncEngine.edit. */
-export function edit(
+export async function edit(
   { store, instant }: EngineContext,
   key: string,
   patch: IssuePatch,
@@ -33,7 +33,7 @@ export function edit(
 }
 
 /** See SyncEngine.create. */
-export function createLocally(
+export async function createLocally(
   { store, instant }: EngineContext,
   key: string,
   fields: IssueFields,
@@ -54,7 +54,7 @@ export function createLocally(
 }
 
 /** See SyncEngine.resolveConflict. */
-export function resolveConflict(
+export async function resolveConflict(
   { store, instant }: EngineContext,
   id: string,
   decision: Decision,
