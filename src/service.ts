@@ -125,6 +125,8 @@ export class TrackerService {
     const provider = requireHosted(providerName);
     const hosted = await this.#hosted();
     return hosted.discover(provider, async () => {
+      // Reading the project blocks; the request for the list is on its way by then.
+      await this.#options.context.nature.sleep(0);
       const project = findProject(this.#options.projectFolder);
       return project === null ? null : this.#projects.identity(project);
     });

@@ -39,13 +39,15 @@ export interface Invocation {
 /** Applies the global flags to `context`. */
 export function createInvocation(context: Context, globals: Globals): Invocation {
   const plain = globals.color ? {} : { color: false };
-  const { stdin, stdout, stderr, unicode, canPrompt } = context.io;
+  const { stdin, stdout, stderr, unicode } = context.io;
   const io: Io = {
     stdin,
     stdout: { ...stdout, ...plain },
     stderr: { ...stderr, ...plain },
     unicode,
-    canPrompt: canPrompt && globals.input && !globals.json,
+    get canPrompt() {
+      return globals.input && !globals.json && context.io.canPrompt;
+    },
   };
   const level = globals.verbose ? 4 : globals.json ? 0 : 3;
   return { context: { ...context, io }, globals, io, log: createLog(io, level) };

@@ -1,5 +1,4 @@
-import { writeSync } from "node:fs";
-import { isatty } from "node:tty";
+import { fstatSync, writeSync } from "node:fs";
 import { OutputClosedError } from "./errors.ts";
 
 /** One output stream and what is true of it. */
@@ -78,8 +77,31 @@ function describe({ env, platform, stdin, stdout, stderr }: StreamFacts): Io {
     stdout: colored(stdout),
     stderr: colored(stderr),
     unicode: wantsUnicode(env, platform),
-    canPrompt: stdin.isTerminal && stderr.isTerminal && !isSet(env.CI) && !isSet(env.TRACKER_NO_INPUT),
+    get canPrompt() {
+      return stderr.isTerminal && stdin.isTerminal && !isSet(env.CI) && !isSet(env.TRACKER_NO_INPUT);
+    },
   };
+}
+
+/**
+ * Whether a standard stream is a terminal. `process.stdin` and its like take
+ * milliseconds to make, so they are asked only about devices.
+ */
+function isTerminal(descriptor: 0 | 1 | 2): boolean {
+  try {
+    if (!fstatSync(descriptor).isCharacterDevice()) return false;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EBADF") return false;
+    throw error;
+  }
+  switch (descriptor) {
+    case 0:
+      return process.stdin.isTTY === true;
+    case 1:
+      return process.stdout.isTTY === true;
+    case 2:
+      return process.stderr.isTTY === true;
+  }
 }
 
 /** Writes all of `text`, also to a pipe that is full for the moment. */
@@ -99,7 +121,10 @@ function writeFully(descriptor: number, text: string): void {
 
 /** Standard input read on demand, so that a command which asks nothing consumes nothing. */
 class SystemInput implements Input {
-  readonly isTerminal = isatty(0);
+  get isTerminal(): boolean {
+    return isTerminal(0);
+  }
+
   #chunks: AsyncIterator<Uint8Array> | null = null;
   readonly #decoder = new TextDecoder();
   #buffer = "";
@@ -131,14 +156,13 @@ class SystemInput implements Input {
 
 /** The streams of this process. */
 export function systemIo(env: Environment): Io {
-  // `process.stdout` and its like are slow to make, so only a terminal's width is asked of them.
   const output = (descriptor: 1 | 2): Omit<Output, "color"> => {
-    const isTerminal = isatty(descriptor);
+    const isShown = isTerminal(descriptor);
     return {
       write: (text) => writeFully(descriptor, text),
-      isTerminal,
+      isTerminal: isShown,
       get columns() {
-        if (!isTerminal) return Number.POSITIVE_INFINITY;
+        if (!isShown) return Number.POSITIVE_INFINITY;
         return (descriptor === 1 ? process.stdout : process.stderr).columns || 80;
       },
     };

@@ -63,7 +63,7 @@ function openNewFile(): IssueStore {
 
 const STORES = [
   { store: "memory", open: () => new MemoryIssueStore(), share: 1 },
-  { store: "SQLite", open: openNewFile, share: 0.1 },
+  { store: "SQLite", open: openNewFile, share: 0.08 },
 ] as const;
 
 for (const { store, open, share } of STORES) {
@@ -227,7 +227,7 @@ for (const { store, open, share } of STORES) {
       ),
     );
 
-    property("a run that dies at any step and is run again ends as one that lived", 40, (name, numRuns) =>
+    property("a run that dies at any step and is run again ends as one that lived", 25, (name, numRuns) =>
       hold(
         name,
         fc.asyncProperty(settings, histories, async (setting, history) => {
