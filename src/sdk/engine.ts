@@ -8,6 +8,7 @@
  * written before it is relied on: a run that dies anywhere is continued by the
  * next one.
  */
+import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
 import type { TrackerConnector } from "./connector.ts";
 import type { EngineContext } from "./engine/context.ts";
@@ -80,7 +81,7 @@ export class SyncEngine {
 
   constructor(options: SyncEngineOptions) {
     const { connector, store } = options;
-    const { now = () => new Date(), sleep = Bun.sleep, random = Math.random } = options;
+    const { now = () => new Date(), sleep = setTimeout, random = Math.random } = options;
     const retry = { sleep, random };
     this.#context = {
       connector,

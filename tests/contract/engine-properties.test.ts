@@ -74,7 +74,7 @@ for (const { store, open, share } of STORES) {
   };
 
   describe(`whatever happens, with the ${store} store`, () => {
-    property("a second sync writes nothing", 300, (name, numRuns) =>
+    property("a second sync writes nothing", 200, (name, numRuns) =>
       hold(
         name,
         fc.asyncProperty(settings, histories, (setting, history) =>
@@ -95,7 +95,7 @@ for (const { store, open, share } of STORES) {
       ),
     );
 
-    property("both sides become equal but for fields that wait for a decision", 300, (name, numRuns) =>
+    property("both sides become equal but for fields that wait for a decision", 200, (name, numRuns) =>
       hold(
         name,
         fc.asyncProperty(settings, histories, (setting, history) =>
@@ -137,7 +137,7 @@ for (const { store, open, share } of STORES) {
       ),
     );
 
-    property("no update is lost outside of a recorded conflict", 300, (name, numRuns) =>
+    property("no update is lost outside of a recorded conflict", 200, (name, numRuns) =>
       hold(
         name,
         fc.asyncProperty(settings, histories, (setting, history) =>
@@ -151,7 +151,7 @@ for (const { store, open, share } of STORES) {
       ),
     );
 
-    property("what people do while a sync runs is neither lost nor left behind", 300, (name, numRuns) =>
+    property("what people do while a sync runs is neither lost nor left behind", 200, (name, numRuns) =>
       hold(
         name,
         fc.asyncProperty(settings, histories, interruptions, (setting, history, meanwhile) =>
@@ -227,7 +227,7 @@ for (const { store, open, share } of STORES) {
       ),
     );
 
-    property("a run that dies at any step and is run again ends as one that lived", 25, (name, numRuns) =>
+    property("a run that dies at any step and is run again ends as one that lived", 20, (name, numRuns) =>
       hold(
         name,
         fc.asyncProperty(settings, histories, async (setting, history) => {
@@ -236,7 +236,8 @@ for (const { store, open, share } of STORES) {
             await world.play(history);
             world.wait(600_000);
             await world.run(world.process(steps).engine.sync());
-            await world.settle();
+            world.wait(600_000);
+            await world.run(world.process().engine.sync());
             return world.outcome();
           });
           for (let last = 1; last <= steps.taken; last += 1) {
@@ -245,8 +246,8 @@ for (const { store, open, share } of STORES) {
               world.wait(600_000);
               const run = world.run(world.process(new Steps(last)).engine.sync());
               await expect(run).rejects.toBeInstanceOf(CrashError);
+              world.wait(600_000);
               await world.run(world.process().engine.sync());
-              await world.settle();
               return world.outcome();
             });
             expect({ last, outcome: died }).toEqual({ last, outcome: lived });

@@ -1,7 +1,8 @@
 /** Random histories of both sides of a sync, and a world to play them in. */
 import fc from "fast-check";
+import type { WriteOptions } from "../../src/sdk/connector.ts";
 import { MemoryRemote } from "../../src/sdk/connectors/memory/remote.ts";
-import { MemoryTracker } from "../../src/sdk/connectors/memory/tracker.ts";
+import { MemoryTracker, type MemoryTrackerOptions } from "../../src/sdk/connectors/memory/tracker.ts";
 import { SyncEngine, type SyncEngineOptions, type SyncEvent } from "../../src/sdk/engine.ts";
 import {
   type CanonicalIssue,
@@ -61,6 +62,7 @@ export interface Change {
   readonly assignee?: string;
   readonly label?: string;
   readonly link?: number;
+  readonly parent?: number;
   readonly member?: readonly [name: string, value: string];
 }
 
@@ -89,6 +91,7 @@ const change: fc.Arbitrary<Change> = fc.record(
     assignee: fc.constantFrom("ada", "bob"),
     label: fc.constantFrom("red", "green", "blue"),
     link: number,
+    parent: number,
     member: fc.tuple(fc.constantFrom("size", "team"), fc.constant("?")),
   },
   { requiredKeys: [] },
@@ -155,6 +158,7 @@ export const settings: fc.Arbitrary<Setting> = fc.record({
         priority: owner,
         assignees: owner,
         labels: owner,
+        parent: owner,
         customFields: owner,
         links: fc.constantFrom("external" as const, "shared" as const),
       },
@@ -181,6 +185,28 @@ export interface Trace {
   readonly where: string;
 }
 
+/** A connector to a tracker that creates another issue each time it is asked to, as most do. */
+class ForgetfulTracker extends MemoryTracker {
+  /** How often a create was sent with a key; outlives the process, as its issues do. */
+  readonly #sent: Map<string, number>;
+
+  constructor(sent: Map<string, number>, options: MemoryTrackerOptions) {
+    super(options);
+    this.#sent = sent;
+  }
+
+  override createIssue(fields: IssueFields, { idempotencyKey }: WriteOptions): Promise<CanonicalIssue> {
+    const count = (this.#sent.get(idempotencyKey) ?? 0) + 1;
+    this.#sent.set(idempotencyKey, count);
+    return super.createIssue(fields, { idempotencyKey: `${idempotencyKey}#${count}` });
+  }
+
+  override async findCreated(idempotencyKey: string): Promise<CanonicalIssue | null> {
+    const count = this.#sent.get(idempotencyKey) ?? 0;
+    return super.findCreated(`${idempotencyKey}#${count}`);
+  }
+}
+
 /** Both sides of a sync, and people who work on them. */
 export class World {
   readonly remote: MemoryRemote;
@@ -191,6 +217,8 @@ export class World {
   readonly written: Trace[] = [];
   /** Free values that people replaced knowing them. */
   readonly replaced = new Set<string>();
+  /** Creates that were sent, by idempotency key. */
+  readonly #sent = new Map<string, number>();
   #now = Date.parse("2026-01-01T00:00:00.000Z");
   #values = 0;
   #created = 0;
@@ -219,7 +247,7 @@ export class World {
       const action = actions.next().value ?? null;
       if (action !== null) await this.play([action]);
     };
-    const tracker = new MemoryTracker({ remote: this.remote, fieldTimes, onRequest });
+    const tracker = new ForgetfulTracker(this.#sent, { remote: this.remote, fieldTimes, onRequest });
     const engine = new SyncEngine({
       connector: tracker,
       store: steppedStore(this.store, steps),
@@ -290,6 +318,7 @@ export class World {
     const plain = (fields: IssueFields) => ({
       ...Object.fromEntries(CORE_FIELDS.map((field) => [field, fields[field]])),
       links: fields.links.map(({ type, target }) => `${type} ${nameOf(target)}`).sort(),
+      parent: fields.parent === null ? null : nameOf(fields.parent),
       labels: fields.labels.toSorted(),
       assignees: fields.assignees.toSorted(),
     });
@@ -406,7 +435,7 @@ export class World {
   }
 
   #patch(wanted: Change, current: IssueFields, own: ExternalRef | null): IssuePatch {
-    const { title, body, status, priority, assignee, label, link, member } = wanted;
+    const { title, body, status, priority, assignee, label, link, parent, member } = wanted;
     const patch: IssuePatch = {};
     if (title !== undefined) patch.title = this.#replace(current.title);
     if (body !== undefined) patch.body = this.#replace(current.body);
@@ -422,6 +451,12 @@ export class World {
         );
         const isLinked = others.length < current.links.length;
         patch.links = isLinked ? others : [...others, { type: "blocks", target }];
+      }
+    }
+    if (parent !== undefined) {
+      const target = this.remote.issues()[parent % FOUNDERS]?.ref;
+      if (target !== undefined && target.id !== own?.id) {
+        patch.parent = current.parent?.id === target.id ? null : target;
       }
     }
     if (member !== undefined) {

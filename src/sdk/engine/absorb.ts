@@ -1,11 +1,11 @@
 /** Takes what the provider has into the store: the merge and everything that follows from it. */
+import { isDeepStrictEqual } from "node:util";
 import { IssueNotFoundError, TrackerSdkError } from "../errors.ts";
 import { conflictId, mergeIssue, sameField } from "../merge.ts";
 import {
   type CanonicalIssue,
   CORE_FIELDS,
   type CoreField,
-  canonicalJson,
   type ExternalRef,
   type IssueFields,
   identityOf,
@@ -87,7 +87,7 @@ export async function absorb(
   const changed = CORE_FIELDS.filter((field) => !sameField(field, record.fields, next.fields));
   return {
     record: next,
-    isChanged: canonicalJson(record) !== canonicalJson(next),
+    isChanged: !isDeepStrictEqual(record, next),
     changed,
     reverted: changed.filter(
       (field) => ownerOf(policy, field) === "external" && dirty.some((entry) => entry.field === field),
@@ -124,7 +124,7 @@ export function localEvents({ record, changed, reverted, isRevived, conflicts }:
   return events;
 }
 
-/** An issue that was just read, taken in; `before` is how it stood locally until then. */
+/** An issue that was just read, and what came of taking it in. */
 export interface Met extends Absorbed {
   readonly remote: CanonicalIssue;
 }

@@ -4,7 +4,8 @@ import { CapabilityNotSupportedError } from "../errors.ts";
 import type { CoreField, IssueFields } from "../model.ts";
 
 /** What an issue has whose fields nobody filled in. */
-export const UNFILLED: Omit<IssueFields, "title"> = {
+export const BLANK: IssueFields = {
+  title: "",
   body: null,
   status: "todo",
   issueType: "task",
@@ -40,7 +41,12 @@ export function refusal(
     case "parent":
       return lacks("hierarchy", "parents");
     case "links":
-      return lacks("dependencies", "links between issues");
+      return (
+        lacks("dependencies", "links between issues") ??
+        (fields.links.some(({ type }) => type === "parent_of" || type === "child_of")
+          ? lacks("hierarchy", "links between parents and children")
+          : null)
+      );
     case "customFields":
       return lacks("customFields", "custom fields");
     default:

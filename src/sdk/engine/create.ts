@@ -1,6 +1,6 @@
 /** Bringing an issue that exists locally only to the provider: once, whatever happens on the way. */
 import type { TrackerSdkError } from "../errors.ts";
-import { sameField } from "../merge.ts";
+import { copyField, sameField } from "../merge.ts";
 import {
   type CanonicalIssue,
   CORE_FIELDS,
@@ -11,7 +11,7 @@ import {
 } from "../model.ts";
 import { type CreateIntent, fieldsOf, type IssueRecord, type StoreTransaction } from "../store.ts";
 import { type Absorbed, absorb, isRemote, localEvents, refreshEnds } from "./absorb.ts";
-import { refusal, UNFILLED } from "./capability.ts";
+import { BLANK, refusal } from "./capability.ts";
 import type { EngineContext } from "./context.ts";
 import { failed, type SyncEvent } from "./events.ts";
 import { notApplied, receiptBase } from "./receipt.ts";
@@ -55,16 +55,15 @@ export async function create(
   const { key, fields } = record;
   const about = { key, ref: null };
   const refused = refusedOnCreate(context, fields);
-  const sent = CORE_FIELDS.filter((field) => field === "title" || !refused.has(field));
+  const sent = CORE_FIELDS.filter((field) => !refused.has(field));
   const events: SyncEvent[] = [];
   if (context.writes === "planned") {
     events.push({ kind: "created", side: "remote", ...about, fields: sent });
   } else {
     const carried: IssueFields = { ...fields };
-    for (const field of refused.keys()) Object.assign(carried, { [field]: UNFILLED[field] });
+    for (const field of refused.keys()) copyField(field, BLANK, carried);
     const issue = await createOnce(context, carried, intent);
-    const blank: IssueFields = { title: "", ...UNFILLED };
-    const absorbed = await attach(context, key, issue, receiptBase(blank, fields, issue, new Set(sent)));
+    const absorbed = await attach(context, key, issue, receiptBase(BLANK, fields, issue, new Set(sent)));
     if (absorbed === null) return [];
     events.push(...createdEvents(absorbed, sent));
     const lost = sent.filter(
@@ -98,11 +97,10 @@ async function createOnce(
 function refusedOnCreate(
   { connector }: EngineContext,
   fields: IssueFields,
-): Map<Exclude<CoreField, "title">, TrackerSdkError> {
-  const refused = new Map<Exclude<CoreField, "title">, TrackerSdkError>();
-  const blank: IssueFields = { ...fields, ...UNFILLED };
+): ReadonlyMap<CoreField, TrackerSdkError> {
+  const refused = new Map<CoreField, TrackerSdkError>();
   for (const field of CORE_FIELDS) {
-    if (field === "title" || sameField(field, fields, blank)) continue;
+    if (sameField(field, fields, BLANK)) continue;
     const error = refusal(connector.provider, connector.capabilities(), field, fields);
     if (error !== null) refused.set(field, error);
   }
@@ -149,7 +147,7 @@ async function mergeTwinAway(
   for (const { field, changedAt } of edits) {
     const mine = ownEdits.find((entry) => entry.field === field);
     if (mine !== undefined && mine.changedAt > changedAt) continue;
-    Object.assign(own.fields, { [field]: twin.fields[field] });
+    copyField(field, twin.fields, own.fields);
     await transaction.markDirty(own.key, [field], changedAt);
   }
   if (twin.base === null || twin.base.updatedAt <= issue.updatedAt) return issue;

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { IssueNotFoundError, TrackerSdkError } from "../errors.ts";
 import { copyField, sameField } from "../merge.ts";
-import { CORE_FIELDS, IssueFields, IssuePatch } from "../model.ts";
+import { CORE_FIELDS, IssueFields, IssuePatch, identityOf } from "../model.ts";
 import type { ConflictRecord, IssueRecord } from "../store.ts";
 import type { EngineContext } from "./context.ts";
 
@@ -34,11 +34,21 @@ export async function edit(
 
 /** See SyncEngine.create. */
 export async function createLocally(
-  { store, instant }: EngineContext,
+  { store, instant, connector }: EngineContext,
   key: string,
   fields: IssueFields,
 ): Promise<IssueRecord> {
   const values = parse(IssueFields, fields);
+  const pulled = identityOf({ system: connector.provider, workspace: connector.workspace, id: "" });
+  if (key === "" || key.startsWith(pulled)) {
+    throw new TrackerSdkError(
+      `"${key}" cannot be the key of a new issue; keys like ${pulled}… are for pulled ones.`,
+      {
+        provider: LOCAL,
+        failureClass: "invalid",
+      },
+    );
+  }
   return store.transaction(async (transaction) => {
     if ((await transaction.get(key)) !== null) {
       throw new TrackerSdkError(`There is an issue ${key} already.`, {

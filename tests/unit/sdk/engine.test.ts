@@ -253,18 +253,20 @@ describe("push", () => {
     expect(await sync()).toContain(`updated remote ${key} status`);
   });
 
-  test("notices a field that was dropped without a word, and tries it again", async () => {
+  test("notices fields that were dropped without a word, and tries them again", async () => {
     const { key, ref } = await knownIssue();
-    await engine.edit(key, { title: "Mine", labels: ["red"] });
-    tracker.faults.add({ kind: "drop_fields", fields: ["labels"] }, { on: "updateIssue" });
+    await engine.edit(key, { title: "Mine", body: "Mine too", labels: ["red"] });
+    tracker.faults.add({ kind: "drop_fields", fields: ["labels", "body"] }, { on: "updateIssue" });
     const { errors, stats } = await collect(engine.push());
-    expect(errors).toMatchObject([
-      { fields: ["labels"], message: "memory did not apply labels, and did not say why." },
+    expect(errors.map(({ fields, message }) => [...fields, message])).toEqual([
+      ["body", "memory did not apply body, and did not say why."],
+      ["labels", "memory did not apply labels, and did not say why."],
     ]);
-    expect(stats.updated.remote).toBe(1);
-    expect(await dirtyOf(key)).toEqual(["labels"]);
-    expect(told(await all(engine.push()))).toEqual([`updated remote ${key} labels`]);
-    expect(remote.issue(ref).labels).toEqual(["red"]);
+    expect(stats.updated).toEqual({ local: 0, remote: 1 });
+    expect((await recordOf(key)).fields).toMatchObject({ body: "Mine too", labels: ["red"] });
+    expect((await dirtyOf(key)).toSorted()).toEqual(["body", "labels"]);
+    expect(told(await all(engine.push()))).toEqual([`updated remote ${key} body labels`]);
+    expect(remote.issue(ref)).toMatchObject({ title: "Mine", body: "Mine too", labels: ["red"] });
   });
 
   test("takes a value as the provider writes it", async () => {
@@ -295,12 +297,26 @@ describe("push", () => {
     expect(remote.issue(ref)).toMatchObject({ title: "Mine", body: "Theirs" });
   });
 
+  test("reads again what it is shown as it was before what is known", async () => {
+    const { key, ref } = await knownIssue();
+    remote.edit(ref, { body: "Theirs" });
+    await all(engine.pull());
+    await engine.edit(key, { title: "Mine" });
+    tracker.faults.add({ kind: "stale" }, { on: "getIssue" });
+    expect(told(await all(engine.push()))).toEqual([`updated remote ${key} title`]);
+    await engine.edit(key, { title: "Mine, later" });
+    tracker.faults.add({ kind: "stale" }, { on: "getIssue", times: 3 });
+    const { errors } = await collect(engine.push());
+    expect(errors).toMatchObject([{ key, failureClass: "transient", retryable: true }]);
+    expect((await recordOf(key)).fields).toMatchObject({ title: "Mine, later", body: "Theirs" });
+    expect(remote.issue(ref)).toMatchObject({ title: "Mine", body: "Theirs" });
+  });
+
   test("gives up on an issue that changes each time, and not on the others", async () => {
     const busy = await knownIssue();
     const quiet = await knownIssue();
     await engine.edit(busy.key, { title: "Mine" });
     await engine.edit(quiet.key, { title: "Mine" });
-    tracker.faults.add({ kind: "fail", failureClass: "conflict" }, { on: "updateIssue", times: 1 });
     setUp({ concurrency: 1 });
     tracker.faults.add({ kind: "fail", failureClass: "conflict" }, { on: "updateIssue", times: 3 });
     expect(told(await all(engine.push()))).toEqual([
@@ -428,6 +444,19 @@ describe("create", () => {
     expect(remote.issues()).toMatchObject([{ ...DRAFT, title: "Edited since" }]);
   });
 
+  test("what was changed at an issue before it was found is not overwritten in silence", async () => {
+    await engine.create("draft", DRAFT);
+    tracker.faults.add({ kind: "lost_response" }, { on: "createIssue" });
+    tracker.faults.add({ kind: "fail", failureClass: "auth" }, { on: "findCreated" });
+    await all(engine.push());
+    const [made] = remote.issues();
+    if (made === undefined) throw new Error("nothing was created");
+    remote.edit(made.ref, { title: "Theirs" });
+    expect(await sync()).toContain("conflict external draft title");
+    expect((await recordOf("draft")).fields.title).toBe("Theirs");
+    expect(remote.issues()).toMatchObject([{ ...DRAFT, title: "Theirs" }]);
+  });
+
   test("joins the two records of an issue that was pulled before its create was known", async () => {
     await engine.create("draft", DRAFT);
     tracker.faults.add({ kind: "lost_response" }, { on: "createIssue" });
@@ -453,6 +482,18 @@ describe("create", () => {
     expect(remote.issues()).toMatchObject([{ title: "Draft", assignees: [], customFields: {} }]);
   });
 
+  test("links to a parent are left out where there are none, other links are not", async () => {
+    setUp({}, ["hierarchy"]);
+    const { ref: target } = await knownIssue();
+    await engine.create("child", { ...DRAFT, links: [{ type: "child_of", target }] });
+    await engine.create("blocked", { ...DRAFT, links: [{ type: "blocked_by", target }] });
+    expect((await sync()).filter((event) => event.startsWith("failed"))).toEqual([
+      "failed remote child links",
+    ]);
+    expect(remote.issue(target).links).toMatchObject([{ type: "blocks" }]);
+    expect(remote.issues()).toHaveLength(3);
+  });
+
   test("keeps a field that the provider dropped, and says so", async () => {
     await engine.create("draft", DRAFT);
     tracker.faults.add({ kind: "drop_fields", fields: ["labels"] }, { on: "createIssue" });
@@ -467,6 +508,7 @@ describe("create", () => {
   test("refuses a key that is taken and fields that are no issue's", async () => {
     await engine.create("draft", DRAFT);
     await expect(engine.create("draft", DRAFT)).rejects.toMatchObject({ failureClass: "conflict" });
+    await expect(engine.create("memory:demo:7", DRAFT)).rejects.toMatchObject({ failureClass: "invalid" });
     await expect(engine.create("other", { ...DRAFT, title: "" })).rejects.toMatchObject({
       failureClass: "invalid",
     });
