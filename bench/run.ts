@@ -9,7 +9,6 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { version } from "../package.json";
 import { type Comparison, compare, type Program } from "./measure.ts";
-import { benchPull } from "./pull.ts";
 
 const BINARY = join(import.meta.dir, "..", "dist", process.platform === "win32" ? "tracker.exe" : "tracker");
 const IDENTITY = {
@@ -264,7 +263,6 @@ async function bench(folder: string): Promise<void> {
 const folder = mkdtempSync(join(tmpdir(), "tracker-bench-"));
 try {
   await bench(folder);
-  benchPull();
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
