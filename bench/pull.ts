@@ -206,7 +206,7 @@ function requireSameRows(folder: string): void {
 }
 
 /** Prints the rate of a pull as a share of the raw rate, and how its memory grows. */
-export function benchPull(): void {
+function benchPull(): void {
   const folder = mkdtempSync(join(tmpdir(), "tracker-bench-pull-"));
   try {
     requireSameRows(folder);

@@ -26,7 +26,10 @@ describe.each(["code", "error_code"] as const)(
 
       // Its resolution leaves out context and slug: what the config knows stays.
       const again = ["bind", "--provider", "linear", "--yes", "--json"];
-      expect(resultOf(await place.run(again))).toMatchObject({ binding_ref: "srm_foreign_1", replaced: null });
+      expect(resultOf(await place.run(again))).toMatchObject({
+        binding_ref: "srm_foreign_1",
+        replaced: null,
+      });
       expect(Bun.YAML.parse(place.config() ?? "")).toMatchObject({
         tracker: { project_slug: "payments-api", provider_context: { workspace_name: "Foreign" } },
       });

@@ -875,7 +875,11 @@ test("an older client binds and reads its status: documented fields, build_id, n
   );
   expect(validated.body.valid).toBe(true);
   const status = await host.get(`tracker/status/?provider=linear&binding_ref=${ref}`, { headers, team });
-  expect(status.body).toMatchObject({ connected: true, configured: true, display_label: "Payments API (PAY)" });
+  expect(status.body).toMatchObject({
+    connected: true,
+    configured: true,
+    display_label: "Payments API (PAY)",
+  });
 });
 
 test("what was confirmed is there after a restart, and tokens stay good", async () => {
