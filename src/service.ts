@@ -433,3 +433,4 @@ function readText(path: string): string {
 
 export { narrowCandidates, numberOf, orderCandidates } from "./discovery.ts";
 export { type BindDialog, type Selection, SelectionRequiredError } from "./hosted.ts";
+export type { BindCandidate } from "./protocol.ts";

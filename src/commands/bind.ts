@@ -2,7 +2,7 @@ import { defineCommand } from "citty";
 import { renderBinding, renderDryRun, renderReplacement } from "../render/binding.ts";
 import { renderCandidates } from "../render/candidates.ts";
 import { styleOf } from "../render/style.ts";
-import type { BindDialog, BindOutcome, ConfiguredBinding, Selection } from "../service.ts";
+import type { BindCandidate, BindDialog, BindOutcome, ConfiguredBinding, Selection } from "../service.ts";
 import {
   narrowCandidates,
   numberOf,
@@ -103,7 +103,7 @@ async function bind(invocation: Invocation, options: BindOptions): Promise<void>
     const existing = await service.currentBinding();
     if (existing !== null && !(await mayReplace(invocation, existing, options))) return null;
     const request = { provider, selection: options.selection, dryRun: options.dryRun };
-    return service.bind(request, await createDialog(invocation, options.explain));
+    return service.bind(request, await createDialog(invocation, options));
   });
   if (outcome === null) {
     log.info("Bind cancelled");
@@ -124,8 +124,8 @@ async function mayReplace(
   existing: ConfiguredBinding,
   { replaces, provider, dryRun }: BindOptions,
 ): Promise<boolean> {
-  const text = renderReplacement(existing);
   if (replaces || dryRun) return true;
+  const text = renderReplacement(existing);
   if (!io.canPrompt) {
     throw new TrackerError("already_bound_here", `This project is bound to ${text}.`, {
       hint: `Replace it: tracker bind --provider ${provider} --yes`,
@@ -137,10 +137,15 @@ async function mayReplace(
   return /^y(es)?$/i.test(answer?.trim() ?? "");
 }
 
-async function createDialog(invocation: Invocation, explain: boolean): Promise<BindDialog> {
-  const { io, log } = invocation;
+async function createDialog(
+  invocation: Invocation,
+  { explain, selection }: BindOptions,
+): Promise<BindDialog> {
+  const { io, log, globals } = invocation;
   const style = await styleOf(io, io.stderr);
-  const draw = (candidates: Parameters<BindDialog["choose"]>[0]): void => {
+  /** The prompt shows every reason by itself. */
+  const willAsk = io.canPrompt && selection.by === "person";
+  const draw = (candidates: readonly BindCandidate[]): void => {
     io.stderr.write(
       renderCandidates(
         candidates.map((candidate) => ({ ...candidate, number: numberOf(candidate) })),
@@ -150,13 +155,12 @@ async function createDialog(invocation: Invocation, explain: boolean): Promise<B
   };
   return {
     resolved: ({ match_type, display_label, candidates }) => {
-      if (!explain) return;
-      if (match_type === "exact")
-        log.info(`The control plane knows the one match: ${display_label ?? "unnamed"}.`);
-      else if (!io.canPrompt) draw(orderCandidates(candidates));
+      if (!explain || globals.json) return;
+      if (match_type === "exact") log.info(`The one exact match is ${display_label ?? "unnamed"}.`);
+      else if (!willAsk) draw(orderCandidates(candidates));
     },
     exactOverridesSelection: (label) =>
-      log.info(`The control plane knows the one match, ${label ?? "unnamed"}: your selection was not used.`),
+      log.info(`The one exact match is ${label ?? "unnamed"}; your selection was not used.`),
     choose: async (candidates) => {
       if (!io.canPrompt) {
         throw new SelectionRequiredError("Several resources fit this project.", candidates);
@@ -170,9 +174,9 @@ async function createDialog(invocation: Invocation, explain: boolean): Promise<B
 /** One line of input at a time: a number chooses, text narrows the list, end of input cancels. */
 async function ask(
   { io }: Invocation,
-  candidates: Parameters<BindDialog["choose"]>[0],
-  draw: (candidates: Parameters<BindDialog["choose"]>[0]) => void,
-): ReturnType<BindDialog["choose"]> {
+  candidates: readonly BindCandidate[],
+  draw: (candidates: readonly BindCandidate[]) => void,
+): Promise<BindCandidate | null> {
   for (;;) {
     io.stderr.write("Number, or text to narrow the list: ");
     const answer = await io.stdin.readLine();

@@ -96,6 +96,20 @@ export const IssueFields = v.object({
 });
 export type IssueFields = v.InferOutput<typeof IssueFields>;
 
+/** What an issue has whose fields nobody filled in; an issue needs a title besides. */
+export const BLANK: IssueFields = {
+  title: "",
+  body: null,
+  status: "todo",
+  issueType: "task",
+  priority: null,
+  assignees: [],
+  labels: [],
+  parent: null,
+  links: [],
+  customFields: {},
+};
+
 /** An issue as a provider has it. */
 export const CanonicalIssue = v.object({
   ref: ExternalRef,

@@ -3,20 +3,6 @@ import type { Capabilities } from "../capabilities.ts";
 import { CapabilityNotSupportedError } from "../errors.ts";
 import type { CoreField, IssueFields } from "../model.ts";
 
-/** What an issue has whose fields nobody filled in. */
-export const BLANK: IssueFields = {
-  title: "",
-  body: null,
-  status: "todo",
-  issueType: "task",
-  priority: null,
-  assignees: [],
-  labels: [],
-  parent: null,
-  links: [],
-  customFields: {},
-};
-
 /** Why the provider cannot be given the value that `fields` have in `field`; null when it can. */
 export function refusal(
   provider: string,

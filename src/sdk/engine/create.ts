@@ -2,6 +2,7 @@
 import type { TrackerSdkError } from "../errors.ts";
 import { copyField, sameField } from "../merge.ts";
 import {
+  BLANK,
   type CanonicalIssue,
   CORE_FIELDS,
   type CoreField,
@@ -11,7 +12,7 @@ import {
 } from "../model.ts";
 import { type CreateIntent, fieldsOf, type IssueRecord, type StoreTransaction } from "../store.ts";
 import { type Absorbed, absorb, isRemote, localEvents, refreshEnds } from "./absorb.ts";
-import { BLANK, refusal } from "./capability.ts";
+import { refusal } from "./capability.ts";
 import type { EngineContext } from "./context.ts";
 import { failed, type SyncEvent } from "./events.ts";
 import { notApplied, receiptBase } from "./receipt.ts";

@@ -10,6 +10,7 @@
 import * as v from "valibot";
 import { ConnectorRequestError, IssueNotFoundError, ScopeViolationError } from "../../errors.ts";
 import {
+  BLANK,
   type CanonicalComment,
   type CanonicalIssue,
   type CanonicalLink,
@@ -60,18 +61,6 @@ const INVERSE: Readonly<Record<LinkType, LinkType | null>> = {
   child_of: "parent_of",
 };
 
-const UNFILLED: Omit<IssueFields, "title"> = {
-  body: null,
-  status: "todo",
-  issueType: "task",
-  priority: null,
-  assignees: [],
-  labels: [],
-  parent: null,
-  links: [],
-  customFields: {},
-};
-
 /** A tracker's one resource, held in memory. */
 export class MemoryRemote {
   readonly system: string;
@@ -100,7 +89,7 @@ export class MemoryRemote {
   add(fields: IssuePatch & Pick<IssueFields, "title">): CanonicalIssue {
     const id = String(this.#lastId + 1);
     const ref = this.#refOf(id);
-    const settled = this.#settle(id, this.#parse(IssueFields, { ...UNFILLED, ...fields }));
+    const settled = this.#settle(id, this.#parse(IssueFields, { ...BLANK, ...fields }));
     this.#lastId += 1;
     this.#record(id, "created", (at) => ({
       ref,
