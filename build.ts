@@ -46,6 +46,8 @@ async function compile(outfile: string, target?: Bun.Build.CompileTarget): Promi
       autoloadBunfig: false,
       autoloadTsconfig: false,
       autoloadPackageJson: false,
+      // Most runs are over before compiled code would have paid; `main.ts` lifts this for the others.
+      jitPolicy: 50,
     },
   });
   const [executable] = result.outputs;
