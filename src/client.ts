@@ -244,6 +244,11 @@ export class ControlPlaneClient {
     await this.#admin("DELETE", `connections/${encodeURIComponent(connectionId)}`, Nothing);
   }
 
+  /** Deletes a mapping, so that its project can be bound to another resource. */
+  async deleteMapping(bindingRef: string): Promise<void> {
+    await this.#admin("DELETE", `mappings/${encodeURIComponent(bindingRef)}`, Nothing);
+  }
+
   // The way to the wire
 
   #get<S extends v.GenericSchema>(

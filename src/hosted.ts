@@ -75,7 +75,7 @@ export interface BindDialog {
   /** A resolution arrived. */
   resolved(resolution: BindResolveResponse): void;
   /** The one exact match is bound although another was selected. */
-  exactOverridesSelection(label: string | null): void;
+  exactOverridesSelection(resolution: BindResolveResponse): void;
 }
 
 /** A bind, whole. */
@@ -265,7 +265,7 @@ export class HostedTracker {
     if (resolution.match_type === "exact") {
       const isFirst = selection.by === "person" || (selection.by === "number" && selection.number === 1);
       const isNamed = selection.by === "match" && selection.text === resolution.display_label;
-      if (!isFirst && !isNamed) dialog.exactOverridesSelection(resolution.display_label);
+      if (!isFirst && !isNamed) dialog.exactOverridesSelection(resolution);
       if (resolution.binding_ref !== null) return { candidateToken: null, candidate: null };
       if (resolution.candidate_token === null) throw invalidResolution(this.#client.name);
       return { candidateToken: resolution.candidate_token, candidate: null };

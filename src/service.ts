@@ -228,6 +228,11 @@ export class TrackerService {
     await (await this.#open()).removeConnection(connectionId);
   }
 
+  /** Deletes a mapping at the control plane, so that its project can be bound to another resource. */
+  async deleteMapping(bindingRef: string): Promise<void> {
+    await (await this.#open()).deleteMapping(bindingRef);
+  }
+
   // Sessions
 
   /** Proves a personal access token to the control plane and stores it. */

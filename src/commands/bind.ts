@@ -159,8 +159,10 @@ async function createDialog(
       if (match_type === "exact") log.info(`The one exact match is ${display_label ?? "unnamed"}.`);
       else if (!willAsk) draw(orderCandidates(candidates));
     },
-    exactOverridesSelection: (label) =>
-      log.info(`The one exact match is ${label ?? "unnamed"}; your selection was not used.`),
+    exactOverridesSelection: ({ display_label, binding_ref }) => {
+      log.info(`The one exact match is ${display_label ?? "unnamed"}; your selection was not used.`);
+      if (binding_ref !== null) log.info(`To choose again: tracker host mappings delete ${binding_ref}`);
+    },
     choose: async (candidates) => {
       if (!io.canPrompt) {
         throw new SelectionRequiredError("Several resources fit this project.", candidates);

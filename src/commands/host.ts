@@ -16,6 +16,7 @@ export function hostCommand(invocation: Invocation) {
       serve: () => serveCommand(invocation),
       connect: () => connectCommand(invocation),
       connections: () => connectionsCommand(invocation),
+      mappings: () => mappingsCommand(invocation),
     },
   });
 }
@@ -159,6 +160,24 @@ function connectionsCommand(invocation: Invocation) {
             const connectionId = connectionIdOf("remove", args.id);
             await withService(invocation, (service) => service.removeConnection(connectionId));
             await print(invocation, { removed: connectionId }, () => `Removed ${escapeText(connectionId)}\n`);
+          },
+        }),
+    },
+  });
+}
+
+function mappingsCommand(invocation: Invocation) {
+  return defineCommand({
+    meta: { name: "mappings", description: "Manage mappings; `tracker map list` shows them" },
+    subCommands: {
+      delete: () =>
+        defineCommand({
+          meta: { name: "delete", description: "Delete a mapping, so that its project can be bound anew" },
+          args: { ref: { type: "positional", required: false, description: "Binding reference" } },
+          run: async ({ args }) => {
+            const bindingRef = required("ref", args.ref, "tracker host mappings delete srm_…");
+            await withService(invocation, (service) => service.deleteMapping(bindingRef));
+            await print(invocation, { deleted: bindingRef }, () => `Deleted ${escapeText(bindingRef)}\n`);
           },
         }),
     },

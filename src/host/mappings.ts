@@ -293,6 +293,27 @@ export async function confirmMapping(
   };
 }
 
+/**
+ * Deletes a mapping, so that its project can be bound anew and its resource to
+ * another one. A tombstone stays: validation tells what became of the reference.
+ *
+ * @throws HostError `binding_not_found`
+ */
+export async function deleteMapping(scope: TeamScope, bindingRef: string): Promise<void> {
+  await scope.transaction(async (transaction) => {
+    const at = transaction.timestamp();
+    const deleted = await transaction
+      .updateMapping(bindingRef)
+      .set({ deleted_at: at, updated_at: at })
+      .where("deleted_at", "is", null)
+      .executeTakeFirst();
+    if (deleted.numUpdatedRows === 0n) {
+      throw new HostError("binding_not_found", `There is no mapping ${bindingRef}.`);
+    }
+    await transaction.audit("mapping.deleted", bindingRef, {});
+  });
+}
+
 /** Id of the project: known by its uuid, or by its slug from a client without uuids, or new. */
 async function claimProject(scope: TeamScope, { uuid, slug }: ProjectIdentity): Promise<string> {
   const at = scope.timestamp();

@@ -36,6 +36,28 @@ test("connect, discover, bind, status and unbind work with no server running", a
   expect(place.config()).not.toContain(binding_ref);
 });
 
+test("a wrong choice can be made again once its mapping is deleted", async () => {
+  using place = new Scratch();
+  await place.run(["host", "connect", "linear", "--demo"]);
+  const bind = ["bind", "--provider", "linear", "--json"];
+  const wrong = v.parse(
+    v.object({ binding_ref: v.string(), display_label: v.string() }),
+    resultOf(await place.run([...bind, "--select", "2"])),
+  );
+  const stuck = await place.run(["bind", "--provider", "linear", "--match", "PAY"]);
+  expect(stuck.stdout).toContain(wrong.binding_ref);
+  expect(stuck.stderr).toContain(`tracker host mappings delete ${wrong.binding_ref}`);
+
+  expect(await place.run(["host", "mappings", "delete", wrong.binding_ref])).toMatchObject({ code: 0 });
+  const stale = errorOf(await place.run(["status", "--json"]));
+  expect(stale).toMatchObject({ code: "stale_binding", details: { reason: "binding_not_found" } });
+  const again = resultOf(await place.run([...bind, "--match", "PAY"]));
+  expect(again).not.toMatchObject({ binding_ref: wrong.binding_ref });
+  expect(again).toMatchObject({ replaced: { binding_ref: wrong.binding_ref } });
+  const twice = errorOf(await place.run(["host", "mappings", "delete", wrong.binding_ref, "--json"]));
+  expect(twice.code).toBe("binding_not_found");
+});
+
 test("--host embedded wins over a configured control plane", async () => {
   using place = new Scratch({ env: { TRACKER_HOST: "http://127.0.0.1:9", TRACKER_TOKEN: "trk_unused" } });
   const embedded = ["--host", "embedded"];

@@ -421,6 +421,11 @@ describe("requests", () => {
     await stubbedClient(stubs).removeConnection("inst_1");
   });
 
+  test("deleting a mapping has no answer to read either", async () => {
+    stubs.on("DELETE", "/api/v1/admin/mappings/srm_1/", new Response(null, { status: 204 }));
+    await stubbedClient(stubs).deleteMapping("srm_1");
+  });
+
   test("me is asked for no team in particular", async () => {
     const me = { user_id: 7, email: "ada@acme.example", name: "Ada", teams: [] };
     stubs.on("GET", "/api/v1/me", Response.json(me));

@@ -105,12 +105,13 @@ describe("two teams", () => {
         await host.post(`admin/connections/${connection}/test/`, undefined, options),
         await host.post(`admin/connections/${connection}/refresh/`, undefined, options),
         await host.call("DELETE", `admin/connections/${connection}/`, options),
+        await host.call("DELETE", `admin/mappings/${ref}/`, options),
       ];
       for (const answer of answers) {
         expect(JSON.stringify(answer.body).replaceAll(ref, "")).not.toMatch(secrets);
       }
       expect(answers.map(({ status }) => status)).toEqual([
-        200, 200, 200, 200, 200, 404, 404, 200, 404, 200, 200, 400, 200, 404, 404, 404,
+        200, 200, 200, 200, 200, 404, 404, 200, 404, 200, 200, 400, 200, 404, 404, 404, 404,
       ]);
     }
     const forged = await host.get("tracker/mappings/?provider=linear", { ...as, team: "acme" });

@@ -851,6 +851,20 @@ describe("installations and connections", () => {
   });
 });
 
+test("a deleted mapping frees project and resource, and its reference says so", async () => {
+  const ref = await host.bind("linear", "Payments (PMT)");
+  expect((await host.call("DELETE", `admin/mappings/${ref}/`)).status).toBe(204);
+  const again = await host.call("DELETE", `admin/mappings/${ref}/`);
+  expect([again.status, again.body.code]).toEqual([404, "binding_not_found"]);
+  const validated = await host.post("tracker/bind-validate/", {
+    provider: "linear",
+    binding_ref: ref,
+    project_identity: IDENTITY,
+  });
+  expect(validated.body).toMatchObject({ valid: false, reason: "mapping_deleted" });
+  expect(await host.bind("linear", "Payments (PMT)", OTHER)).not.toBe(ref);
+});
+
 test("an older client binds and reads its status: documented fields, build_id, no key, no extensions", async () => {
   const project_identity = { ...IDENTITY, build_id: "b-1" };
   const headers = { "content-type": "application/json", "user-agent": "spec-kitty-cli/1.0" };

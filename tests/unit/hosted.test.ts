@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type BindDialog, HostedTracker, type Selection } from "../../src/hosted.ts";
 import type { ProjectIdentity } from "../../src/identity.ts";
 import { findProject, type Project, ProjectStore } from "../../src/project.ts";
-import type { BindCandidate } from "../../src/protocol.ts";
+import type { BindCandidate, BindResolveResponse } from "../../src/protocol.ts";
 import { errorBody, HttpStubs, rejection, stubbedClient } from "../helpers/http-stubs.ts";
 
 const BASE = "/api/v1/tracker";
@@ -143,8 +143,8 @@ describe("bind", () => {
       return first ?? null;
     }
     resolved(): void {}
-    exactOverridesSelection(label: string | null): void {
-      this.overridden.push(label);
+    exactOverridesSelection({ display_label }: BindResolveResponse): void {
+      this.overridden.push(display_label);
     }
   }
 

@@ -9,6 +9,7 @@ import {
 } from "../connections.ts";
 import { HostError } from "../errors.ts";
 import type { Inventory, OpenSource } from "../inventory.ts";
+import { deleteMapping } from "../mappings.ts";
 import { hostedProvider, readBody } from "../request.ts";
 import type { HostEnvironment } from "./environment.ts";
 
@@ -47,6 +48,11 @@ export function addAdminRoutes(
 
   app.delete(`${ADMIN_PATH}/connections/:id`, async (c) => {
     await removeConnection(c.get("scope"), c.req.param("id"));
+    return c.body(null, 204);
+  });
+
+  app.delete(`${ADMIN_PATH}/mappings/:ref`, async (c) => {
+    await deleteMapping(c.get("scope"), c.req.param("ref"));
     return c.body(null, 204);
   });
 }
