@@ -158,11 +158,13 @@ describe("completing", () => {
 describe("reservations", () => {
   const ROOT = "/home/ada/payments-api";
   const [A, B] = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"] as const;
+  let folder = "";
   let state = "";
   beforeEach(() => {
-    state = mkdtempSync(join(tmpdir(), "tracker-identity-"));
+    folder = mkdtempSync(join(tmpdir(), "tracker-identity-"));
+    state = folder;
   });
-  afterEach(() => rmSync(state, { recursive: true, force: true }));
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
   const open = (): UuidReservations => new UuidReservations(state, join(state, "edit.lock"));
   const file = (): string => {
     const name = createHash("sha256").update(ROOT).digest("hex");
