@@ -66,14 +66,21 @@ export interface ConfiguredBinding {
   readonly provider_context: Record<string, string> | null;
 }
 
+/** A config's text as it is and as a bind would leave it. */
+export interface ConfigPreview {
+  readonly path: string;
+  readonly before: string;
+  readonly after: string;
+}
+
 /** A finished bind and the file it is, or would be, recorded in. */
 export interface BindOutcome extends BindResult {
   readonly replaced: ConfiguredBinding | null;
   readonly configPath: string;
   /** True when `bind` made the project's config. */
   readonly isNewProject: boolean;
-  /** The config's text before and after; equal texts when nothing changes. */
-  readonly change: { readonly before: string; readonly after: string };
+  /** What a dry run would have written; null when it was written. */
+  readonly preview: ConfigPreview | null;
 }
 
 /** Who the control plane takes the person for. */
@@ -141,13 +148,9 @@ export class TrackerService {
   /** Binds the project; null when the person cancelled. */
   async bind(request: BindRequest, dialog: BindDialog): Promise<BindOutcome | null> {
     const project = this.#requireProject();
-    const before = readText(project.configPath);
     const [hosted, identity] = await Promise.all([this.#hosted(), this.#projects.identity(project)]);
     const result = await hosted.bind(project, identity, request, dialog);
     if (result === null) return null;
-    const after = request.dryRun
-      ? preview(project, identity, before, result.binding)
-      : readText(project.configPath);
     const existing = configuredBinding(project);
     const isSame =
       existing?.provider === result.binding.provider && existing.binding_ref === result.binding.bindingRef;
@@ -157,7 +160,7 @@ export class TrackerService {
       replaced: isSame ? null : existing,
       configPath: project.configPath,
       isNewProject: !project.exists,
-      change: { before, after },
+      preview: request.dryRun ? preview(project, identity, result.binding) : null,
     };
   }
 
@@ -386,18 +389,14 @@ export function requireHosted(name: string): HostedProvider {
   );
 }
 
-/** The config as a bind would leave it. */
-function preview(
-  project: Project,
-  identity: ProjectIdentity,
-  before: string,
-  binding: BindResult["binding"],
-): string {
+function preview(project: Project, identity: ProjectIdentity, binding: BindResult["binding"]): ConfigPreview {
+  const before = readText(project.configPath);
   const recorded: Binding = { ...binding, bindingRef: binding.bindingRef ?? "(assigned when bound)" };
-  return spliceConfig(before, {
+  const after = spliceConfig(before, {
     project: identityEdit(project.config.project, identity),
     tracker: bindingEdit(project.config.tracker, recorded),
   });
+  return { path: project.configPath, before, after };
 }
 
 function configuredBinding({ config }: Project): ConfiguredBinding | null {

@@ -37,7 +37,7 @@ export function bindCommand(invocation: Invocation) {
     meta: { name: "bind", description: "Bind this project to a tracker resource" },
     args,
     run: async ({ args }) => {
-      const provider = required("provider", args.provider, "tracker bind --provider linear");
+      const provider = required("--provider", args.provider, "tracker bind --provider linear");
       const selection = selectionOf(args.select, args.match, args["bind-ref"]);
       refuseLocalFlags(provider, args);
       await bind(invocation, {
@@ -114,7 +114,7 @@ async function bind(invocation: Invocation, options: BindOptions): Promise<void>
   }
   if (outcome.isNewProject && !options.dryRun) log.info(`Created ${outcome.configPath}`);
   await print(invocation, toJsonResult(outcome, options.dryRun), (_, style) =>
-    options.dryRun ? renderDryRun(outcome, style) : renderBinding(outcome, style),
+    outcome.preview === null ? renderBinding(outcome, style) : renderDryRun(outcome, outcome.preview, style),
   );
 }
 

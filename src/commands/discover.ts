@@ -13,7 +13,7 @@ export function discoverCommand(invocation: Invocation) {
     meta: { name: "discover", description: "List the resources that a project can be bound to" },
     args,
     run: async ({ args }) => {
-      const provider = required("provider", args.provider, "tracker discover --provider linear");
+      const provider = required("--provider", args.provider, "tracker discover --provider linear");
       await discover(invocation, {
         provider,
         filter: args.filter,

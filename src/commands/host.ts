@@ -110,10 +110,7 @@ function connectCommand(invocation: Invocation) {
     meta: { name: "connect", description: "Connect a provider to the control plane" },
     args,
     run: async ({ args }) => {
-      const provider = args.provider;
-      if (provider === undefined) {
-        throw new UsageError("Which provider?", { hint: "For example: tracker host connect linear --demo" });
-      }
+      const provider = required("The provider", args.provider, "tracker host connect linear --demo");
       if (args.demo !== true) {
         throw new UsageError(`This version connects demo data only.`, {
           hint: `tracker host connect ${provider} --demo`,
@@ -175,7 +172,11 @@ function mappingsCommand(invocation: Invocation) {
           meta: { name: "delete", description: "Delete a mapping, so that its project can be bound anew" },
           args: { ref: { type: "positional", required: false, description: "Binding reference" } },
           run: async ({ args }) => {
-            const bindingRef = required("ref", args.ref, "tracker host mappings delete srm_…");
+            const bindingRef = required(
+              "The binding reference",
+              args.ref,
+              "tracker host mappings delete srm_…",
+            );
             await withService(invocation, (service) => service.deleteMapping(bindingRef));
             await print(invocation, { deleted: bindingRef }, () => `Deleted ${escapeText(bindingRef)}\n`);
           },
@@ -186,7 +187,7 @@ function mappingsCommand(invocation: Invocation) {
 
 function connectionIdOf(action: "test" | "refresh" | "remove", id: string | undefined): string {
   return required(
-    "id",
+    "The connection id",
     id,
     `tracker host connections ${action} <id> (see \`tracker host connections list\`)`,
   );

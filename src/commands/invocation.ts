@@ -105,11 +105,11 @@ export function positiveInteger(flag: string, text: string | undefined): number 
 }
 
 /**
- * A flag without which a command makes no sense.
+ * A flag or word without which a command makes no sense.
  *
  * @throws UsageError when it is missing
  */
-export function required(flag: string, value: string | undefined, example: string): string {
+export function required(what: string, value: string | undefined, example: string): string {
   if (value !== undefined) return value;
-  throw new UsageError(`--${flag} is missing.`, { hint: `For example: ${example}` });
+  throw new UsageError(`${what} is missing.`, { hint: `For example: ${example}` });
 }

@@ -19,8 +19,13 @@ export interface DrawnOutcome {
     readonly bindingRef: string | null;
     readonly displayLabel: string | null;
   };
-  readonly configPath: string;
-  readonly change: { readonly before: string; readonly after: string };
+}
+
+/** A file as it is and as it would become. */
+export interface DrawnPreview {
+  readonly path: string;
+  readonly before: string;
+  readonly after: string;
 }
 
 /** Draws what was bound. */
@@ -37,12 +42,16 @@ export function renderBinding({ binding }: DrawnOutcome, style: Style): string {
 }
 
 /** Draws what would be bound and how the config would change. */
-export function renderDryRun({ binding, configPath, change }: DrawnOutcome, style: Style): string {
+export function renderDryRun(
+  { binding }: DrawnOutcome,
+  { path, before, after }: DrawnPreview,
+  style: Style,
+): string {
   const label = escapeText(binding.displayLabel ?? binding.bindingRef ?? "");
   return [
     `Would bind to ${style.colors.bold(label)} (${escapeText(binding.provider)})\n`,
-    `${style.colors.dim(escapeText(configPath))}\n`,
-    renderDiff(change.before, change.after, style),
+    `${style.colors.dim(escapeText(path))}\n`,
+    renderDiff(before, after, style),
   ].join("");
 }
 

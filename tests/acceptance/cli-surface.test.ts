@@ -106,6 +106,9 @@ describe("a wrong command line exits 2, at once and by name", () => {
     [["bind", "--provider", "linear", "--bind-ref", ""], /--bind-ref/],
     [["bind"], /--provider/],
     [["discover"], /--provider/],
+    [["host", "connect"], /provider is missing[\s\S]*tracker host connect/],
+    [["host", "mappings", "delete"], /binding reference is missing/],
+    [["host", "connections", "remove"], /connection id is missing[\s\S]*connections list/],
     [["bnd", "--provider", "linear"], /bnd[\s\S]*bind/],
     [["map", "lst"], /lst[\s\S]*list/],
     [

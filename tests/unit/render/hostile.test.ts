@@ -56,11 +56,8 @@ const hostile = fc.array(fragment, { maxLength: 12 }).map((parts) => parts.join(
 function drawings(text: string, style: Style): Record<string, string> {
   const context = { workspace_name: text, team_name: text };
   const facts = { provider: text, binding_ref: text, display_label: text, provider_context: context };
-  const outcome = {
-    binding: { provider: text, bindingRef: text, displayLabel: text },
-    configPath: text,
-    change: { before: text, after: `${text}\n${text}` },
-  };
+  const outcome = { binding: { provider: text, bindingRef: text, displayLabel: text } };
+  const preview = { path: text, before: text, after: `${text}\n${text}` };
   const connection = {
     connection_id: text,
     provider: text,
@@ -75,7 +72,7 @@ function drawings(text: string, style: Style): Record<string, string> {
   const user = { user_id: text, email: text, name: null, teams: [{ ...TEAM, slug: text }] };
   return {
     binding: renderBinding(outcome, style),
-    dryRun: renderDryRun(outcome, style),
+    dryRun: renderDryRun(outcome, preview, style),
     replacement: renderReplacement({ ...facts, project_slug: text }),
     configured: renderConfiguredBinding({ ...facts, binding_ref: null, project_slug: text }, style),
     candidates: renderCandidates([choice, { ...choice, number: 10 }], style),
