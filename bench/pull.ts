@@ -12,7 +12,7 @@ import type { Capabilities } from "../src/sdk/capabilities.ts";
 import type { IssueQuery, TrackerConnector } from "../src/sdk/connector.ts";
 import { collect, SyncEngine } from "../src/sdk/engine.ts";
 import { CapabilityNotSupportedError } from "../src/sdk/errors.ts";
-import { type CanonicalIssue, identityOf, type Page } from "../src/sdk/model.ts";
+import { type CanonicalIssue, CanonicalStatus, identityOf, LinkType, type Page } from "../src/sdk/model.ts";
 import { fieldsOf } from "../src/sdk/store.ts";
 import { openSqliteStore } from "../src/sdk/stores/sqlite.ts";
 
@@ -99,6 +99,10 @@ class GeneratedTracker implements TrackerConnector {
       delete: false,
       webhooks: false,
       conditionalWrites: true,
+      priority: true,
+      issueType: true,
+      statuses: CanonicalStatus.options,
+      linkTypes: LinkType.options,
     };
   }
 
@@ -109,6 +113,8 @@ class GeneratedTracker implements TrackerConnector {
   }
 
   readonly getIssue = refuse;
+  readonly findIssue = refuse;
+  readonly searchIssues = refuse;
   readonly createIssue = refuse;
   readonly findCreated = refuse;
   readonly updateIssue = refuse;

@@ -291,6 +291,43 @@ export const RunResult = v.looseObject({
 });
 export type RunResult = v.InferOutput<typeof RunResult>;
 
+/** An issue as people look for it. */
+export const Ticket = v.looseObject({
+  external_issue_id: text,
+  identifier: text,
+  title: text,
+  url: nullableText,
+  state: v.looseObject({ name: text }),
+  team: nullableText,
+  assignee: nullableText,
+  created_at: instant,
+  updated_at: instant,
+  body: nullableText,
+});
+export type Ticket = v.InferOutput<typeof Ticket>;
+
+const ticketLimit = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100));
+/** The resource may be named by its binding, or left to the provider's only mapping. */
+const maybeRouted = { provider: filled, binding_ref: nullableText, project_slug: nullableText };
+
+export const ListTicketsRequest = v.object({ ...maybeRouted, limit: v.optional(ticketLimit, 20) });
+export type ListTicketsRequest = v.InferOutput<typeof ListTicketsRequest>;
+
+export const IssueSearchRequest = v.object({
+  ...maybeRouted,
+  query_text: nullableText,
+  /** Wins over `query_text`. */
+  query_key: nullableText,
+  limit: v.optional(ticketLimit, 20),
+});
+export type IssueSearchRequest = v.InferOutput<typeof IssueSearchRequest>;
+
+const ticketsOf = { resource_type: text, resource_id: text, ...upgrade };
+export const ListTicketsResponse = v.looseObject({ tickets: v.array(Ticket), ...ticketsOf });
+export type ListTicketsResponse = v.InferOutput<typeof ListTicketsResponse>;
+export const IssueSearchResponse = v.looseObject({ candidates: v.array(Ticket), ...ticketsOf });
+export type IssueSearchResponse = v.InferOutput<typeof IssueSearchResponse>;
+
 export const OperationAccepted = v.object({ operation_id: filled, status: text });
 export type OperationAccepted = v.InferOutput<typeof OperationAccepted>;
 
@@ -403,17 +440,40 @@ export type HealthResponse = v.InferOutput<typeof HealthResponse>;
 
 // Administration (extension: only this product's hosts)
 
-export const ConnectRequest = v.object({
-  provider: filled,
-  /** `demo` connects the in-memory provider that is filled with demo data. */
-  kind: v.literal("demo"),
-});
+/** What a provider is connected with. Credentials are stored encrypted, and never answered. */
+export const ConnectRequest = v.variant("kind", [
+  /** The in-memory provider that is filled with demo data. */
+  v.object({ provider: filled, kind: v.literal("demo") }),
+  /** A token that the provider itself takes. */
+  v.object({
+    provider: filled,
+    kind: v.literal("token"),
+    token: filled,
+    /** Address of the provider; needed for Jira, and for GitHub and GitLab on servers of their own. */
+    base_url: nullableText,
+    /** Whose API token it is; Jira's need it. */
+    email: nullableText,
+  }),
+  /** A connection that Nango holds the credential of. */
+  v.object({
+    provider: filled,
+    kind: v.literal("nango"),
+    connection_id: filled,
+    provider_config_key: filled,
+    secret_key: filled,
+    /** Address of Nango where it is not its own cloud. */
+    base_url: nullableText,
+  }),
+]);
 export type ConnectRequest = v.InferOutput<typeof ConnectRequest>;
 
 export const Connection = v.object({
   connection_id: text,
   provider: text,
+  /** `demo`, `token` or `nango`. */
   kind: text,
+  /** Address of the provider where it is not the default one. */
+  base_url: nullableText,
   status: v.picklist(["connected", "degraded", "revoked"]),
   account_label: text,
   resource_count: natural,

@@ -1,15 +1,25 @@
+/** What a connector carries, and what is refused because it does not. */
+import { CapabilityNotSupportedError } from "./errors.ts";
+import {
+  type CanonicalStatus,
+  CORE_FIELDS,
+  type CoreField,
+  type IssuePatch,
+  type LinkType,
+} from "./model.ts";
+
 /** What a connector can do. What it cannot is refused before any request. */
 export interface Capabilities {
   readonly comments: boolean;
   /** Parents and children. */
   readonly hierarchy: boolean;
-  /** Links between issues. */
+  /** Links between issues, of the types in `linkTypes`. */
   readonly dependencies: boolean;
   readonly customFields: boolean;
   readonly multiAssignee: boolean;
   /** Assignees can be set at all. */
   readonly assignment: boolean;
-  /** Issues can be closed and canceled. */
+  /** Issues can be closed and canceled, as far as `statuses` goes. */
   readonly terminalTransition: boolean;
   /** Many issues per request. */
   readonly bulkRead: boolean;
@@ -17,4 +27,75 @@ export interface Capabilities {
   readonly webhooks: boolean;
   /** A write can be refused when the issue has changed since a revision. */
   readonly conditionalWrites: boolean;
+  /** Priorities can be set. */
+  readonly priority: boolean;
+  /** The type of an issue can be set. */
+  readonly issueType: boolean;
+  /** What an issue can be moved to; a resource may have no place for some of them. */
+  readonly statuses: readonly CanonicalStatus[];
+  /** How issues can be linked. */
+  readonly linkTypes: readonly LinkType[];
+}
+
+/** A capability that is there or not. */
+export type CapabilityFlag = Exclude<keyof Capabilities, "statuses" | "linkTypes">;
+
+/** Why the value that `fields` have in `field` cannot be carried; null when it can. */
+export function refusal(
+  provider: string,
+  capabilities: Capabilities,
+  field: CoreField,
+  fields: IssuePatch,
+): CapabilityNotSupportedError | null {
+  const refuse = (capability: keyof Capabilities, what: string) =>
+    new CapabilityNotSupportedError(provider, capability, `${provider} does not carry ${what}.`);
+  const lacks = (capability: CapabilityFlag, what: string) =>
+    capabilities[capability] ? null : refuse(capability, what);
+  const { status, assignees = [], links = [] } = fields;
+  switch (field) {
+    case "status":
+      if (status === undefined) return null;
+      return (
+        (status === "done" || status === "canceled"
+          ? lacks("terminalTransition", `the status ${status} when it is set from outside`)
+          : null) ??
+        (capabilities.statuses.includes(status)
+          ? null
+          : refuse("statuses", `the status ${status}, only ${capabilities.statuses.join(", ")}`))
+      );
+    case "assignees":
+      return (
+        lacks("assignment", "assignees that are set from outside") ??
+        (assignees.length > 1 ? lacks("multiAssignee", "more than one assignee") : null)
+      );
+    case "parent":
+      return lacks("hierarchy", "parents");
+    case "links": {
+      const uncarried = links.find(({ type }) => !capabilities.linkTypes.includes(type));
+      return (
+        lacks("dependencies", "links between issues") ??
+        (links.some(({ type }) => type === "parent_of" || type === "child_of")
+          ? lacks("hierarchy", "links between parents and children")
+          : null) ??
+        (uncarried === undefined ? null : refuse("linkTypes", `links of the type ${uncarried.type}`))
+      );
+    }
+    case "customFields":
+      return lacks("customFields", "custom fields");
+    case "priority":
+      return lacks("priority", "priorities that are set from outside");
+    case "issueType":
+      return lacks("issueType", "types that are set from outside");
+    default:
+      return null;
+  }
+}
+
+/** @throws CapabilityNotSupportedError for the first field of `patch` that cannot be carried */
+export function assertCarried(provider: string, capabilities: Capabilities, patch: IssuePatch): void {
+  for (const field of CORE_FIELDS) {
+    if (patch[field] === undefined) continue;
+    const error = refusal(provider, capabilities, field, patch);
+    if (error !== null) throw error;
+  }
 }

@@ -25,6 +25,14 @@ export interface IssueQuery {
   readonly filters?: Readonly<Record<string, unknown>>;
 }
 
+/** Which issues people look for. */
+export interface IssueSearch {
+  /** Words; all issues without them. */
+  readonly text?: string;
+  /** At most so many, 1 to 100. Default 20. */
+  readonly limit?: number;
+}
+
 /** How a write is made safe to repeat. */
 export interface WriteOptions {
   /** The same key is the same write, however often it is sent. */
@@ -54,6 +62,10 @@ export interface TrackerConnector {
   capabilities(): Capabilities;
   listIssues(query: IssueQuery): Promise<Page<CanonicalIssue>>;
   getIssue(ref: ExternalRef): Promise<CanonicalIssue>;
+  /** The issue that people call by this key, such as `PAY-7` or `#7`; null when there is none. */
+  findIssue(key: string): Promise<CanonicalIssue | null>;
+  /** Issues with these words in title or body, by the provider's own search; without words the latest changed first. */
+  searchIssues(query: IssueSearch): Promise<readonly CanonicalIssue[]>;
   /** Creates an issue, or returns the one that this key created before. */
   createIssue(fields: IssueFields, options: WriteOptions): Promise<CanonicalIssue>;
   /** The issue that a create with this key made; null when there is none. */

@@ -48,6 +48,8 @@ export type DiscoveredResource = v.InferOutput<typeof DiscoveredResource>;
  */
 export interface DiscoverySource {
   readonly provider: string;
+  /** Id of the account whose credential this is: the same for every credential of that account. */
+  account(): Promise<string>;
   /** One page, `Page<DiscoveredWorkspace>` in shape. */
   listWorkspaces(cursor: string | null): Promise<unknown>;
   /** One page, `Page<DiscoveredResource>` in shape. */

@@ -43,7 +43,7 @@ export interface SyncEngineOptions {
   readonly sleep?: (milliseconds: number) => Promise<void>;
   /** 0 ≤ x < 1; spreads retries. */
   readonly random?: () => number;
-  /** Makes idempotency keys; each is another one, on all machines. */
+  /** Makes idempotency keys; each is another one, on all machines. UUIDs of version 7 by default: they tell when. */
   readonly newId?: () => string;
 }
 
@@ -92,7 +92,7 @@ export class SyncEngine {
       pageSize: options.pageSize ?? 100,
       concurrency: options.concurrency ?? 4,
       instant: () => now().toISOString(),
-      newId: options.newId ?? (() => crypto.randomUUID()),
+      newId: options.newId ?? (() => Bun.randomUUIDv7()),
       ask: (request) => ask(request, retry),
       attempt: (request, count) => attempt(request, count, retry),
       writes: "sent",

@@ -48,6 +48,14 @@ export class ConnectorConfigError extends TrackerSdkError {
 /** A provider refused a request or could not be reached. */
 export class ConnectorRequestError extends TrackerSdkError {}
 
+/** The provider answered as if it had taken a field, and has not. */
+export function notApplied(provider: string, field: string): ConnectorRequestError {
+  return new ConnectorRequestError(`${provider} did not apply ${field}, and did not say why.`, {
+    provider,
+    failureClass: "permission",
+  });
+}
+
 /** A provider described a workspace or resource in a way that breaks the discovery contract. */
 export class DiscoveryContractError extends TrackerSdkError {
   /** Where the problem is, for example `items[3].routingMetadata.display_key`. */

@@ -1,7 +1,7 @@
 /** Connectors to hosted providers: typed params in, a connector behind a transport out. */
 import type * as v from "valibot";
 import type { TrackerConnector } from "./connector.ts";
-import { ConnectorConfigError } from "./errors.ts";
+import type { DiscoverySource } from "./discovery.ts";
 import { demandHosted, type HOSTED_PARAMS, type HostedProvider, parseParams } from "./params.ts";
 import { HOSTED_CONNECTORS, type HostedEntry } from "./registry.ts";
 import type { Transport } from "./transport.ts";
@@ -21,8 +21,7 @@ export type HostedConnectorRequest<P extends HostedProvider> = {
  * is used.
  *
  * @throws ConnectorConfigError naming the path when the params are wrong or
- *   another provider's, when the Nango context cannot be used, and when this
- *   version has no connector for the provider
+ *   another provider's, and when the Nango context cannot be used
  */
 export async function createHostedConnector<P extends HostedProvider>(
   request: HostedConnectorRequest<P>,
@@ -32,9 +31,22 @@ export async function createHostedConnector<P extends HostedProvider>(
   const entry: HostedEntry<P> = HOSTED_CONNECTORS[provider];
   const params = parseParams(provider, entry.params, request.params);
   const transport = request.transport ?? new NangoTransport({ provider, context: request.nangoContext });
-  if (entry.load === null) {
-    throw new ConnectorConfigError(provider, `This version has no connector for ${provider} yet.`);
-  }
-  const create = await entry.load();
-  return create(params, transport);
+  const { connect } = await entry.load();
+  return connect(params, transport);
+}
+
+/** Whose resources are discovered, and the way there. */
+export interface DiscoveryRequest {
+  readonly provider: HostedProvider;
+  readonly transport: Transport;
+  /** Address of the provider where it is not the default one; it goes into the params of what is found. */
+  readonly baseUrl?: string;
+}
+
+/** The discovery of a hosted provider. Nothing is sent until it is used. */
+export async function createDiscoverySource(request: DiscoveryRequest): Promise<DiscoverySource> {
+  const { provider, transport, baseUrl = null } = request;
+  demandHosted(provider);
+  const { discover } = await HOSTED_CONNECTORS[provider].load();
+  return discover(transport, baseUrl);
 }

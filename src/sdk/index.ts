@@ -1,6 +1,6 @@
 /** The tracker SDK's public surface, exported from the package as `tracker/sdk`. */
-export type { Capabilities } from "./capabilities.ts";
-export type { IssueQuery, TrackerConnector, UpdateOptions, WriteOptions } from "./connector.ts";
+export type { Capabilities, CapabilityFlag } from "./capabilities.ts";
+export type { IssueQuery, IssueSearch, TrackerConnector, UpdateOptions, WriteOptions } from "./connector.ts";
 export { demoConnector } from "./connectors/memory/demo.ts";
 export type { FaultTiming, MemoryFault, MemoryMethod } from "./connectors/memory/faults.ts";
 export { MemoryConnector, type MemoryOptions, type MemoryWorkspace } from "./connectors/memory/index.ts";

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import type { Capabilities } from "./capabilities.ts";
 import {
+  BLANK,
   type CanonicalIssue,
   type CanonicalLink,
   CORE_FIELDS,
@@ -223,6 +224,12 @@ export function sendablePatch(source: IssueFields, fields: readonly CoreField[])
   const patch: IssuePatch = {};
   for (const field of fields) copyIn(field, source, patch);
   return patch;
+}
+
+/** The patch with the fields that are filled in, the title aside: what a create asks for beyond it. */
+export function filledPatch(fields: IssueFields): IssuePatch {
+  const filled = CORE_FIELDS.filter((field) => field !== "title" && !sameField(field, fields, BLANK));
+  return sendablePatch(fields, filled);
 }
 
 function copyIn<K extends CoreField>(field: K, source: IssueFields, target: IssuePatch): void {

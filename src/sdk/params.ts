@@ -36,6 +36,8 @@ export const JiraParams = v.pipe(
   v.strictObject({
     /** Address of the site. */
     baseUrl: url,
+    /** The site's cloud id, where the transport leads to Atlassian's API gateway and not to the site itself. */
+    cloudId: v.optional(filled),
     projectKey: v.optional(filled),
     projectId: v.optional(id),
     /** Name of the issue type of new issues. */

@@ -1,5 +1,6 @@
 /** The catalog of connectors: what each is told, and how it is loaded. */
 import type { TrackerConnector } from "./connector.ts";
+import type { DiscoverySource } from "./discovery.ts";
 import {
   HOSTED_PARAMS,
   type HostedParams,
@@ -11,13 +12,24 @@ import {
 } from "./params.ts";
 import type { Transport } from "./transport.ts";
 
+/** What a provider's folder in `connectors/` offers. */
+export interface HostedModule<P extends HostedProvider> {
+  /** A connector to one resource. Nothing is sent until it is used. */
+  connect(params: HostedParams<P>, transport: Transport): TrackerConnector;
+  /**
+   * Everything bindable that the transport's credential can see.
+   *
+   * @param baseUrl Address of the provider as {@link HostedParams} name it, where it is not the default one
+   */
+  discover(transport: Transport, baseUrl: string | null): DiscoverySource;
+}
+
 /** A provider that is reached over the network, through a transport. */
 export interface HostedEntry<P extends HostedProvider> {
   readonly mode: "hosted";
   /** Schema of its params. */
   readonly params: (typeof HOSTED_PARAMS)[P];
-  /** Loads what makes a connector; null where this version has the params and no connector yet. */
-  readonly load: (() => Promise<(params: HostedParams<P>, transport: Transport) => TrackerConnector>) | null;
+  readonly load: () => Promise<HostedModule<P>>;
 }
 
 /** A tracker that is on this machine. */
@@ -31,10 +43,26 @@ export interface LocalEntry<T extends LocalTracker> {
 
 /** The hosted part of the catalog. */
 export const HOSTED_CONNECTORS: { readonly [P in HostedProvider]: HostedEntry<P> } = {
-  github: { mode: "hosted", params: HOSTED_PARAMS.github, load: null },
-  gitlab: { mode: "hosted", params: HOSTED_PARAMS.gitlab, load: null },
-  jira: { mode: "hosted", params: HOSTED_PARAMS.jira, load: null },
-  linear: { mode: "hosted", params: HOSTED_PARAMS.linear, load: null },
+  github: {
+    mode: "hosted",
+    params: HOSTED_PARAMS.github,
+    load: async () => (await import("./connectors/github/index.ts")).github,
+  },
+  gitlab: {
+    mode: "hosted",
+    params: HOSTED_PARAMS.gitlab,
+    load: async () => (await import("./connectors/gitlab/index.ts")).gitlab,
+  },
+  jira: {
+    mode: "hosted",
+    params: HOSTED_PARAMS.jira,
+    load: async () => (await import("./connectors/jira/index.ts")).jira,
+  },
+  linear: {
+    mode: "hosted",
+    params: HOSTED_PARAMS.linear,
+    load: async () => (await import("./connectors/linear/index.ts")).linear,
+  },
 };
 
 /** The local part of the catalog. */

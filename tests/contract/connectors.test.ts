@@ -1,4 +1,4 @@
-import type { Capabilities } from "../../src/sdk/capabilities.ts";
+import type { CapabilityFlag } from "../../src/sdk/capabilities.ts";
 import { MemoryRemote } from "../../src/sdk/connectors/memory/remote.ts";
 import { MemoryTracker } from "../../src/sdk/connectors/memory/tracker.ts";
 import { type ConnectorSubject, describeConnector } from "../helpers/connector-contract.ts";
@@ -13,9 +13,11 @@ const SWITCHES = [
   "terminalTransition",
   "bulkRead",
   "conditionalWrites",
-] as const satisfies readonly (keyof Capabilities)[];
+  "priority",
+  "issueType",
+] as const satisfies readonly CapabilityFlag[];
 
-async function memory(without: readonly (keyof Capabilities)[]): Promise<ConnectorSubject> {
+async function memory(without: readonly CapabilityFlag[]): Promise<ConnectorSubject> {
   let now = Date.parse("2026-03-01T09:00:00Z");
   const remote = new MemoryRemote({ now: () => now });
   const connector = new MemoryTracker({ remote, without, pageSize: 2 });
@@ -25,16 +27,24 @@ async function memory(without: readonly (keyof Capabilities)[]): Promise<Connect
       title: "Sample",
       body: "Two lines\nof text",
       status: "todo",
-      issueType: "bug",
-      priority: 2,
+      issueType: without.includes("issueType") ? "task" : "bug",
+      priority: without.includes("priority") ? null : 2,
       assignees: [],
       labels: ["payments"],
       parent: null,
       links: [],
       customFields: {},
     },
+    changed: {
+      labels: ["api"],
+      issueType: "story",
+      priority: 4,
+      customFields: { effort: 3 },
+    },
     people: ["ada", "grace"],
     absent: { system: remote.system, workspace: remote.workspace, id: "404" },
+    from: null,
+    keyOf: (ref) => ref.id,
     events: "listed",
     requests: () => connector.requests.length,
     tick: () => {

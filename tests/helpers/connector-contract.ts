@@ -1,7 +1,7 @@
 /** What every connector keeps, run over each of them. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import * as v from "valibot";
-import type { Capabilities } from "../../src/sdk/capabilities.ts";
+import type { Capabilities, CapabilityFlag } from "../../src/sdk/capabilities.ts";
 import type { IssueQuery, TrackerConnector } from "../../src/sdk/connector.ts";
 import {
   CapabilityNotSupportedError,
@@ -11,6 +11,7 @@ import {
 import {
   CanonicalComment,
   CanonicalIssue,
+  CanonicalStatus,
   type ExternalRef,
   type IssueFields,
   type IssuePatch,
@@ -24,16 +25,22 @@ export interface ConnectorSubject {
   readonly connector: TrackerConnector;
   /** An issue that the provider can carry whole: no links, no parent, nobody assigned. */
   readonly sample: IssueFields;
+  /** Other values than the sample's for what can be changed; of `customFields` at least one member. */
+  readonly changed: Pick<IssueFields, "labels" | "issueType" | "priority" | "customFields">;
   /** Somebody whom issues can be assigned to. */
   readonly people: readonly [string, string];
   /** An issue that is not there. */
   readonly absent: ExternalRef;
+  /** What is older than this instant is another test's; null where the resource is the test's own. */
+  readonly from: string | null;
+  /** What people call the issue. */
+  keyOf(ref: ExternalRef): string;
   /** Whether the connector can tell events. */
   readonly events: "listed" | "refused";
   /** How many requests reached the provider so far. */
   requests(): number;
   /** Moves the provider's clock on, so that the next change is later than the last. */
-  tick(): void;
+  tick(): void | Promise<void>;
   /** Somebody else edits an issue. */
   edit(ref: ExternalRef, patch: Pick<IssuePatch, "title">): Promise<void>;
   /** Somebody else deletes an issue. */
@@ -55,12 +62,16 @@ export function describeConnector(name: string, make: () => Promise<ConnectorSub
     afterEach(() => subject.close());
 
     const key = () => ({ idempotencyKey: `key-${++keys}` });
-    const create = (title: string, fields: Partial<IssueFields> = {}) => {
-      subject.tick();
+    const create = async (title: string, fields: Partial<IssueFields> = {}) => {
+      await subject.tick();
       return connector.createIssue({ ...subject.sample, title, ...fields }, key());
     };
+    const own = (query: IssueQuery): IssueQuery => ({
+      ...(subject.from !== null && { updatedSince: subject.from }),
+      ...query,
+    });
     const list = (query: IssueQuery = {}) =>
-      everyPage((cursor) => connector.listIssues({ ...query, ...(cursor !== null && { cursor }) }));
+      everyPage((cursor) => connector.listIssues({ ...own(query), ...(cursor !== null && { cursor }) }));
     const titles = async (query: IssueQuery) => (await list(query)).map(({ title }) => title);
 
     /** The call is refused for the lack of `capability`, and nothing was sent. */
@@ -73,7 +84,7 @@ export function describeConnector(name: string, make: () => Promise<ConnectorSub
       expect(subject.requests()).toBe(before);
       return error;
     }
-    const can = (capability: keyof Capabilities) => connector.capabilities()[capability];
+    const can = (capability: CapabilityFlag) => connector.capabilities()[capability];
 
     describe("create", () => {
       test("answers with the issue, as it is read afterwards", async () => {
@@ -106,10 +117,10 @@ export function describeConnector(name: string, make: () => Promise<ConnectorSub
         for (const title of ["a", "b", "c", "d", "e"]) created.push(await create(title));
         const [first] = created;
         if (first === undefined) throw new Error("nothing was created");
-        subject.tick();
+        await subject.tick();
         await subject.edit(first.ref, { title: "a, later" });
         const pages = await pagesOf((cursor) =>
-          connector.listIssues({ limit: 2, ...(cursor !== null && { cursor }) }),
+          connector.listIssues({ ...own({ limit: 2 }), ...(cursor !== null && { cursor }) }),
         );
         expect(pages.length).toBeGreaterThanOrEqual(3);
         const issues = pages.flatMap(({ items }) => items);
@@ -118,7 +129,7 @@ export function describeConnector(name: string, make: () => Promise<ConnectorSub
       });
 
       test("is empty where there is nothing", async () => {
-        expect(await connector.listIssues({})).toEqual({ items: [], nextCursor: null });
+        expect(await connector.listIssues(own({}))).toEqual({ items: [], nextCursor: null });
       });
 
       test("keeps to the window: from its start, up to but without its end", async () => {
@@ -140,12 +151,12 @@ export function describeConnector(name: string, make: () => Promise<ConnectorSub
         let cursor: string | null = null;
         for (let page = 0; page === 0 || cursor !== null; page++) {
           const { items, nextCursor }: Page<CanonicalIssue> = await connector.listIssues({
-            limit: 1,
+            ...own({ limit: 1 }),
             ...(cursor !== null && { cursor }),
           });
           for (const { ref } of items) seen.add(identityOf(ref));
           cursor = nextCursor;
-          subject.tick();
+          await subject.tick();
           if (page === 0) await subject.edit(a.ref, { title: "a, edited when it was read already" });
           if (page === 1) await subject.edit(c.ref, { title: "c, edited when it was not read yet" });
         }
@@ -183,11 +194,12 @@ export function describeConnector(name: string, make: () => Promise<ConnectorSub
     describe("update", () => {
       test("changes the fields of the patch and no other", async () => {
         const before = await create("Old");
-        subject.tick();
-        const after = await connector.updateIssue(before.ref, { title: "New", labels: ["api"] }, key());
+        await subject.tick();
+        const { labels } = subject.changed;
+        const after = await connector.updateIssue(before.ref, { title: "New", labels }, key());
         const { updatedAt, revision, fieldTimes, raw, ...rest } = after;
         expect(before).toMatchObject({ ...rest, title: "Old", labels: subject.sample.labels });
-        expect(rest).toMatchObject({ title: "New", labels: ["api"] });
+        expect(rest).toMatchObject({ title: "New", labels });
         expect(updatedAt > before.updatedAt).toBe(true);
         if (before.revision !== null) expect(revision).not.toBe(before.revision);
         expect(await connector.getIssue(before.ref)).toEqual({
@@ -235,7 +247,7 @@ export function describeConnector(name: string, make: () => Promise<ConnectorSub
           if (revision !== null) await expectRefused("conditionalWrites", update);
           return;
         }
-        subject.tick();
+        await subject.tick();
         await subject.edit(ref, { title: "Theirs" });
         expect(await failureOf(update)).toMatchObject({ failureClass: "conflict", retryable: false });
         const theirs = await connector.getIssue(ref);
@@ -249,15 +261,19 @@ export function describeConnector(name: string, make: () => Promise<ConnectorSub
         const { ref } = await create("Child");
         const parent = (await create("Parent")).ref;
         const [one, other] = subject.people;
-        const cases: readonly (readonly [boolean, keyof Capabilities, IssuePatch])[] = [
+        const { issueType, priority, customFields } = subject.changed;
+        const cases: readonly (readonly [boolean, CapabilityFlag, IssuePatch])[] = [
           [can("hierarchy"), "hierarchy", { parent }],
+          [can("hierarchy"), "hierarchy", { parent: null }],
+          [can("issueType"), "issueType", { issueType }],
+          [can("priority"), "priority", { priority }],
           [can("assignment"), "assignment", { assignees: [one] }],
-          [can("customFields"), "customFields", { customFields: { effort: 3 } }],
+          [can("customFields"), "customFields", { customFields }],
           ...(can("assignment")
             ? [
                 [can("multiAssignee"), "multiAssignee", { assignees: [one, other].sort() }] satisfies [
                   boolean,
-                  keyof Capabilities,
+                  CapabilityFlag,
                   IssuePatch,
                 ],
               ]
@@ -272,24 +288,27 @@ export function describeConnector(name: string, make: () => Promise<ConnectorSub
     });
 
     describe("status", () => {
-      test("moves, and stays where it is already", async () => {
+      test.each(CanonicalStatus.options)("%s is carried and stays, or is refused", async (status) => {
         const { ref } = await create("Work");
-        expect(await connector.transitionIssue(ref, "in_progress", key())).toMatchObject({
-          status: "in_progress",
-        });
+        const move = () => connector.transitionIssue(ref, status, key());
+        const isTerminal = status === "done" || status === "canceled";
+        if (isTerminal && !can("terminalTransition")) return expectRefused("terminalTransition", move);
+        if (!connector.capabilities().statuses.includes(status)) return expectRefused("statuses", move);
+        expect(await move()).toMatchObject({ status });
         const moved = await connector.getIssue(ref);
-        expect(moved.status).toBe("in_progress");
-        await connector.transitionIssue(ref, "in_progress", key());
-        expect((await connector.getIssue(ref)).revision).toBe(moved.revision);
+        expect(moved.status).toBe(status);
+        await subject.tick();
+        await move();
+        expect(await connector.getIssue(ref)).toEqual(moved);
       });
 
       test.each(["done", "canceled"] as const)("ends as %s where the connector may", async (status) => {
         const { ref } = await create("Work");
         const end = () => connector.transitionIssue(ref, status, key());
-        if (can("terminalTransition")) {
+        if (can("terminalTransition") && connector.capabilities().statuses.includes(status)) {
           expect(await end()).toMatchObject({ status });
           expect(await connector.transitionIssue(ref, "todo", key())).toMatchObject({ status: "todo" });
-        } else await expectRefused("terminalTransition", end);
+        } else await expectRefused(can("terminalTransition") ? "statuses" : "terminalTransition", end);
       });
     });
 
@@ -308,6 +327,10 @@ export function describeConnector(name: string, make: () => Promise<ConnectorSub
           await expectRefused("dependencies", () => connector.removeLink(a, { type, target: b }));
           return;
         }
+        if (!connector.capabilities().linkTypes.includes(type)) {
+          await expectRefused("linkTypes", link);
+          return;
+        }
         await link();
         await link();
         const linksOf = async (ref: ExternalRef) =>
@@ -318,6 +341,21 @@ export function describeConnector(name: string, make: () => Promise<ConnectorSub
         await connector.removeLink(b, { type: inverse, target: a });
         expect(await linksOf(a)).toEqual([]);
         expect(await linksOf(b)).toEqual([]);
+      });
+    });
+
+    test("an issue is found by its key, and by its words", async () => {
+      const first = await create("The quokka escaped");
+      const second = await create("Nothing happened", { body: "No quokka was seen." });
+      await create("Unrelated");
+      expect(await connector.findIssue(subject.keyOf(first.ref))).toEqual(first);
+      expect(await connector.findIssue(subject.keyOf(subject.absent))).toBeNull();
+      const found = await connector.searchIssues({ text: "quokka" });
+      expect(found.map(({ ref }) => ref.id).toSorted()).toEqual([first.ref.id, second.ref.id].toSorted());
+      const latest = await connector.searchIssues({ limit: 2 });
+      expect(latest.map(({ title }) => title)).toEqual(["Unrelated", "Nothing happened"]);
+      expect(await unsent(() => connector.searchIssues({ limit: 101 }))).toMatchObject({
+        failureClass: "invalid",
       });
     });
 
@@ -333,7 +371,7 @@ export function describeConnector(name: string, make: () => Promise<ConnectorSub
       expect(await connector.addComment(ref, "first\n\nwith two paragraphs", options)).toEqual(first);
       const said = [first];
       for (const body of ["second", "third"]) {
-        subject.tick();
+        await subject.tick();
         said.push(await connector.addComment(ref, body, key()));
       }
       const listed = await everyPage((cursor) => connector.listComments(ref, cursor ?? undefined));
@@ -349,7 +387,7 @@ export function describeConnector(name: string, make: () => Promise<ConnectorSub
       }
       const { ref } = await create("first");
       const second = await create("second");
-      subject.tick();
+      await subject.tick();
       await subject.edit(ref, { title: "first, edited" });
       const told = async (since?: string) => {
         const events = await everyPage((cursor) =>

@@ -1,5 +1,6 @@
 /** Bringing an issue that exists locally only to the provider: once, whatever happens on the way. */
-import type { TrackerSdkError } from "../errors.ts";
+import { refusal } from "../capabilities.ts";
+import { notApplied, type TrackerSdkError } from "../errors.ts";
 import { copyField, sameField } from "../merge.ts";
 import {
   BLANK,
@@ -12,10 +13,9 @@ import {
 } from "../model.ts";
 import { type CreateIntent, fieldsOf, type IssueRecord, type StoreTransaction } from "../store.ts";
 import { type Absorbed, absorb, isRemote, localEvents, refreshEnds } from "./absorb.ts";
-import { refusal } from "./capability.ts";
 import type { EngineContext } from "./context.ts";
 import { failed, type SyncEvent } from "./events.ts";
-import { notApplied, receiptBase } from "./receipt.ts";
+import { receiptBase } from "./receipt.ts";
 
 /** Looks for the issues of creates whose outcome is unknown. */
 export async function* settleIntents(context: EngineContext): AsyncGenerator<SyncEvent> {
@@ -72,7 +72,7 @@ export async function create(
     );
     events.push(
       ...lost.map((field) =>
-        failed("remote", { key, ref: issue.ref, fields: [field] }, notApplied(connector, field)),
+        failed("remote", { key, ref: issue.ref, fields: [field] }, notApplied(connector.provider, field)),
       ),
       ...(await refreshEnds(context, linkEnds(issue))),
     );

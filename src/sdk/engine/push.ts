@@ -1,16 +1,16 @@
 /** Bringing local edits to the provider: what changed, and nothing unseen overwritten. */
-import { ConnectorRequestError, type TrackerSdkError } from "../errors.ts";
+import { refusal } from "../capabilities.ts";
+import { ConnectorRequestError, notApplied, type TrackerSdkError } from "../errors.ts";
 import { linkIdentity, sameField, sendablePatch } from "../merge.ts";
 import type { CanonicalIssue, CanonicalLink, CoreField, ExternalRef, IssueFields } from "../model.ts";
 import { ownerOf } from "../policy.ts";
 import type { CreateIntent, IssueRecord } from "../store.ts";
 import { deletedEvent, isRemote, localEvents, type Met, meet, refreshEnds } from "./absorb.ts";
-import { refusal } from "./capability.ts";
 import type { EngineContext } from "./context.ts";
 import { attachCreated, create } from "./create.ts";
 import { failed, type SyncEvent } from "./events.ts";
 import { inOrder } from "./in-order.ts";
-import { notApplied, receiptBase } from "./receipt.ts";
+import { receiptBase } from "./receipt.ts";
 import { ATTEMPTS } from "./retry.ts";
 
 /** Pushes every issue that has dirty fields, in the order of their first edits. */
@@ -252,7 +252,7 @@ async function confirm(
   const events: SyncEvent[] = [];
   if (arrived.length > 0) events.push({ kind: "updated", side: "remote", key, ref, fields: arrived });
   for (const field of fields.filter(isMissing)) {
-    const error = failures.get(field) ?? notApplied(context.connector, field);
+    const error = failures.get(field) ?? notApplied(context.connector.provider, field);
     events.push(failed("remote", { key, ref, fields: [field] }, error));
   }
   return [...events, ...localEvents(met)];

@@ -1,6 +1,4 @@
 /** Telling what a provider did with a write from what it shows afterwards. */
-import type { TrackerConnector } from "../connector.ts";
-import { ConnectorRequestError } from "../errors.ts";
 import { copyField, sameField } from "../merge.ts";
 import { CORE_FIELDS, type CoreField, canonicalJson, type IssueFields } from "../model.ts";
 import { fieldsOf } from "../store.ts";
@@ -43,12 +41,4 @@ export function receiptBase(
     }
   }
   return base;
-}
-
-/** The provider answered as if it had taken a field, and has not. */
-export function notApplied({ provider }: TrackerConnector, field: CoreField): ConnectorRequestError {
-  return new ConnectorRequestError(`${provider} did not apply ${field}, and did not say why.`, {
-    provider,
-    failureClass: "permission",
-  });
 }

@@ -16,6 +16,7 @@ test("a resource that drifts onto a second page counts once, as last seen", asyn
   const source = demoConnector("gitlab");
   const drifting: DiscoverySource = {
     provider: "gitlab",
+    account: async () => "demo",
     listWorkspaces: () => source.listWorkspaces(null),
     listResources: async (workspace, cursor) => {
       const page = await source.listResources(workspace, null);
@@ -31,6 +32,7 @@ test("cursors that go in circles end in a contract error, not in a loop", async 
   const source = demoConnector("gitlab");
   const circling: DiscoverySource = {
     provider: "gitlab",
+    account: async () => "demo",
     listWorkspaces: async (cursor) => {
       const page = await source.listWorkspaces(null);
       return { ...page, nextCursor: cursor === "a" ? "b" : "a" };

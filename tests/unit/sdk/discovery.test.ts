@@ -20,7 +20,12 @@ const RESOURCE = {
 };
 
 function source(answer: unknown): DiscoverySource {
-  return { provider: "linear", listWorkspaces: async () => answer, listResources: async () => answer };
+  return {
+    provider: "linear",
+    account: async () => "ada",
+    listWorkspaces: async () => answer,
+    listResources: async () => answer,
+  };
 }
 const page = (...items: unknown[]) => ({ items, nextCursor: null });
 
@@ -38,6 +43,7 @@ test("the cursor is handed to the source", async () => {
   const asked: (string | null)[] = [];
   const listing: DiscoverySource = {
     provider: "linear",
+    account: async () => "ada",
     listWorkspaces: async (cursor) => {
       asked.push(cursor);
       return page();

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "bun:test";
-import type { Capabilities } from "../../../src/sdk/capabilities.ts";
+import type { CapabilityFlag } from "../../../src/sdk/capabilities.ts";
 import { MemoryRemote } from "../../../src/sdk/connectors/memory/remote.ts";
 import { MemoryTracker } from "../../../src/sdk/connectors/memory/tracker.ts";
 import { collect, SyncEngine, type SyncEngineOptions, type SyncEvent } from "../../../src/sdk/engine.ts";
@@ -40,10 +40,7 @@ beforeEach(() => {
 });
 
 /** An engine over a connector of its own, with the same tracker and store as before. */
-function setUp(
-  options: Partial<SyncEngineOptions> = {},
-  without: readonly (keyof Capabilities)[] = [],
-): void {
+function setUp(options: Partial<SyncEngineOptions> = {}, without: readonly CapabilityFlag[] = []): void {
   tracker = new MemoryTracker({ remote, without });
   engine = new SyncEngine({
     connector: tracker,

@@ -31,6 +31,10 @@ export class MemoryConnector implements DiscoverySource {
     this.#pageSize = pageSize;
   }
 
+  async account(): Promise<string> {
+    return "demo";
+  }
+
   /** @throws ConnectorRequestError when the cursor is not one of this listing's */
   async listWorkspaces(cursor: string | null): Promise<Page<DiscoveredWorkspace>> {
     return this.#page(

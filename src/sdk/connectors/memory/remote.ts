@@ -199,6 +199,11 @@ export class MemoryRemote {
     return this.#issues.get(id) ?? null;
   }
 
+  /** What is listed: all that is not archived. */
+  listed(): readonly RemoteIssue[] {
+    return [...this.#issues.values()].filter(({ archived }) => !archived);
+  }
+
   /** All issues, archived ones included, in the order they were filed. */
   issues(): readonly CanonicalIssue[] {
     return [...this.#issues.values()].map(({ issue }) => structuredClone(issue));

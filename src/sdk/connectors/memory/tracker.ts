@@ -1,13 +1,20 @@
 import { Buffer } from "node:buffer";
 import * as v from "valibot";
-import type { Capabilities } from "../../capabilities.ts";
-import type { IssueQuery, TrackerConnector, UpdateOptions, WriteOptions } from "../../connector.ts";
+import { assertCarried, type Capabilities, type CapabilityFlag } from "../../capabilities.ts";
+import type {
+  IssueQuery,
+  IssueSearch,
+  TrackerConnector,
+  UpdateOptions,
+  WriteOptions,
+} from "../../connector.ts";
 import {
   CapabilityNotSupportedError,
   ConnectorRequestError,
   type FailureClass,
   IssueNotFoundError,
 } from "../../errors.ts";
+import { filledPatch } from "../../merge.ts";
 import {
   type CanonicalComment,
   type CanonicalIssue,
@@ -19,6 +26,7 @@ import {
   IssueFields,
   IssuePatch,
   identityOf,
+  LinkType,
   type Page,
   type TrackerEvent,
 } from "../../model.ts";
@@ -36,7 +44,7 @@ export interface MemoryTrackerOptions {
   /** The tracker; several connectors may share one. */
   readonly remote: MemoryRemote;
   /** Capabilities that this connector does not have. It never has `delete` and `webhooks`. */
-  readonly without?: readonly (keyof Capabilities)[];
+  readonly without?: readonly CapabilityFlag[];
   /** Items on a page when the request does not say, 50 when not given. */
   readonly pageSize?: number;
   /** Whether issues say when single fields changed; they do unless this is `untold`. */
@@ -57,6 +65,10 @@ const ALL: Capabilities = {
   delete: false,
   webhooks: false,
   conditionalWrites: true,
+  priority: true,
+  issueType: true,
+  statuses: CanonicalStatus.options,
+  linkTypes: LinkType.options,
 };
 
 /** How a listing can be narrowed: issues in one of these states, with all of these labels. */
@@ -77,6 +89,10 @@ const EventQuery = v.object({ since: v.optional(Instant), cursor: v.optional(v.s
 
 const Key = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 const Body = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+const SearchQuery = v.object({
+  text: v.optional(v.pipe(v.string(), v.trim())),
+  limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)), 20),
+});
 
 /** Where a listing goes on: behind this place, in answer to the same question. */
 const Cursor = v.object({ question: v.string(), after: v.pipe(v.number(), v.integer(), v.minValue(-1)) });
@@ -179,11 +195,35 @@ export class MemoryTracker implements TrackerConnector {
     return this.#request("getIssue", (fault) => this.#answer(ref, fault));
   }
 
+  async findIssue(key: string): Promise<CanonicalIssue | null> {
+    const id = this.#parse(Key, key, "key");
+    return this.#request("getIssue", (fault) => {
+      const found = this.remote.find(id);
+      return found === null ? null : this.#shown(found, fault);
+    });
+  }
+
+  async searchIssues(query: IssueSearch): Promise<readonly CanonicalIssue[]> {
+    const { text = "", limit } = this.#parse(SearchQuery, query, "query");
+    const words = text.toLowerCase().split(/\s+/);
+    return this.#request("listIssues", (fault) =>
+      this.remote
+        .listed()
+        .toSorted((a, b) => b.change - a.change)
+        .filter(({ issue: { title, body } }) => {
+          const content = `${title}\n${body ?? ""}`.toLowerCase();
+          return words.every((word) => content.includes(word));
+        })
+        .slice(0, limit)
+        .map((found) => this.#shown(found, fault)),
+    );
+  }
+
   async createIssue(fields: IssueFields, { idempotencyKey }: WriteOptions): Promise<CanonicalIssue> {
     const wanted = this.#parse(IssueFields, fields, "issue");
     const key = this.#receiptKey("createIssue", idempotencyKey);
     this.#assertReferences(wanted);
-    this.#refuseFields(withoutEmpty(wanted));
+    assertCarried(this.provider, this.#capabilities, filledPatch(wanted));
     return this.#request("createIssue", (fault) => {
       const receipt = this.remote.receipts.get(key);
       if (receipt !== undefined) return this.#answer(this.#refOf(receipt.id));
@@ -207,7 +247,7 @@ export class MemoryTracker implements TrackerConnector {
     const { expectedRevision } = options;
     this.remote.assertScope(ref);
     this.#assertReferences(wanted);
-    this.#refuseFields(wanted);
+    assertCarried(this.provider, this.#capabilities, wanted);
     if (expectedRevision !== undefined)
       this.#need("conditionalWrites", "refuse an update of a changed issue");
     return this.#write("updateIssue", ref, wanted, options, (fault) => {
@@ -229,7 +269,7 @@ export class MemoryTracker implements TrackerConnector {
   ): Promise<CanonicalIssue> {
     const wanted = this.#parse(CanonicalStatus, status, "status");
     this.remote.assertScope(ref);
-    this.#refuseFields({ status: wanted });
+    assertCarried(this.provider, this.#capabilities, { status: wanted });
     return this.#write("transitionIssue", ref, wanted, options, (fault) => {
       this.remote.edit(ref, withoutLost({ status: wanted }, fault));
     });
@@ -365,7 +405,7 @@ export class MemoryTracker implements TrackerConnector {
     const parsed = this.#parse(CanonicalLink, link, "link");
     this.remote.assertScope(ref);
     this.#assertReferences({ links: [parsed] });
-    this.#refuseFields({ links: [parsed] });
+    assertCarried(this.provider, this.#capabilities, { links: [parsed] });
     return parsed;
   }
 
@@ -375,22 +415,7 @@ export class MemoryTracker implements TrackerConnector {
     }
   }
 
-  /** Refuses what this connector cannot carry. */
-  #refuseFields({ parent, links = [], customFields, assignees, status }: IssuePatch): void {
-    if (parent !== undefined) this.#need("hierarchy", "set a parent");
-    if (links.length > 0) this.#need("dependencies", "link issues");
-    if (links.some(({ type }) => type === "parent_of" || type === "child_of")) {
-      this.#need("hierarchy", "link parents and children");
-    }
-    if (customFields !== undefined) this.#need("customFields", "set custom fields");
-    if (assignees !== undefined) this.#need("assignment", "assign");
-    if (assignees !== undefined && assignees.length > 1) this.#need("multiAssignee", "assign several people");
-    if (status === "done" || status === "canceled") {
-      this.#need("terminalTransition", `move an issue to ${status}`);
-    }
-  }
-
-  #need(capability: keyof Capabilities, doing: string): void {
+  #need(capability: CapabilityFlag, doing: string): void {
     if (this.#capabilities[capability]) return;
     throw new CapabilityNotSupportedError(this.provider, capability, `${this.provider} cannot ${doing}.`);
   }
@@ -465,14 +490,4 @@ function withoutLost(patch: IssuePatch, fault: MemoryFault | null): IssuePatch {
   if (fault?.kind !== "drop_fields") return patch;
   const kept = Object.entries(patch).filter(([field]) => !fault.fields.some((lost) => lost === field));
   return v.parse(IssuePatch, Object.fromEntries(kept));
-}
-
-/** A create asks only for what it fills in. */
-function withoutEmpty({ parent, customFields, assignees, ...rest }: IssueFields): IssuePatch {
-  return {
-    ...rest,
-    ...(parent !== null && { parent }),
-    ...(assignees.length > 0 && { assignees }),
-    ...(Object.keys(customFields).length > 0 && { customFields }),
-  };
 }

@@ -1,0 +1,30 @@
+/** Cursors: the place in a listing, as text that only the listing it belongs to takes back. */
+import { Buffer } from "node:buffer";
+import * as v from "valibot";
+import { ConnectorRequestError } from "../../errors.ts";
+import { JsonValue } from "../../model.ts";
+
+const Cursor = v.strictObject({ question: v.string(), place: JsonValue });
+
+/** @param question What is listed; text that differs for every other listing */
+export function cursorText(question: string, place: JsonValue): string {
+  return Buffer.from(JSON.stringify({ question, place })).toString("base64url");
+}
+
+/**
+ * The place that a cursor names; null without a cursor.
+ *
+ * @throws ConnectorRequestError (`invalid`) when it is none, or another listing's
+ */
+export function placeOf(provider: string, question: string, cursor: string | undefined): JsonValue {
+  if (cursor === undefined) return null;
+  const parsed = v.safeParse(
+    v.pipe(v.string(), v.parseJson(), Cursor),
+    Buffer.from(cursor, "base64url").toString(),
+  );
+  if (parsed.success && parsed.output.question === question) return parsed.output.place;
+  throw new ConnectorRequestError("The cursor is not one of this listing.", {
+    provider,
+    failureClass: "invalid",
+  });
+}

@@ -1,0 +1,38 @@
+/**
+ * Idempotency keys for providers that know none: a mark at the end of a
+ * Markdown text, in a comment that no reader is shown.
+ */
+import { createHash } from "node:crypto";
+
+const MARK = /\n*<!-- tracker:([0-9a-f]{32}) -->\s*$/;
+
+/** The mark of a key: keys may be any text, and a mark must not end a comment. */
+export function markOf(idempotencyKey: string): string {
+  return createHash("sha256").update(idempotencyKey).digest("hex").slice(0, 32);
+}
+
+/** The text with the mark of a key. */
+export function withMark(text: string | null, mark: string): string {
+  return `${text ?? ""}\n\n<!-- tracker:${mark} -->`.trimStart();
+}
+
+/** A text as it was before it was marked, and its mark; null when it has none. */
+export function readMark(text: string): { readonly text: string; readonly mark: string | null } {
+  const found = MARK.exec(text);
+  return found === null ? { text, mark: null } : { text: text.slice(0, found.index), mark: found[1] ?? null };
+}
+
+/** How much earlier a provider's clock may show than the one that made a key, in milliseconds. */
+const CLOCK_SLACK = 24 * 60 * 60_000;
+
+/**
+ * The instant before which nothing can have been made under a key. Keys that
+ * are UUIDs of version 7 tell when they were made (RFC 9562, section 5.7).
+ */
+export function earliestUse(idempotencyKey: string): string | null {
+  const found = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i.exec(
+    idempotencyKey,
+  );
+  if (found === null) return null;
+  return new Date(Number.parseInt(`${found[1]}${found[2]}`, 16) - CLOCK_SLACK).toISOString();
+}
