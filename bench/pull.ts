@@ -150,17 +150,17 @@ function write(path: string, count: number): void {
   using file = new Database(path);
   file.run("pragma synchronous = full");
   const put = file.query(
-    `insert into issues values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `insert into issues values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      on conflict (key) do update set
        identity = excluded.identity, ref = excluded.ref, fields = excluded.fields,
        base_fields = excluded.base_fields, base_raw = excluded.base_raw,
        base_revision = excluded.base_revision, base_updated_at = excluded.base_updated_at,
-       deleted_at = excluded.deleted_at`,
+       deleted_at = excluded.deleted_at, base_created_at = excluded.base_created_at`,
   );
   for (let start = 0; start < count; start += PAGE_SIZE) {
     file.run("begin immediate");
     for (const issue of pageAt(start, count)) {
-      const { ref, raw, revision, updatedAt } = issue;
+      const { ref, raw, revision, createdAt, updatedAt } = issue;
       const identity = identityOf(ref);
       const [refText, fields, rawText] = [ref, fieldsOf(issue), raw].map((value) => JSON.stringify(value));
       put.run(
@@ -173,6 +173,7 @@ function write(path: string, count: number): void {
         revision,
         updatedAt,
         null,
+        createdAt,
       );
     }
     file.run("commit");

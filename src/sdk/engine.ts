@@ -57,12 +57,16 @@ export interface RunOptions {
 export interface PullOptions extends RunOptions {
   /** Reads everything, not only what changed, and finds out which issues are gone. */
   readonly full?: boolean;
+  /** Stops after this many issues, 1 or more; the next pull goes on from there. */
+  readonly limit?: number | null;
 }
 
 /** What `sync` takes. */
 export interface SyncOptions extends RunOptions {
   /** Pull, then push; the other way round when false. True by default. */
   readonly pullFirst?: boolean;
+  /** The pull stops after this many issues, 1 or more. */
+  readonly limit?: number | null;
 }
 
 /**
@@ -100,8 +104,8 @@ export class SyncEngine {
   }
 
   /** Takes in what changed at the provider since the last pull. */
-  pull({ full = false, dryRun }: PullOptions = {}): AsyncGenerator<SyncEvent> {
-    return this.#run([(context) => pull(context, { full })], dryRun);
+  pull({ full = false, limit = null, dryRun }: PullOptions = {}): AsyncGenerator<SyncEvent> {
+    return this.#run([(context) => pull(context, { full, limit })], dryRun);
   }
 
   /** Brings what was edited locally to the provider. */
@@ -110,8 +114,8 @@ export class SyncEngine {
   }
 
   /** Both, in one stream. */
-  sync({ pullFirst = true, dryRun }: SyncOptions = {}): AsyncGenerator<SyncEvent> {
-    const pullChanges: Phase = (context) => pull(context, { full: false });
+  sync({ pullFirst = true, limit = null, dryRun }: SyncOptions = {}): AsyncGenerator<SyncEvent> {
+    const pullChanges: Phase = (context) => pull(context, { full: false, limit });
     return this.#run(pullFirst ? [pullChanges, push] : [push, pullChanges], dryRun);
   }
 

@@ -10,6 +10,7 @@ export {
   MemoryTracker,
   type MemoryTrackerOptions,
 } from "./connectors/memory/tracker.ts";
+export { openTransport, ProviderCredential } from "./credentials.ts";
 export {
   DiscoveredResource,
   DiscoveredWorkspace,
@@ -41,7 +42,12 @@ export {
   SyncConflictError,
   TrackerSdkError,
 } from "./errors.ts";
-export { createHostedConnector, type HostedConnectorRequest } from "./hosted.ts";
+export {
+  createDiscoverySource,
+  createHostedConnector,
+  type DiscoveryRequest,
+  type HostedConnectorRequest,
+} from "./hosted.ts";
 export { type Merge, type MergeInput, mergeIssue, type RemoteSide } from "./merge.ts";
 export {
   DecisionReference,
@@ -86,7 +92,13 @@ export {
   MemoryParams,
 } from "./params.ts";
 export { ConflictStrategy, FieldOwner, OwnershipMode, OwnershipPolicy, ownerOf } from "./policy.ts";
-export { CONNECTORS, createLocalConnector, type HostedEntry, type LocalEntry } from "./registry.ts";
+export {
+  CONNECTORS,
+  createLocalConnector,
+  type HostedEntry,
+  type HostedModule,
+  type LocalEntry,
+} from "./registry.ts";
 export type {
   Base,
   ConflictRecord,

@@ -39,8 +39,8 @@ export interface MergeInput {
 }
 
 /**
- * A shared field that both sides changed. A conflict within `customFields` is
- * about one member: its values are objects with that member, or empty ones.
+ * A field that both sides changed. A conflict within `customFields` is
+ * about one member where they are shared: its values are objects with that member, or empty ones.
  */
 export type FieldConflict = Omit<ConflictRecord, "id" | "key">;
 
@@ -67,7 +67,11 @@ export function mergeIssue(input: MergeInput): Merge {
     const isFrozen = frozen.has(field);
     if (owner === "external" && !isFrozen) copyField(field, remote, fields);
     const isShared = owner === "shared" && !isFrozen;
-    const found = isShared ? mergeShared(field, input, fields) : [];
+    const found = isFrozen
+      ? []
+      : owner === "shared"
+        ? mergeShared(field, input, fields)
+        : overruled(field, owner, input);
     // Of two equal values the provider's stays, so that order and such settle.
     if (isShared && sameField(field, fields, remote)) copyField(field, remote, fields);
     conflicts.push(...found);
@@ -96,6 +100,18 @@ export function conflictId(identity: string, { field, base, local, remote }: Fie
     .update(canonicalJson([identity, field, base, local, remote]))
     .digest("hex")
     .slice(0, 32);
+}
+
+/** What both sides changed of a field that one of them owns: the other side's change is on record. */
+function overruled(
+  field: CoreField,
+  owner: "external" | "local",
+  input: MergeInput,
+): readonly FieldConflict[] {
+  const { base, local, remote } = input;
+  if (base === null || sameField(field, local, remote)) return [];
+  if (sameField(field, local, base) || sameField(field, remote, base)) return [];
+  return [{ field, base: base[field], local: local[field], remote: remote[field], resolution: owner }];
 }
 
 /** Merges a shared field into `fields`; returns what both sides changed differently. */

@@ -10,6 +10,7 @@ export interface Base {
   /** The provider's payload behind it. */
   readonly raw: JsonValue;
   readonly revision: string | null;
+  readonly createdAt: string;
   /** The provider's time of the change that `fields` include. */
   readonly updatedAt: string;
 }
@@ -43,7 +44,7 @@ export interface CreateIntent {
   readonly idempotencyKey: string;
 }
 
-/** Both sides changed a shared field. */
+/** Both sides changed a field. */
 export interface ConflictRecord {
   /** Deterministic: the same conflict has the same id on every machine. */
   readonly id: string;
@@ -114,8 +115,8 @@ export interface IssueStore {
 
 /** The base that an issue from the provider makes. */
 export function baseOf(issue: CanonicalIssue): Base {
-  const { raw, revision, updatedAt } = issue;
-  return { fields: fieldsOf(issue), raw, revision, updatedAt };
+  const { raw, revision, createdAt, updatedAt } = issue;
+  return { fields: fieldsOf(issue), raw, revision, createdAt, updatedAt };
 }
 
 /** The synchronized fields of an issue. */

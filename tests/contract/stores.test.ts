@@ -545,6 +545,23 @@ describe("SQLite file", () => {
     expect(row.split(title)).toHaveLength(2);
   });
 
+  test("of the first version is read on, and everything is pulled again", async () => {
+    store = openSqliteStore(path());
+    await put(issue("1"));
+    await run((transaction) => transaction.putCheckpoint("linear:acme", checkpointAt(3)));
+    await store.close();
+    const older = new Database(path());
+    older.run("alter table issues drop column base_created_at");
+    older.run("pragma user_version = 1");
+    older.close();
+    store = openSqliteStore(path());
+    expect(await get("linear-1")).toEqual(issue("1"));
+    expect(await run((transaction) => transaction.checkpoint("linear:acme"))).toEqual({
+      updatedSince: null,
+      window: null,
+    });
+  });
+
   test("that is no database, or newer than this code, is refused and left alone", async () => {
     store = openSqliteStore(path());
     await store.close();

@@ -152,8 +152,8 @@ async function mergeTwinAway(
     await transaction.markDirty(own.key, [field], changedAt);
   }
   if (twin.base === null || twin.base.updatedAt <= issue.updatedAt) return issue;
-  const { fields, raw, revision, updatedAt } = twin.base;
-  return { ...issue, ...fields, raw, revision, updatedAt };
+  const { fields, ...rest } = twin.base;
+  return { ...issue, ...fields, ...rest };
 }
 
 function createdEvents(absorbed: Absorbed, fields: readonly CoreField[]): SyncEvent[] {

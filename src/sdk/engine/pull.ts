@@ -10,12 +10,17 @@ import { failed, type SyncEvent, type UnchangedReason } from "./events.ts";
 export interface PullScope {
   /** Everything instead of what changed; issues that are not listed are asked for one by one. */
   readonly full: boolean;
+  /** Issues after which the pull stops, in the middle of its window where need be; null for no such number. */
+  readonly limit: number | null;
 }
 
 type Window = NonNullable<SyncCheckpoint["window"]>;
 
-/** Pulls one window of changes, or what a pull before left of one. */
-export async function* pull(context: EngineContext, { full }: PullScope): AsyncGenerator<SyncEvent> {
+/**
+ * Pulls one window of changes, or what a pull before left of one. A limited one
+ * leaves the rest of its window to the next pull.
+ */
+export async function* pull(context: EngineContext, { full, limit }: PullScope): AsyncGenerator<SyncEvent> {
   yield* settleIntents(context);
   const { store, name } = context;
   const checkpoint = await store.transaction((transaction) => transaction.checkpoint(name));
@@ -27,9 +32,10 @@ export async function* pull(context: EngineContext, { full }: PullScope): AsyncG
   let canRestart = true;
   let done = 0;
   while (window !== null) {
+    if (limit !== null && done >= limit) return;
     const current: Window = window;
     try {
-      const page = await list(context, current);
+      const page = await list(context, current, limit === null ? Number.POSITIVE_INFINITY : limit - done);
       const taken = await takePage(context, page, { window: current, updatedSince: checkpoint.updatedSince });
       if (full) for (const { ref } of page.items) listed.add(identityOf(ref));
       yield* taken.events;
@@ -58,10 +64,11 @@ function nextWindow({ instant, overlapMs }: EngineContext, updatedSince: string 
 function list(
   { ask, connector, pageSize }: EngineContext,
   { since, until, cursor }: Window,
+  most: number,
 ): Promise<Page<CanonicalIssue>> {
   const from = since === null ? {} : { updatedSince: since };
   const at = cursor === null ? {} : { cursor };
-  return ask(() => connector.listIssues({ until, limit: pageSize, ...from, ...at }));
+  return ask(() => connector.listIssues({ until, limit: Math.min(pageSize, most), ...from, ...at }));
 }
 
 /** Takes in a page and how far the pull has come with it, in one transaction. */

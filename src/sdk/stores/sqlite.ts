@@ -19,7 +19,7 @@ import { refTaken, SerialQueue, StoreError, transactionOver } from "./serial.ts"
 const BUSY_TIMEOUT = 10_000;
 
 /** Grows with every change of the schema; kept in the file as `user_version`. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 /**
  * `base_fields` is null while they equal `fields`, so that a pull writes them
@@ -36,7 +36,8 @@ const SCHEMA = `
     base_raw text,
     base_revision text,
     base_updated_at text,
-    deleted_at text
+    deleted_at text,
+    base_created_at text
   );
   create table dirty (
     sequence integer primary key autoincrement,
@@ -58,6 +59,12 @@ const SCHEMA = `
   create index conflicts_key on conflicts (key);
   create index conflicts_open on conflicts (resolution) where resolution is null;
   create table checkpoints (name text primary key, checkpoint text not null) without rowid;
+`;
+
+/** Version 1 did not keep when an issue was created: the next pull reads all of them again. */
+const FROM_VERSION_1 = `
+  alter table issues add column base_created_at text;
+  delete from checkpoints;
 `;
 
 /**
@@ -112,7 +119,7 @@ function createSchema(file: Database, path: string): void {
     if (version > SCHEMA_VERSION) {
       throw new StoreError(`The issue store ${path} was written by a newer version.`, { retryable: false });
     }
-    file.run(SCHEMA);
+    file.run(version === 0 ? SCHEMA : FROM_VERSION_1);
     file.run(`pragma user_version = ${SCHEMA_VERSION}`);
   });
   create.immediate();
@@ -177,6 +184,7 @@ interface IssueRow {
   readonly base_revision: string | null;
   readonly base_updated_at: string | null;
   readonly deleted_at: string | null;
+  readonly base_created_at: string | null;
 }
 
 type IssueColumns = [
@@ -189,6 +197,7 @@ type IssueColumns = [
   baseRevision: string | null,
   baseUpdatedAt: string | null,
   deletedAt: string | null,
+  baseCreatedAt: string | null,
 ];
 
 /** A conflict as its row holds it. */
@@ -229,12 +238,12 @@ function prepare(file: Database) {
       "select * from issues where identity in (select value from json_each(?))",
     ),
     put: file.query<null, IssueColumns>(
-      `insert into issues values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `insert into issues values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        on conflict (key) do update set
          identity = excluded.identity, ref = excluded.ref, fields = excluded.fields,
          base_fields = excluded.base_fields, base_raw = excluded.base_raw,
          base_revision = excluded.base_revision, base_updated_at = excluded.base_updated_at,
-         deleted_at = excluded.deleted_at`,
+         deleted_at = excluded.deleted_at, base_created_at = excluded.base_created_at`,
     ),
     remove: ["issues", "dirty", "intents", "conflicts"].map((table) =>
       file.query<null, [key: string]>(`delete from ${table} where key = ?`),
@@ -415,6 +424,7 @@ function columnsOf(record: IssueRecord, identity: string | null): IssueColumns {
     base?.revision ?? null,
     base?.updatedAt ?? null,
     deletedAt,
+    base?.createdAt ?? null,
   ];
 }
 
@@ -435,6 +445,7 @@ function baseOfRow(row: IssueRow, fields: IssueFields): Base | null {
     fields: row.base_fields === null ? fields : JSON.parse(row.base_fields),
     raw: JSON.parse(row.base_raw ?? "null"),
     revision: row.base_revision,
+    createdAt: row.base_created_at ?? row.base_updated_at,
     updatedAt: row.base_updated_at,
   };
 }

@@ -142,6 +142,23 @@ describe("pull", () => {
     expect(await checkpoint()).toEqual({ updatedSince: left.window?.until ?? "", window: null });
   });
 
+  test("stops after as many issues as are asked for, and goes on from there", async () => {
+    for (const title of ["a", "b", "c", "d", "e"]) {
+      now += 1000;
+      remote.add({ title });
+    }
+    const pulled = async (limit: number) =>
+      (await all(engine.pull({ limit }))).filter(({ kind }) => kind === "created").length;
+    expect(await pulled(2)).toBe(2);
+    expect((await checkpoint()).window).not.toBeNull();
+    now += 1000;
+    remote.add({ title: "later than the window" });
+    expect(await pulled(2)).toBe(2);
+    expect(await pulled()).toBe(1);
+    expect((await checkpoint()).window).toBeNull();
+    expect(await pulled(10)).toBe(1);
+  });
+
   test("reads a window again whose cursor is refused", async () => {
     remote.add({ title: "a" });
     await store.transaction((transaction) =>

@@ -72,14 +72,14 @@ owner    | base | local | remote | strategy        | edited | → local | agreed
 external | old  | old   | old    | newer_timestamp | -      | old     | old    | no     | -
 external | old  | mine  | old    | newer_timestamp | T3     | old     | old    | no     | -
 external | old  | old   | theirs | newer_timestamp | -      | theirs  | theirs | no     | -
-external | old  | mine  | theirs | local_wins      | T3     | theirs  | theirs | no     | -
-external | old  | mine  | theirs | manual_review   | T3     | theirs  | theirs | no     | -
+external | old  | mine  | theirs | local_wins      | T3     | theirs  | theirs | no     | external
+external | old  | mine  | theirs | manual_review   | T3     | theirs  | theirs | no     | external
 external | -    | mine  | theirs | local_wins      | T3     | theirs  | theirs | no     | -
 local    | old  | old   | old    | newer_timestamp | -      | old     | old    | no     | -
 local    | old  | mine  | old    | newer_timestamp | T1     | mine    | old    | yes    | -
 local    | old  | old   | theirs | newer_timestamp | -      | old     | theirs | yes    | -
-local    | old  | mine  | theirs | external_wins   | T1     | mine    | theirs | yes    | -
-local    | old  | mine  | theirs | manual_review   | T1     | mine    | theirs | yes    | -
+local    | old  | mine  | theirs | external_wins   | T1     | mine    | theirs | yes    | local
+local    | old  | mine  | theirs | manual_review   | T1     | mine    | theirs | yes    | local
 local    | -    | mine  | theirs | external_wins   | T1     | mine    | theirs | yes    | -
 shared   | old  | old   | old    | newer_timestamp | -      | old     | old    | no     | -
 shared   | old  | same  | same   | manual_review   | T3     | same    | same   | no     | -
@@ -222,7 +222,10 @@ describe("members", () => {
         expect(merge.value).toEqual(value(row["→ local"]));
         expect(merge.agreed).toEqual(value(row.agreed));
         expect(merge.push.length > 0 ? "yes" : "no").toBe(row.pushed ?? "");
-        expect(merge.conflicts).toEqual([]);
+        const isOverruled = row.owner !== "shared" && row.base !== row.local && row.base !== row.remote;
+        expect(decision(merge.conflicts)).toBe(
+          isOverruled && row.local !== row.remote ? `${row.owner}` : "-",
+        );
       });
     }
   }
