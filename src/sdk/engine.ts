@@ -13,12 +13,12 @@ import * as v from "valibot";
 import type { TrackerConnector } from "./connector.ts";
 import type { EngineContext } from "./engine/context.ts";
 import type { SyncEvent } from "./engine/events.ts";
-import { createLocally, type Decision, edit, resolveConflict } from "./engine/local.ts";
-import { pull } from "./engine/pull.ts";
+import { createLocally, type Decision, discard, edit, resolveConflict } from "./engine/local.ts";
+import { pull, takeOne } from "./engine/pull.ts";
 import { push } from "./engine/push.ts";
 import { ask, attempt } from "./engine/retry.ts";
 import { SyncConflictError } from "./errors.ts";
-import type { IssueFields, IssuePatch } from "./model.ts";
+import type { CoreField, ExternalRef, IssueFields, IssuePatch } from "./model.ts";
 import { OwnershipPolicy } from "./policy.ts";
 import type { ConflictRecord, IssueRecord, IssueStore } from "./store.ts";
 
@@ -59,6 +59,12 @@ export interface PullOptions extends RunOptions {
   readonly full?: boolean;
   /** Stops after this many issues, 1 or more; the next pull goes on from there. */
   readonly limit?: number | null;
+}
+
+/** What `push` takes. */
+export interface PushOptions extends RunOptions {
+  /** Pushes this issue alone. */
+  readonly key?: string | null;
 }
 
 /** What `sync` takes. */
@@ -109,14 +115,30 @@ export class SyncEngine {
   }
 
   /** Brings what was edited locally to the provider. */
-  push({ dryRun }: RunOptions = {}): AsyncGenerator<SyncEvent> {
-    return this.#run([push], dryRun);
+  push({ key = null, dryRun }: PushOptions = {}): AsyncGenerator<SyncEvent> {
+    return this.#run([(context) => push(context, { key })], dryRun);
   }
 
   /** Both, in one stream. */
   sync({ pullFirst = true, limit = null, dryRun }: SyncOptions = {}): AsyncGenerator<SyncEvent> {
     const pullChanges: Phase = (context) => pull(context, { full: false, limit });
-    return this.#run(pullFirst ? [pullChanges, push] : [push, pullChanges], dryRun);
+    const pushAll: Phase = (context) => push(context, { key: null });
+    return this.#run(pullFirst ? [pullChanges, pushAll] : [pushAll, pullChanges], dryRun);
+  }
+
+  /**
+   * Reads one issue of the provider and takes it in, known or not.
+   *
+   * @throws IssueNotFoundError when the provider has no such issue; a known one is a tombstone then
+   * @throws TrackerSdkError when it cannot be read
+   */
+  take(ref: ExternalRef): Promise<IssueRecord> {
+    return takeOne(this.#context, ref);
+  }
+
+  /** Gives up local edits that are not pushed: the fields are what was last agreed. */
+  discard(key: string, fields: readonly CoreField[]): Promise<void> {
+    return discard(this.#context, key, fields);
   }
 
   /**

@@ -76,6 +76,8 @@ export interface StoreTransaction {
   findByRefs(identities: readonly string[]): Promise<ReadonlyMap<string, IssueRecord>>;
   put(records: readonly IssueRecord[]): Promise<void>;
   remove(key: string): Promise<void>;
+  /** How many issues there are, tombstones left out. */
+  count(): Promise<number>;
   /** Records in key order, `limit` of them after `afterKey`. */
   list(afterKey: string | null, limit: number): Promise<readonly IssueRecord[]>;
 

@@ -44,7 +44,7 @@ async function memory(without: readonly CapabilityFlag[]): Promise<ConnectorSubj
     people: ["ada", "grace"],
     absent: { system: remote.system, workspace: remote.workspace, id: "404" },
     from: null,
-    keyOf: (ref) => ref.id,
+    keyOf: (ref) => `DEMO-${ref.id}`,
     events: "listed",
     requests: () => connector.requests.length,
     tick: () => {

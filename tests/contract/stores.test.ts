@@ -4,6 +4,9 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
+import { sql } from "kysely";
+import { openSqlite } from "../../src/host/database/sqlite.ts";
+import { MappingStore } from "../../src/host/issue-store.ts";
 import { CORE_FIELDS, identityOf } from "../../src/sdk/model.ts";
 import type { ConflictRecord, IssueRecord, IssueStore, StoreTransaction } from "../../src/sdk/store.ts";
 import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
@@ -64,12 +67,32 @@ async function contentOf(transaction: StoreTransaction) {
   };
 }
 
+/** A mapping's share of the control plane's database, next to another mapping's with the same issues. */
+async function mappingStore(): Promise<IssueStore> {
+  const database = await openSqlite(join(folder, "host.db"));
+  await sql`pragma foreign_keys = off`.execute(database);
+  const other = new MappingStore(database, "srm_other");
+  await other.transaction(async (transaction) => {
+    await transaction.put([issue("1"), issue("9")]);
+    await transaction.markDirty("linear-1", ["title"], NOON);
+    await transaction.putIntent({ key: "linear-9", idempotencyKey: "other" });
+    await transaction.putConflict(CONFLICT);
+    await transaction.putCheckpoint("main", checkpointAt(9));
+  });
+  const own = new MappingStore(database, "srm_own");
+  return {
+    transaction: (work) => own.transaction(work),
+    close: () => own.close().then(() => database.destroy()),
+  };
+}
+
 describe.each([
-  ["memory", () => new MemoryIssueStore()],
-  ["SQLite", () => openSqliteStore(path())],
+  ["memory", async () => new MemoryIssueStore()],
+  ["SQLite", async () => openSqliteStore(path())],
+  ["control plane", mappingStore],
 ])("%s store", (_name, open) => {
-  beforeEach(() => {
-    store = open();
+  beforeEach(async () => {
+    store = await open();
   });
 
   describe("records", () => {

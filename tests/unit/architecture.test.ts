@@ -38,6 +38,7 @@ const ROOMS = {
   discovery: { types: ["protocol"] },
   identity: { imports: ["shared"], types: ["config"] },
   settings: { imports: ["shared"] },
+  sync: { imports: ["sdk"], types: ["protocol"] },
   config: { imports: ["shared"] },
   render: { imports: ["shared"], types: ["discovery", "protocol"] },
   protocol: { imports: ["sdk"] },

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { IssueNotFoundError, TrackerSdkError } from "../errors.ts";
 import { copyField, sameField } from "../merge.ts";
-import { CORE_FIELDS, IssueFields, IssuePatch, identityOf } from "../model.ts";
+import { CORE_FIELDS, type CoreField, IssueFields, IssuePatch, identityOf } from "../model.ts";
 import type { ConflictRecord, IssueRecord } from "../store.ts";
 import type { EngineContext } from "./context.ts";
 
@@ -29,6 +29,24 @@ export async function edit(
     await transaction.put([next]);
     await transaction.markDirty(key, edited, instant());
     return next;
+  });
+}
+
+/** See SyncEngine.discard. */
+export async function discard(
+  { store }: EngineContext,
+  key: string,
+  fields: readonly CoreField[],
+): Promise<void> {
+  await store.transaction(async (transaction) => {
+    const record = await transaction.get(key);
+    if (record === null || record.base === null) return;
+    const kept = { ...record.fields };
+    for (const field of fields) copyField(field, record.base.fields, kept);
+    await transaction.put([{ ...record, fields: kept }]);
+    for (const { field, sequence } of await transaction.dirtyFields(key)) {
+      if (fields.includes(field)) await transaction.clearDirty(key, field, sequence);
+    }
   });
 }
 

@@ -1,5 +1,13 @@
 /** Taking in what changed at the provider, page by page. */
-import { type CanonicalIssue, CORE_FIELDS, type CoreField, identityOf, type Page } from "../model.ts";
+import { IssueNotFoundError } from "../errors.ts";
+import {
+  type CanonicalIssue,
+  CORE_FIELDS,
+  type CoreField,
+  type ExternalRef,
+  identityOf,
+  type Page,
+} from "../model.ts";
 import { baseOf, fieldsOf, type IssueRecord, type StoreTransaction, type SyncCheckpoint } from "../store.ts";
 import { absorb, deletedEvent, isRemote, isStale, localEvents, meet } from "./absorb.ts";
 import type { EngineContext } from "./context.ts";
@@ -110,9 +118,8 @@ async function takeIssue(
   issue: CanonicalIssue,
 ): Promise<{ readonly record: IssueRecord | null; readonly events: readonly SyncEvent[] }> {
   if (known === undefined) {
-    const key = identityOf(issue.ref);
-    const { ref } = issue;
-    const record = { key, ref, fields: fieldsOf(issue), base: baseOf(issue), deletedAt: null };
+    const record = newRecord(issue);
+    const { key, ref } = record;
     return { record, events: [{ kind: "created", side: "local", key, ref, fields: CORE_FIELDS }] };
   }
   const unchanged = (reason: UnchangedReason, fields: readonly CoreField[] = []): SyncEvent => ({
@@ -129,6 +136,32 @@ async function takeIssue(
   if (absorbed.push.length > 0) events.push(unchanged("waits to be pushed", absorbed.push));
   else if (events.length === 0) events.push(unchanged("already equal"));
   return { record: absorbed.isChanged ? absorbed.record : null, events };
+}
+
+/** The record of an issue that is met for the first time. */
+function newRecord(issue: CanonicalIssue): IssueRecord {
+  const { ref } = issue;
+  return { key: identityOf(ref), ref, fields: fieldsOf(issue), base: baseOf(issue), deletedAt: null };
+}
+
+/** See SyncEngine.take. */
+export async function takeOne(context: EngineContext, ref: ExternalRef): Promise<IssueRecord> {
+  const { ask, connector, store } = context;
+  const identity = identityOf(ref);
+  const find = (transaction: StoreTransaction) =>
+    transaction.findByRefs([identity]).then((found) => found.get(identity));
+  const known = await store.transaction(find);
+  if (known !== undefined) {
+    const met = await meet(context, known.key, ref);
+    if (met === null) throw new IssueNotFoundError(connector.provider, ref.id);
+    return met.record;
+  }
+  const issue = await ask(() => connector.getIssue(ref));
+  return store.transaction(async (transaction) => {
+    const record = (await find(transaction)) ?? newRecord(issue);
+    await transaction.put([record]);
+    return record;
+  });
 }
 
 /** Asks for the known issues that a full listing did not show; only those that are confirmed to be gone go. */

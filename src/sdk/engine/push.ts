@@ -13,16 +13,25 @@ import { inOrder } from "./in-order.ts";
 import { receiptBase } from "./receipt.ts";
 import { ATTEMPTS } from "./retry.ts";
 
-/** Pushes every issue that has dirty fields, in the order of their first edits. */
-export async function* push(context: EngineContext): AsyncGenerator<SyncEvent> {
+/** What is pushed. */
+export interface PushScope {
+  /** One issue; null for every issue that has dirty fields, in the order of their first edits. */
+  readonly key: string | null;
+}
+
+/** Pushes what was edited locally. */
+export async function* push(context: EngineContext, { key }: PushScope): AsyncGenerator<SyncEvent> {
   let done = 0;
-  for await (const events of inOrder(dirtyKeys(context), context.concurrency, (key) =>
-    pushIssue(context, key),
-  )) {
+  const keys = key === null ? dirtyKeys(context) : only(key);
+  for await (const events of inOrder(keys, context.concurrency, (key) => pushIssue(context, key))) {
     yield* events;
     done += 1;
   }
   yield { kind: "progress", phase: "push", done };
+}
+
+async function* only(key: string): AsyncGenerator<string> {
+  yield key;
 }
 
 /** Every key with dirty fields once, in the order of first edits. */

@@ -187,6 +187,11 @@ class MemoryTransaction implements StoreTransaction {
     }
   }
 
+  async count(): Promise<number> {
+    const { records } = this.#open;
+    return records.keys().filter((key) => records.get(key)?.deletedAt === null).length;
+  }
+
   async list(afterKey: string | null, limit: number): Promise<readonly IssueRecord[]> {
     const { records } = this.#open;
     const keys = records.keys();

@@ -248,6 +248,9 @@ function prepare(file: Database) {
     remove: ["issues", "dirty", "intents", "conflicts"].map((table) =>
       file.query<null, [key: string]>(`delete from ${table} where key = ?`),
     ),
+    count: file.query<{ readonly count: number }, []>(
+      "select count(*) as count from issues where deleted_at is null",
+    ),
     list: file.query<IssueRow, [afterKey: string, limit: number]>(
       "select * from issues where key > ? order by key limit ?",
     ),
@@ -337,6 +340,10 @@ class SqliteTransaction implements StoreTransaction {
 
   async remove(key: string): Promise<void> {
     for (const statement of this.#open.remove) statement.run(key);
+  }
+
+  async count(): Promise<number> {
+    return this.#open.count.get()?.count ?? 0;
   }
 
   async list(afterKey: string | null, limit: number): Promise<readonly IssueRecord[]> {

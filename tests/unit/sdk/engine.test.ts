@@ -154,7 +154,7 @@ describe("pull", () => {
     now += 1000;
     remote.add({ title: "later than the window" });
     expect(await pulled(2)).toBe(2);
-    expect(await pulled()).toBe(1);
+    expect(await pulled(2)).toBe(1);
     expect((await checkpoint()).window).toBeNull();
     expect(await pulled(10)).toBe(1);
   });

@@ -196,10 +196,10 @@ export class MemoryTracker implements TrackerConnector {
   }
 
   async findIssue(key: string): Promise<CanonicalIssue | null> {
-    const id = this.#parse(Key, key, "key");
+    const wanted = this.#parse(Key, key, "key");
     return this.#request("getIssue", (fault) => {
-      const found = this.remote.find(id);
-      return found === null ? null : this.#shown(found, fault);
+      const found = this.remote.listed().find(({ issue }) => issue.ref.key === wanted);
+      return found === undefined ? null : this.#shown(found, fault);
     });
   }
 

@@ -1,0 +1,77 @@
+/** The wire's words for what the SDK knows: issues, references, failures, sums. Pure. */
+import type { NormalizedIssue, PullResult, PushResult } from "../protocol.ts";
+import type { FailureClass } from "../sdk/errors.ts";
+import type { CanonicalLink, ExternalRef } from "../sdk/model.ts";
+import type { IssueRecord } from "../sdk/store.ts";
+
+/** What one phase of a sync came to. */
+export type PullPhase = Pick<PullResult, "summary" | "items" | "item_errors" | "has_more" | "next_cursor">;
+export type PushPhase = Pick<PushResult, "summary" | "items" | "item_errors">;
+export type PushResultItem = PushResult["items"][number];
+export type ItemError = NonNullable<PullResult["item_errors"]>[number];
+export type Summary = PullResult["summary"];
+
+/** A reference as it is sent: what is not known is null. */
+export function wireRef({ system, workspace, id, key = null, url = null }: WireRefInput) {
+  return { system, workspace, id, key, url };
+}
+type WireRefInput = Omit<ExternalRef, "key" | "url"> & {
+  readonly key?: string | null | undefined;
+  readonly url?: string | null | undefined;
+};
+
+function wireLink({ type, target }: CanonicalLink) {
+  return { type, target: wireRef(target) };
+}
+
+/** A pulled issue as it is sent; null for a draft, which the provider does not know. */
+export function normalizedIssue({ ref, fields, base }: IssueRecord): NormalizedIssue | null {
+  if (ref === null || base === null) return null;
+  return {
+    ref: wireRef(ref),
+    title: fields.title,
+    body: fields.body,
+    status: fields.status,
+    issue_type: fields.issueType,
+    priority: fields.priority ?? 0,
+    assignees: [...fields.assignees],
+    labels: [...fields.labels],
+    parent_ref: fields.parent === null ? null : wireRef(fields.parent),
+    links: fields.links.map(wireLink),
+    custom_fields: { ...fields.customFields },
+    created_at: base.createdAt,
+    updated_at: base.updatedAt,
+    provider_metadata: {},
+  };
+}
+
+/** The code of a failure in an item: a failure of the provider's, named like a whole answer's. */
+export function itemCode(failureClass: FailureClass): string {
+  switch (failureClass) {
+    case "transient":
+      return "provider_unavailable";
+    case "rate_limited":
+      return "rate_limited";
+    case "not_found":
+      return "issue_not_found";
+    default:
+      return "provider_rejected";
+  }
+}
+
+/** `ok` when all went well, `error` when nothing did, `partial` in between. */
+export function statusOf({ failed, succeeded, skipped }: Summary): "ok" | "partial" | "error" {
+  if (failed === 0) return "ok";
+  return succeeded + skipped === 0 ? "error" : "partial";
+}
+
+/** The sum of several phases. */
+export function totalOf(...summaries: readonly Summary[]): Summary {
+  const sum = (name: keyof Summary) => summaries.reduce((total, summary) => total + summary[name], 0);
+  return {
+    total: sum("total"),
+    succeeded: sum("succeeded"),
+    failed: sum("failed"),
+    skipped: sum("skipped"),
+  };
+}

@@ -1,0 +1,57 @@
+/** What the events about one issue come to, as the outcome of a pushed item. Pure. */
+import type { SyncEvent } from "../sdk/engine.ts";
+import type { CoreField } from "../sdk/model.ts";
+import { type ItemError, itemCode, wireRef } from "./envelope.ts";
+
+/** What became of an item. */
+export interface Outcome {
+  readonly outcome: "applied" | "noop" | "rejected" | "conflict" | "failed";
+  /** Why, for people; null when it went as asked. */
+  readonly message: string | null;
+  readonly errors: readonly ItemError[];
+  /** Fields that the provider refused for good: there is no use in sending them again. */
+  readonly refused: readonly CoreField[];
+}
+
+type FailedEvent = Extract<SyncEvent, { kind: "failed" }>;
+
+/** The events of one issue's push as one outcome; the worst of them counts. */
+export function outcomeOf(events: readonly SyncEvent[]): Outcome {
+  const failures = events.filter((event) => event.kind === "failed");
+  const conflicts = events.filter((event) => event.kind === "conflict").map(({ conflict }) => conflict);
+  const written = events.some(({ kind }) => kind === "created" || kind === "updated");
+  const isGone = events.some((event) => event.kind === "updated" && event.presence === "deleted");
+  const reasons = new Set(events.flatMap((event) => (event.kind === "unchanged" ? [event.reason] : [])));
+  const outcome = (name: Outcome["outcome"], message: string | null): Outcome => ({
+    outcome: name,
+    message,
+    errors: failures.map(itemError),
+    refused: failures.filter(({ retryable }) => !retryable).flatMap(({ fields }) => fields),
+  });
+  if (failures.length > 0) {
+    const message = failures.map((failure) => failure.message).join(" ");
+    if (failures.some(({ retryable }) => retryable)) {
+      return outcome("failed", `${message} It is kept, and the next run sends it again.`);
+    }
+    return outcome("rejected", message);
+  }
+  if (isGone || reasons.has("deleted remotely")) return outcome("rejected", "The issue is gone.");
+  const [overruled] = conflicts.filter(({ resolution }) => resolution !== "local");
+  if (overruled !== undefined) {
+    return outcome(
+      "conflict",
+      overruled.resolution === null
+        ? `${overruled.field} was changed on both sides and waits for a decision.`
+        : `${overruled.field} was changed on both sides; the provider's value stands.`,
+    );
+  }
+  if (reasons.has("waits for a decision")) return outcome("conflict", "It waits for a decision.");
+  if (written) return outcome("applied", null);
+  if (reasons.has("owned externally")) return outcome("rejected", "The provider owns this field.");
+  return outcome("noop", null);
+}
+
+/** A failure as an entry of `item_errors`. */
+export function itemError({ ref, failureClass, retryable, message }: FailedEvent): ItemError {
+  return { ref: ref === null ? null : wireRef(ref), code: itemCode(failureClass), message, retryable };
+}

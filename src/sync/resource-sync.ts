@@ -1,0 +1,403 @@
+/**
+ * Work on one bound resource, whoever does it: the control plane for hosted
+ * providers, this machine for local ones. Drives the SDK's engine and answers
+ * in the envelopes of the wire.
+ */
+import { createHash } from "node:crypto";
+import * as v from "valibot";
+import type { PushItem } from "../protocol.ts";
+import type { TrackerConnector } from "../sdk/connector.ts";
+import { SyncEngine, type SyncEvent } from "../sdk/engine.ts";
+import { ConnectorRequestError, ScopeViolationError, TrackerSdkError } from "../sdk/errors.ts";
+import { linkIdentity } from "../sdk/merge.ts";
+import {
+  BLANK,
+  CanonicalStatus,
+  canonicalJson,
+  type ExternalRef,
+  type IssuePatch,
+  identityOf,
+} from "../sdk/model.ts";
+import type { OwnershipPolicy } from "../sdk/policy.ts";
+import type { IssueRecord, IssueStore, SyncCheckpoint } from "../sdk/store.ts";
+import {
+  type ItemError,
+  itemCode,
+  normalizedIssue,
+  type PullPhase,
+  type PushPhase,
+  type PushResultItem,
+  type Summary,
+  wireRef,
+} from "./envelope.ts";
+import { itemError, type Outcome, outcomeOf } from "./outcome.ts";
+import { NamedRef, patchOf, WireLink, WirePatch } from "./push-item.ts";
+
+/** Every resource has a store of its own, so one name does for all. */
+const CHECKPOINT = "issues";
+
+/** What is worked on. */
+export interface ResourceSyncOptions {
+  readonly connector: TrackerConnector;
+  /** Holds the issues of this resource and of no other. */
+  readonly store: IssueStore;
+  readonly policy: v.InferInput<typeof OwnershipPolicy>;
+  readonly now: () => Date;
+}
+
+/** How far a phase has come. */
+export type OnProgress = (done: number) => void;
+
+/** What is pulled. */
+export interface PullRequest {
+  /** Issues to read at most, 1 or more. */
+  readonly limit: number;
+  /** `next_cursor` of the pull before; null to go on where the last pull ended. */
+  readonly cursor: string | null;
+  readonly onProgress?: OnProgress;
+}
+
+/** How a push is told apart from every other one, and taken up again. */
+export interface PushRequest {
+  /** The same key is the same push, however often it is made. */
+  readonly key: string;
+  readonly items: readonly PushItem[];
+  /** Items that were done before the push was interrupted, by their place. */
+  readonly done?: ReadonlyMap<number, PushResultItem>;
+  /** Called after each item, which must not be lost once this has resolved. */
+  readonly onItem?: (index: number, item: PushResultItem) => Promise<void>;
+}
+
+/** What a run does. */
+export interface RunRequest {
+  readonly pullFirst: boolean;
+  /** Issues to pull at most, 1 or more. */
+  readonly limit: number;
+  /** Plans the same and writes nothing. */
+  readonly dryRun?: boolean;
+  readonly onProgress?: OnProgress;
+}
+
+/** How a resource stands. */
+export interface ResourceState {
+  readonly issueCount: number;
+  readonly openConflicts: number;
+  /** End of the last complete pull; null before the first. */
+  readonly lastSyncedAt: string | null;
+}
+
+/** Sync of one resource. One call at a time: the caller sees to that. */
+export class ResourceSync {
+  readonly #connector: TrackerConnector;
+  readonly #store: IssueStore;
+  readonly #engine: SyncEngine;
+
+  constructor({ connector, store, policy, now }: ResourceSyncOptions) {
+    this.#connector = connector;
+    this.#store = store;
+    this.#engine = new SyncEngine({ connector, store, policy, now, name: CHECKPOINT });
+  }
+
+  /**
+   * Takes in what changed at the provider, up to a number of issues.
+   *
+   * @throws TrackerSdkError when nothing could be read, and (`invalid`) when the cursor is not this resource's
+   */
+  async pull({ limit, cursor, onProgress }: PullRequest): Promise<PullPhase> {
+    const { window } = await this.#checkpoint();
+    if (cursor !== null && cursor !== cursorOf(window)) {
+      throw new ConnectorRequestError("The cursor is outdated. Pull again without one: nothing is lost.", {
+        provider: this.#connector.provider,
+        failureClass: "invalid",
+      });
+    }
+    return this.#pullPhase(this.#engine.pull({ limit }), onProgress);
+  }
+
+  /** Writes each item, in order; one that fails does not stop the others. */
+  async push({ key, items, done = new Map(), onItem = async () => {} }: PushRequest): Promise<PushPhase> {
+    const results: PushResultItem[] = [];
+    const errors: ItemError[] = [];
+    for (const [index, item] of items.entries()) {
+      const known = done.get(index);
+      const result = known ?? (await this.#pushItem(item, `${key}:${index}`, errors));
+      if (known === undefined) await onItem(index, result);
+      results.push(result);
+    }
+    return pushPhase(results, errors);
+  }
+
+  /**
+   * Pulls and pushes what was edited.
+   *
+   * @throws TrackerSdkError when nothing could be read
+   */
+  async run({
+    pullFirst,
+    limit,
+    dryRun = false,
+    onProgress,
+  }: RunRequest): Promise<{ pull: PullPhase; push: PushPhase }> {
+    const doPull = () => this.#pullPhase(this.#engine.pull({ limit, dryRun }), onProgress);
+    const doPush = () => this.#pushPhase(this.#engine.push({ dryRun }));
+    if (!pullFirst) {
+      const push = await doPush();
+      return { pull: await doPull(), push };
+    }
+    return { pull: await doPull(), push: await doPush() };
+  }
+
+  async state(): Promise<ResourceState> {
+    const { updatedSince } = await this.#checkpoint();
+    return this.#store.transaction(async (transaction) => ({
+      issueCount: await transaction.count(),
+      openConflicts: (await transaction.openConflicts()).length,
+      lastSyncedAt: updatedSince,
+    }));
+  }
+
+  async #pullPhase(events: AsyncIterable<SyncEvent>, onProgress: OnProgress = () => {}): Promise<PullPhase> {
+    const changed = new Set<string>();
+    const errors: ItemError[] = [];
+    let skipped = 0;
+    let gone = 0;
+    for await (const event of events) {
+      switch (event.kind) {
+        case "progress":
+          onProgress(event.done);
+          break;
+        case "unchanged":
+          skipped += 1;
+          break;
+        case "failed":
+          if (event.key === null && changed.size + skipped === 0) throw failureOf(this.#connector, event);
+          errors.push(itemError(event));
+          break;
+        case "updated":
+          if (event.presence === "deleted") gone += 1;
+          else changed.add(event.key);
+          break;
+        default:
+          changed.add(event.key);
+      }
+    }
+    const items = await this.#issues(changed);
+    const { window } = await this.#checkpoint();
+    const succeeded = items.length + gone;
+    return {
+      summary: summaryOf(succeeded, errors.length, skipped),
+      items,
+      item_errors: errors.length === 0 ? null : errors,
+      has_more: window !== null,
+      next_cursor: cursorOf(window),
+    };
+  }
+
+  async #pushPhase(events: AsyncIterable<SyncEvent>): Promise<PushPhase> {
+    const byKey = new Map<string, SyncEvent[]>();
+    for await (const event of events) {
+      if (event.kind === "progress" || event.key === null) continue;
+      byKey.set(event.key, [...(byKey.get(event.key) ?? []), event]);
+    }
+    const results: PushResultItem[] = [];
+    const errors: ItemError[] = [];
+    for (const [key, about] of byKey) {
+      const outcome = outcomeOf(about);
+      const isCreate = about.some(({ kind }) => kind === "created");
+      const record = await this.#store.transaction((transaction) => transaction.get(key));
+      errors.push(...outcome.errors);
+      results.push(resultOf({ key }, isCreate ? "create" : "update", outcome, record));
+    }
+    return pushPhase(results, errors);
+  }
+
+  async #pushItem(item: PushItem, key: string, errors: ItemError[]): Promise<PushResultItem> {
+    try {
+      const { outcome, record } = await this.#write(item, key);
+      errors.push(...outcome.errors);
+      return resultOf(item.ref, item.action, outcome, record);
+    } catch (error) {
+      if (!(error instanceof TrackerSdkError)) throw error;
+      const { failureClass, retryable, message } = error;
+      errors.push({ ref: item.ref, code: itemCode(failureClass), message, retryable });
+      const outcome = {
+        outcome: retryable ? "failed" : "rejected",
+        message,
+        errors: [],
+        refused: [],
+      } as const;
+      return resultOf(item.ref, item.action, outcome, null);
+    }
+  }
+
+  async #write(item: PushItem, key: string): Promise<{ outcome: Outcome; record: IssueRecord | null }> {
+    switch (item.action) {
+      case "create": {
+        const patch = await this.#patch(item.patch ?? {});
+        await this.#createOnce(key, patch);
+        return this.#send(key);
+      }
+      case "update":
+        return this.#edit(await this.#refOf(item.ref, "ref"), await this.#patch(item.patch ?? {}));
+      case "transition": {
+        const status = this.#parse(CanonicalStatus, item.target_status, "target_status");
+        return this.#edit(await this.#refOf(item.ref, "ref"), { status });
+      }
+      case "link": {
+        const { type, target } = this.#parse(WireLink, item.link, "link");
+        const link = { type, target: await this.#refOf(target, "link.target") };
+        const { ref, key, fields } = await this.#engine.take(await this.#refOf(item.ref, "ref"));
+        if (ref === null || fields.links.some((known) => linkIdentity(known) === linkIdentity(link))) {
+          return { outcome: outcomeOf([]), record: await this.#record(key) };
+        }
+        return this.#edit(ref, { links: [...fields.links, link] });
+      }
+      case "comment": {
+        const ref = await this.#refOf(item.ref, "ref");
+        const body = this.#parse(v.pipe(v.string(), v.nonEmpty("must not be empty")), item.body, "body");
+        await this.#connector.addComment(ref, body, { idempotencyKey: key });
+        return { outcome: { ...outcomeOf([]), outcome: "applied" }, record: await this.#engine.take(ref) };
+      }
+    }
+  }
+
+  async #edit(
+    ref: ExternalRef,
+    patch: IssuePatch,
+  ): Promise<{ outcome: Outcome; record: IssueRecord | null }> {
+    const { key } = await this.#known(ref);
+    await this.#engine.edit(key, patch);
+    return this.#send(key);
+  }
+
+  /** The record of an issue as it was last agreed on; read now only when it is not known. */
+  async #known(ref: ExternalRef): Promise<IssueRecord> {
+    const identity = identityOf(ref);
+    const found = await this.#store.transaction((transaction) => transaction.findByRefs([identity]));
+    return found.get(identity) ?? this.#engine.take(ref);
+  }
+
+  async #createOnce(key: string, patch: IssuePatch): Promise<void> {
+    if ((await this.#record(key)) !== null) return;
+    const title = this.#parse(
+      v.pipe(v.string(), v.nonEmpty("must not be empty")),
+      patch.title,
+      "patch.title",
+    );
+    await this.#engine.create(key, { ...BLANK, ...patch, title });
+  }
+
+  /** Pushes one issue; what the provider refuses for good is not tried again by later runs. */
+  async #send(key: string): Promise<{ outcome: Outcome; record: IssueRecord | null }> {
+    const events: SyncEvent[] = [];
+    for await (const event of this.#engine.push({ key })) events.push(event);
+    const outcome = outcomeOf(events);
+    if (outcome.refused.length > 0) await this.#engine.discard(key, outcome.refused);
+    return { outcome, record: await this.#record(key) };
+  }
+
+  #record(key: string): Promise<IssueRecord | null> {
+    return this.#store.transaction((transaction) => transaction.get(key));
+  }
+
+  async #issues(keys: Iterable<string>): Promise<PullPhase["items"]> {
+    return this.#store.transaction(async (transaction) => {
+      const items: PullPhase["items"] = [];
+      for (const key of keys) {
+        const record = await transaction.get(key);
+        const issue = record === null ? null : normalizedIssue(record);
+        if (issue !== null) items.push(issue);
+      }
+      return items;
+    });
+  }
+
+  #checkpoint(): Promise<SyncCheckpoint> {
+    return this.#store.transaction((transaction) => transaction.checkpoint(CHECKPOINT));
+  }
+
+  async #patch(value: unknown): Promise<IssuePatch> {
+    const wire = this.#parse(WirePatch, value, "patch");
+    const { parent_ref: parent } = wire;
+    if (parent === undefined) return patchOf(wire);
+    return {
+      ...patchOf(wire),
+      parent: parent === null ? null : await this.#refOf(parent, "patch.parent_ref"),
+    };
+  }
+
+  /**
+   * The issue of this resource that is meant.
+   *
+   * @throws TrackerSdkError when it is another resource's, or nobody's
+   */
+  async #refOf(value: unknown, name: string): Promise<ExternalRef> {
+    const { provider, workspace } = this.#connector;
+    const named = this.#parse(NamedRef, value, name);
+    if ((named.system ?? provider) !== provider || (named.workspace ?? workspace) !== workspace) {
+      throw new ScopeViolationError(provider, `${name}: an issue of ${provider} ${workspace} is needed.`);
+    }
+    if (named.id !== null) return { system: provider, workspace, id: named.id };
+    const found = named.key === null ? null : await this.#connector.findIssue(named.key);
+    if (found !== null) return found.ref;
+    throw new ConnectorRequestError(
+      named.key === null ? `${name}: an id or a key is needed.` : `${name}: there is no issue ${named.key}.`,
+      { provider, failureClass: named.key === null ? "invalid" : "not_found" },
+    );
+  }
+
+  #parse<S extends v.GenericSchema>(schema: S, value: unknown, name: string): v.InferOutput<S> {
+    const parsed = v.safeParse(schema, value, { abortEarly: true });
+    if (parsed.success) return parsed.output;
+    const [issue] = parsed.issues;
+    const path = [name, v.getDotPath(issue)].filter((part) => part !== null).join(".");
+    throw new ConnectorRequestError(`${path}: ${issue.message}`, {
+      provider: this.#connector.provider,
+      failureClass: "invalid",
+    });
+  }
+}
+
+/** The mark of a place in a window: opaque, and another one for every other place. */
+function cursorOf(window: SyncCheckpoint["window"]): string | null {
+  if (window === null) return null;
+  return `pull_${createHash("sha256").update(canonicalJson(window)).digest("hex").slice(0, 24)}`;
+}
+
+function failureOf(
+  { provider }: TrackerConnector,
+  { message, failureClass }: Extract<SyncEvent, { kind: "failed" }>,
+): ConnectorRequestError {
+  return new ConnectorRequestError(message, { provider, failureClass });
+}
+
+function resultOf(
+  ref: unknown,
+  action: PushItem["action"],
+  { outcome, message }: Pick<Outcome, "outcome" | "message">,
+  record: IssueRecord | null,
+): PushResultItem {
+  const remote = record?.ref ?? null;
+  return {
+    ref,
+    action,
+    outcome,
+    remote_ref: remote === null ? null : wireRef(remote),
+    version: record?.base?.revision ?? record?.base?.updatedAt ?? null,
+    message,
+  };
+}
+
+function pushPhase(items: PushResultItem[], errors: ItemError[]): PushPhase {
+  const count = (...outcomes: readonly string[]) =>
+    items.filter(({ outcome }) => outcomes.includes(outcome)).length;
+  return {
+    summary: summaryOf(count("applied"), count("rejected", "conflict", "failed"), count("noop")),
+    items,
+    item_errors: errors.length === 0 ? null : errors,
+  };
+}
+
+function summaryOf(succeeded: number, failed: number, skipped: number): Summary {
+  return { total: succeeded + failed + skipped, succeeded, failed, skipped };
+}

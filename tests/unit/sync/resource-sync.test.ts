@@ -1,0 +1,302 @@
+import { beforeEach, describe, expect, test } from "bun:test";
+import type * as v from "valibot";
+import type { PushItem } from "../../../src/protocol.ts";
+import type { CapabilityFlag } from "../../../src/sdk/capabilities.ts";
+import { MemoryRemote } from "../../../src/sdk/connectors/memory/remote.ts";
+import { MemoryTracker } from "../../../src/sdk/connectors/memory/tracker.ts";
+import type { OwnershipPolicy } from "../../../src/sdk/policy.ts";
+import { MemoryIssueStore } from "../../../src/sdk/stores/memory.ts";
+import { ResourceSync } from "../../../src/sync/resource-sync.ts";
+
+let now: number;
+let remote: MemoryRemote;
+let tracker: MemoryTracker;
+let store: MemoryIssueStore;
+let sync: ResourceSync;
+
+const EXTERNAL_WINS = { mode: "split_ownership", strategy: "external_wins" } as const;
+
+function setUp(
+  policy: v.InferInput<typeof OwnershipPolicy> = EXTERNAL_WINS,
+  without: readonly CapabilityFlag[] = [],
+): void {
+  tracker = new MemoryTracker({ remote, without });
+  sync = new ResourceSync({ connector: tracker, store, policy, now: () => new Date(now) });
+}
+
+beforeEach(() => {
+  now = Date.parse("2026-03-01T09:00:00Z");
+  remote = new MemoryRemote({ now: () => now });
+  store = new MemoryIssueStore();
+  setUp();
+});
+
+/** Somebody files an issue, a while before whatever comes next. */
+function file(title: string) {
+  now += 1000;
+  const { ref } = remote.add({ title, labels: ["web"] });
+  now += 1000;
+  return ref;
+}
+
+const pull = (limit = 100, cursor: string | null = null) => {
+  now += 600_000;
+  return sync.pull({ limit, cursor });
+};
+const push = (items: readonly PushItem[], key = "push-1") => sync.push({ key, items });
+const run = (options: { readonly dryRun?: boolean } = {}) => {
+  now += 600_000;
+  return sync.run({ pullFirst: true, limit: 100, ...options });
+};
+const update = (id: string, patch: Record<string, unknown>): PushItem => ({
+  ref: { id },
+  action: "update",
+  patch,
+});
+
+describe("pull", () => {
+  test("gives what is new or changed, in the words of the wire, and then nothing", async () => {
+    const ref = file("Refund twice");
+    expect(await pull()).toEqual({
+      summary: { total: 1, succeeded: 1, failed: 0, skipped: 0 },
+      items: [
+        {
+          ref: { ...ref, key: "DEMO-1", url: "https://tracker.example/DEMO-1" },
+          title: "Refund twice",
+          body: null,
+          status: "todo",
+          issue_type: "task",
+          priority: 0,
+          assignees: [],
+          labels: ["web"],
+          parent_ref: null,
+          links: [],
+          custom_fields: {},
+          created_at: "2026-03-01T09:00:01.000Z",
+          updated_at: "2026-03-01T09:00:01.000Z",
+          provider_metadata: {},
+        },
+      ],
+      item_errors: null,
+      has_more: false,
+      next_cursor: null,
+    });
+    expect(await pull()).toMatchObject({ items: [], has_more: false });
+    remote.edit(ref, { title: "Refund thrice" });
+    expect((await pull()).items.map(({ title }) => title)).toEqual(["Refund thrice"]);
+  });
+
+  test("goes on where it stopped, with its cursor or without", async () => {
+    for (const title of ["a", "b", "c", "d", "e"]) file(title);
+    const first = await pull(2);
+    expect(first).toMatchObject({ has_more: true, summary: { total: 2 } });
+    const second = await pull(2, first.next_cursor);
+    const third = await pull(2);
+    expect([...second.items, ...third.items].map(({ title }) => title)).toEqual(["c", "d", "e"]);
+    expect(third).toMatchObject({ has_more: false, next_cursor: null });
+  });
+
+  test("refuses a cursor that is not the current one, and loses nothing by it", async () => {
+    for (const title of ["a", "b", "c"]) file(title);
+    const { next_cursor } = await pull(1);
+    await pull(1, next_cursor);
+    await expect(pull(1, next_cursor)).rejects.toMatchObject({ failureClass: "invalid" });
+    expect((await pull(5)).items.map(({ title }) => title)).toEqual(["c"]);
+  });
+
+  test("that reads nothing fails as a whole; later pages make it partial", async () => {
+    file("a");
+    tracker.faults.add({ kind: "fail", failureClass: "auth" }, { on: "listIssues" });
+    await expect(pull()).rejects.toMatchObject({ failureClass: "auth" });
+  });
+});
+
+describe("push", () => {
+  test("creates, updates, moves, links and comments", async () => {
+    const known = file("Known");
+    await pull();
+    const { items, summary, item_errors } = await push([
+      { ref: {}, action: "create", patch: { title: "New", issue_type: "bug", parent_ref: { id: known.id } } },
+      update(known.id, { title: "Renamed", labels: ["web", "api"] }),
+      { ref: { key: "DEMO-1" }, action: "transition", target_status: "in_progress" },
+      { ref: { id: known.id }, action: "comment", body: "On it." },
+      { ref: { id: "2" }, action: "link", link: { type: "blocked_by", target: { id: known.id } } },
+    ]);
+    expect(items.map(({ outcome, message }) => [outcome, message])).toEqual(Array(5).fill(["applied", null]));
+    expect({ summary, item_errors }).toEqual({
+      summary: { total: 5, succeeded: 5, failed: 0, skipped: 0 },
+      item_errors: null,
+    });
+    expect(items[0]).toMatchObject({ action: "create", remote_ref: { id: "2" } });
+    const created = remote.issue({ ...known, id: "2" });
+    expect(created).toMatchObject({ title: "New", issueType: "bug", parent: known });
+    expect(created.links).toEqual([{ type: "blocked_by", target: known }]);
+    expect(remote.issue(known)).toMatchObject({
+      title: "Renamed",
+      labels: ["api", "web"],
+      status: "in_progress",
+    });
+    expect(remote.comments(known).map(({ body }) => body)).toEqual(["On it."]);
+  });
+
+  test("made again under the same key does nothing twice", async () => {
+    const known = file("Known");
+    const items: PushItem[] = [
+      { ref: {}, action: "create", patch: { title: "New" } },
+      { ref: { id: known.id }, action: "comment", body: "Once." },
+      update(known.id, { title: "Renamed" }),
+    ];
+    await push(items);
+    const again = await push(items);
+    expect(again.items.map(({ outcome }) => outcome)).toEqual(["noop", "applied", "noop"]);
+    expect(remote.issues()).toHaveLength(2);
+    expect(remote.comments(known)).toHaveLength(1);
+  });
+
+  test("taken up again, leaves out what was done", async () => {
+    const known = file("Known");
+    const items = [update(known.id, { title: "One" }), update(known.id, { title: "Two" })];
+    const [first] = (await push(items.slice(0, 1))).items;
+    if (first === undefined) throw new Error("nothing was pushed");
+    remote.edit(known, { title: "Somebody else's" });
+    const told: number[] = [];
+    const result = await sync.push({
+      key: "push-1",
+      items,
+      done: new Map([[0, first]]),
+      onItem: async (index) => {
+        told.push(index);
+      },
+    });
+    expect(told).toEqual([1]);
+    expect(result.items[0]).toEqual(first);
+  });
+
+  const refused: readonly (readonly [string, PushItem, string])[] = [
+    ["an unknown field", update("1", { colour: "red" }), "patch"],
+    ["an empty title", update("1", { title: "" }), "patch.title"],
+    ["a create without a title", { ref: {}, action: "create", patch: {} }, "patch.title"],
+    ["a transition to nowhere", { ref: { id: "1" }, action: "transition" }, "target_status"],
+    ["a comment without words", { ref: { id: "1" }, action: "comment", body: "" }, "body"],
+    [
+      "a reference to nothing",
+      { ref: {}, action: "update", patch: { title: "x" } },
+      "an id or a key is needed",
+    ],
+    [
+      "an unknown key",
+      { ref: { key: "404" }, action: "update", patch: { title: "x" } },
+      "there is no issue 404",
+    ],
+    ["an issue that is not there", update("404", { title: "x" }), "no issue 404"],
+    [
+      "another resource's issue",
+      { ref: { system: "memory", workspace: "elsewhere", id: "1" }, action: "update", patch: { title: "x" } },
+      "memory demo is needed",
+    ],
+    [
+      "a link out of the resource",
+      {
+        ref: { id: "1" },
+        action: "link",
+        link: { type: "blocks", target: { id: "2", workspace: "elsewhere" } },
+      },
+      "link.target",
+    ],
+  ];
+  test.each(refused)("rejects %s, says why, and does the rest", async (_, item, words) => {
+    const known = file("Known");
+    const { items, item_errors, summary } = await push([item, update(known.id, { title: "Renamed" })]);
+    expect(items.map(({ outcome }) => outcome)).toEqual(["rejected", "applied"]);
+    expect(items[0]?.message).toContain(words);
+    expect(item_errors).toMatchObject([{ retryable: false, message: items[0]?.message }]);
+    expect(summary).toEqual({ total: 2, succeeded: 1, failed: 1, skipped: 0 });
+    expect(remote.issues()).toHaveLength(1);
+  });
+
+  test("what the provider cannot carry is rejected, and not tried again by every run", async () => {
+    setUp(EXTERNAL_WINS, ["priority"]);
+    const known = file("Known");
+    const { items } = await push([update(known.id, { priority: 1, title: "Renamed" })]);
+    expect(items).toMatchObject([{ outcome: "rejected", message: expect.stringContaining("priorities") }]);
+    expect(remote.issue(known)).toMatchObject({ title: "Renamed", priority: null });
+    expect(await run()).toMatchObject({ push: { items: [], item_errors: null } });
+  });
+
+  test("what fails for now is kept, and the next run sends it", async () => {
+    const known = file("Known");
+    await pull();
+    tracker.faults.add({ kind: "fail" }, { on: "updateIssue", times: 3 });
+    const { items, item_errors } = await push([update(known.id, { title: "Renamed" })]);
+    expect(items).toMatchObject([{ outcome: "failed", message: expect.stringContaining("the next run") }]);
+    expect(item_errors).toMatchObject([{ code: "provider_unavailable", retryable: true }]);
+    expect((await run()).push.items).toMatchObject([{ action: "update", outcome: "applied" }]);
+    expect(remote.issue(known).title).toBe("Renamed");
+  }, 20_000);
+});
+
+describe("the same field changed on both sides", () => {
+  const both = async (policy: v.InferInput<typeof OwnershipPolicy>) => {
+    setUp(policy);
+    const known = file("Old");
+    await pull();
+    remote.edit(known, { title: "Theirs" });
+    now += 1000;
+    const { items } = await push([update(known.id, { title: "Ours" })]);
+    return { item: items[0], title: remote.issue(known).title, state: await sync.state() };
+  };
+
+  test("the provider's value stands, and says so", async () => {
+    const { item, title, state } = await both(EXTERNAL_WINS);
+    expect(item).toMatchObject({ outcome: "conflict", message: expect.stringContaining("provider's value") });
+    expect(title).toBe("Theirs");
+    expect(state.openConflicts).toBe(0);
+  });
+
+  test("ours is written where we own the field", async () => {
+    const { item, title } = await both({ mode: "spec_kitty_authoritative" });
+    expect(item).toMatchObject({ outcome: "applied" });
+    expect(title).toBe("Ours");
+  });
+
+  test("under manual review nothing is written, and the conflict waits", async () => {
+    const { item, title, state } = await both({ mode: "split_ownership", strategy: "manual_review" });
+    expect(item).toMatchObject({ outcome: "conflict", message: expect.stringContaining("decision") });
+    expect(title).toBe("Theirs");
+    expect(state.openConflicts).toBe(1);
+  });
+});
+
+test("a second run writes nothing", async () => {
+  const known = file("Known");
+  await run();
+  await push([update(known.id, { title: "Renamed" })]);
+  await run();
+  tracker.forgetRequests();
+  const { pull, push: pushed } = await run();
+  expect({ pulled: pull.items, pushed: pushed.items }).toEqual({ pulled: [], pushed: [] });
+  expect(tracker.writes).toBe(0);
+});
+
+test("a dry run tells what it would do, and does nothing", async () => {
+  const known = file("Known");
+  await pull();
+  tracker.faults.add({ kind: "fail" }, { on: "updateIssue", times: 3 });
+  await push([update(known.id, { title: "Renamed" })]);
+  tracker.forgetRequests();
+  const { push: planned } = await run({ dryRun: true });
+  expect(planned.items).toMatchObject([{ action: "update", outcome: "applied" }]);
+  expect(tracker.writes).toBe(0);
+  expect(remote.issue(known).title).toBe("Known");
+}, 20_000);
+
+test("tells how the resource stands", async () => {
+  expect(await sync.state()).toEqual({ issueCount: 0, openConflicts: 0, lastSyncedAt: null });
+  file("a");
+  await pull();
+  expect(await sync.state()).toEqual({
+    issueCount: 1,
+    openConflicts: 0,
+    lastSyncedAt: new Date(now).toISOString(),
+  });
+});
