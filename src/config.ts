@@ -4,6 +4,7 @@ import {
   invalidConfig,
   isNull,
   MAX_CONFIG_BYTES,
+  ownershipKey,
   pairsByKey,
   parseDocument,
   readText,
@@ -187,9 +188,8 @@ function readTracker(pairs: Pairs): TrackerProjectConfig {
   };
 }
 
-/** `ownership`, or its older spelling `doctrine`. */
 function readOwnership(pairs: Pairs): OwnershipSetting {
-  const key = isNull(pairs.get("ownership")?.value) ? "doctrine" : "ownership";
+  const key = ownershipKey(pairs);
   const path = `tracker.${key}`;
   const value = pairs.get(key)?.value;
   if (!isNull(value) && !isMap(value)) throw invalidConfig(`\`${path}\` must be a mapping.`);

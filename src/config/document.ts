@@ -216,6 +216,11 @@ export function readTexts(node: unknown, path: string): Record<string, string> |
   return Object.fromEntries(texts);
 }
 
+/** The key of the ownership mapping in the `tracker:` section: `ownership`, or its older spelling `doctrine`. */
+export function ownershipKey(pairs: ReadonlyMap<string, Pair>): "ownership" | "doctrine" {
+  return isNull(pairs.get("ownership")?.value) ? "doctrine" : "ownership";
+}
+
 /** Where a pair is in the text. */
 export interface Place {
   /** The first character of the key or of what belongs to it. */

@@ -5,6 +5,7 @@ import {
   invalidConfig,
   isNull,
   keyOf,
+  ownershipKey,
   type Place,
   pairsByKey,
   parseDocument,
@@ -28,12 +29,22 @@ export type SectionEdit = Readonly<Record<string, ConfigValue | undefined>>;
 export interface ConfigEdit {
   readonly project?: SectionEdit;
   readonly tracker?: SectionEdit;
+  /** Edits members of `tracker.doctrine`, or of `tracker.ownership` where the file says it so. */
+  readonly ownership?: SectionEdit;
 }
 
 /** The order in which new keys are placed. */
 const ORDER: Readonly<Record<SectionName, readonly string[]>> = {
   project: ["uuid", "slug", "node_id", "repo_slug"],
-  tracker: ["provider", "binding_ref", "project_slug", "display_label", "provider_context", "workspace"],
+  tracker: [
+    "provider",
+    "binding_ref",
+    "project_slug",
+    "display_label",
+    "provider_context",
+    "workspace",
+    "doctrine",
+  ],
 };
 
 /**
@@ -53,6 +64,7 @@ export function editDocument(document: ConfigDocument, edit: ConfigEdit): string
     const section = sectionPair(document.root, name);
     const pairs = isMap(section?.value) ? pairsByKey(section.value, name) : new Map<string, Pair>();
     const wanted = changesOf(edit[name] ?? {}, pairs, name);
+    if (name === "tracker") addOwnership(wanted, edit.ownership ?? {}, pairs);
     if (wanted.size === 0) continue;
     const isEmptied =
       wanted.size === pairs.size && [...wanted.values()].every((change) => change === undefined);
@@ -63,6 +75,21 @@ export function editDocument(document: ConfigDocument, edit: ConfigEdit): string
   const after = new Splicer(document).apply(changes);
   verifyEdit(document, edit, after);
   return after;
+}
+
+/** Adds the changes of members of the ownership mapping; the others stay. */
+function addOwnership(
+  wanted: Map<string, Change>,
+  edit: SectionEdit,
+  pairs: ReadonlyMap<string, Pair>,
+): void {
+  const key = ownershipKey(pairs);
+  const path = `tracker.${key}`;
+  const node = pairs.get(key)?.value;
+  if (!isNull(node) && !isMap(node)) throw invalidConfig(`\`${path}\` must be a mapping.`);
+  const members = isMap(node) ? pairsByKey(node, path) : new Map<string, Pair>();
+  const changes = changesOf(edit, members, path);
+  if (changes.size > 0) wanted.set(key, changes);
 }
 
 function hasComments(document: ConfigDocument, pair: Pair): boolean {
@@ -77,7 +104,7 @@ function lineEnd(text: string, offset: number): number {
 }
 
 /** Only what really changes something. */
-function changesOf(edit: SectionEdit, pairs: ReadonlyMap<string, Pair>, path: string): Changes {
+function changesOf(edit: SectionEdit, pairs: ReadonlyMap<string, Pair>, path: string): Map<string, Change> {
   const changes = new Map<string, Change>();
   for (const [key, value] of Object.entries(edit)) {
     if (key === "__proto__") throw invalidConfig(`\`${path}\` cannot get a key named __proto__.`);

@@ -1,15 +1,17 @@
-import { isAlias, isMap, isScalar, isSeq } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, type Pair } from "yaml";
 import { ConfigError } from "../shared/errors.ts";
 import {
   type ConfigDocument,
   invalidConfig,
   isNull,
   keyOf,
+  ownershipKey,
+  pairsByKey,
   parseDocument,
   SECTIONS,
   unsupportedConfig,
 } from "./document.ts";
-import type { ConfigEdit, ConfigValue } from "./splice.ts";
+import type { ConfigEdit, ConfigValue, SectionEdit } from "./splice.ts";
 
 /**
  * Proves that `after` holds what `before` held, the edited values aside, and
@@ -34,8 +36,21 @@ const UNSAFE = "it is written in a way that this program cannot edit safely.";
 /** Everything that a document says, as one text; of edited keys, what is wanted or what is there. */
 function meaningOf(document: ConfigDocument, edit: ConfigEdit, edited: "intended" | "found"): string {
   const { describe, head } = describer();
-  const rest: string[] = [];
   const sections: Record<string, string[]> = {};
+  /** The members of a mapping as they are; the edited ones only where they count. Anchors count wherever they are. */
+  const membersOf = (node: unknown, wanted: SectionEdit, ownership: Pair | null = null): string[] =>
+    (isMap(node) ? node.items : []).flatMap((pair) => {
+      if (pair === ownership) {
+        head(pair.value);
+        sections.ownership = membersOf(pair.value, edit.ownership ?? {});
+        return [];
+      }
+      const name = isScalar(pair.key) ? (pair.key.source ?? "") : "";
+      const entry = `${describe(pair.key)}: ${describe(pair.value)}`;
+      if (!Object.hasOwn(wanted, name)) return [entry];
+      return edited === "found" ? [`${JSON.stringify(name)} = ${found(pair.value)}`] : [];
+    });
+  const rest: string[] = [];
   for (const pair of document.root?.items ?? []) {
     const name = SECTIONS.find((section) => section === keyOf(pair));
     if (name === undefined || !(isMap(pair.value) || isNull(pair.value))) {
@@ -43,23 +58,23 @@ function meaningOf(document: ConfigDocument, edit: ConfigEdit, edited: "intended
       continue;
     }
     head(pair.value);
-    const wanted = edit[name] ?? {};
-    const described: string[] = [];
-    for (const { key, value } of isMap(pair.value) ? pair.value.items : []) {
-      const name = isScalar(key) ? (key.source ?? "") : "";
-      const entry = `${describe(key)}: ${describe(value)}`;
-      if (!Object.hasOwn(wanted, name)) described.push(entry);
-      else if (edited === "found") described.push(`${JSON.stringify(name)} = ${found(value)}`);
-    }
-    sections[name] = described;
+    const ownership = name === "tracker" && edit.ownership !== undefined ? ownershipPair(pair.value) : null;
+    sections[name] = membersOf(pair.value, edit[name] ?? {}, ownership);
   }
-  for (const name of SECTIONS) {
-    const described = sections[name] ?? [];
-    if (edited === "intended") described.push(...intended(edit[name] ?? {}));
-    sections[name] = described.sort();
-  }
+  const wanted = { project: edit.project, tracker: edit.tracker, ownership: edit.ownership };
+  const meant = Object.entries(wanted).map(([name, section = {}]) =>
+    [...(sections[name] ?? []), ...(edited === "intended" ? intended(section) : [])].sort(),
+  );
   const comments = document.comments.map(({ text }) => text).sort();
-  return JSON.stringify([rest, sections.project, sections.tracker, comments]);
+  return JSON.stringify([rest, meant, comments]);
+}
+
+/** The pair of the ownership mapping in the `tracker:` section; null when there is none that can be taken apart. */
+function ownershipPair(tracker: unknown): Pair | null {
+  if (!isMap(tracker)) return null;
+  const pairs = pairsByKey(tracker, "tracker");
+  const pair = pairs.get(ownershipKey(pairs));
+  return pair !== undefined && (isMap(pair.value) || isNull(pair.value)) ? pair : null;
 }
 
 function intended(wanted: Readonly<Record<string, ConfigValue | undefined>>): string[] {

@@ -223,8 +223,12 @@ const sectionEdit = (name: Section): fc.Arbitrary<SectionEdit> =>
       ),
     )
     .map((entries) => Object.fromEntries(entries));
+const ownership = fc.record(
+  { mode: text, field_owners: fc.dictionary(word, text, { minKeys: 1, maxKeys: 3, noNullPrototype: true }) },
+  { requiredKeys: [], noNullPrototype: true },
+);
 const edit: fc.Arbitrary<ConfigEdit> = fc.record(
-  { project: sectionEdit("project"), tracker: sectionEdit("tracker") },
+  { project: sectionEdit("project"), tracker: sectionEdit("tracker"), ownership },
   { requiredKeys: [] },
 );
 
@@ -253,6 +257,12 @@ function intended(before: Tree, wanted: ConfigEdit): Tree {
     const old = tree[name];
     const kept = { ...(isTree(old) ? old : {}), ...wanted[name] };
     tree[name] = Object.fromEntries(Object.entries(kept).filter(([, entry]) => entry !== undefined));
+  }
+  const { tracker } = tree;
+  if (isTree(tracker) && Object.keys(wanted.ownership ?? {}).length > 0) {
+    const key = isNothing(tracker.ownership) ? "doctrine" : "ownership";
+    const old = tracker[key];
+    tracker[key] = { ...(isTree(old) ? old : {}), ...wanted.ownership };
   }
   return tree;
 }

@@ -8,10 +8,67 @@ const crlf = (text: string): string => text.replaceAll("\n", "\r\n");
 
 const provider: ConfigEdit = { tracker: { provider: "linear" } };
 const unbind: ConfigEdit = { tracker: unbindEdit() };
+const owner: ConfigEdit = {
+  ownership: { mode: "split_ownership", field_owners: { title: "local", status: "external" } },
+};
 const context: ConfigEdit = { tracker: { provider_context: { team: "Core", site: "Acme" } } };
 
 /** What is edited, the text before, the edit, the text after: exact bytes. */
 const cases: [name: string, before: string, edit: ConfigEdit, after: string][] = [
+  // Ownership
+  [
+    "ownership is added after the rest",
+    lines("tracker:", "  provider: beads", "  extra: 1"),
+    owner,
+    lines(
+      "tracker:",
+      "  provider: beads",
+      "  doctrine:",
+      "    mode: split_ownership",
+      "    field_owners:",
+      "      title: local",
+      "      status: external",
+      "  extra: 1",
+    ),
+  ],
+  [
+    "its unknown members and comments stay",
+    lines(
+      "tracker:",
+      "  doctrine: # who is right",
+      "    strategy: newer # for now",
+      "    mode: external_authoritative",
+      "    field_owners: {}",
+    ),
+    owner,
+    lines(
+      "tracker:",
+      "  doctrine: # who is right",
+      "    strategy: newer # for now",
+      "    mode: split_ownership",
+      "    field_owners:",
+      "      title: local",
+      "      status: external",
+    ),
+  ],
+  [
+    "under its other spelling, where the file has that",
+    lines("tracker:", "  ownership: { mode: x, later: [1] }", "  doctrine: null"),
+    { ownership: { mode: "split_ownership" } },
+    lines("tracker:", '  ownership: { mode: "split_ownership", later: [1] }', "  doctrine: null"),
+  ],
+  [
+    "a null becomes it, next to the binding",
+    lines("tracker:", "  doctrine:", "  provider: linear"),
+    { tracker: { provider: "beads", workspace: "w" }, ownership: { mode: "split_ownership" } },
+    lines("tracker:", "  doctrine:", "    mode: split_ownership", "  provider: beads", "  workspace: w"),
+  ],
+  [
+    "equal ownership is left alone",
+    lines("tracker:", "  doctrine: {mode: split_ownership, field_owners: {status: external, title: local}}"),
+    owner,
+    lines("tracker:", "  doctrine: {mode: split_ownership, field_owners: {status: external, title: local}}"),
+  ],
   // New sections
   ["an empty file gets the section", "", provider, lines("tracker:", "  provider: linear")],
   [
