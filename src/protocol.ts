@@ -291,6 +291,109 @@ export const RunResult = v.looseObject({
 });
 export type RunResult = v.InferOutput<typeof RunResult>;
 
+const routed = { provider: filled, binding_ref: nullableText, project_slug: nullableText };
+const pullLimit = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000));
+
+export const PullRequest = v.object({
+  ...routed,
+  limit: v.optional(pullLimit, 100),
+  /** `next_cursor` of the pull before; without one a pull goes on where the last one ended. */
+  cursor: nullableText,
+  filters: v.nullish(v.record(v.string(), v.unknown()), {}),
+  /** Extension: gives unchanged issues too, and without a cursor begins where an interrupted pull began. */
+  restart: v.nullish(v.boolean(), false),
+});
+export type PullRequest = v.InferOutput<typeof PullRequest>;
+
+export const PushRequest = v.object({ ...routed, items: v.pipe(v.array(PushItem), v.maxLength(10_000)) });
+export type PushRequest = v.InferOutput<typeof PushRequest>;
+
+export const RunRequest = v.object({
+  ...routed,
+  pull_first: v.nullish(v.boolean(), true),
+  limit: v.optional(pullLimit, 100),
+  /** Extension: plans the same and writes nothing. */
+  dry_run: v.nullish(v.boolean(), false),
+});
+export type RunRequest = v.InferOutput<typeof RunRequest>;
+
+/** A field that both sides changed (extension). */
+export const Conflict = v.looseObject({
+  id: filled,
+  issue: v.looseObject({ id: text, key: nullableText, title: text }),
+  field: text,
+  base: v.unknown(),
+  local: v.unknown(),
+  remote: v.unknown(),
+  /** Null while it waits for a decision. */
+  resolution: v.nullish(v.picklist(["local", "external"]), null),
+});
+export type Conflict = v.InferOutput<typeof Conflict>;
+
+export const ConflictsRequest = v.object(routed);
+export type ConflictsRequest = v.InferOutput<typeof ConflictsRequest>;
+export const ConflictsResponse = v.looseObject({ conflicts: v.array(Conflict), ...upgrade });
+export type ConflictsResponse = v.InferOutput<typeof ConflictsResponse>;
+
+export const ResolveConflictRequest = v.object({
+  ...routed,
+  id: filled,
+  /** Whose value stands. */
+  take: v.picklist(["local", "external"]),
+});
+export type ResolveConflictRequest = v.InferOutput<typeof ResolveConflictRequest>;
+export const ResolveConflictResponse = v.looseObject({ ...Conflict.entries, ...upgrade });
+export type ResolveConflictResponse = v.InferOutput<typeof ResolveConflictResponse>;
+
+/** An issue by its reference, or by what people call it. */
+const IssueName = v.union([filled, v.looseObject({})]);
+
+export const MissionSeedRequest = v.object({ ...routed, issue: IssueName, mission_id: nullableText });
+export type MissionSeedRequest = v.InferOutput<typeof MissionSeedRequest>;
+
+export const DecisionReference = v.looseObject({
+  id: filled,
+  blocking: v.nullish(v.boolean(), false),
+  title: nullableText,
+  external_ref: nullable(ExternalRef),
+});
+
+export const MissionSeedResponse = v.looseObject({
+  mission_id: filled,
+  source_issue_ref: ExternalRef,
+  title: text,
+  body: nullableText,
+  status: CanonicalStatus,
+  priority: nullable(v.number()),
+  assignees: v.array(text),
+  labels: v.array(text),
+  decision_references: v.array(DecisionReference),
+  ...upgrade,
+});
+export type MissionSeedResponse = v.InferOutput<typeof MissionSeedResponse>;
+
+export const MissionPublishRequest = v.object({
+  ...routed,
+  issue: IssueName,
+  update: v.object({
+    mission_id: filled,
+    mission_state: filled,
+    target_status: nullable(CanonicalStatus),
+    summary: nullableText,
+    mission_url: nullableText,
+    decision_references: v.nullish(v.array(DecisionReference), []),
+  }),
+});
+export type MissionPublishRequest = v.InferOutput<typeof MissionPublishRequest>;
+
+/** The issue as it is afterwards, and what the provider had no place for. */
+export const MissionPublishResponse = v.looseObject({
+  ...NormalizedIssue.entries,
+  omitted: v.nullish(v.array(text), []),
+  ...upgrade,
+});
+export type MissionPublishResponse = v.InferOutput<typeof MissionPublishResponse>;
+
 /** An issue as people look for it. */
 export const Ticket = v.looseObject({
   external_issue_id: text,
@@ -308,13 +411,11 @@ export type Ticket = v.InferOutput<typeof Ticket>;
 
 const ticketLimit = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100));
 /** The resource may be named by its binding, or left to the provider's only mapping. */
-const maybeRouted = { provider: filled, binding_ref: nullableText, project_slug: nullableText };
-
-export const ListTicketsRequest = v.object({ ...maybeRouted, limit: v.optional(ticketLimit, 20) });
+export const ListTicketsRequest = v.object({ ...routed, limit: v.optional(ticketLimit, 20) });
 export type ListTicketsRequest = v.InferOutput<typeof ListTicketsRequest>;
 
 export const IssueSearchRequest = v.object({
-  ...maybeRouted,
+  ...routed,
   query_text: nullableText,
   /** Wins over `query_text`. */
   query_key: nullableText,

@@ -79,7 +79,9 @@ export {
   TrackerEvent,
 } from "./model.ts";
 export {
+  BeadsParams,
   connectorParamsToHostedParams,
+  FpParams,
   GitHubParams,
   GitLabParams,
   type HostedParams,
@@ -88,6 +90,7 @@ export {
   JiraParams,
   LinearParams,
   type LocalParams,
+  type LocalParamsInput,
   type LocalTracker,
   MemoryParams,
 } from "./params.ts";

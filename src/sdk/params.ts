@@ -112,14 +112,34 @@ export const MemoryParams = v.strictObject({
   workspace: v.exactOptional(filled),
 });
 
+/** A tracker that is reached through a program on this machine. */
+const programParams = (program: string) =>
+  v.strictObject({
+    /** What the tracker is called in references. */
+    workspace: filled,
+    /** Name of the program, or the path to it. */
+    command: v.exactOptional(filled, program),
+    /** Folder of the project. Default: the one this process runs in. */
+    cwd: v.exactOptional(filled),
+  });
+
+/** A beads tracker; its program is `bd`. */
+export const BeadsParams = programParams("bd");
+
+/** An fp tracker. */
+export const FpParams = programParams("fp");
+
 /** The params of every tracker that is on this machine. */
-export const LOCAL_PARAMS = { memory: MemoryParams } as const;
+export const LOCAL_PARAMS = { beads: BeadsParams, fp: FpParams, memory: MemoryParams } as const;
 
 /** A tracker that is on this machine. */
 export type LocalTracker = keyof typeof LOCAL_PARAMS;
 
 /** The params of one tracker on this machine. */
 export type LocalParams<T extends LocalTracker> = v.InferOutput<(typeof LOCAL_PARAMS)[T]>;
+
+/** The params of one tracker on this machine, as they are written down. */
+export type LocalParamsInput<T extends LocalTracker> = v.InferInput<(typeof LOCAL_PARAMS)[T]>;
 
 /**
  * The params of a discovered resource, from its `connectorParams`. Facts that

@@ -1,5 +1,6 @@
 /** The catalog of connectors: what each is told, and how it is loaded. */
 import type { TrackerConnector } from "./connector.ts";
+import type { Environment } from "./connectors/shared/program.ts";
 import type { DiscoverySource } from "./discovery.ts";
 import {
   HOSTED_PARAMS,
@@ -7,6 +8,7 @@ import {
   type HostedProvider,
   LOCAL_PARAMS,
   type LocalParams,
+  type LocalParamsInput,
   type LocalTracker,
   parseParams,
 } from "./params.ts";
@@ -37,8 +39,8 @@ export interface LocalEntry<T extends LocalTracker> {
   readonly mode: "local";
   /** Schema of its params. */
   readonly params: (typeof LOCAL_PARAMS)[T];
-  /** Loads what makes a connector. */
-  readonly load: () => Promise<(params: LocalParams<T>) => TrackerConnector>;
+  /** Loads what makes a connector; programs are started with what they need of the environment. */
+  readonly load: () => Promise<(params: LocalParams<T>, environment: Environment) => TrackerConnector>;
 }
 
 /** The hosted part of the catalog. */
@@ -67,6 +69,16 @@ export const HOSTED_CONNECTORS: { readonly [P in HostedProvider]: HostedEntry<P>
 
 /** The local part of the catalog. */
 export const LOCAL_CONNECTORS: { readonly [T in LocalTracker]: LocalEntry<T> } = {
+  beads: {
+    mode: "local",
+    params: LOCAL_PARAMS.beads,
+    load: async () => (await import("./connectors/beads/index.ts")).connectBeads,
+  },
+  fp: {
+    mode: "local",
+    params: LOCAL_PARAMS.fp,
+    load: async () => (await import("./connectors/fp/index.ts")).connectFp,
+  },
   memory: {
     mode: "local",
     params: LOCAL_PARAMS.memory,
@@ -84,14 +96,16 @@ export const CONNECTORS = { ...HOSTED_CONNECTORS, ...LOCAL_CONNECTORS } as const
 /**
  * A connector to a tracker on this machine.
  *
+ * @param environment Environment variables of which programs get what they need. Default: those of this process
  * @throws ConnectorConfigError naming the path of what is wrong with the params
  */
 export async function createLocalConnector<T extends LocalTracker>(
   tracker: T,
-  params: LocalParams<T>,
+  params: LocalParamsInput<T>,
+  environment: Environment = Bun.env,
 ): Promise<TrackerConnector> {
   const entry: LocalEntry<T> = LOCAL_CONNECTORS[tracker];
   const valid = parseParams(tracker, entry.params, params);
   const create = await entry.load();
-  return create(valid);
+  return create(valid, environment);
 }

@@ -10,20 +10,26 @@ import {
 } from "../sdk/model.ts";
 
 /** How an issue may be named: by its id, or by what people call it. */
-export const NamedRef = v.pipe(
-  v.looseObject({
-    system: v.nullish(v.string()),
-    workspace: v.nullish(v.string()),
-    id: v.nullish(v.pipe(v.union([v.string(), v.number()]), v.transform(String))),
-    key: v.nullish(v.string()),
-  }),
-  v.transform(({ system = null, workspace = null, id = null, key = null }) => ({
-    system,
-    workspace,
-    id,
-    key,
-  })),
-);
+export const NamedRef = v.union([
+  v.pipe(
+    v.string(),
+    v.transform((key) => ({ system: null, workspace: null, id: null, key })),
+  ),
+  v.pipe(
+    v.looseObject({
+      system: v.nullish(v.string()),
+      workspace: v.nullish(v.string()),
+      id: v.nullish(v.pipe(v.union([v.string(), v.number()]), v.transform(String))),
+      key: v.nullish(v.string()),
+    }),
+    v.transform(({ system = null, workspace = null, id = null, key = null }) => ({
+      system,
+      workspace,
+      id,
+      key,
+    })),
+  ),
+]);
 export type NamedRef = v.InferOutput<typeof NamedRef>;
 
 /** A link as it is asked for. */

@@ -4,12 +4,14 @@
  * in the envelopes of the wire.
  */
 import { createHash } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
-import type { PushItem } from "../protocol.ts";
+import type { Conflict, MissionPublishRequest, MissionSeedRequest, PushItem } from "../protocol.ts";
 import type { TrackerConnector } from "../sdk/connector.ts";
 import { SyncEngine, type SyncEvent } from "../sdk/engine.ts";
 import { ConnectorRequestError, ScopeViolationError, TrackerSdkError } from "../sdk/errors.ts";
 import { linkIdentity } from "../sdk/merge.ts";
+import { missionSeedFromIssue, publishMissionUpdate } from "../sdk/mission.ts";
 import {
   BLANK,
   CanonicalStatus,
@@ -20,6 +22,7 @@ import {
 } from "../sdk/model.ts";
 import type { OwnershipPolicy } from "../sdk/policy.ts";
 import type { IssueRecord, IssueStore, SyncCheckpoint } from "../sdk/store.ts";
+import { copyToMemory } from "../sdk/stores/copy.ts";
 import {
   type ItemError,
   itemCode,
@@ -28,8 +31,10 @@ import {
   type PushPhase,
   type PushResultItem,
   type Summary,
+  wireConflict,
   wireRef,
 } from "./envelope.ts";
+import { missionUpdateOf, recordOf, wireSeed } from "./mission.ts";
 import { itemError, type Outcome, outcomeOf } from "./outcome.ts";
 import { NamedRef, patchOf, WireLink, WirePatch } from "./push-item.ts";
 
@@ -43,10 +48,22 @@ export interface ResourceSyncOptions {
   readonly store: IssueStore;
   readonly policy: v.InferInput<typeof OwnershipPolicy>;
   readonly now: () => Date;
+  /**
+   * What a pull reads: what changed, up to the limit, or everything, where a
+   * tracker does not tell of every change. Default `changes`.
+   */
+  readonly reads?: "changes" | "everything";
+  /** Ends the work, between two items, when it is aborted. */
+  readonly signal?: AbortSignal;
 }
 
 /** How far a phase has come. */
 export type OnProgress = (done: number) => void;
+
+/** What becomes of issues that are read and have not changed. */
+interface Known {
+  readonly known?: "given" | "skipped";
+}
 
 /** What is pulled. */
 export interface PullRequest {
@@ -54,7 +71,18 @@ export interface PullRequest {
   readonly limit: number;
   /** `next_cursor` of the pull before; null to go on where the last pull ended. */
   readonly cursor: string | null;
+  /**
+   * Gives what is known and unchanged too, and without a cursor begins again
+   * where an interrupted pull began: for whoever needs all of it.
+   */
+  readonly restart?: boolean;
+}
+
+/** Who hears of a pull, and ends it early. */
+export interface PullControl {
   readonly onProgress?: OnProgress;
+  /** Asked after each page: whether the pull ends here, and goes on another time. */
+  readonly isEnough?: () => boolean;
 }
 
 /** How a push is told apart from every other one, and taken up again. */
@@ -75,7 +103,6 @@ export interface RunRequest {
   readonly limit: number;
   /** Plans the same and writes nothing. */
   readonly dryRun?: boolean;
-  readonly onProgress?: OnProgress;
 }
 
 /** How a resource stands. */
@@ -88,14 +115,26 @@ export interface ResourceState {
 
 /** Sync of one resource. One call at a time: the caller sees to that. */
 export class ResourceSync {
+  readonly #options: ResourceSyncOptions;
   readonly #connector: TrackerConnector;
   readonly #store: IssueStore;
   readonly #engine: SyncEngine;
+  readonly #signal: AbortSignal;
 
-  constructor({ connector, store, policy, now }: ResourceSyncOptions) {
+  constructor(options: ResourceSyncOptions) {
+    const { connector, store, policy, now, signal } = options;
+    this.#options = options;
     this.#connector = connector;
     this.#store = store;
-    this.#engine = new SyncEngine({ connector, store, policy, now, name: CHECKPOINT });
+    this.#signal = signal ?? new AbortController().signal;
+    this.#engine = new SyncEngine({
+      connector,
+      store,
+      policy,
+      now,
+      name: CHECKPOINT,
+      sleep: (milliseconds) => setTimeout(milliseconds, undefined, { signal: this.#signal }),
+    });
   }
 
   /**
@@ -103,15 +142,23 @@ export class ResourceSync {
    *
    * @throws TrackerSdkError when nothing could be read, and (`invalid`) when the cursor is not this resource's
    */
-  async pull({ limit, cursor, onProgress }: PullRequest): Promise<PullPhase> {
-    const { window } = await this.#checkpoint();
+  async pull({ limit, cursor, restart = false }: PullRequest, control: PullControl = {}): Promise<PullPhase> {
+    const { updatedSince, window } = await this.#checkpoint();
     if (cursor !== null && cursor !== cursorOf(window)) {
       throw new ConnectorRequestError("The cursor is outdated. Pull again without one: nothing is lost.", {
         provider: this.#connector.provider,
         failureClass: "invalid",
       });
     }
-    return this.#pullPhase(this.#engine.pull({ limit }), onProgress);
+    if (restart && cursor === null && window !== null) {
+      await this.#store.transaction((transaction) =>
+        transaction.putCheckpoint(CHECKPOINT, { updatedSince, window: { ...window, cursor: null } }),
+      );
+    }
+    return this.#pullPhase(this.#read(limit), {
+      ...control,
+      known: restart ? "given" : "skipped",
+    });
   }
 
   /** Writes each item, in order; one that fails does not stop the others. */
@@ -119,6 +166,7 @@ export class ResourceSync {
     const results: PushResultItem[] = [];
     const errors: ItemError[] = [];
     for (const [index, item] of items.entries()) {
+      this.#signal.throwIfAborted();
       const known = done.get(index);
       const result = known ?? (await this.#pushItem(item, `${key}:${index}`, errors));
       if (known === undefined) await onItem(index, result);
@@ -132,19 +180,68 @@ export class ResourceSync {
    *
    * @throws TrackerSdkError when nothing could be read
    */
-  async run({
-    pullFirst,
-    limit,
-    dryRun = false,
-    onProgress,
-  }: RunRequest): Promise<{ pull: PullPhase; push: PushPhase }> {
-    const doPull = () => this.#pullPhase(this.#engine.pull({ limit, dryRun }), onProgress);
+  async run(request: RunRequest, control: PullControl = {}): Promise<{ pull: PullPhase; push: PushPhase }> {
+    if (request.dryRun !== true) return this.#run(request, control);
+    const store = await copyToMemory(this.#store, CHECKPOINT);
+    return new ResourceSync({ ...this.#options, store }).#run(request, control);
+  }
+
+  async #run(
+    { pullFirst, limit, dryRun = false }: RunRequest,
+    control: PullControl,
+  ): Promise<{ pull: PullPhase; push: PushPhase }> {
+    const doPull = () => this.#pullPhase(this.#read(limit), control);
     const doPush = () => this.#pushPhase(this.#engine.push({ dryRun }));
     if (!pullFirst) {
       const push = await doPush();
       return { pull: await doPull(), push };
     }
     return { pull: await doPull(), push: await doPush() };
+  }
+
+  /**
+   * What a mission about an issue starts from.
+   *
+   * @throws TrackerSdkError when there is no such issue
+   */
+  async seedMission({ issue, mission_id }: Pick<MissionSeedRequest, "issue" | "mission_id">) {
+    const found = await this.#connector.getIssue(await this.#refOf(issue, "issue"));
+    return wireSeed(missionSeedFromIssue(found, mission_id ?? undefined));
+  }
+
+  /**
+   * Tells an issue how its mission goes; the same update twice changes nothing.
+   *
+   * @throws TrackerSdkError when there is no such issue, or the provider does not keep the update
+   */
+  async publishMission({ issue, update }: Pick<MissionPublishRequest, "issue" | "update">) {
+    const ref = await this.#refOf(issue, "issue");
+    const { issue: published, omitted } = await publishMissionUpdate(
+      this.#connector,
+      ref,
+      missionUpdateOf(update),
+    );
+    return { ...normalizedIssue(recordOf(published)), omitted: [...omitted] };
+  }
+
+  /** Conflicts that wait for a decision. */
+  async conflicts(): Promise<Conflict[]> {
+    return this.#store.transaction(async (transaction) => {
+      const open = await transaction.openConflicts();
+      return Promise.all(
+        open.map(async (conflict) => wireConflict(conflict, await transaction.get(conflict.key))),
+      );
+    });
+  }
+
+  /**
+   * Decides whose value stands; the next push writes it where it is ours.
+   *
+   * @throws TrackerSdkError (`not_found`) when there is no such conflict, (`conflict`) when it was decided otherwise
+   */
+  async resolveConflict(id: string, take: "local" | "external"): Promise<Conflict> {
+    const decided = await this.#engine.resolveConflict(id, take);
+    return wireConflict(decided, await this.#record(decided.key));
   }
 
   async state(): Promise<ResourceState> {
@@ -156,18 +253,24 @@ export class ResourceSync {
     }));
   }
 
-  async #pullPhase(events: AsyncIterable<SyncEvent>, onProgress: OnProgress = () => {}): Promise<PullPhase> {
+  async #pullPhase(
+    events: AsyncIterable<SyncEvent>,
+    { onProgress = () => {}, isEnough = () => false, known = "skipped" }: PullControl & Known,
+  ): Promise<PullPhase> {
     const changed = new Set<string>();
     const errors: ItemError[] = [];
     let skipped = 0;
     let gone = 0;
     for await (const event of events) {
+      this.#signal.throwIfAborted();
       switch (event.kind) {
         case "progress":
           onProgress(event.done);
+          if (isEnough()) return this.#pulled(changed, errors, { skipped, gone });
           break;
         case "unchanged":
-          skipped += 1;
+          if (known === "given") changed.add(event.key);
+          else skipped += 1;
           break;
         case "failed":
           if (event.key === null && changed.size + skipped === 0) throw failureOf(this.#connector, event);
@@ -181,6 +284,14 @@ export class ResourceSync {
           changed.add(event.key);
       }
     }
+    return this.#pulled(changed, errors, { skipped, gone });
+  }
+
+  async #pulled(
+    changed: ReadonlySet<string>,
+    errors: ItemError[],
+    { skipped, gone }: { readonly skipped: number; readonly gone: number },
+  ): Promise<PullPhase> {
     const items = await this.#issues(changed);
     const { window } = await this.#checkpoint();
     const succeeded = items.length + gone;
@@ -193,9 +304,14 @@ export class ResourceSync {
     };
   }
 
+  #read(limit: number): AsyncIterable<SyncEvent> {
+    return this.#engine.pull(this.#options.reads === "everything" ? { full: true } : { limit });
+  }
+
   async #pushPhase(events: AsyncIterable<SyncEvent>): Promise<PushPhase> {
     const byKey = new Map<string, SyncEvent[]>();
     for await (const event of events) {
+      this.#signal.throwIfAborted();
       if (event.kind === "progress" || event.key === null) continue;
       byKey.set(event.key, [...(byKey.get(event.key) ?? []), event]);
     }

@@ -7,6 +7,8 @@ import { CONNECTORS, createLocalConnector } from "../../../src/sdk/registry.ts";
 test("the catalog names every tracker, and whether it is here or elsewhere", () => {
   const modes = Object.entries(CONNECTORS).map(([name, { mode }]) => `${name} ${mode}`);
   expect(modes.toSorted()).toEqual([
+    "beads local",
+    "fp local",
     "github hosted",
     "gitlab hosted",
     "jira hosted",

@@ -96,6 +96,19 @@ describe("pull", () => {
     expect(third).toMatchObject({ has_more: false, next_cursor: null });
   });
 
+  test("begins again where an interrupted pull began, for whoever needs all of it", async () => {
+    for (const title of ["a", "b", "c", "d"]) file(title);
+    await pull(2);
+    const titles: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: Awaited<ReturnType<typeof pull>> = await sync.pull({ limit: 3, cursor, restart: true });
+      titles.push(...page.items.map(({ title }) => title));
+      cursor = page.next_cursor;
+    } while (cursor !== null);
+    expect(titles).toEqual(["a", "b", "c", "d"]);
+  });
+
   test("refuses a cursor that is not the current one, and loses nothing by it", async () => {
     for (const title of ["a", "b", "c"]) file(title);
     const { next_cursor } = await pull(1);
@@ -264,6 +277,23 @@ describe("the same field changed on both sides", () => {
     expect(item).toMatchObject({ outcome: "conflict", message: expect.stringContaining("decision") });
     expect(title).toBe("Theirs");
     expect(state.openConflicts).toBe(1);
+
+    const [open] = await sync.conflicts();
+    expect(open).toMatchObject({
+      issue: { id: "1", key: "DEMO-1", title: "Ours" },
+      field: "title",
+      base: "Old",
+      local: "Ours",
+      remote: "Theirs",
+      resolution: null,
+    });
+    expect(await sync.resolveConflict(open?.id ?? "", "local")).toMatchObject({ resolution: "local" });
+    expect((await run()).push.items).toMatchObject([{ outcome: "applied" }]);
+    expect(remote.issues().map(({ title }) => title)).toEqual(["Ours"]);
+    expect(await sync.conflicts()).toEqual([]);
+    await expect(sync.resolveConflict("no such", "local")).rejects.toMatchObject({
+      failureClass: "not_found",
+    });
   });
 });
 

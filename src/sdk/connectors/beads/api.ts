@@ -1,0 +1,272 @@
+/** The issues of a beads tracker, through its program `bd`. */
+import * as v from "valibot";
+import type { Capabilities } from "../../capabilities.ts";
+import {
+  CapabilityNotSupportedError,
+  ConnectorRequestError,
+  IssueNotFoundError,
+  notApplied,
+} from "../../errors.ts";
+import type {
+  CanonicalComment,
+  CanonicalIssue,
+  CanonicalLink,
+  CanonicalStatus,
+  IssueFields,
+  IssuePatch,
+  JsonValue,
+} from "../../model.ts";
+import { parsePayload } from "../shared/arguments.ts";
+import { markOf, withMark } from "../shared/marker.ts";
+import { type Program, withTextFile } from "../shared/program.ts";
+import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
+import { SnapshotReader } from "../shared/snapshot.ts";
+import { bd, readAnswer } from "./command.ts";
+import {
+  BEADS,
+  type BeadsIssue,
+  type CustomStatuses,
+  canonicalIssues,
+  commentsOf,
+  createMark,
+  dependenciesOf,
+  hasOwnStatus,
+  LINK_DEPENDENCIES,
+  MARK_KEY,
+  members,
+  nativePriority,
+  nativeType,
+  readExport,
+  SETTABLE_STATUS,
+} from "./map.ts";
+
+/** Assigning and closing belong to the person. */
+const CAPABILITIES: Capabilities = {
+  comments: true,
+  hierarchy: true,
+  dependencies: true,
+  customFields: true,
+  multiAssignee: false,
+  assignment: false,
+  terminalTransition: false,
+  bulkRead: true,
+  delete: false,
+  webhooks: false,
+  conditionalWrites: false,
+  priority: true,
+  issueType: true,
+  statuses: ["todo", "in_progress", "blocked"],
+  linkTypes: ["blocks", "blocked_by", "relates_to", "duplicates"],
+};
+
+const Created = v.object({ id: v.pipe(v.string(), v.nonEmpty()) });
+const Statuses = v.object({
+  custom_statuses: v.optional(
+    v.nullable(v.array(v.object({ name: v.string(), category: v.optional(v.string(), "") }))),
+  ),
+});
+
+/**
+ * A beads tracker. Everything is read by `bd export`, which is the one answer
+ * that has all of an issue: `bd list` hides closed issues and ends after 50,
+ * `bd show` differs from release to release. Options are written as
+ * `--name=value`, so that no value is taken for another option.
+ *
+ * A change of labels or links does not show in `updated_at`; a listing from an
+ * instant on does not have it. List everything to see such changes.
+ */
+export class BeadsApi implements ProviderApi {
+  readonly provider = BEADS;
+  readonly workspace: string;
+  readonly capabilities = CAPABILITIES;
+  readonly #program: Program;
+  readonly #reader: SnapshotReader;
+
+  constructor(program: Program, workspace: string) {
+    this.#program = program;
+    this.workspace = workspace;
+    this.#reader = new SnapshotReader(BEADS, async () => {
+      const issues = await this.#export();
+      return canonicalIssues(issues, workspace, await this.#customStatuses(issues));
+    });
+  }
+
+  listChanges(query: ChangeQuery): Promise<Portion<CanonicalIssue>> {
+    return this.#reader.list(query);
+  }
+
+  get(id: string): Promise<CanonicalIssue> {
+    return this.#reader.get(id);
+  }
+
+  find(key: string): Promise<CanonicalIssue | null> {
+    return this.#reader.find(({ ref }) => ref.id.toLowerCase() === key.toLowerCase());
+  }
+
+  search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]> {
+    return this.#reader.search(text, limit);
+  }
+
+  /**
+   * The mark of the key is put into the metadata: external references are for
+   * people and for bd's own synchronization, and ids are bd's to give. The
+   * parent follows by an update, because `--parent` passes labels on.
+   */
+  async create(fields: IssueFields, idempotencyKey: string): Promise<string> {
+    const metadata = { ...fields.customFields, [MARK_KEY]: markOf(idempotencyKey) };
+    const args = [
+      `--title=${fields.title}`,
+      `--type=${nativeType(fields.issueType)}`,
+      ...(fields.priority === null ? [] : [`--priority=${nativePriority(fields.priority)}`]),
+      ...fields.labels.map((label) => `--labels=${listItem(label)}`),
+      `--metadata=${JSON.stringify(metadata)}`,
+    ];
+    const body = bodyArguments(fields.body);
+    const created = readAnswer(await this.#write(["create", ...args, ...body], fields.body), "create");
+    return parsePayload(BEADS, Created, created, "create").id;
+  }
+
+  async findCreated(idempotencyKey: string): Promise<string | null> {
+    const mark = markOf(idempotencyKey);
+    return (await this.#export()).find((issue) => createMark(issue) === mark)?.record.id ?? null;
+  }
+
+  async update(current: CanonicalIssue, patch: IssuePatch): Promise<void> {
+    const { title, body, issueType, priority, labels, parent, customFields } = patch;
+    const args: string[] = [];
+    if (title !== undefined) args.push(`--title=${title}`);
+    if (issueType !== undefined) args.push(`--type=${nativeType(issueType)}`);
+    if (priority !== undefined) args.push(`--priority=${nativePriority(priority)}`);
+    if (parent !== undefined) args.push(`--parent=${parent?.id ?? ""}`);
+    if (labels !== undefined) {
+      const [had, wants] = [new Set(current.labels), new Set(labels)];
+      for (const label of wants.difference(had)) args.push(`--add-label=${listItem(label)}`);
+      for (const label of had.difference(wants)) args.push(`--remove-label=${listItem(label)}`);
+    }
+    if (body !== undefined) {
+      args.push(...(body === null || body === "" ? CLEARED_BODY : bodyArguments(body)));
+    }
+    const gone =
+      customFields === undefined
+        ? []
+        : Object.keys(current.customFields).filter((name) => !Object.hasOwn(customFields, name));
+    if (customFields !== undefined && Object.keys(customFields).length > 0) {
+      args.push(`--metadata=${JSON.stringify({ ...customFields, ...markIn(current) })}`);
+    }
+    if (args.length > 0) await this.#update(current.ref.id, args, body ?? null);
+    // bd takes metadata that is set and metadata that goes in separate calls only.
+    if (gone.length > 0) {
+      await this.#update(
+        current.ref.id,
+        gone.map((name) => `--unset-metadata=${name}`),
+      );
+    }
+  }
+
+  async transition({ ref }: CanonicalIssue, status: CanonicalStatus): Promise<void> {
+    const native = Object.entries(SETTABLE_STATUS).find(([name]) => name === status)?.[1];
+    if (native === undefined) {
+      const settable = Object.keys(SETTABLE_STATUS).join(", ");
+      throw new CapabilityNotSupportedError(
+        BEADS,
+        "statuses",
+        `${BEADS} issues can be moved to ${settable}.`,
+      );
+    }
+    await this.#update(ref.id, [`--status=${native}`]);
+  }
+
+  /** Between two issues in one direction bd keeps one dependency; it would replace another one, or refuse. */
+  async link({ ref }: CanonicalIssue, { type, target }: CanonicalLink): Promise<void> {
+    const [from, to] = type === "blocks" ? [target.id, ref.id] : [ref.id, target.id];
+    const issues = await this.#export();
+    issueOf(issues, target.id);
+    const taken = issues
+      .flatMap(dependenciesOf)
+      .find(({ issue_id, depends_on_id }) => issue_id === from && depends_on_id === to);
+    if (taken !== undefined) {
+      const message = `bd keeps one dependency from ${from} to ${to}, which is "${taken.type}" already.`;
+      throw new ConnectorRequestError(message, { provider: BEADS, failureClass: "invalid" });
+    }
+    const native = LINK_DEPENDENCIES.get(type)?.[0] ?? type;
+    await this.#write(["dep", "add", `--type=${native}`, "--", from, to]);
+  }
+
+  async unlink({ ref }: CanonicalIssue, { type, target }: CanonicalLink): Promise<void> {
+    const natives = LINK_DEPENDENCIES.get(type) ?? [];
+    for (const dependency of (await this.#export()).flatMap(dependenciesOf)) {
+      const { issue_id, depends_on_id } = dependency;
+      const isOwn = issue_id === ref.id && depends_on_id === target.id && type !== "blocks";
+      const isOther =
+        issue_id === target.id && depends_on_id === ref.id && (type === "blocks" || type === "relates_to");
+      if (!natives.includes(dependency.type) || !(isOwn || isOther)) continue;
+      await this.#write(["dep", "remove", "--", issue_id, depends_on_id]);
+    }
+  }
+
+  async comments(id: string): Promise<Portion<CanonicalComment>> {
+    const items = commentsOf(issueOf(await this.#export(), id)).map(({ comment }) => comment);
+    return { items, next: null };
+  }
+
+  async comment(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
+    const mark = markOf(idempotencyKey);
+    const find = async () => {
+      const comments = commentsOf(issueOf(await this.#export(), id));
+      return comments.find((candidate) => candidate.mark === mark)?.comment;
+    };
+    const known = await find();
+    if (known !== undefined) return known;
+    await withTextFile(withMark(body, mark), (path) =>
+      this.#write(["comments", "add", `--file=${path}`, "--", id]),
+    );
+    const written = await find();
+    if (written === undefined) throw notApplied(BEADS, "the comment");
+    return written;
+  }
+
+  async #export(): Promise<readonly BeadsIssue[]> {
+    return readExport(await bd(this.#program, ["export"]));
+  }
+
+  /** Asked for only where an issue has a status that is not every tracker's. */
+  async #customStatuses(issues: readonly BeadsIssue[]): Promise<CustomStatuses> {
+    if (!issues.some(hasOwnStatus)) return new Map();
+    const answer = readAnswer(await bd(this.#program, ["--json", "statuses"]), "statuses");
+    const { custom_statuses } = parsePayload(BEADS, Statuses, answer, "statuses");
+    return new Map((custom_statuses ?? []).map(({ name, category }) => [name, category]));
+  }
+
+  #update(id: string, args: readonly string[], body: string | null = null): Promise<string> {
+    return this.#write(["update", ...args, "--", id], body);
+  }
+
+  #write(args: readonly string[], body: string | null = null): Promise<string> {
+    this.#reader.forget();
+    return bd(this.#program, ["--json", ...args], body ?? "");
+  }
+}
+
+/** @throws IssueNotFoundError */
+function issueOf(issues: readonly BeadsIssue[], id: string): BeadsIssue {
+  const issue = issues.find(({ record }) => record.id === id);
+  if (issue === undefined) throw new IssueNotFoundError(BEADS, id);
+  return issue;
+}
+
+/** Bodies can be long: they go through standard input. */
+function bodyArguments(body: string | null): readonly string[] {
+  return body === null || body === "" ? [] : ["--body-file=-"];
+}
+const CLEARED_BODY = ["--description=", "--allow-empty-description"] as const;
+
+/** Lists of labels are read as a line of CSV. */
+function listItem(label: string): string {
+  return `"${label.replaceAll('"', '""')}"`;
+}
+
+/** The mark of the create, kept where bd replaces metadata as a whole. */
+function markIn({ raw }: CanonicalIssue): { readonly [name: string]: JsonValue } {
+  const { [MARK_KEY]: mark } = members(members(raw).metadata);
+  return mark === undefined ? {} : { [MARK_KEY]: mark };
+}

@@ -1,0 +1,28 @@
+/** Connector to beads, the issue tracker in a repository's own `.beads` folder. */
+import type { TrackerConnector } from "../../connector.ts";
+import type { LocalParams } from "../../params.ts";
+import { type Environment, Program, type ProgramOptions, programEnvironment } from "../shared/program.ts";
+import { ProviderConnector } from "../shared/provider-connector.ts";
+import { BeadsApi } from "./api.ts";
+import { FIXED_ENVIRONMENT } from "./command.ts";
+import { BEADS } from "./map.ts";
+
+/** A connector to the tracker of the folder `cwd`. Nothing runs until it is used. */
+export function connectBeads(params: LocalParams<"beads">, environment: Environment): TrackerConnector {
+  const program = new Program(beadsOptions(params, environment));
+  return new ProviderConnector(new BeadsApi(program, params.workspace));
+}
+
+/** How the program `bd` is run. */
+export function beadsOptions(
+  { command, cwd }: LocalParams<"beads">,
+  environment: Environment,
+): ProgramOptions {
+  return {
+    provider: BEADS,
+    command,
+    ...(cwd !== undefined && { cwd }),
+    environment: programEnvironment(environment, ["BD_", "BEADS_", "DOLT_"], FIXED_ENVIRONMENT),
+    install: "Install it: https://github.com/gastownhall/beads#installation.",
+  };
+}

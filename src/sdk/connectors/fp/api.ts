@@ -1,0 +1,232 @@
+/** The issues of an fp project, through its program `fp`. */
+import type { Capabilities } from "../../capabilities.ts";
+import {
+  CapabilityNotSupportedError,
+  ConnectorConfigError,
+  ConnectorRequestError,
+  IssueNotFoundError,
+  notApplied,
+} from "../../errors.ts";
+import type {
+  CanonicalComment,
+  CanonicalIssue,
+  CanonicalLink,
+  CanonicalStatus,
+  IssueFields,
+  IssuePatch,
+} from "../../model.ts";
+import { markOf, withMark } from "../shared/marker.ts";
+import { firstLine, type Outcome, type Program, withTextFile } from "../shared/program.ts";
+import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
+import { SnapshotReader } from "../shared/snapshot.ts";
+import {
+  canonicalIssues,
+  FP,
+  type FpIssue,
+  nativePriority,
+  readComments,
+  readIssues,
+  SETTABLE_STATUS,
+} from "./map.ts";
+
+/**
+ * fp has no types. Its labels are a property that only some projects have, and
+ * of its parents it is not documented how one is taken away: both are read, and
+ * not written. Assigning and closing belong to the person.
+ */
+const CAPABILITIES: Capabilities = {
+  comments: true,
+  hierarchy: false,
+  dependencies: true,
+  customFields: false,
+  multiAssignee: false,
+  assignment: false,
+  terminalTransition: false,
+  bulkRead: true,
+  delete: false,
+  webhooks: false,
+  conditionalWrites: false,
+  priority: true,
+  issueType: false,
+  statuses: ["todo", "in_progress"],
+  linkTypes: ["blocks", "blocked_by"],
+};
+
+/**
+ * An fp project. Everything is read by `fp issue list`, which has all of an
+ * issue but its comments. fp marks an issue as changed with every edit of its
+ * own, but not when another one comes to depend on it.
+ */
+export class FpApi implements ProviderApi {
+  readonly provider = FP;
+  readonly workspace: string;
+  readonly capabilities = CAPABILITIES;
+  readonly #program: Program;
+  readonly #reader: SnapshotReader;
+
+  constructor(program: Program, workspace: string) {
+    this.#program = program;
+    this.workspace = workspace;
+    this.#reader = new SnapshotReader(FP, async () => canonicalIssues(await this.#list(), workspace));
+  }
+
+  listChanges(query: ChangeQuery): Promise<Portion<CanonicalIssue>> {
+    return this.#reader.list(query);
+  }
+
+  get(id: string): Promise<CanonicalIssue> {
+    return this.#reader.get(id);
+  }
+
+  /** By id, short id, or short id with the project's prefix, such as `PAY-sxflialv`. */
+  async find(key: string): Promise<CanonicalIssue | null> {
+    const wanted = key.toLowerCase();
+    const short = wanted.slice(wanted.lastIndexOf("-") + 1);
+    const issues = await this.#list();
+    const found = issues.find(
+      ({ issue: { id, shortId } }) =>
+        id.toLowerCase() === wanted || (shortId !== "" && shortId.toLowerCase() === short),
+    );
+    return canonicalIssues(issues, this.workspace).find(({ ref }) => ref.id === found?.issue.id) ?? null;
+  }
+
+  search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]> {
+    return this.#reader.search(text, limit);
+  }
+
+  /** fp keeps nothing but the description that could tell which create made an issue: the mark is in it. */
+  async create(fields: IssueFields, idempotencyKey: string): Promise<string> {
+    if (fields.labels.length > 0) throw noLabels();
+    const mark = markOf(idempotencyKey);
+    await this.#write([
+      "issue",
+      "create",
+      ...option("title", fields.title),
+      ...option("description", withMark(fields.body, mark)),
+      ...(fields.priority === null ? [] : option("priority", nativePriority(fields.priority))),
+    ]);
+    const id = await this.findCreated(idempotencyKey);
+    if (id === null) throw notApplied(FP, "the new issue");
+    return id;
+  }
+
+  async findCreated(idempotencyKey: string): Promise<string | null> {
+    const wanted = markOf(idempotencyKey);
+    return (await this.#list()).find(({ mark }) => mark === wanted)?.issue.id ?? null;
+  }
+
+  async update({ ref }: CanonicalIssue, { title, body, priority, labels }: IssuePatch): Promise<void> {
+    if (labels !== undefined) throw noLabels();
+    const args = [
+      ...(title === undefined ? [] : option("title", title)),
+      ...(body === undefined ? [] : option("description", body ?? "")),
+      ...(priority === undefined ? [] : option("priority", nativePriority(priority))),
+    ];
+    await this.#update(ref.id, args);
+  }
+
+  async transition({ ref }: CanonicalIssue, status: CanonicalStatus): Promise<void> {
+    const native = Object.entries(SETTABLE_STATUS).find(([name]) => name === status)?.[1];
+    if (native === undefined) {
+      const settable = Object.keys(SETTABLE_STATUS).join(", ");
+      throw new CapabilityNotSupportedError(FP, "statuses", `${FP} issues can be moved to ${settable}.`);
+    }
+    await this.#update(ref.id, option("status", native));
+  }
+
+  link(current: CanonicalIssue, link: CanonicalLink): Promise<void> {
+    return this.#depend(current, link, (dependencies, id) => [...dependencies, id]);
+  }
+
+  unlink(current: CanonicalIssue, link: CanonicalLink): Promise<void> {
+    return this.#depend(current, link, (dependencies, id) => dependencies.filter((other) => other !== id));
+  }
+
+  async comments(id: string): Promise<Portion<CanonicalComment>> {
+    const items = (await this.#comments(id)).map(({ comment }) => comment);
+    return { items, next: null };
+  }
+
+  async comment(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
+    const wanted = markOf(idempotencyKey);
+    const find = async () => (await this.#comments(id)).find(({ mark }) => mark === wanted)?.comment;
+    const known = await find();
+    if (known !== undefined) return known;
+    await withTextFile(withMark(body, wanted), (path) => this.#write(["comment", "add", id, "--file", path]));
+    const written = await find();
+    if (written === undefined) throw notApplied(FP, "the comment");
+    return written;
+  }
+
+  /** `--depends` replaces the whole list, so it is read, changed and written; an id of the list is kept as it is. */
+  async #depend(
+    { ref }: CanonicalIssue,
+    { type, target }: CanonicalLink,
+    change: (dependencies: readonly string[], id: string) => readonly string[],
+  ): Promise<void> {
+    const [from, to] = type === "blocks" ? [target.id, ref.id] : [ref.id, target.id];
+    const issues = await this.#list();
+    const [{ issue }] = [issueOf(issues, from), issueOf(issues, to)];
+    await this.#update(from, option("depends", change(issue.dependencies ?? [], to).join(",")));
+  }
+
+  async #comments(id: string) {
+    issueOf(await this.#list(), id);
+    return readComments(await this.#run(["comment", "list", id, "--format", "json"]));
+  }
+
+  async #list(): Promise<readonly FpIssue[]> {
+    return readIssues(await this.#run(["issue", "list", "--format", "json"]));
+  }
+
+  #update(id: string, args: readonly string[]): Promise<void> {
+    return this.#write(["issue", "update", ...args, id]);
+  }
+
+  async #write(args: readonly string[]): Promise<void> {
+    this.#reader.forget();
+    await this.#run(args);
+  }
+
+  async #run(args: readonly string[]): Promise<string> {
+    const outcome = await this.#program.run(args);
+    if (outcome.exitCode === 0) return outcome.stdout;
+    throw failureOf(outcome);
+  }
+}
+
+/** A value that starts with a dash would be taken for an option of its own. */
+function option(name: string, value: string): readonly string[] {
+  return value.startsWith("-") ? [`--${name}=${value}`] : [`--${name}`, value];
+}
+
+/** @throws IssueNotFoundError */
+function issueOf(issues: readonly FpIssue[], id: string): FpIssue {
+  const found = issues.find(({ issue }) => issue.id === id);
+  if (found === undefined) throw new IssueNotFoundError(FP, id);
+  return found;
+}
+
+function noLabels(): CapabilityNotSupportedError {
+  return new CapabilityNotSupportedError(
+    FP,
+    "labels",
+    `${FP} does not carry labels that are set from outside.`,
+  );
+}
+
+/** fp says what went wrong in prose, on either stream, with exit code 1. */
+function failureOf({ exitCode, stdout, stderr }: Outcome): Error {
+  const text = `${stderr}\n${stdout}`.replace(/^timestamp=.*$/gm, "");
+  const message = `fp: ${firstLine(text) || `failed with exit code ${exitCode}`}`;
+  if (/\.fp directory not found|not registered with fp/i.test(text)) {
+    const advice = `Run "fp init" there, or set "cwd" to the folder of the project.`;
+    return new ConnectorConfigError(FP, `${message} ${advice}`);
+  }
+  const failureClass = /database is locked|timed out/i.test(text)
+    ? "transient"
+    : /^issue \S+ not found/im.test(text)
+      ? "not_found"
+      : "invalid";
+  return new ConnectorRequestError(message, { provider: FP, failureClass });
+}

@@ -1,0 +1,24 @@
+/** Connector to fp, the issue tracker in a project's own `.fp` folder. */
+import type { TrackerConnector } from "../../connector.ts";
+import type { LocalParams } from "../../params.ts";
+import { type Environment, Program, type ProgramOptions, programEnvironment } from "../shared/program.ts";
+import { ProviderConnector } from "../shared/provider-connector.ts";
+import { FpApi } from "./api.ts";
+import { FP } from "./map.ts";
+
+/** A connector to the project of the folder `cwd`. Nothing runs until it is used. */
+export function connectFp(params: LocalParams<"fp">, environment: Environment): TrackerConnector {
+  const program = new Program(fpOptions(params, environment));
+  return new ProviderConnector(new FpApi(program, params.workspace));
+}
+
+/** How the program `fp` is run. */
+export function fpOptions({ command, cwd }: LocalParams<"fp">, environment: Environment): ProgramOptions {
+  return {
+    provider: FP,
+    command,
+    ...(cwd !== undefined && { cwd }),
+    environment: programEnvironment(environment, ["FP_"], { NO_COLOR: "1" }),
+    install: "Install it: https://fp.dev/docs.",
+  };
+}

@@ -1,0 +1,236 @@
+/**
+ * Runs the program of a tracker that is on this machine. There is no shell in
+ * between: arguments reach the program as they are.
+ */
+import { Buffer } from "node:buffer";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { kill } from "node:process";
+import { ConnectorConfigError, ConnectorRequestError, IssuePayloadContractError } from "../../errors.ts";
+import type { JsonValue } from "../../model.ts";
+
+/** Environment variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Which program it is and how it is run. */
+export interface ProgramOptions {
+  /** Name of the tracker in messages. */
+  readonly provider: string;
+  /** Name of the program, looked for on PATH, or the path to it. */
+  readonly command: string;
+  /** Folder to run it in. Default: that of this process. */
+  readonly cwd?: string;
+  /** What it is started with, as a whole. See {@link programEnvironment}. */
+  readonly environment: Environment;
+  /** One sentence on how to get it. */
+  readonly install: string;
+  /** After so many milliseconds it is stopped. Default 30 s. */
+  readonly timeoutMs?: number;
+  /** It may write so many bytes. Default 32 MiB. */
+  readonly maxOutputBytes?: number;
+}
+
+/** What a program that ran to its end left behind. */
+export interface Outcome {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Linux takes no argument of 128 KiB or more. */
+const MAX_ARGUMENT_BYTES = 128 * 1024 - 1;
+const TOO_LONG = "cannot be given a text of that length as an argument.";
+const MAX_STDERR_BYTES = 64 * 1024;
+/** How long what a program started may keep its output open after it ended. */
+const LINGER_MS = 500;
+
+/** A program that can be run. */
+export class Program {
+  readonly #options: ProgramOptions;
+
+  constructor(options: ProgramOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Runs the program once, whatever it exits with.
+   *
+   * @param stdin What it reads; nothing by default
+   * @throws ConnectorConfigError when it is missing or cannot be started
+   * @throws ConnectorRequestError `invalid` for an argument that no program can be
+   *   given, `transient` when it does not finish in time, `contract` when it writes too much
+   */
+  async run(args: readonly string[], stdin = ""): Promise<Outcome> {
+    const { maxOutputBytes = 32 * 1024 * 1024, timeoutMs = 30_000 } = this.#options;
+    this.#assertPassable(args, stdin);
+    const child = await this.#start(args, stdin);
+    const [out, err] = [child.stdout.getReader(), child.stderr.getReader()];
+    const stop = () => {
+      killGroup(child);
+      for (const reader of [out, err]) void reader.cancel();
+    };
+    let isLate = false;
+    const late = setTimeout(() => {
+      isLate = true;
+      stop();
+    }, timeoutMs);
+    let linger: ReturnType<typeof setTimeout> | undefined;
+    const ended = child.exited.then((exitCode) => {
+      linger = setTimeout(() => killGroup(child), LINGER_MS);
+      return exitCode;
+    });
+    try {
+      const [stdout, stderr, exitCode] = await Promise.all([
+        readUpTo(out, maxOutputBytes, stop),
+        readUpTo(err, MAX_STDERR_BYTES, null),
+        ended,
+      ]);
+      if (isLate) {
+        throw this.#failure(
+          "transient",
+          `did not finish within ${timeoutMs / 1000} seconds and was stopped.`,
+        );
+      }
+      if (stdout.isCut) {
+        throw this.#failure("contract", `wrote more than ${maxOutputBytes} bytes and was stopped.`);
+      }
+      return { exitCode, stdout: stdout.text, stderr: stderr.text };
+    } finally {
+      clearTimeout(late);
+      clearTimeout(linger);
+    }
+  }
+
+  #assertPassable(args: readonly string[], stdin: string): void {
+    if ([...args, stdin].some((text) => text.includes("\0"))) {
+      throw this.#failure("invalid", "cannot be given text with a NUL character.");
+    }
+    if (args.some((text) => Buffer.byteLength(text) > MAX_ARGUMENT_BYTES)) {
+      throw this.#failure("invalid", TOO_LONG);
+    }
+  }
+
+  async #start(args: readonly string[], stdin: string) {
+    const { provider, command, cwd, environment, install } = this.#options;
+    if (cwd !== undefined && !(await isFolder(cwd))) {
+      throw new ConnectorConfigError(provider, `${provider}: the folder ${cwd} (cwd) is not there.`);
+    }
+    try {
+      return Bun.spawn([command, ...args], {
+        ...(cwd !== undefined && { cwd }),
+        env: { ...environment },
+        stdin: Buffer.from(stdin),
+        stdout: "pipe",
+        stderr: "pipe",
+        // A group of its own, so that what it starts can be stopped with it.
+        detached: true,
+      });
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? error.code : null;
+      if (code === "ENOENT") {
+        const advice = `${install} Or name it in the setting "command".`;
+        throw new ConnectorConfigError(
+          provider,
+          `${provider}: the program ${command} was not found. ${advice}`,
+        );
+      }
+      if (code === "E2BIG" || code === "ENAMETOOLONG") throw this.#failure("invalid", TOO_LONG);
+      const reason =
+        code === "EACCES" || code === "ENOEXEC" ? "is not executable" : `cannot be run (${code})`;
+      throw new ConnectorConfigError(provider, `${provider}: the program ${command} ${reason}.`);
+    }
+  }
+
+  #failure(failureClass: "contract" | "invalid" | "transient", problem: string): ConnectorRequestError {
+    const { provider, command } = this.#options;
+    return new ConnectorRequestError(`${command} ${problem}`, { provider, failureClass });
+  }
+}
+
+/** Variables that programs of people need to find themselves, their settings and their git identity. */
+const NAMES: ReadonlySet<string> = new Set([
+  ...["PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"],
+  ...["SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PATHEXT", "TEMP", "TMP"],
+]);
+const PREFIXES = ["LC_", "XDG_", "GIT_"] as const;
+
+/**
+ * The part of an environment that a tracker's program gets: what programs need
+ * in general and what starts with one of `prefixes`. Tokens for other services
+ * stay here.
+ *
+ * @param fixed Variables that are set whatever the environment says
+ */
+export function programEnvironment(
+  environment: Environment,
+  prefixes: readonly string[],
+  fixed: Environment = {},
+): Environment {
+  const wanted = [...PREFIXES, ...prefixes];
+  const kept = Object.entries(environment).filter(
+    ([name]) => NAMES.has(name.toUpperCase()) || wanted.some((prefix) => name.startsWith(prefix)),
+  );
+  return { ...Object.fromEntries(kept), ...fixed };
+}
+
+/** Hands over text as a file that only this user can read and that is gone afterwards. */
+export async function withTextFile<T>(text: string, use: (path: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "tracker-text-"));
+  try {
+    const path = join(folder, "text.md");
+    await writeFile(path, text, { mode: 0o600 });
+    return await use(path);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** @throws IssuePayloadContractError when the text is no JSON */
+export function readJson(provider: string, text: string, name: string): JsonValue {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new IssuePayloadContractError(provider, name, `is no JSON: ${firstLine(text) || "nothing at all"}`);
+  }
+}
+
+/** The first line with something in it, cut and without control characters, for messages. */
+export function firstLine(text: string): string {
+  const line = text.split("\n").find((candidate) => candidate.trim() !== "") ?? "";
+  return line
+    .trim()
+    .replace(/\p{Cc}/gu, "")
+    .slice(0, 300);
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => null);
+  return found?.isDirectory() ?? false;
+}
+
+/** Stops a program and what it started; where there are no process groups, the program alone. */
+function killGroup(child: Bun.Subprocess): void {
+  try {
+    kill(-child.pid, "SIGKILL");
+  } catch {
+    child.kill("SIGKILL");
+  }
+}
+
+/** Reads to the end, keeps `limit` bytes and calls `onMore` once there are more. */
+async function readUpTo(
+  reader: { read(): Promise<{ readonly value?: Uint8Array | undefined }> },
+  limit: number,
+  onMore: (() => void) | null,
+): Promise<{ readonly text: string; readonly isCut: boolean }> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const { value } = await reader.read();
+    if (value === undefined) return { text: Buffer.concat(chunks).toString(), isCut: size > limit };
+    chunks.push(value.subarray(0, Math.max(0, limit - size)));
+    size += value.byteLength;
+    if (size > limit) onMore?.();
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Reading a tracker that gives all its issues at once, as local ones do: every
+ * read starts with everything there is, and nothing is remembered but the rest
+ * of a listing that is under way.
+ */
+import * as v from "valibot";
+import { ConnectorRequestError, IssueNotFoundError } from "../../errors.ts";
+import type { CanonicalIssue } from "../../model.ts";
+import type { ChangeQuery, Portion } from "./provider-connector.ts";
+
+/** Where a listing stands: after the issue `id`, which was changed at `updatedAt`. */
+const Place = v.nullable(v.strictObject({ updatedAt: v.string(), id: v.string() }));
+type Place = v.InferOutput<typeof Place>;
+
+/** The reading half of a ProviderApi over all issues of a tracker. */
+export class SnapshotReader {
+  readonly #provider: string;
+  readonly #read: () => Promise<readonly CanonicalIssue[]>;
+  /** All issues in the order of listings, while a listing is under way. */
+  #listed: readonly CanonicalIssue[] = [];
+
+  constructor(provider: string, read: () => Promise<readonly CanonicalIssue[]>) {
+    this.#provider = provider;
+    this.#read = read;
+  }
+
+  /**
+   * Oldest change first. A listing that goes on uses what its first portion
+   * read, where that is still at hand: what changes meanwhile is in the next
+   * window. Else it reads anew and goes on after its place, past which every
+   * issue is that has changed.
+   */
+  async list({ since, until, limit, place }: ChangeQuery): Promise<Portion<CanonicalIssue>> {
+    const after = this.#placeOf(place);
+    if (after === null || this.#listed.length === 0) this.#listed = (await this.#read()).toSorted(byChange);
+    const wanted = this.#listed.filter(
+      (issue) =>
+        (since === null || issue.updatedAt >= since) &&
+        (until === null || issue.updatedAt < until) &&
+        (after === null || isAfter(issue, after)),
+    );
+    const items = wanted.slice(0, limit);
+    const last = items.at(-1);
+    if (wanted.length > limit && last !== undefined) {
+      return { items, next: { updatedAt: last.updatedAt, id: last.ref.id } };
+    }
+    this.#listed = [];
+    return { items, next: null };
+  }
+
+  /** To be called with every write: the rest of a listing is read anew then. */
+  forget(): void {
+    this.#listed = [];
+  }
+
+  /** @throws IssueNotFoundError when the tracker, which was read, does not have it */
+  async get(id: string): Promise<CanonicalIssue> {
+    const issue = await this.find((candidate) => candidate.ref.id === id);
+    if (issue === null) throw new IssueNotFoundError(this.#provider, id);
+    return issue;
+  }
+
+  async find(isWanted: (issue: CanonicalIssue) => boolean): Promise<CanonicalIssue | null> {
+    return (await this.#read()).find(isWanted) ?? null;
+  }
+
+  /** Issues with all words of `text` in title or body, in any case; the latest changed first. */
+  async search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]> {
+    const words = (text ?? "").toLowerCase().split(/\s+/);
+    const issues = (await this.#read()).filter(({ title, body }) => {
+      const all = `${title}\n${body ?? ""}`.toLowerCase();
+      return words.every((word) => all.includes(word));
+    });
+    return issues.toSorted((one, other) => byChange(other, one)).slice(0, limit);
+  }
+
+  #placeOf(place: ChangeQuery["place"]): Place {
+    const parsed = v.safeParse(Place, place);
+    if (parsed.success) return parsed.output;
+    throw new ConnectorRequestError("The cursor is not one of this listing.", {
+      provider: this.#provider,
+      failureClass: "invalid",
+    });
+  }
+}
+
+function byChange(one: CanonicalIssue, other: CanonicalIssue): number {
+  return isAfter(one, { updatedAt: other.updatedAt, id: other.ref.id }) ? 1 : -1;
+}
+
+function isAfter({ updatedAt, ref }: CanonicalIssue, place: NonNullable<Place>): boolean {
+  return updatedAt === place.updatedAt ? ref.id > place.id : updatedAt > place.updatedAt;
+}

@@ -1,0 +1,154 @@
+/** A beads tracker in a scratch folder, for the connector contract: of the simulator, or of the real `bd`. */
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { BeadsApi } from "../../../src/sdk/connectors/beads/api.ts";
+import { beadsOptions } from "../../../src/sdk/connectors/beads/index.ts";
+import { type Outcome, Program } from "../../../src/sdk/connectors/shared/program.ts";
+import { ProviderConnector } from "../../../src/sdk/connectors/shared/provider-connector.ts";
+import { BEADS_FILE, type BeadsStore } from "../../simulators/beads.ts";
+import type { ConnectorSubject } from "../connector-contract.ts";
+
+/** A program that tells how often it ran. */
+export class CountingProgram extends Program {
+  runs = 0;
+
+  override run(args: readonly string[], stdin?: string): Promise<Outcome> {
+    this.runs++;
+    return super.run(args, stdin);
+  }
+}
+
+/** A scratch folder with programs of its own on PATH; disposed of with everything in it. */
+export class ProgramScratch implements Disposable {
+  readonly folder = mkdtempSync(join(tmpdir(), "tracker-program-"));
+  readonly environment: Readonly<Record<string, string>>;
+
+  constructor() {
+    const bin = join(this.folder, "bin");
+    mkdirSync(bin);
+    this.environment = {
+      PATH: [bin, process.env.PATH ?? ""].join(delimiter),
+      HOME: this.folder,
+      GIT_CONFIG_NOSYSTEM: "1",
+      GIT_AUTHOR_NAME: "Ada",
+      GIT_AUTHOR_EMAIL: "ada@example.com",
+      GIT_COMMITTER_NAME: "Ada",
+      GIT_COMMITTER_EMAIL: "ada@example.com",
+    };
+  }
+
+  /** Puts a shell script on PATH. */
+  install(name: string, script: string): string {
+    const path = join(this.folder, "bin", name);
+    writeFileSync(path, `#!/bin/sh\n${script}\n`);
+    chmodSync(path, 0o755);
+    return path;
+  }
+
+  /** Puts a program on PATH that is a script of this repository. */
+  installScript(name: string, file: string): void {
+    this.install(name, `exec "${process.execPath}" "${file}" "$@"`);
+  }
+
+  /** Runs a program here, as somebody else would. */
+  run(command: readonly string[]): string {
+    const { exitCode, stdout, stderr } = Bun.spawnSync([...command], {
+      cwd: this.folder,
+      env: this.environment,
+    });
+    if (exitCode !== 0) throw new Error(`${command.join(" ")}: ${stdout}${stderr}`);
+    return stdout.toString();
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** The simulated tracker of one folder. */
+export class SimulatedBeads extends ProgramScratch {
+  constructor() {
+    super();
+    this.installScript("bd", join(import.meta.dir, "..", "..", "simulators", "beads.ts"));
+    mkdirSync(join(this.folder, ".beads"));
+    this.change((store) => store, {
+      prefix: "pay",
+      now: Date.parse("2026-03-01T09:00:00Z"),
+      created: 0,
+      statuses: {},
+      issues: [],
+    });
+  }
+
+  get store(): BeadsStore {
+    return JSON.parse(readFileSync(join(this.folder, BEADS_FILE), "utf8"));
+  }
+
+  change(edit: (store: BeadsStore) => unknown, store = this.store): void {
+    edit(store);
+    writeFileSync(join(this.folder, BEADS_FILE), JSON.stringify(store));
+  }
+
+  tick(): void {
+    this.change((store) => {
+      store.now += 1000;
+    });
+  }
+}
+
+/** The program `bd` of a scratch folder, counted. */
+export function countedBd({ folder, environment }: ProgramScratch): CountingProgram {
+  return new CountingProgram(
+    beadsOptions({ workspace: "payments", command: "bd", cwd: folder }, environment),
+  );
+}
+
+/** A subject over the simulator. */
+export async function beadsSubject(): Promise<ConnectorSubject> {
+  const scratch = new SimulatedBeads();
+  return subjectOf(scratch, () => scratch.tick());
+}
+
+/** A subject over the real `bd`, which has to be on PATH. Its clock shows seconds, and cannot be set. */
+export async function realBeadsSubject(): Promise<ConnectorSubject> {
+  const scratch = new ProgramScratch();
+  scratch.run(["git", "init", "--quiet"]);
+  scratch.run(["bd", "init", "--quiet", "--prefix", "pay"]);
+  if (!existsSync(join(scratch.folder, ".beads"))) throw new Error("bd init made no tracker");
+  return subjectOf(scratch, () => Bun.sleep(1100));
+}
+
+function subjectOf(scratch: ProgramScratch, tick: () => void | Promise<void>): ConnectorSubject {
+  const program = countedBd(scratch);
+  return {
+    connector: new ProviderConnector(new BeadsApi(program, "payments")),
+    sample: {
+      title: "Sample",
+      body: "Two lines\nof text",
+      status: "todo",
+      issueType: "bug",
+      priority: 2,
+      assignees: [],
+      labels: ["payments"],
+      parent: null,
+      links: [],
+      customFields: {},
+    },
+    changed: { labels: ["api"], issueType: "story", priority: 4, customFields: { effort: 3 } },
+    people: ["ada", "grace"],
+    absent: { system: "beads", workspace: "payments", id: "pay-absent" },
+    from: null,
+    keyOf: ({ id }) => id.toUpperCase(),
+    events: "refused",
+    requests: () => program.runs,
+    tick,
+    edit: async ({ id }, { title }) => {
+      scratch.run(["bd", "update", id, `--title=${title}`]);
+    },
+    remove: async ({ id }) => {
+      scratch.run(["bd", "delete", id, "--force"]);
+    },
+    close: async () => scratch[Symbol.dispose](),
+  };
+}
