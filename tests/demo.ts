@@ -1,14 +1,15 @@
 /**
- * The tour that `bun run demo` gives: a control plane with demo data on
- * loopback, a scratch repository, and the compiled binary driven from login to
- * unbind. It leaves nothing behind, and exits non-zero when a step does not end
- * as it should.
+ * The tour that `bun run demo` gives: a GitHub and a Linear on loopback that
+ * speak the real protocols, a control plane, a scratch repository, and the
+ * compiled binary driven from login to unbind. It leaves nothing behind, and
+ * exits non-zero when a step does not end as it should.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createColors } from "picocolors";
 import * as v from "valibot";
+import { startProviders } from "./demo/providers.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const BINARY = join(ROOT, "dist", process.platform === "win32" ? "tracker.exe" : "tracker");
@@ -96,8 +97,9 @@ interface DemoHost extends AsyncDisposable {
 }
 
 async function startHost({ env, folder }: Scene): Promise<DemoHost> {
-  const args = ["host", "serve", "--demo", "--port", "0"];
-  narrate("A control plane with demo data, on a free port of this machine.");
+  // The simulators are on this machine, where a control plane does not let itself be sent otherwise.
+  const args = ["host", "serve", "--port", "0", "--allow-private-network"];
+  narrate("A control plane, on a free port of this machine.");
   say(bold(`$ tracker ${args.join(" ")} &`));
   const child = Bun.spawn([BINARY, ...args, "--json"], {
     cwd: folder,
@@ -149,6 +151,8 @@ async function run({ repository, env, signal }: Scene, step: Step): Promise<void
 }
 
 async function tour(scene: Scene): Promise<void> {
+  await using providers = await startProviders();
+  const { github, linear } = providers;
   await using host = await startHost(scene);
   say(`Serving on ${host.url}`);
   say(bold(`$ export TRACKER_HOST=${host.url}`));
@@ -159,16 +163,25 @@ async function tour(scene: Scene): Promise<void> {
     args: ["auth", "login", "--with-token"],
     stdin: host.token,
   });
-  await run(local, { why: "What can be bound to.", args: ["providers"] });
   await run(local, {
-    why: "What is there for this repository. The numbers are those that `bind --select` takes.",
-    args: ["discover", "--provider", "linear"],
+    why: "Connect GitHub, once per team. The token is tried first, then stored encrypted.",
+    args: ["host", "connect", "github", "--token-stdin", "--base-url", github.origin],
+    stdin: github.token,
   });
   await run(local, {
     why: `The repository's origin is ${ORIGIN}: on GitHub that is certain, so this binds by itself.`,
     args: ["bind", "--provider", "github"],
   });
-  await run(local, { why: "How the binding stands.", args: ["status"] });
+  await run(local, { why: "The tickets behind it, as GitHub has them now.", args: ["issues", "list"] });
+  await run(local, {
+    why: "Connect Linear the same way.",
+    args: ["host", "connect", "linear", "--token-stdin", "--base-url", linear.origin],
+    stdin: linear.token,
+  });
+  await run(local, {
+    why: "What is there for this repository. The numbers are those that `bind --select` takes.",
+    args: ["discover", "--provider", "linear"],
+  });
   await run(local, {
     why: "Linear offers several. First what number 1 would change; nothing is written.",
     args: ["bind", "--provider", "linear", "--select", "1", "--dry-run"],

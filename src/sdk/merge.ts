@@ -84,7 +84,7 @@ export function mergeIssue(input: MergeInput): Merge {
   return { fields, base: agreed, push, conflicts };
 }
 
-/** True when both issues have the same value in `field`: sets in any order, references by identity. */
+/** True when both issues have the same value in `field`: sets in any order, references by identity, texts by what is read. */
 export function sameField(field: CoreField, one: IssueFields, other: IssueFields): boolean {
   return one[field] === other[field] || comparable(field, one) === comparable(field, other);
 }
@@ -222,9 +222,17 @@ function comparable(field: CoreField, issue: IssueFields): string {
       return canonicalJson([...new Set(issue.links.map(linkIdentity))].sort());
     case "parent":
       return canonicalJson(issue.parent === null ? null : identityOf(issue.parent));
+    case "body":
+      return canonicalJson(comparableText(issue.body));
     default:
       return canonicalJson(issue[field]);
   }
+}
+
+/** Trackers change line ends, drop space at line ends, and keep no empty text: none of that is an edit. */
+function comparableText(text: string | null): string | null {
+  const lines = (text ?? "").split(/\r\n|\r|\n/).map((line) => line.trimEnd());
+  return lines.join("\n").trimEnd() || null;
 }
 
 /** What makes two links the same link. */

@@ -1,8 +1,9 @@
 /** The wire's words for what the SDK knows: issues, references, failures, sums. Pure. */
 import type { Conflict, NormalizedIssue, PullResult, PushResult } from "../protocol.ts";
 import type { FailureClass } from "../sdk/errors.ts";
-import type { CanonicalLink, CoreField, ExternalRef } from "../sdk/model.ts";
+import type { CanonicalLink, ExternalRef } from "../sdk/model.ts";
 import type { ConflictRecord, IssueRecord } from "../sdk/store.ts";
+import { wireField } from "./doctrine.ts";
 
 /** What one phase of a sync came to. */
 export type PullPhase = Pick<PullResult, "summary" | "items" | "item_errors" | "has_more" | "next_cursor">;
@@ -54,20 +55,6 @@ export function wireConflict(conflict: ConflictRecord, record: IssueRecord | nul
     title: record?.fields.title ?? "",
   };
   return { id, issue, field: wireField(field), base, local, remote, resolution };
-}
-
-/** What the wire calls a field. */
-function wireField(field: CoreField): string {
-  switch (field) {
-    case "issueType":
-      return "issue_type";
-    case "customFields":
-      return "custom_fields";
-    case "parent":
-      return "parent_ref";
-    default:
-      return field;
-  }
 }
 
 /** The code of a failure in an item: a failure of the provider's, named like a whole answer's. */

@@ -181,16 +181,27 @@ export function failureClassOf({ status, headers }: TransportResponse): FailureC
 
 /** What the answer says about the problem, as the end of a sentence: the first text in one of the usual places. */
 function problemOf(body: unknown): string {
-  const error = memberOf(body, "error");
+  const [error, message] = [memberOf(body, "error"), memberOf(body, "message")];
   const places = [
-    memberOf(body, "message"),
+    message,
+    memberOf(message, "error"),
     memberOf(error, "message"),
     error,
     firstOf(memberOf(body, "errorMessages")),
     memberOf(firstOf(memberOf(body, "errors")), "message"),
+    ...problemsByField(message),
   ];
   const found = places.find((place) => typeof place === "string" && place.trim() !== "");
   return typeof found === "string" ? `: ${found.trim().replace(/\s+/g, " ").slice(0, 300)}` : ".";
+}
+
+/** `{ title: ["is too long"] }` as `title is too long`. */
+function problemsByField(fields: unknown): readonly string[] {
+  if (typeof fields !== "object" || fields === null) return [];
+  return Object.entries(fields).flatMap(([field, problems]) => {
+    const first = firstOf(problems);
+    return typeof first === "string" ? [`${field} ${first}`] : [];
+  });
 }
 
 export function memberOf(value: unknown, name: string): unknown {

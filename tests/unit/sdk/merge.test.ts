@@ -197,6 +197,13 @@ describe("one value", () => {
   }
 });
 
+test("a body that differs in line ends, trailing space or emptiness alone is the same body", () => {
+  const merge = mergeOne("body", "One\ntwo", "One\r\ntwo  \n", "One\ntwo", { edited: T3 });
+  expect({ value: merge.value, push: merge.push }).toEqual({ value: "One\ntwo", push: [] });
+  expect(mergeOne("body", null, "", null, { edited: T3 }).push).toEqual([]);
+  expect(mergeOne("body", "One", "One two", "One", { edited: T3 }).push).toEqual(["body"]);
+});
+
 describe("members", () => {
   const words = (cell = "") => cell.split(" ").filter((word) => word !== "");
   const kinds = {

@@ -197,7 +197,9 @@ describe("direct: what comes back", () => {
     [{ errorMessages: ["The field is\n  required."], errors: {} }, ": The field is required."],
     [{ errors: [{ message: "Entity not found" }] }, ": Entity not found"],
     [{ error: "404 Not Found" }, ": 404 Not Found"],
-    [{ message: { title: ["is too long"] } }, "."],
+    [{ message: { title: ["is too long"] } }, ": title is too long"],
+    [{ message: { error: "This is too often." } }, ": This is too often."],
+    [{ message: { title: "no list" } }, "."],
     ["<html>", "."],
     [{ message: "x".repeat(1000) }, `: ${"x".repeat(300)}`],
   ])("the provider's own words: %j", async (body, end) => {
@@ -472,6 +474,8 @@ describe("Nango", () => {
     [400, "server_error", "auth"],
     [401, "invalid_secret_key", "auth"],
     [402, "plan_limit", "permission"],
+    [424, "connection_refresh_backoff", "transient"],
+    [424, "connection_refresh_exhausted", "auth"],
     [429, "too_many_request", "rate_limited"],
     [500, "server_error", "transient"],
   ])("Nango's own %i %s is never a missing issue: %s", async (status, code, failureClass) => {

@@ -1,0 +1,58 @@
+/** Who owns which field, in the words of the wire and of project configs. Pure. */
+import * as v from "valibot";
+import type { CoreField } from "../sdk/model.ts";
+import { FieldOwner, OwnershipMode, type OwnershipPolicy } from "../sdk/policy.ts";
+
+/** What the SDK calls each field. */
+const FIELDS = {
+  title: "title",
+  body: "body",
+  status: "status",
+  issue_type: "issueType",
+  priority: "priority",
+  assignees: "assignees",
+  labels: "labels",
+  parent: "parent",
+  links: "links",
+  custom_fields: "customFields",
+} as const satisfies Record<string, CoreField>;
+
+const FieldName = v.picklist([
+  "title",
+  "body",
+  "status",
+  "issue_type",
+  "priority",
+  "assignees",
+  "labels",
+  "parent",
+  "links",
+  "custom_fields",
+]);
+
+/** The ownership of a binding; without one the provider is the authority. */
+export const Doctrine = v.object({
+  mode: v.optional(OwnershipMode, "external_authoritative"),
+  field_owners: v.optional(v.record(FieldName, FieldOwner), {}),
+});
+export type Doctrine = v.InferOutput<typeof Doctrine>;
+
+/**
+ * The engine's policy. Under `external_authoritative` a push is an explicit
+ * wish: it is written where the provider has not changed the field since both
+ * sides agreed, and gives way, on record, where it has.
+ */
+export function policyOf({ mode, field_owners }: Doctrine): v.InferInput<typeof OwnershipPolicy> {
+  if (mode === "external_authoritative") return { mode: "split_ownership", strategy: "external_wins" };
+  const owners: Partial<Record<CoreField, FieldOwner>> = {};
+  for (const name of FieldName.options) {
+    const owner = field_owners[name];
+    if (owner !== undefined) owners[FIELDS[name]] = owner;
+  }
+  return { mode, fieldOwners: owners };
+}
+
+/** What the wire calls a field. */
+export function wireField(field: CoreField): string {
+  return FieldName.options.find((name) => FIELDS[name] === field) ?? field;
+}

@@ -1,0 +1,193 @@
+/** Work on a tracker on this machine, over a stand-in for its program. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseProjectConfig } from "../../src/config.ts";
+import { LocalTrackers, parseCredentials } from "../../src/local.ts";
+import type { Project } from "../../src/project.ts";
+import type { Folders } from "../../src/settings.ts";
+import { SimulatedBeads } from "../helpers/subjects/beads.ts";
+
+let beads: SimulatedBeads;
+let folders: Folders;
+let trackers: LocalTrackers;
+
+beforeEach(() => {
+  beads = new SimulatedBeads();
+  const home = join(beads.folder, "home");
+  folders = { config: join(home, "config"), state: join(home, "state"), legacy: join(home, "legacy") };
+  trackers = new LocalTrackers({
+    context: {
+      env: beads.environment,
+      nature: { now: Date.now, sleep: async () => {}, random: () => 0.5 },
+    },
+    folders,
+    lockPath: join(folders.state, "edit.lock"),
+  });
+  mkdirSync(folders.state, { recursive: true });
+});
+afterEach(() => beads[Symbol.dispose]());
+
+const BINDING = { provider: "beads", workspace: "payments", credentials: {} } as const;
+
+function project(config = "tracker:\n  provider: beads\n  workspace: payments\n"): Project {
+  const root = beads.folder;
+  const configPath = join(root, ".kittify", "config.yaml");
+  return { root, configPath, exists: true, config: parseProjectConfig(config) };
+}
+
+async function bound(config?: string) {
+  trackers.remember(project(config), BINDING);
+  return trackers.open(project(config));
+}
+
+const PULL = { limit: 100, cursor: null, restart: false } as const;
+const RUN = { pull_first: true, limit: 100, dry_run: false } as const;
+
+test("a binding is checked by asking the program", async () => {
+  await trackers.check(project(), BINDING);
+  const missing = { ...BINDING, credentials: { command: "no-such-program" } };
+  await expect(trackers.check(project(), missing)).rejects.toThrow(/no-such-program/);
+});
+
+test("a config alone binds nothing: programs run where somebody wanted them to", async () => {
+  beads.install("bd", 'touch "$HOME/ran"');
+  await expect(trackers.open(project())).rejects.toMatchObject({
+    code: "not_bound_here",
+    hint: expect.stringContaining("tracker bind --provider beads --workspace payments"),
+  });
+  expect(() => statSync(join(beads.folder, "ran"))).toThrow();
+});
+
+test("how a tracker is run is kept with the person, and forgotten with the binding", async () => {
+  trackers.remember(project(), { ...BINDING, credentials: { command: "bd", cwd: beads.folder } });
+  expect(statSync(trackers.path).mode & 0o777).toBe(0o600);
+  expect(readFileSync(trackers.path, "utf8")).toContain('"command": "bd"');
+  trackers.forget(project(), BINDING);
+  await expect(trackers.open(project())).rejects.toMatchObject({ code: "not_bound_here" });
+});
+
+test("a file of bindings that cannot be read is told, and not overwritten", async () => {
+  mkdirSync(folders.config, { recursive: true });
+  writeFileSync(trackers.path, "[1, 2");
+  expect(() => trackers.remember(project(), BINDING)).toThrow(trackers.path);
+  expect(readFileSync(trackers.path, "utf8")).toBe("[1, 2");
+});
+
+test("credentials are those that a program needs", () => {
+  expect(parseCredentials({ command: "bd", cwd: "/work" })).toEqual({ command: "bd", cwd: "/work" });
+  expect(() => parseCredentials({ token: "x" })).toThrow("command=… or cwd=…");
+});
+
+describe("sync", () => {
+  test("pulls, pushes and runs; a second run writes nothing", async () => {
+    const tracker = await bound();
+    const created = await tracker.push([
+      { ref: {}, action: "create", patch: { title: "Refund twice", labels: ["web"] } },
+    ]);
+    expect(created).toMatchObject({ status: "ok", items: [{ outcome: "applied" }] });
+    const [{ remote_ref: ref } = { remote_ref: null }] = created.items;
+    const { id } = Object(ref);
+    beads.run(["bd", "update", id, "--title", "Refund thrice"]);
+    beads.run(["bd", "update", id, "--add-label", "urgent"]);
+    const pulled = await tracker.pull(PULL);
+    expect(pulled.items).toMatchObject([{ title: "Refund thrice", labels: ["urgent", "web"] }]);
+    const moved = await tracker.push([
+      { ref: { id }, action: "transition", target_status: "in_progress" },
+      { ref: { id }, action: "comment", body: "On it." },
+    ]);
+    expect(moved.items.map(({ outcome }) => outcome)).toEqual(["applied", "applied"]);
+    await tracker.run(RUN);
+    const again = await tracker.run(RUN);
+    expect({ pulled: again.pull.items, pushed: again.push.items }).toEqual({ pulled: [], pushed: [] });
+    expect(await tracker.status()).toMatchObject({ sync_state: "idle", issue_count: 1, open_conflicts: 0 });
+  });
+
+  test("closing belongs to the person: it is rejected, and says why", async () => {
+    const tracker = await bound();
+    const { items } = await tracker.push([{ ref: {}, action: "create", patch: { title: "Work" } }]);
+    const { id } = Object(items[0]?.remote_ref);
+    const closed = await tracker.push([{ ref: { id }, action: "transition", target_status: "done" }]);
+    expect(closed).toMatchObject({
+      status: "error",
+      items: [{ outcome: "rejected", message: expect.stringContaining("done") }],
+    });
+  });
+
+  test("the config's ownership decides, and one that is none is told", async () => {
+    const owned = (mode: string) =>
+      `tracker:\n  provider: beads\n  workspace: payments\n  doctrine:\n    mode: ${mode}\n    field_owners: { issue_type: local }\n`;
+    const tracker = await bound(owned("split_ownership"));
+    expect((await tracker.pull(PULL)).doctrine).toMatchObject({
+      mode: "split_ownership",
+      field_owners: { issue_type: "local" },
+    });
+    await expect(bound(owned("mine"))).rejects.toThrow("tracker.doctrine: mode");
+  });
+});
+
+test("tickets, by words, by key, and the latest", async () => {
+  const tracker = await bound();
+  const { items } = await tracker.push([
+    { ref: {}, action: "create", patch: { title: "The quokka escaped" } },
+    { ref: {}, action: "create", patch: { title: "Nothing happened" } },
+  ]);
+  const { id } = Object(items[0]?.remote_ref);
+  expect((await tracker.tickets(10)).map(({ title }) => title).toSorted()).toEqual([
+    "Nothing happened",
+    "The quokka escaped",
+  ]);
+  const found = await tracker.searchTickets({ key: null, text: "quokka" }, 10);
+  expect(found).toMatchObject([{ identifier: id, state: { name: "todo" }, team: "payments" }]);
+  expect(await tracker.searchTickets({ key: id, text: null }, 10)).toEqual([...found]);
+});
+
+test("missions start from an issue and report to it, once", async () => {
+  const tracker = await bound();
+  const { items } = await tracker.push([
+    { ref: {}, action: "create", patch: { title: "Refund twice" } },
+    { ref: {}, action: "create", patch: { title: "Which ledger?" } },
+  ]);
+  const [issue, decision] = items.map(({ remote_ref }) => Object(remote_ref).id);
+  expect(await tracker.seedMission({ issue, mission_id: "m-7" })).toMatchObject({
+    mission_id: "m-7",
+    title: "Refund twice",
+  });
+  const update = {
+    mission_id: "m-7",
+    mission_state: "implementing",
+    target_status: "in_progress" as const,
+    summary: "Half way",
+    mission_url: null,
+    decision_references: [
+      {
+        id: "D-1",
+        blocking: true,
+        title: null,
+        external_ref: { system: "beads", workspace: "payments", id: decision, key: null, url: null },
+      },
+    ],
+  };
+  await tracker.publishMission({ issue, update });
+  const published = await tracker.publishMission({ issue, update });
+  expect(published).toMatchObject({
+    status: "in_progress",
+    links: [{ type: "blocked_by", target: { id: decision } }],
+    custom_fields: { spec_kitty_mission: "m-7" },
+  });
+  const exported = beads.run(["bd", "export"]);
+  expect(exported.split("Spec Kitty mission update: m-7")).toHaveLength(2);
+});
+
+test("work packages are mapped to issues, the last word counting", async () => {
+  const tracker = await bound();
+  expect(tracker.mappings()).toEqual([]);
+  const mapping = { wp_id: "WP01", external_id: "pay-1", external_key: null, external_url: null };
+  tracker.addMapping(mapping);
+  tracker.addMapping({ ...mapping, external_id: "pay-2" });
+  tracker.addMapping({ ...mapping, wp_id: "WP02" });
+  expect((await trackers.open(project())).mappings()).toEqual([
+    { ...mapping, external_id: "pay-2" },
+    { ...mapping, wp_id: "WP02" },
+  ]);
+});
