@@ -222,6 +222,9 @@ function comparable(field: CoreField, issue: IssueFields): string {
       return canonicalJson([...new Set(issue.links.map(linkIdentity))].sort());
     case "parent":
       return canonicalJson(issue.parent === null ? null : identityOf(issue.parent));
+    case "priority":
+      // Both mean that nobody has set one.
+      return canonicalJson(issue.priority ?? 0);
     case "body":
       return canonicalJson(comparableText(issue.body));
     default:

@@ -1,11 +1,21 @@
 import { ConnectorConfigError } from "../../errors.ts";
 import type { HostedModule } from "../../registry.ts";
+import { ProviderConnector } from "../shared/provider-connector.ts";
+import { GitLabApi } from "./api.ts";
+import { GitLabDiscovery } from "./discovery.ts";
+import { PROVIDER } from "./requests.ts";
 
+/** GitLab projects: gitlab.com and servers of one's own, from GitLab 14 on. */
 export const gitlab: HostedModule<"gitlab"> = {
-  connect: () => {
-    throw new ConnectorConfigError("gitlab", "in the making");
+  /** @throws ConnectorConfigError when the project is named by something else than its number: paths change */
+  connect: ({ projectId }, transport) => {
+    if (!/^[1-9]\d*$/.test(projectId)) {
+      throw new ConnectorConfigError(
+        PROVIDER,
+        `${PROVIDER}: params.projectId: must be the project's number.`,
+      );
+    }
+    return new ProviderConnector(new GitLabApi(projectId, transport));
   },
-  discover: () => {
-    throw new ConnectorConfigError("gitlab", "in the making");
-  },
+  discover: (transport, baseUrl) => new GitLabDiscovery(transport, baseUrl),
 };

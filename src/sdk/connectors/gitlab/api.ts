@@ -1,0 +1,284 @@
+/**
+ * The issues of one GitLab project, over the REST API, version 4.
+ *
+ * Paths name the project by its number, which stays when the project is renamed
+ * or moved. An issue that was moved to another project stays here, closed; its
+ * new self is an issue of the other project.
+ */
+import * as v from "valibot";
+import type { Capabilities } from "../../capabilities.ts";
+import { IssueNotFoundError, IssuePayloadContractError } from "../../errors.ts";
+import type {
+  CanonicalComment,
+  CanonicalIssue,
+  CanonicalLink,
+  CanonicalStatus,
+  IssueFields,
+  IssuePatch,
+  JsonValue,
+} from "../../model.ts";
+import type { Transport, TransportRequest } from "../../transport.ts";
+import { parsePayload } from "../shared/arguments.ts";
+import { earliestUse, markOf, readMark, withMark } from "../shared/marker.ts";
+import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
+import { type ProviderPage, readWindow } from "../shared/window.ts";
+import { IssueLinks } from "./links.ts";
+import { canonicalIssue, changesOf, displacedLabels, issueOf, keyOf, NativeId, NativeIssue } from "./map.ts";
+import { IssueNotes } from "./notes.ts";
+import { GitLabProject } from "./project.ts";
+import { assertTaken, invalid, PAGE_SIZE, PROVIDER, send } from "./requests.ts";
+
+/** GitLab sends links only when they are asked for, issue by issue; so many are asked for at a time. */
+const PARALLEL_READS = 8;
+
+/** What `map.ts` says GitLab has nothing of is refused. */
+const CAPABILITIES: Capabilities = {
+  comments: true,
+  hierarchy: false,
+  dependencies: true,
+  customFields: false,
+  multiAssignee: true,
+  assignment: true,
+  terminalTransition: true,
+  bulkRead: true,
+  delete: false,
+  webhooks: false,
+  conditionalWrites: false,
+  priority: false,
+  issueType: false,
+  statuses: ["todo", "done"],
+  linkTypes: ["blocks", "blocked_by", "relates_to"],
+};
+
+const Users = v.array(v.object({ id: NativeId, username: v.string() }));
+
+/** The API of a project's issues: https://docs.gitlab.com/api/issues/ */
+export class GitLabApi implements ProviderApi {
+  readonly provider = PROVIDER;
+  readonly workspace: string;
+  readonly capabilities = CAPABILITIES;
+  readonly #transport: Transport;
+  readonly #project: GitLabProject;
+  readonly #links: IssueLinks;
+  readonly #notes: IssueNotes;
+
+  /** @param projectId The project's number */
+  constructor(projectId: string, transport: Transport) {
+    this.workspace = projectId;
+    this.#transport = transport;
+    this.#project = new GitLabProject(projectId, transport);
+    this.#links = new IssueLinks(this.#project);
+    this.#notes = new IssueNotes(this.#project);
+  }
+
+  async listChanges({ since, until, limit, place }: ChangeQuery): Promise<Portion<CanonicalIssue>> {
+    const { rows, next } = await readWindow({ provider: PROVIDER, since, until, limit, place }, (request) =>
+      this.#readChanges(request.since, until, request.next === null ? 1 : Number(request.next)),
+    );
+    return { items: await this.#withLinks(rows.map(({ issue }) => issue)), next };
+  }
+
+  async get(id: string): Promise<CanonicalIssue> {
+    const issue = issueOf((await this.#project.sendToIssue(id)).body);
+    if (String(issue.project_id) !== this.workspace) throw new IssueNotFoundError(PROVIDER, id);
+    return canonicalIssue(issue, await this.#links.read(id));
+  }
+
+  /** Takes `#7`, `7`, `group/project#7` and the addresses of this project's issues. */
+  async find(key: string): Promise<CanonicalIssue | null> {
+    const named = keyOf(key);
+    if (named === null) return null;
+    if (named.project !== null) {
+      const { path_with_namespace, web_url } = await this.#project.read();
+      const own = [path_with_namespace, web_url].map((name) => name.toLowerCase());
+      if (!own.includes(named.project.toLowerCase())) return null;
+    }
+    try {
+      return await this.get(named.id);
+    } catch (error) {
+      if (error instanceof IssueNotFoundError) return null;
+      throw error;
+    }
+  }
+
+  async search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]> {
+    const issues = await this.#readIssues({
+      ...(text !== null && { search: text, in: "title,description" }),
+      order_by: "updated_at",
+      sort: "desc",
+      per_page: limit,
+    });
+    return this.#withLinks(issues);
+  }
+
+  async create(fields: IssueFields, idempotencyKey: string): Promise<string> {
+    const { title, body, labels, assignees } = fields;
+    const description = withMark(body, markOf(idempotencyKey));
+    const { body: answer } = await this.#project.send({
+      method: "POST",
+      path: "/issues",
+      json: {
+        title,
+        description,
+        ...(labels.length > 0 && { labels: joined(labels) }),
+        ...(assignees.length > 0 && { assignee_ids: await this.#userIds(assignees) }),
+      },
+    });
+    const created = issueOf(answer);
+    assertTaken("body", description, created.description);
+    assertScopes(labels, created.labels);
+    return String(created.iid);
+  }
+
+  /**
+   * Reads what was created since the key came into being, oldest first, because
+   * copies that people make of an issue carry its mark too. What GitLab's own
+   * search makes of an HTML comment is not documented.
+   */
+  async findCreated(idempotencyKey: string): Promise<string | null> {
+    const mark = markOf(idempotencyKey);
+    const since = earliestUse(idempotencyKey);
+    for (let page = 1; ; page += 1) {
+      const issues = await this.#readIssues({
+        order_by: "created_at",
+        sort: "asc",
+        per_page: PAGE_SIZE,
+        page,
+        ...(since !== null && { created_after: since }),
+      });
+      const found = issues.find(({ description }) => readMark(description ?? "").mark === mark);
+      if (found !== undefined) return String(found.iid);
+      if (issues.length < PAGE_SIZE) return null;
+    }
+  }
+
+  /** The API takes labels by what changes, and assignees only as a whole. */
+  async update(current: CanonicalIssue, patch: IssuePatch): Promise<void> {
+    const { title, body, labels, assignees } = patch;
+    const { added, removed } = changesOf(current.labels, labels ?? current.labels);
+    const { body: answer } = await this.#project.sendToIssue(current.ref.id, {
+      method: "PUT",
+      json: {
+        ...(title !== undefined && { title }),
+        ...(body !== undefined && { description: body }),
+        ...(added.length > 0 && { add_labels: joined(added) }),
+        ...(removed.length > 0 && { remove_labels: joined(removed) }),
+        ...(assignees !== undefined && { assignee_ids: await this.#assigneeIds(current, assignees) }),
+      },
+    });
+    const kept = issueOf(answer);
+    if (body !== undefined) assertTaken("body", body, kept.description);
+    assertScopes(added, kept.labels);
+  }
+
+  async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<void> {
+    const state_event = status === "done" ? "close" : "reopen";
+    await this.#project.sendToIssue(current.ref.id, { method: "PUT", json: { state_event } });
+  }
+
+  link({ ref }: CanonicalIssue, link: CanonicalLink): Promise<void> {
+    return this.#links.add(ref.id, link);
+  }
+
+  unlink({ ref }: CanonicalIssue, link: CanonicalLink): Promise<void> {
+    return this.#links.remove(ref.id, link);
+  }
+
+  comments(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
+    return this.#notes.list(id, place);
+  }
+
+  comment(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
+    return this.#notes.add(id, body, idempotencyKey);
+  }
+
+  /** The issues with their links; without those that went while they were read. */
+  async #withLinks(issues: readonly NativeIssue[]): Promise<readonly CanonicalIssue[]> {
+    const complete: CanonicalIssue[] = [];
+    for (let start = 0; start < issues.length; start += PARALLEL_READS) {
+      const some = issues.slice(start, start + PARALLEL_READS).map(async (issue) => {
+        try {
+          return [canonicalIssue(issue, await this.#links.read(String(issue.iid)))];
+        } catch (error) {
+          if (error instanceof IssueNotFoundError) return [];
+          throw error;
+        }
+      });
+      complete.push(...(await Promise.all(some)).flat());
+    }
+    return complete;
+  }
+
+  /**
+   * Both ends of `updated_after` and `updated_before` are inclusive. Numbered
+   * pages serve within one instant only. Cursors would too, from GitLab 18.3
+   * on, but they come in a header that proxies drop.
+   */
+  async #readChanges(
+    since: string | null,
+    until: string | null,
+    page: number,
+  ): Promise<ProviderPage<{ id: string; updatedAt: string; issue: NativeIssue }>> {
+    const issues = await this.#readIssues({
+      order_by: "updated_at",
+      sort: "asc",
+      per_page: PAGE_SIZE,
+      page,
+      ...(since !== null && { updated_after: since }),
+      ...(until !== null && { updated_before: until }),
+    });
+    return {
+      rows: issues.map((issue) => ({ id: String(issue.iid), updatedAt: issue.updated_at, issue })),
+      next: issues.length < PAGE_SIZE ? null : String(page + 1),
+    };
+  }
+
+  async #readIssues(query: NonNullable<TransportRequest["query"]>): Promise<readonly NativeIssue[]> {
+    const { body } = await this.#project.send({
+      path: "/issues",
+      query: { scope: "all", state: "all", ...query },
+    });
+    const issues = parsePayload(PROVIDER, v.array(NativeIssue), body, "issues");
+    const foreign = issues.findIndex(({ project_id }) => String(project_id) !== this.workspace);
+    if (foreign === -1) return issues;
+    throw new IssuePayloadContractError(PROVIDER, `issues.${foreign}.project_id`, "is another project's");
+  }
+
+  /** Keeps the ids of those who stay. `[0]` is nobody. */
+  async #assigneeIds(current: CanonicalIssue, names: readonly string[]): Promise<readonly number[]> {
+    const known = issueOf(current.raw).assignees;
+    const { added } = changesOf(current.assignees, names);
+    const kept = known.filter(({ username }) => names.includes(username)).map(({ id }) => id);
+    const ids = [...kept, ...(await this.#userIds(added))];
+    return ids.length === 0 ? [0] : ids;
+  }
+
+  async #userIds(usernames: readonly string[]): Promise<readonly number[]> {
+    const ids: number[] = [];
+    for (const username of usernames) {
+      const { body } = await send(this.#transport, {
+        method: "GET",
+        path: "/api/v4/users",
+        query: { username },
+      });
+      const found = parsePayload(PROVIDER, Users, body, "users").find((user) => user.username === username);
+      if (found === undefined) throw invalid(`${PROVIDER} has no user with the username ${username}.`);
+      ids.push(found.id);
+    }
+    return ids;
+  }
+}
+
+/** The API takes labels as one text. */
+function joined(labels: readonly string[]): string {
+  const unfit = labels.find((label) => label.includes(","));
+  if (unfit !== undefined) throw invalid(`${PROVIDER} labels have no commas: ${unfit}`);
+  return labels.join(",");
+}
+
+/** A label may take the place of another one of its scope; two that come together cannot both stay. */
+function assertScopes(added: readonly string[], kept: readonly string[]): void {
+  const displaced = displacedLabels(added, kept);
+  if (displaced.length === 0) return;
+  throw invalid(`${PROVIDER} keeps one label of each scope, and so not ${displaced.join(", ")}.`);
+}

@@ -1,0 +1,254 @@
+/**
+ * What a GitLab account can be bound to: the projects it is a member of,
+ * grouped by the group or user at the root of their paths.
+ */
+import * as v from "valibot";
+import type { DiscoveredResource, DiscoveredWorkspace, DiscoverySource } from "../../discovery.ts";
+import { ConnectorRequestError, DiscoveryContractError } from "../../errors.ts";
+import type { Page } from "../../model.ts";
+import { type Transport, TransportError } from "../../transport.ts";
+import { NativeId } from "./map.ts";
+import { PAGE_SIZE, PROVIDER, send } from "./requests.ts";
+
+/** Access levels from here on can read issues: https://docs.gitlab.com/api/access_requests/#valid-access-levels */
+const GUEST = 10;
+
+const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+const Access = v.nullish(v.object({ access_level: v.number() }));
+
+const NativeAccount = v.object({ id: NativeId });
+
+/** A namespace: a group, or a user's own. */
+const NativeNamespace = v.object({
+  id: NativeId,
+  name: filled,
+  kind: v.picklist(["group", "user"]),
+  full_path: filled,
+  parent_id: v.nullish(NativeId),
+});
+const NativeGroup = v.object({ id: NativeId, name: filled, full_path: filled });
+
+/** https://docs.gitlab.com/api/projects/ */
+const NativeProject = v.object({
+  id: NativeId,
+  name_with_namespace: filled,
+  path_with_namespace: filled,
+  web_url: filled,
+  archived: v.optional(v.boolean()),
+  issues_access_level: v.optional(v.string()),
+  issues_enabled: v.optional(v.boolean()),
+  marked_for_deletion_on: v.nullish(v.string()),
+  marked_for_deletion_at: v.nullish(v.string()),
+  permissions: v.nullish(v.object({ project_access: Access, group_access: Access })),
+  namespace: NativeNamespace,
+});
+type NativeProject = v.InferOutput<typeof NativeProject>;
+
+/** The root of some projects' paths, as far as it is known. */
+interface Root {
+  readonly path: string;
+  readonly kind: "group" | "user";
+  /** Null when nothing tells: the account may see a project deep in a group, and not the group. */
+  readonly id: number | null;
+  readonly name: string;
+  readonly url: string | null;
+}
+
+/**
+ * Listing the workspaces reads the projects; listing the resources of each of
+ * them afterwards sends nothing more.
+ */
+export class GitLabDiscovery implements DiscoverySource {
+  readonly provider = PROVIDER;
+  readonly #transport: Transport;
+  readonly #baseUrl: string | null;
+  #projects: readonly NativeProject[] | null = null;
+
+  constructor(transport: Transport, baseUrl: string | null) {
+    this.#transport = transport;
+    this.#baseUrl = baseUrl;
+  }
+
+  async account(): Promise<string> {
+    return String(parse("user", NativeAccount, await this.#get("/user")).id);
+  }
+
+  async listWorkspaces(cursor: string | null): Promise<Page<DiscoveredWorkspace>> {
+    assertFirstPage(cursor);
+    this.#projects = await this.#readProjects();
+    const items: DiscoveredWorkspace[] = [];
+    for (const projects of byRoot(this.#projects).values()) {
+      items.push(workspaceOf(await this.#rootOf(projects)));
+    }
+    return { items, nextCursor: null };
+  }
+
+  async listResources(
+    workspace: DiscoveredWorkspace,
+    cursor: string | null,
+  ): Promise<Page<DiscoveredResource>> {
+    assertFirstPage(cursor);
+    this.#projects ??= await this.#readProjects();
+    const root = workspace.providerContext.workspace_handle?.toLowerCase() ?? "";
+    const projects = byRoot(this.#projects).get(root) ?? [];
+    return { items: projects.map((project) => this.#resourceOf(project, workspace)), nextCursor: null };
+  }
+
+  /**
+   * Every project that can be bound. Pages start behind the last id of the page
+   * before, so that none is missed while projects come and go:
+   * https://docs.gitlab.com/api/rest/#keyset-based-pagination
+   */
+  async #readProjects(): Promise<readonly NativeProject[]> {
+    const all: NativeProject[] = [];
+    for (let after: number | undefined; ; ) {
+      const page = parse(
+        "projects",
+        v.array(NativeProject),
+        await this.#get("/projects", {
+          membership: true,
+          archived: false,
+          with_issues_enabled: true,
+          min_access_level: GUEST,
+          simple: false,
+          order_by: "id",
+          sort: "asc",
+          pagination: "keyset",
+          per_page: PAGE_SIZE,
+          id_after: after,
+        }),
+      );
+      all.push(...page.filter(isBindable));
+      const last = page.at(-1)?.id;
+      if (page.length < PAGE_SIZE || last === undefined) return all;
+      if (after !== undefined && last <= after) {
+        throw new DiscoveryContractError(
+          PROVIDER,
+          "projects",
+          "the next page starts before the end of this one",
+        );
+      }
+      after = last;
+    }
+  }
+
+  /** The root's id and name: from a project right below it, else asked for. */
+  async #rootOf(projects: readonly [NativeProject, ...NativeProject[]]): Promise<Root> {
+    const [first] = projects;
+    const path = rootPathOf(first);
+    const suffix = `/${first.path_with_namespace}`;
+    const url = first.web_url.endsWith(suffix) ? `${first.web_url.slice(0, -suffix.length)}/${path}` : null;
+    const found = projects.find(({ namespace }) => namespace.full_path.toLowerCase() === path.toLowerCase());
+    if (found !== undefined) {
+      const { id, name, kind, full_path } = found.namespace;
+      return { path: full_path, kind, id, name, url };
+    }
+    try {
+      const query = { with_projects: false };
+      const group = parse(
+        "group",
+        NativeGroup,
+        await this.#get(`/groups/${encodeURIComponent(path)}`, query),
+      );
+      return { path: group.full_path, kind: "group", id: group.id, name: group.name, url };
+    } catch (error) {
+      const isHidden =
+        error instanceof TransportError &&
+        (error.failureClass === "not_found" || error.failureClass === "permission");
+      if (!isHidden) throw error;
+      return { path, kind: "group", id: null, name: path, url };
+    }
+  }
+
+  #resourceOf(project: NativeProject, workspace: DiscoveredWorkspace): DiscoveredResource {
+    const { id, name_with_namespace, path_with_namespace, web_url } = project;
+    return {
+      stableRef: String(id),
+      displayName: name_with_namespace,
+      kind: "project",
+      provider: PROVIDER,
+      workspaceId: workspace.id,
+      connectorParams: { projectId: id, ...(this.#baseUrl !== null && { baseUrl: this.#baseUrl }) },
+      routingMetadata: {
+        project_id: id,
+        path_with_namespace,
+        display_key: path_with_namespace,
+        resource_url: web_url,
+      },
+    };
+  }
+
+  async #get(
+    path: string,
+    query: Readonly<Record<string, string | number | boolean | undefined>> = {},
+  ): Promise<unknown> {
+    return (await send(this.#transport, { method: "GET", path: `/api/v4${path}`, query })).body;
+  }
+}
+
+/** Its id is the namespace's; where that cannot be seen, the path in lower case. */
+function workspaceOf({ path, kind, id, name, url }: Root): DiscoveredWorkspace {
+  return {
+    id: id === null ? path.toLowerCase() : String(id),
+    display: name,
+    kind,
+    provider: PROVIDER,
+    providerContext: {
+      ...(id !== null && { [kind === "group" ? "group_id" : "namespace_id"]: id }),
+      full_path: path,
+      workspace_handle: path,
+      ...(url !== null && { workspace_url: url }),
+    },
+  };
+}
+
+/** Projects by the first step of their paths, in lower case. */
+function byRoot(
+  projects: readonly NativeProject[],
+): ReadonlyMap<string, [NativeProject, ...NativeProject[]]> {
+  const roots = new Map<string, [NativeProject, ...NativeProject[]]>();
+  for (const project of projects) {
+    const root = rootPathOf(project).toLowerCase();
+    const known = roots.get(root);
+    if (known === undefined) roots.set(root, [project]);
+    else known.push(project);
+  }
+  return roots;
+}
+
+function rootPathOf({ path_with_namespace }: NativeProject): string {
+  return path_with_namespace.split("/", 1).join();
+}
+
+/** What the query leaves out is left out here too: older servers know fewer of its words. */
+function isBindable(project: NativeProject): boolean {
+  const { permissions } = project;
+  const levels = [permissions?.project_access, permissions?.group_access].flatMap((access) =>
+    access ? [access.access_level] : [],
+  );
+  return (
+    project.archived !== true &&
+    !project.marked_for_deletion_on &&
+    !project.marked_for_deletion_at &&
+    project.issues_access_level !== "disabled" &&
+    project.issues_enabled !== false &&
+    // No level at all is that of a project which was shared with one of the account's groups.
+    (levels.length === 0 || Math.max(...levels) >= GUEST)
+  );
+}
+
+function assertFirstPage(cursor: string | null): void {
+  if (cursor === null) return;
+  throw new ConnectorRequestError("The cursor is not one of this listing.", {
+    provider: PROVIDER,
+    failureClass: "invalid",
+  });
+}
+
+function parse<S extends v.GenericSchema>(name: string, schema: S, payload: unknown): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, payload, { abortEarly: true });
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  const path = [name, v.getDotPath(issue)].filter((part) => part !== null).join(".");
+  throw new DiscoveryContractError(PROVIDER, path, issue.message);
+}

@@ -1,0 +1,95 @@
+import { CapabilityNotSupportedError, ConnectorRequestError } from "../../errors.ts";
+import { linkIdentity } from "../../merge.ts";
+import type { CanonicalLink } from "../../model.ts";
+import { TransportError } from "../../transport.ts";
+import { type IdentifiedLink, linksOf, nativeLinkType } from "./map.ts";
+import { type GitLabProject, pathOf } from "./project.ts";
+import { isNotFound, PROVIDER } from "./requests.ts";
+
+/**
+ * The links between issues: https://docs.gitlab.com/api/issue_links/
+ *
+ * GitLab keeps one link between two issues, whatever its type, and may answer
+ * 404 to a link that it has made: so the links are read again before a refusal
+ * is told.
+ */
+export class IssueLinks {
+  readonly #project: GitLabProject;
+
+  constructor(project: GitLabProject) {
+    this.#project = project;
+  }
+
+  /** All links of an issue; the API has no pages of them. */
+  async read(id: string): Promise<readonly CanonicalLink[]> {
+    return (await this.#readIdentified(id)).map(({ link }) => link);
+  }
+
+  /**
+   * @throws CapabilityNotSupportedError when the type of link needs a plan that the project does not have
+   * @throws ConnectorRequestError (`conflict`) when another type of link is in its place
+   * @throws IssueNotFoundError when the target is not there
+   */
+  async add(id: string, link: CanonicalLink): Promise<void> {
+    const { target, type } = link;
+    try {
+      await this.#project.send({
+        method: "POST",
+        path: pathOf(id, "/links"),
+        json: {
+          target_project_id: Number(target.workspace),
+          target_issue_iid: Number(target.id),
+          link_type: nativeLinkType(type),
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      if (error.failureClass === "permission" && /licen[sc]e/i.test(error.message)) throw needsPremium(type);
+      if (error.failureClass !== "not_found" && error.failureClass !== "conflict") throw error;
+      await this.#explain(error, id, link);
+    }
+  }
+
+  async remove(id: string, link: CanonicalLink): Promise<void> {
+    const found = await this.#find(id, link);
+    if (found === undefined) return;
+    try {
+      await this.#project.send({ method: "DELETE", path: pathOf(id, `/links/${found.id}`) });
+    } catch (error) {
+      if (!isNotFound(error) || (await this.#find(id, link)) !== undefined) throw error;
+    }
+  }
+
+  /** Returns when the link is there after all. */
+  async #explain(refusal: TransportError, id: string, link: CanonicalLink): Promise<void> {
+    const { target, type } = link;
+    const links = await this.read(id);
+    if (links.some((known) => linkIdentity(known) === linkIdentity(link))) return;
+    const other = links.find((known) => linkIdentity({ ...known, type }) === linkIdentity(link));
+    if (other !== undefined) {
+      throw new ConnectorRequestError(
+        `${PROVIDER} keeps one link between two issues: that #${id} ${other.type} #${target.id} has to be removed first.`,
+        { provider: PROVIDER, failureClass: "conflict", cause: refusal },
+      );
+    }
+    await this.#project.sendToIssue(target.id);
+    throw refusal.failureClass === "not_found" && type !== "relates_to" ? needsPremium(type) : refusal;
+  }
+
+  async #find(id: string, link: CanonicalLink): Promise<IdentifiedLink | undefined> {
+    const links = await this.#readIdentified(id);
+    return links.find((known) => linkIdentity(known.link) === linkIdentity(link));
+  }
+
+  async #readIdentified(id: string): Promise<readonly IdentifiedLink[]> {
+    return linksOf((await this.#project.sendToIssue(id, { path: "/links" })).body);
+  }
+}
+
+function needsPremium(type: CanonicalLink["type"]): CapabilityNotSupportedError {
+  return new CapabilityNotSupportedError(
+    PROVIDER,
+    "linkTypes",
+    `${PROVIDER} does not carry links of the type ${type} in this project: they need GitLab Premium.`,
+  );
+}

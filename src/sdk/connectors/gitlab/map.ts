@@ -1,0 +1,224 @@
+/**
+ * GitLab's issues, links and notes, and what they are in the canonical model.
+ * Pure. Field by field: https://docs.gitlab.com/api/issues/
+ *
+ * What GitLab has nothing of in its REST API for issues stays empty: priorities
+ * (only boards know them), custom fields, and parents (epics belong to groups,
+ * need a paid plan and have an API of their own).
+ */
+import * as v from "valibot";
+import {
+  type CanonicalComment,
+  type CanonicalIssue,
+  type CanonicalIssueType,
+  type CanonicalLink,
+  type CanonicalStatus,
+  type ExternalRef,
+  Instant,
+  JsonValue,
+} from "../../model.ts";
+import { parsePayload } from "../shared/arguments.ts";
+import { readMark } from "../shared/marker.ts";
+import { PROVIDER } from "./requests.ts";
+
+/** Ids and counts; GitLab writes them as numbers. */
+export const NativeId = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+
+const STATUS = { opened: "todo", closed: "done" } as const satisfies Record<string, CanonicalStatus>;
+
+/**
+ * The types of work items that GitLab counts as issues. Only the first three
+ * and tasks can be made by the REST API; types are read and not written.
+ */
+const ISSUE_TYPE = {
+  issue: "task",
+  incident: "bug",
+  test_case: "chore",
+  requirement: "story",
+  task: "subtask",
+  ticket: "task",
+  epic: "epic",
+} as const satisfies Record<string, CanonicalIssueType>;
+
+/** The link types of the API, as seen from the issue whose links are read. */
+const LINK_TYPE = {
+  relates_to: "relates_to",
+  blocks: "blocks",
+  is_blocked_by: "blocked_by",
+} as const satisfies Record<string, CanonicalLink["type"]>;
+
+/** A user as far as issues tell. */
+const NativeUser = v.object({ id: NativeId, username: filled });
+
+/** An issue as the API gives it; `raw` is the payload without what is the reader's own. */
+export const NativeIssue = v.pipe(
+  v.record(v.string(), JsonValue),
+  // Only single reads tell whether the reader has subscribed.
+  v.transform(({ subscribed: _, ...raw }) => ({ ...raw, raw })),
+  v.object({
+    iid: NativeId,
+    project_id: NativeId,
+    title: filled,
+    description: v.nullable(v.string()),
+    state: v.picklist(["opened", "closed"]),
+    issue_type: v.picklist(["issue", "incident", "test_case", "requirement", "task", "ticket", "epic"]),
+    labels: v.array(filled),
+    assignees: v.array(NativeUser),
+    created_at: Instant,
+    updated_at: Instant,
+    closed_at: v.nullish(Instant),
+    web_url: filled,
+    raw: v.record(v.string(), JsonValue),
+  }),
+);
+export type NativeIssue = v.InferOutput<typeof NativeIssue>;
+
+/** An issue that is linked to the one whose links are read. */
+const NativeLink = v.object({
+  iid: NativeId,
+  /** Null for what belongs to a group, such as an epic. */
+  project_id: v.nullable(NativeId),
+  web_url: filled,
+  issue_link_id: NativeId,
+  link_type: v.picklist(["relates_to", "blocks", "is_blocked_by"]),
+});
+
+/** A note: a comment, or with `system` a line of the issue's history. */
+export const NativeNote = v.object({
+  id: NativeId,
+  body: v.string(),
+  author: v.nullish(NativeUser),
+  created_at: Instant,
+  system: v.boolean(),
+});
+export type NativeNote = v.InferOutput<typeof NativeNote>;
+
+/** A link, and the id that it is removed by. */
+export interface IdentifiedLink {
+  readonly id: number;
+  readonly link: CanonicalLink;
+}
+
+/** @throws IssuePayloadContractError naming the path of what is missing or wrong */
+export function issueOf(payload: unknown, name = "issue"): NativeIssue {
+  return parsePayload(PROVIDER, NativeIssue, payload, name);
+}
+
+/** The issue in the canonical model. */
+export function canonicalIssue(native: NativeIssue, links: readonly CanonicalLink[]): CanonicalIssue {
+  return {
+    ref: refOf(native, native.project_id),
+    title: native.title,
+    body: bodyOf(native.description),
+    status: STATUS[native.state],
+    issueType: ISSUE_TYPE[native.issue_type],
+    priority: null,
+    assignees: native.assignees.map(({ username }) => username).sort(),
+    labels: native.labels,
+    parent: null,
+    links: [...links],
+    customFields: {},
+    createdAt: native.created_at,
+    updatedAt: native.updated_at,
+    revision: null,
+    ...(native.state === "closed" && native.closed_at && { fieldTimes: { status: native.closed_at } }),
+    raw: native.raw,
+  };
+}
+
+/**
+ * The links of an issue, as `GET …/links` gives them. What is not in any
+ * project is left out: a reference cannot name it.
+ *
+ * @throws IssuePayloadContractError naming the path of what is missing or wrong
+ */
+export function linksOf(payload: unknown): readonly IdentifiedLink[] {
+  return parsePayload(PROVIDER, v.array(NativeLink), payload, "links").flatMap((native) =>
+    native.project_id === null
+      ? []
+      : [
+          {
+            id: native.issue_link_id,
+            link: { type: LINK_TYPE[native.link_type], target: refOf(native, native.project_id) },
+          },
+        ],
+  );
+}
+
+/** The API's word for a type of link; null for one that it does not have. */
+export function nativeLinkType(type: CanonicalLink["type"]): keyof typeof LINK_TYPE | null {
+  switch (type) {
+    case "relates_to":
+    case "blocks":
+      return type;
+    case "blocked_by":
+      return "is_blocked_by";
+    default:
+      return null;
+  }
+}
+
+/** The comment that a note is. */
+export function canonicalComment({ id, body, author, created_at }: NativeNote): CanonicalComment {
+  return {
+    id: String(id),
+    body: readMark(body).text,
+    author: author?.username ?? null,
+    createdAt: created_at,
+  };
+}
+
+/**
+ * The issue that people call by `#7`, `7`, `group/project#7` or its address, and
+ * the path or address of its project when the key tells; null when it is no key.
+ */
+export function keyOf(key: string): { readonly project: string | null; readonly id: string } | null {
+  const [, project = null, id] =
+    /^(https?:\/\/.+?)(?:\/-)?\/(?:issues|work_items)\/([1-9]\d{0,9})(?:[/?#].*)?$/.exec(key) ??
+    /^(?:([^#\s]+)?#)?([1-9]\d{0,9})$/.exec(key) ??
+    [];
+  return id === undefined ? null : { project, id };
+}
+
+/** What was added to a set, and what was removed from it. */
+export function changesOf(
+  before: readonly string[],
+  after: readonly string[],
+): { readonly added: readonly string[]; readonly removed: readonly string[] } {
+  return {
+    added: after.filter((element) => !before.includes(element)),
+    removed: before.filter((element) => !after.includes(element)),
+  };
+}
+
+/**
+ * Labels that were added and are missing from `kept` because another one of
+ * their scope was added with them: of labels such as `priority::high` GitLab
+ * Premium keeps one per scope, GitLab Free all.
+ * https://docs.gitlab.com/user/project/labels/#scoped-labels
+ */
+export function displacedLabels(added: readonly string[], kept: readonly string[]): readonly string[] {
+  return added.filter((label) => {
+    const scope = scopeOf(label);
+    const hasSibling = added.some((other) => other !== label && scopeOf(other) === scope);
+    return scope !== null && hasSibling && !kept.includes(label);
+  });
+}
+
+/** `a::b` of `a::b::c`; null when the label has no scope. */
+function scopeOf(label: string): string | null {
+  const end = label.lastIndexOf("::");
+  return end === -1 ? null : label.slice(0, end);
+}
+
+/** A description as it was before it was marked; a mark alone stands for none. */
+function bodyOf(description: string | null): string | null {
+  if (description === null) return null;
+  const { text, mark } = readMark(description);
+  return mark !== null && text === "" ? null : text;
+}
+
+function refOf({ iid, web_url }: { iid: number; web_url: string }, projectId: number): ExternalRef {
+  return { system: PROVIDER, workspace: String(projectId), id: String(iid), key: `#${iid}`, url: web_url };
+}

@@ -1,0 +1,70 @@
+import * as v from "valibot";
+import type { CanonicalComment, JsonValue } from "../../model.ts";
+import { parsePayload } from "../shared/arguments.ts";
+import { earliestUse, markOf, readMark, withMark } from "../shared/marker.ts";
+import type { Portion } from "../shared/provider-connector.ts";
+import { canonicalComment, NativeNote } from "./map.ts";
+import type { GitLabProject } from "./project.ts";
+import { assertTaken, invalid, nextPage, PAGE_SIZE, PROVIDER } from "./requests.ts";
+
+const PageNumber = v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1)));
+
+interface NotePage {
+  readonly notes: readonly NativeNote[];
+  /** Number of the next page; null when this is the last. */
+  readonly next: number | null;
+}
+
+/** The comments on issues, which GitLab keeps among the notes: https://docs.gitlab.com/api/notes/ */
+export class IssueNotes {
+  readonly #project: GitLabProject;
+
+  constructor(project: GitLabProject) {
+    this.#project = project;
+  }
+
+  async list(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
+    const start = v.safeParse(PageNumber, place);
+    if (!start.success) throw invalid("The cursor is not one of this listing.");
+    for (let page = start.output ?? 1; ; ) {
+      const { notes, next } = await this.#read(id, "asc", page);
+      const items = notes.filter(({ system }) => !system).map(canonicalComment);
+      if (items.length > 0 || next === null) return { items, next };
+      page = next;
+    }
+  }
+
+  async add(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
+    const mark = markOf(idempotencyKey);
+    const known = await this.#find(id, mark, earliestUse(idempotencyKey));
+    if (known !== null) return canonicalComment(known);
+    const text = withMark(body, mark);
+    const answer = await this.#project.sendToIssue(id, {
+      method: "POST",
+      path: "/notes",
+      json: { body: text },
+    });
+    const note = parsePayload(PROVIDER, NativeNote, answer.body, "note");
+    assertTaken("comment", text, note.body);
+    return canonicalComment(note);
+  }
+
+  /** The note with this mark, newest first, down to the first instant when it can have been made. */
+  async #find(id: string, mark: string, since: string | null): Promise<NativeNote | null> {
+    for (let page: number | null = 1; page !== null; ) {
+      const { notes, next }: NotePage = await this.#read(id, "desc", page);
+      const found = notes.find(({ body }) => readMark(body).mark === mark);
+      if (found !== undefined) return found;
+      const oldest = notes.at(-1);
+      page = since !== null && oldest !== undefined && oldest.created_at < since ? null : next;
+    }
+    return null;
+  }
+
+  async #read(id: string, sort: "asc" | "desc", page: number): Promise<NotePage> {
+    const query = { order_by: "created_at", sort, per_page: PAGE_SIZE, page };
+    const answer = await this.#project.sendToIssue(id, { path: "/notes", query });
+    const notes = parsePayload(PROVIDER, v.array(NativeNote), answer.body, "notes");
+    return { notes, next: nextPage(answer, page, notes.length) };
+  }
+}

@@ -1,0 +1,81 @@
+import * as v from "valibot";
+import { ConnectorRequestError, IssueNotFoundError } from "../../errors.ts";
+import type { Transport, TransportRequest, TransportResponse } from "../../transport.ts";
+import { parsePayload } from "../shared/arguments.ts";
+import { isNotFound, PROVIDER, send } from "./requests.ts";
+
+/** The project as far as it is asked for: https://docs.gitlab.com/api/projects/ */
+const NativeProject = v.object({
+  path_with_namespace: v.string(),
+  web_url: v.string(),
+  issues_access_level: v.optional(v.string()),
+  issues_enabled: v.optional(v.boolean()),
+});
+type NativeProject = v.InferOutput<typeof NativeProject>;
+
+/** A request below a project, or below one of its issues. */
+export interface ProjectRequest {
+  /** GET by default. */
+  readonly method?: TransportRequest["method"];
+  /** Nothing by default. */
+  readonly path?: string;
+  readonly query?: TransportRequest["query"];
+  readonly json?: Readonly<Record<string, unknown>>;
+}
+
+/** One project's part of the API: what is sent there, and what its absence means. */
+export class GitLabProject {
+  readonly #id: string;
+  readonly #transport: Transport;
+
+  /** @param id The project's number */
+  constructor(id: string, transport: Transport) {
+    this.#id = id;
+    this.#transport = transport;
+  }
+
+  /** @throws ConnectorRequestError (`not_found`) saying that the project is gone, when it is */
+  async send({ method = "GET", path = "", query, json }: ProjectRequest = {}): Promise<TransportResponse> {
+    try {
+      return await send(this.#transport, {
+        method,
+        path: `/api/v4/projects/${encodeURIComponent(this.#id)}${path}`,
+        ...(query !== undefined && { query }),
+        ...(json !== undefined && { body: { json } }),
+      });
+    } catch (error) {
+      if (!isNotFound(error) || /^\/issues\/./.test(path)) throw error;
+      throw new ConnectorRequestError(
+        `${PROVIDER} project ${this.#id} is gone, or not visible to this credential.`,
+        { provider: PROVIDER, failureClass: "not_found", cause: error },
+      );
+    }
+  }
+
+  /** @throws IssueNotFoundError when the project is there, has issues, and this one is not among them */
+  async sendToIssue(issue: string, request: ProjectRequest = {}): Promise<TransportResponse> {
+    try {
+      return await this.send({ ...request, path: pathOf(issue, request.path) });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      const { issues_access_level, issues_enabled } = await this.read();
+      if (issues_access_level !== "disabled" && issues_enabled !== false) {
+        throw new IssueNotFoundError(PROVIDER, issue);
+      }
+      throw new ConnectorRequestError(`${PROVIDER} project ${this.#id} has its issues turned off.`, {
+        provider: PROVIDER,
+        failureClass: "permission",
+        cause: error,
+      });
+    }
+  }
+
+  async read(): Promise<NativeProject> {
+    return parsePayload(PROVIDER, NativeProject, (await this.send()).body, "project");
+  }
+}
+
+/** The path of an issue, and what is below it. */
+export function pathOf(issue: string, below = ""): string {
+  return `/issues/${encodeURIComponent(issue)}${below}`;
+}

@@ -1,0 +1,79 @@
+/** Sending requests to GitLab's REST API, version 4, and reading what it answers. */
+import { ConnectorRequestError } from "../../errors.ts";
+import {
+  type Transport,
+  TransportError,
+  type TransportRequest,
+  type TransportResponse,
+} from "../../transport.ts";
+
+export const PROVIDER = "gitlab";
+
+/** The most rows that a page can have: https://docs.gitlab.com/api/rest/#offset-based-pagination */
+export const PAGE_SIZE = 100;
+
+/** @throws TransportError; when it is rate limited, with the time to wait wherever GitLab tells one */
+export async function send(transport: Transport, request: TransportRequest): Promise<TransportResponse> {
+  try {
+    return await transport.send(request);
+  } catch (error) {
+    throw error instanceof TransportError ? withWait(error) : error;
+  }
+}
+
+/** Whether the provider answered that there is no such thing, or none that this credential may see. */
+export function isNotFound(error: unknown): error is TransportError {
+  return error instanceof TransportError && error.failureClass === "not_found";
+}
+
+/**
+ * The number of the page after this one; null when this is the last. Where a
+ * proxy has dropped the header only an empty page is certain to be the last:
+ * GitLab takes notes out of a page that the credential may not see.
+ */
+export function nextPage({ headers }: TransportResponse, page: number, rows: number): number | null {
+  const told = headers.get("x-next-page");
+  if (told !== null) return /^\d+$/.test(told) ? Number(told) : null;
+  return rows === 0 ? null : page + 1;
+}
+
+/**
+ * GitLab carries out lines such as `/close` and takes them out of the text. It
+ * takes out carriage returns and white space at the end as well, which nobody
+ * misses. https://docs.gitlab.com/user/project/quick_actions/
+ *
+ * @throws ConnectorRequestError (`invalid`) when more than that is missing
+ */
+export function assertTaken(what: string, sent: string | null, kept: string | null): void {
+  const [wanted, is] = [sent, kept].map((text) => (text ?? "").replaceAll("\r", "").trimEnd());
+  if (wanted === is) return;
+  throw invalid(`${PROVIDER} changed the ${what}: it takes lines that start with a slash for quick actions.`);
+}
+
+export function invalid(message: string): ConnectorRequestError {
+  return new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "invalid" });
+}
+
+/**
+ * `Retry-After` is read by the transport; `RateLimit-Reset`, in seconds since
+ * the epoch, stands in for it. Limits of single endpoints, such as the creation
+ * of issues, come without either:
+ * https://docs.gitlab.com/administration/settings/user_and_ip_rate_limits/#response-headers
+ */
+function withWait(error: TransportError): TransportError {
+  const { response, failureClass, processed, cause } = error;
+  if (failureClass !== "rate_limited" || response === null || error.retryAfterSeconds !== null) return error;
+  const reset = response.headers.get("ratelimit-reset") ?? "";
+  if (!/^\d+$/.test(reset)) return error;
+  // By the server's own clock, in case that this one is wrong.
+  const answeredAt = Date.parse(response.headers.get("date") ?? "");
+  const now = Number.isNaN(answeredAt) ? Date.now() : answeredAt;
+  return new TransportError(error.message, {
+    provider: PROVIDER,
+    failureClass,
+    processed,
+    response,
+    retryAfterSeconds: Math.max(0, Math.ceil(Number(reset) - now / 1000)),
+    cause,
+  });
+}

@@ -1,0 +1,371 @@
+/** What Linear's API can do with the issues of one team. */
+import * as v from "valibot";
+import type { Capabilities } from "../../capabilities.ts";
+import { ConnectorRequestError, IssueNotFoundError } from "../../errors.ts";
+import { filledPatch, linkIdentity } from "../../merge.ts";
+import {
+  type CanonicalComment,
+  type CanonicalIssue,
+  type CanonicalLink,
+  CanonicalStatus,
+  type IssueFields,
+  type IssuePatch,
+  type JsonValue,
+} from "../../model.ts";
+import type { LinearParams } from "../../params.ts";
+import type { Transport } from "../../transport.ts";
+import { parseArgument, parsePayload } from "../shared/arguments.ts";
+import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
+import { readWindow } from "../shared/window.ts";
+import {
+  CREATE_COMMENT,
+  CREATE_ISSUE,
+  CREATE_RELATION,
+  DELETE_RELATION,
+  ISSUE,
+  ISSUE_COMMENTS,
+  ISSUE_ID,
+  ISSUE_INVERSE_RELATIONS,
+  ISSUE_LABELS,
+  ISSUE_RELATIONS,
+  ISSUES,
+  TEAM,
+  UPDATE_ISSUE,
+} from "./documents.ts";
+import {
+  askedFor,
+  CommentedIssue,
+  canonicalComment,
+  canonicalIssue,
+  IssueRow,
+  idOf,
+  NativeComment,
+  NativeInverseRelation,
+  NativeIssue,
+  NativeLabel,
+  NativeRelation,
+  organizationOf,
+  plainInput,
+  relationInput,
+  relationsOf,
+} from "./map.ts";
+import { labelDelta, labelIds, userId } from "./names.ts";
+import {
+  Backward,
+  connection,
+  cursorAfter,
+  cursorBefore,
+  everyNode,
+  Forward,
+  isFailure,
+  LinearRequests,
+  oldestFirst,
+  orNull,
+} from "./requests.ts";
+import { Workflow } from "./workflow.ts";
+
+/** Issues per request: what is within them makes 50 cost about 3,000 of the 10,000 points that a query may cost. */
+const PAGE_SIZE = 50;
+
+const CAPABILITIES: Capabilities = {
+  comments: true,
+  hierarchy: true,
+  dependencies: true,
+  customFields: false,
+  multiAssignee: false,
+  assignment: true,
+  terminalTransition: true,
+  bulkRead: true,
+  delete: false,
+  webhooks: false,
+  conditionalWrites: false,
+  priority: true,
+  issueType: false,
+  statuses: CanonicalStatus.options,
+  linkTypes: ["blocks", "blocked_by", "relates_to", "duplicates"],
+};
+
+const Team = v.object({ id: v.string(), archivedAt: v.nullable(v.string()) });
+const Found = v.object({ issue: IssueRow });
+const FoundId = v.object({ issue: v.object({ id: v.string() }) });
+const FoundPage = v.object({
+  team: Team,
+  issues: v.object({
+    nodes: v.array(IssueRow),
+    pageInfo: v.object({ ...Forward.entries, ...Backward.entries }),
+  }),
+});
+const Rest = <S extends v.GenericSchema>(node: S) =>
+  v.object({ issue: v.object({ page: connection(node) }) });
+const Commented = v.object({ issue: CommentedIssue });
+const done = v.object({ success: v.literal(true) });
+const Place = v.nullable(v.string());
+
+/** One team, through one transport. */
+export class LinearApi implements ProviderApi {
+  readonly provider = "linear";
+  readonly workspace: string;
+  readonly capabilities = CAPABILITIES;
+  readonly #params: LinearParams;
+  readonly #requests: LinearRequests;
+  readonly #workflow: Workflow;
+
+  constructor(params: LinearParams, transport: Transport) {
+    this.workspace = params.teamId;
+    this.#params = params;
+    this.#requests = new LinearRequests(transport);
+    this.#workflow = new Workflow(this.#requests, params.teamId, params.statusToStateId);
+  }
+
+  /**
+   * Linear dates a "meaningful" change of the issue itself. A relation is an
+   * entity of its own, with dates of its own: an issue may be listed no earlier
+   * than its next change after it was linked. Archived issues are issues, those
+   * in the trash are not.
+   */
+  async listChanges(query: ChangeQuery): Promise<Portion<CanonicalIssue>> {
+    const { since, until, limit, place } = query;
+    const { rows, next } = await readWindow(
+      { provider: this.provider, since, until, limit, place },
+      async (asked) => {
+        const updatedAt = {
+          ...(asked.since !== null && { gte: asked.since }),
+          ...(until !== null && { lt: until }),
+        };
+        const { nodes, pageInfo } = await this.#page(
+          { ...(Object.keys(updatedAt).length > 0 && { updatedAt }) },
+          { last: PAGE_SIZE, ...(asked.next !== null && { before: asked.next }) },
+        );
+        const changed = oldestFirst(nodes, ({ updatedAt }) => updatedAt, "issues.nodes");
+        return {
+          rows: changed.filter(isThere),
+          others: changed.filter((row) => !isThere(row)),
+          next: cursorBefore(pageInfo, asked.next),
+        };
+      },
+    );
+    return { items: await this.#wholes(rows), next };
+  }
+
+  async get(id: string): Promise<CanonicalIssue> {
+    const found = await orNull(this.#requests.ask(ISSUE, { id }, Found));
+    if (found === null) await this.#assertTeam();
+    // Linear also takes an identifier for an id, and finds what is in another team now.
+    if (found?.issue.id !== id || !this.#isOurs(found.issue)) throw new IssueNotFoundError(this.provider, id);
+    return this.#whole(found.issue);
+  }
+
+  async find(key: string): Promise<CanonicalIssue | null> {
+    const asked = askedFor(key);
+    if (asked === null) return null;
+    const found = await orNull(this.#requests.ask(ISSUE, { id: asked.id }, Found));
+    if (found === null || !this.#isOurs(found.issue)) return null;
+    const isElsewhere = asked.organization !== null && asked.organization !== organizationOf(found.issue.url);
+    return isElsewhere ? null : this.#whole(found.issue);
+  }
+
+  /**
+   * Issues that have every word in their title or description, latest change
+   * first. Linear's `searchIssues` is not used: it may be asked 30 times a
+   * minute, and also finds what is only similar.
+   */
+  async search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]> {
+    const words = text?.split(/\s+/) ?? [];
+    const and = words.map((word) => ({
+      or: [{ title: { containsIgnoreCase: word } }, { description: { containsIgnoreCase: word } }],
+    }));
+    const rows: IssueRow[] = [];
+    let after: string | null = null;
+    do {
+      const { nodes, pageInfo } = await this.#page(
+        { ...(and.length > 0 && { and }) },
+        { first: Math.min(limit, PAGE_SIZE), after },
+      );
+      rows.push(...nodes.filter(isThere));
+      after = cursorAfter(pageInfo, after);
+    } while (after !== null && rows.length < limit);
+    return this.#wholes(rows.slice(0, limit));
+  }
+
+  /** What is to do starts in the state that the team has for new issues, which may be its triage. */
+  async create(fields: IssueFields, idempotencyKey: string): Promise<string> {
+    const { title, assignees, labels, status } = fields;
+    const id = this.#createdId(idempotencyKey);
+    const isPlaced = status !== "todo" || this.#params.statusToStateId?.todo !== undefined;
+    const input = {
+      id,
+      teamId: this.workspace,
+      ...plainInput({ ...filledPatch(fields), title }),
+      ...(isPlaced && { stateId: await this.#workflow.stateFor(status) }),
+      ...(assignees.length > 0 && (await this.#assigneeInput(assignees))),
+      ...(labels.length > 0 && { labelIds: await labelIds(this.#requests, this.workspace, labels) }),
+    };
+    try {
+      await this.#requests.ask(CREATE_ISSUE, { input }, v.object({ issueCreate: done }));
+    } catch (error) {
+      if (!isFailure(error, "conflict")) throw error;
+    }
+    return id;
+  }
+
+  async findCreated(idempotencyKey: string): Promise<string | null> {
+    const id = this.#createdId(idempotencyKey);
+    const found = await orNull(this.#requests.ask(ISSUE_ID, { id }, FoundId));
+    return found?.issue.id ?? null;
+  }
+
+  async update(current: CanonicalIssue, patch: IssuePatch): Promise<void> {
+    const { assignees, labels } = patch;
+    const input = {
+      ...plainInput(patch),
+      ...(assignees !== undefined && (await this.#assigneeInput(assignees))),
+      ...(labels !== undefined &&
+        (await labelDelta(this.#requests, this.workspace, this.#nativeOf(current), labels))),
+    };
+    await this.#updateIssue(current.ref.id, input);
+  }
+
+  async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<void> {
+    const stateId = await this.#workflow.stateFor(status);
+    try {
+      await this.#updateIssue(current.ref.id, { stateId });
+    } catch (error) {
+      this.#workflow.forget();
+      throw error;
+    }
+  }
+
+  /** A duplicate becomes canceled by that: Linear moves it to the team's duplicate state. */
+  async link(current: CanonicalIssue, link: CanonicalLink): Promise<void> {
+    const input = relationInput(current.ref.id, link);
+    await this.#requests.ask(CREATE_RELATION, { input }, v.object({ issueRelationCreate: done }));
+  }
+
+  async unlink(current: CanonicalIssue, unwanted: CanonicalLink): Promise<void> {
+    const identity = linkIdentity(unwanted);
+    for (const { id, link } of relationsOf(this.#nativeOf(current))) {
+      if (linkIdentity(link) !== identity) continue;
+      // Somebody else may have removed it since it was read.
+      await orNull(this.#requests.ask(DELETE_RELATION, { id }, v.object({ issueRelationDelete: done })));
+    }
+  }
+
+  async comments(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
+    const before = parseArgument(this.provider, Place, place, "cursor");
+    const { nodes, pageInfo } = await this.#comments(id, {
+      last: PAGE_SIZE,
+      ...(before !== null && { before }),
+    });
+    const items = oldestFirst(nodes, ({ createdAt }) => createdAt, "issue.comments.nodes").map(
+      canonicalComment,
+    );
+    return { items, next: cursorBefore(pageInfo, before) };
+  }
+
+  async comment(issueId: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
+    const id = idOf(["comment", issueId], idempotencyKey);
+    const find = async () => {
+      const { nodes } = await this.#comments(issueId, { last: 1, filter: { id: { eq: id } } });
+      return nodes[0];
+    };
+    const known = await find();
+    if (known !== undefined) return canonicalComment(known);
+    const Made = v.object({ commentCreate: v.object({ ...done.entries, comment: NativeComment }) });
+    try {
+      const made = await this.#requests.ask(CREATE_COMMENT, { input: { id, issueId, body } }, Made);
+      return canonicalComment(made.commentCreate.comment);
+    } catch (error) {
+      const other = isFailure(error, "conflict") ? await find() : undefined;
+      if (other === undefined) throw error;
+      return canonicalComment(other);
+    }
+  }
+
+  /** A page of the team's issues; see {@link ISSUES}. */
+  async #page(filter: object, page: object): Promise<v.InferOutput<typeof FoundPage>["issues"]> {
+    const variables = {
+      team: this.workspace,
+      filter: { team: { id: { eq: this.workspace } }, ...filter },
+      ...page,
+    };
+    const found = await orNull(this.#requests.ask(ISSUES, variables, FoundPage));
+    if (found === null || found.team.archivedAt !== null) throw this.#teamGone();
+    return found.issues;
+  }
+
+  async #comments(id: string, page: object): Promise<v.InferOutput<typeof CommentedIssue>["comments"]> {
+    const found = await orNull(this.#requests.ask(ISSUE_COMMENTS, { id, ...page }, Commented));
+    if (found === null) await this.#assertTeam();
+    if (found?.issue.id !== id || !this.#isOurs(found.issue)) throw new IssueNotFoundError(this.provider, id);
+    return found.issue.comments;
+  }
+
+  async #updateIssue(id: string, input: object): Promise<void> {
+    await this.#requests.ask(UPDATE_ISSUE, { id, input }, v.object({ issueUpdate: done }));
+  }
+
+  async #assigneeInput([name]: readonly string[]): Promise<{ readonly assigneeId: string | null }> {
+    return { assigneeId: name === undefined ? null : await userId(this.#requests, name) };
+  }
+
+  #createdId(idempotencyKey: string): string {
+    return idOf(["issue", this.workspace], idempotencyKey);
+  }
+
+  #isOurs({ team, trashed }: Pick<IssueRow, "team" | "trashed">): boolean {
+    return team.id === this.workspace && trashed !== true;
+  }
+
+  /**
+   * Without it, losing access to a team would look like all its issues being deleted.
+   *
+   * @throws ConnectorRequestError (`not_found`) when the team is gone or not visible any more
+   */
+  async #assertTeam(): Promise<void> {
+    const found = await orNull(this.#requests.ask(TEAM, { id: this.workspace }, v.object({ team: Team })));
+    if (found === null || found.team.archivedAt !== null) throw this.#teamGone();
+  }
+
+  #teamGone(): ConnectorRequestError {
+    return new ConnectorRequestError(
+      `The Linear team ${this.workspace} is gone, or not visible to this credential.`,
+      { provider: this.provider, failureClass: "not_found" },
+    );
+  }
+
+  async #wholes(rows: readonly IssueRow[]): Promise<readonly CanonicalIssue[]> {
+    const issues: CanonicalIssue[] = [];
+    for (const row of rows) issues.push(await this.#whole(row));
+    return issues;
+  }
+
+  /** The issue with all it has; more requests only where the row does not hold everything. */
+  async #whole(row: IssueRow): Promise<CanonicalIssue> {
+    const every = async <S extends v.GenericSchema>(
+      first: v.InferOutput<ReturnType<typeof connection<S>>>,
+      document: string,
+      node: S,
+    ) => ({
+      nodes: await everyNode(
+        first,
+        async (after) => (await this.#requests.ask(document, { id: row.id, after }, Rest(node))).issue.page,
+      ),
+    });
+    const native: NativeIssue = {
+      ...row,
+      labels: await every(row.labels, ISSUE_LABELS, NativeLabel),
+      relations: await every(row.relations, ISSUE_RELATIONS, NativeRelation),
+      inverseRelations: await every(row.inverseRelations, ISSUE_INVERSE_RELATIONS, NativeInverseRelation),
+    };
+    return canonicalIssue(native, this.#params.statusToStateId);
+  }
+
+  #nativeOf({ raw }: CanonicalIssue): NativeIssue {
+    return parsePayload(this.provider, NativeIssue, raw, "raw");
+  }
+}
+
+/** Issues in the trash are deleted 30 days later. */
+function isThere({ trashed }: IssueRow): boolean {
+  return trashed !== true;
+}

@@ -1,0 +1,278 @@
+/** Linear's issues and comments, and what they are in the model. Pure. */
+import { createHash } from "node:crypto";
+import * as v from "valibot";
+import { CapabilityNotSupportedError } from "../../errors.ts";
+import { linkIdentity } from "../../merge.ts";
+import {
+  type CanonicalComment,
+  type CanonicalIssue,
+  type CanonicalLink,
+  CanonicalStatus,
+  type ExternalRef,
+  Instant,
+  type IssuePatch,
+  type LinkType,
+} from "../../model.ts";
+import type { LinearParams } from "../../params.ts";
+import { Backward, connection } from "./requests.ts";
+
+const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+
+const Entity = v.object({ id: filled });
+
+/** An issue as far as references to it go. */
+const LinkEnd = v.object({ id: filled, identifier: filled, url: v.string(), team: Entity });
+type LinkEnd = v.InferOutput<typeof LinkEnd>;
+
+/** Kinds of workflow states, as the schema of Linear (https://linear.app/developers/graphql) lists them. */
+const StateType = v.picklist([
+  "triage",
+  "backlog",
+  "unstarted",
+  "started",
+  "completed",
+  "canceled",
+  "duplicate",
+]);
+
+/** A workflow state as far as its meaning goes. */
+export const NativeState = v.object({ id: filled, name: v.string(), type: StateType });
+export type NativeState = v.InferOutput<typeof NativeState>;
+
+export const NativeLabel = v.object({ id: filled, name: filled });
+/** A relation, from the issue that it is described at. */
+export const NativeRelation = v.object({ id: filled, type: v.string(), relatedIssue: LinkEnd });
+/** A relation, from its other end. */
+export const NativeInverseRelation = v.object({ id: filled, type: v.string(), issue: LinkEnd });
+
+const fields = {
+  id: filled,
+  identifier: filled,
+  url: v.string(),
+  title: filled,
+  description: v.nullable(v.string()),
+  priority: v.picklist([0, 1, 2, 3, 4]),
+  createdAt: Instant,
+  updatedAt: Instant,
+  archivedAt: v.nullable(Instant),
+  trashed: v.nullable(v.boolean()),
+  team: Entity,
+  state: NativeState,
+  assignee: v.nullable(v.object({ id: filled, displayName: filled })),
+  parent: v.nullable(LinkEnd),
+};
+
+/** An issue as it is answered: of what it has many of, the first few. */
+export const IssueRow = v.object({
+  ...fields,
+  labels: connection(NativeLabel),
+  relations: connection(NativeRelation),
+  inverseRelations: connection(NativeInverseRelation),
+});
+export type IssueRow = v.InferOutput<typeof IssueRow>;
+
+/** A whole issue. */
+export const NativeIssue = v.object({
+  ...fields,
+  labels: v.object({ nodes: v.array(NativeLabel) }),
+  relations: v.object({ nodes: v.array(NativeRelation) }),
+  inverseRelations: v.object({ nodes: v.array(NativeInverseRelation) }),
+});
+export type NativeIssue = v.InferOutput<typeof NativeIssue>;
+
+const Named = v.nullable(v.object({ displayName: v.string() }));
+
+export const NativeComment = v.object({
+  id: filled,
+  body: v.string(),
+  createdAt: Instant,
+  user: Named,
+  externalUser: Named,
+  botActor: v.nullable(v.object({ name: v.nullable(v.string()) })),
+});
+export type NativeComment = v.InferOutput<typeof NativeComment>;
+
+/** An issue's comments as they are answered, and where the issue is. */
+export const CommentedIssue = v.object({
+  id: filled,
+  trashed: v.nullable(v.boolean()),
+  team: Entity,
+  comments: v.object({ nodes: v.array(NativeComment), pageInfo: Backward }),
+});
+
+/** Workflow states that stand for a status, where the team's own order is not wanted. */
+export type StateChoices = LinearParams["statusToStateId"];
+
+/** What a workflow state means. */
+export function statusOf({ id, name, type }: NativeState, choices: StateChoices): CanonicalStatus {
+  const chosen = CanonicalStatus.options.find((status) => choices?.[status] === id);
+  if (chosen !== undefined) return chosen;
+  switch (type) {
+    case "triage":
+    case "backlog":
+    case "unstarted":
+      return "todo";
+    case "started":
+      if (/\bblock/i.test(name)) return "blocked";
+      return /\breview/i.test(name) ? "in_review" : "in_progress";
+    case "completed":
+      return "done";
+    case "canceled":
+    case "duplicate":
+      return "canceled";
+  }
+}
+
+/**
+ * The issue in the model. Linear has one kind of issue, so that all are tasks,
+ * and tells no times of single fields. Priority 0, which every issue starts
+ * with, is none.
+ */
+export function canonicalIssue(native: NativeIssue, choices: StateChoices): CanonicalIssue {
+  return {
+    ref: refOf(native),
+    title: native.title,
+    body: native.description === "" ? null : native.description,
+    status: statusOf(native.state, choices),
+    issueType: "task",
+    priority: native.priority === 0 ? null : native.priority,
+    assignees: native.assignee === null ? [] : [native.assignee.displayName],
+    labels: [...new Set(native.labels.nodes.map(({ name }) => name))],
+    parent: native.parent === null ? null : refOf(native.parent),
+    links: [...new Map(relationsOf(native).map(({ link }) => [linkIdentity(link), link])).values()],
+    customFields: {},
+    createdAt: native.createdAt,
+    updatedAt: native.updatedAt,
+    revision: null,
+    raw: native,
+  };
+}
+
+/** A relation's id, and the link that it is. */
+export interface RelationLink {
+  readonly id: string;
+  readonly link: CanonicalLink;
+}
+
+const OUTWARD: ReadonlyMap<string, LinkType> = new Map([
+  ["blocks", "blocks"],
+  ["related", "relates_to"],
+  ["duplicate", "duplicates"],
+]);
+const INWARD: ReadonlyMap<string, LinkType> = new Map([
+  ["blocks", "blocked_by"],
+  ["related", "relates_to"],
+]);
+
+/**
+ * The relations that are links. `similar` is a suggestion of Linear's, and a
+ * duplicate is shown on the issue that is one.
+ */
+export function relationsOf({
+  relations,
+  inverseRelations,
+}: Pick<NativeIssue, "relations" | "inverseRelations">): readonly RelationLink[] {
+  const link = (id: string, type: LinkType | undefined, end: LinkEnd): RelationLink[] =>
+    type === undefined ? [] : [{ id, link: { type, target: refOf(end) } }];
+  return [
+    ...relations.nodes.flatMap(({ id, type, relatedIssue }) => link(id, OUTWARD.get(type), relatedIssue)),
+    ...inverseRelations.nodes.flatMap(({ id, type, issue }) => link(id, INWARD.get(type), issue)),
+  ];
+}
+
+/**
+ * What Linear is told to relate two issues so; it has no inverse types, so that the ends are swapped.
+ *
+ * @throws CapabilityNotSupportedError for parents and children, which are no relations
+ */
+export function relationInput(id: string, { type, target }: CanonicalLink): Record<string, string> {
+  switch (type) {
+    case "blocks":
+      return { issueId: id, relatedIssueId: target.id, type: "blocks" };
+    case "blocked_by":
+      return { issueId: target.id, relatedIssueId: id, type: "blocks" };
+    case "relates_to":
+      return { issueId: id, relatedIssueId: target.id, type: "related" };
+    case "duplicates":
+      return { issueId: id, relatedIssueId: target.id, type: "duplicate" };
+    default:
+      throw new CapabilityNotSupportedError("linear", "linkTypes", `linear has no ${type} links.`);
+  }
+}
+
+/** What Linear is told about the fields that need no look-up. */
+export function plainInput({ title, body, priority, parent }: IssuePatch): Record<string, unknown> {
+  return {
+    ...(title !== undefined && { title }),
+    ...(body !== undefined && { description: body ?? "" }),
+    ...(priority !== undefined && { priority: priority ?? 0 }),
+    ...(parent !== undefined && { parentId: parent?.id ?? null }),
+  };
+}
+
+/** The comment in the model. Integrations write for people of theirs, or for nobody. */
+export function canonicalComment({
+  id,
+  body,
+  createdAt,
+  user,
+  externalUser,
+  botActor,
+}: NativeComment): CanonicalComment {
+  const author = user?.displayName ?? externalUser?.displayName ?? botActor?.name ?? null;
+  return { id, body, author, createdAt };
+}
+
+/**
+ * The id of what is created under a key. Linear takes a UUID of version 4 with
+ * a create and refuses to create the same id again, which makes the id the
+ * idempotency key.
+ *
+ * @param scope What is created, and where: the same key makes another id elsewhere
+ */
+export function idOf(scope: readonly string[], idempotencyKey: string): string {
+  const hex = createHash("sha256")
+    .update(JSON.stringify([...scope, idempotencyKey]))
+    .digest("hex");
+  const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 0x3) | 0x8).toString(16);
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `4${hex.slice(13, 16)}`,
+    `${variant}${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ].join("-");
+}
+
+/**
+ * How Linear is asked for the issue that people call so: by a UUID, an
+ * identifier such as `ENG-7`, or the address of an issue; null when it is none
+ * of them. An address tells the organization too.
+ */
+export function askedFor(key: string): { readonly id: string; readonly organization: string | null } | null {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(key)) {
+    return { id: key.toLowerCase(), organization: null };
+  }
+  if (/^[a-z0-9_]+-\d+$/i.test(key)) return { id: key.toUpperCase(), organization: null };
+  const [organization, identifier] = partsOf(key);
+  if (organization === undefined || identifier === undefined) return null;
+  return { id: identifier.toUpperCase(), organization };
+}
+
+/** The organization's URL key in an issue's address. */
+export function organizationOf(url: string): string | null {
+  return partsOf(url)[0] ?? null;
+}
+
+/** Organization and identifier of an address such as `https://linear.app/acme/issue/ENG-7/refund-twice`. */
+function partsOf(address: string): readonly string[] {
+  if (!URL.canParse(address)) return [];
+  const found = /^\/([^/]+)\/issue\/([a-z0-9_]+-\d+)(\/|$)/i.exec(new URL(address).pathname);
+  return found?.slice(1, 3) ?? [];
+}
+
+/** Addresses end in words of the title and lead to the issue without them too. */
+function refOf({ team, id, identifier, url }: LinkEnd): ExternalRef {
+  const lasting = url.replace(/(\/issue\/[^/]+)\/.*$/, "$1");
+  return { system: "linear", workspace: team.id, id, key: identifier, url: lasting };
+}

@@ -1,0 +1,246 @@
+/** Asking Linear: one GraphQL request, its answer parsed, its failures typed. */
+import * as v from "valibot";
+import { ConnectorRequestError, type FailureClass, IssuePayloadContractError } from "../../errors.ts";
+import { type Transport, TransportError, type TransportResponse } from "../../transport.ts";
+import { parsePayload } from "../shared/arguments.ts";
+
+const text = v.fallback(v.optional(v.string()), undefined);
+
+/**
+ * One error as Linear describes it. Errors come with HTTP 200 as well as 4xx.
+ *
+ * @see https://linear.app/developers/graphql
+ * @see https://linear.app/developers/sdk-errors
+ */
+const GraphQlError = v.object({
+  message: v.string(),
+  extensions: v.fallback(
+    v.optional(
+      v.object({
+        /** Such as `RATELIMITED`. */
+        code: text,
+        /** The same, or less exactly, in words: `ratelimited`. */
+        type: text,
+        userPresentableMessage: text,
+        statusCode: v.fallback(v.optional(v.number()), undefined),
+      }),
+    ),
+    undefined,
+  ),
+});
+type GraphQlError = v.InferOutput<typeof GraphQlError>;
+
+const Failed = v.object({ errors: v.pipe(v.array(GraphQlError), v.nonEmpty()) });
+
+/** Codes and types, both in lower case with single spaces. */
+const FAILURE_CLASSES: ReadonlyMap<string, FailureClass> = new Map([
+  ["ratelimited", "rate_limited"],
+  ["authentication error", "auth"],
+  ["forbidden", "permission"],
+  ["feature not accessible", "permission"],
+  ["usage limit exceeded", "permission"],
+  ["internal server error", "transient"],
+  ["internal error", "transient"],
+  ["lock timeout", "transient"],
+  ["bootstrap error", "transient"],
+  ["network error", "transient"],
+  ["graphql validation failed", "contract"],
+  ["graphql parse failed", "contract"],
+]);
+
+/** Speaks GraphQL with Linear. A request is sent once. */
+export class LinearRequests {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /**
+   * Sends a document and returns its data.
+   *
+   * @throws ConnectorRequestError when Linear refuses: `not_found` for an entity
+   *   that is not there or not visible, `conflict` for an id that is taken
+   * @throws IssuePayloadContractError naming the path when the answer is not what was asked for
+   */
+  async ask<S extends v.GenericSchema>(
+    document: string,
+    variables: Readonly<Record<string, unknown>>,
+    data: S,
+  ): Promise<v.InferOutput<S>> {
+    const response = await this.#send(document, variables);
+    const failed = v.safeParse(Failed, response.body);
+    if (failed.success) throw failure(failed.output.errors, response, undefined);
+    return parsePayload("linear", v.object({ data }), response.body, "answer").data;
+  }
+
+  /** A refusal with an HTTP status says in its body what it is about, as one with 200 does. */
+  async #send(query: string, variables: Readonly<Record<string, unknown>>): Promise<TransportResponse> {
+    try {
+      return await this.#transport.send({
+        method: "POST",
+        path: "/graphql",
+        body: { json: { query, variables } },
+      });
+    } catch (error) {
+      if (!(error instanceof TransportError) || error.response === null) throw error;
+      const failed = v.safeParse(Failed, error.response.body);
+      if (failed.success && error.failureClass !== "contract") {
+        throw failure(failed.output.errors, error.response, error);
+      }
+      if (error.failureClass !== "rate_limited") throw error;
+      throw new ConnectorRequestError(error.message, {
+        provider: "linear",
+        failureClass: "rate_limited",
+        retryAfterSeconds: retryAfter(error.response, error),
+        cause: error,
+      });
+    }
+  }
+}
+
+/** What `work` gives; null when Linear does not find what it is about. */
+export async function orNull<T>(work: Promise<T>): Promise<T | null> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isFailure(error, "not_found")) return null;
+    throw error;
+  }
+}
+
+/** Whether Linear refused a request for that reason. */
+export function isFailure(error: unknown, failureClass: FailureClass): boolean {
+  return error instanceof ConnectorRequestError && error.failureClass === failureClass;
+}
+
+function failure(
+  errors: readonly GraphQlError[],
+  response: TransportResponse,
+  cause: TransportError | undefined,
+): ConnectorRequestError {
+  const told = errors.map((error) => ({ error, failureClass: failureClassOf(error, cause) }));
+  // One field's failure may come with a general one, which is what matters then.
+  const found = told.find(({ failureClass }) => failureClass !== "invalid") ?? told[0];
+  const failureClass = found?.failureClass ?? "contract";
+  const message = found?.error.extensions?.userPresentableMessage ?? found?.error.message ?? "";
+  return new ConnectorRequestError(`linear: ${presentable(message)}`, {
+    provider: "linear",
+    failureClass,
+    retryAfterSeconds: failureClass === "rate_limited" ? retryAfter(response, cause) : null,
+    cause,
+  });
+}
+
+function failureClassOf(
+  { message, extensions }: GraphQlError,
+  cause: TransportError | undefined,
+): FailureClass {
+  for (const name of [extensions?.code, extensions?.type]) {
+    const known = FAILURE_CLASSES.get(name?.toLowerCase().replace(/[\s_]+/g, " ") ?? "");
+    if (known !== undefined) return known;
+  }
+  // Both have the code INPUT_ERROR, as every other refusal of what was sent.
+  if (/^entity not found\b/i.test(message)) return "not_found";
+  if (/^conflict on insert\b/i.test(message)) return "conflict";
+  if ((extensions?.statusCode ?? 400) >= 500) return "transient";
+  return cause?.failureClass ?? "invalid";
+}
+
+/** One line, and nothing in it that looks like a key or token of Linear. */
+function presentable(message: string): string {
+  return message
+    .replace(/\s+/g, " ")
+    .replace(/\blin_\w+/g, "***")
+    .slice(0, 300);
+}
+
+/**
+ * Seconds until the budget that is used up is there again; null when no header
+ * tells. Resets are epoch milliseconds, every answer has them, and each budget
+ * says for itself how much of it is left.
+ *
+ * @see https://linear.app/developers/rate-limiting
+ */
+function retryAfter({ headers }: TransportResponse, cause: TransportError | undefined): number | null {
+  if (cause !== undefined && cause.retryAfterSeconds !== null) return cause.retryAfterSeconds;
+  const now = Date.parse(headers.get("date") ?? "") || Date.now();
+  const budgets = ["requests", "endpoint-requests", "complexity"].flatMap((name) => {
+    const reset = Number(headers.get(`x-ratelimit-${name}-reset`) ?? Number.NaN);
+    const remaining = Number(headers.get(`x-ratelimit-${name}-remaining`) ?? Number.NaN);
+    return Number.isFinite(reset) ? [{ seconds: Math.ceil((reset - now) / 1000), remaining }] : [];
+  });
+  const empty = budgets.filter(({ remaining }) => remaining <= 0);
+  const waits = (empty.length > 0 ? empty : budgets).map(({ seconds }) => seconds);
+  return waits.length === 0 ? null : Math.max(0, ...waits);
+}
+
+/** A page's place in its connection, forward. */
+export const Forward = v.object({ hasNextPage: v.boolean(), endCursor: v.nullable(v.string()) });
+
+/** A page of a connection that is read forward. */
+export const connection = <S extends v.GenericSchema>(node: S) =>
+  v.object({ nodes: v.array(node), pageInfo: Forward });
+
+/** A page's place in its connection, backward. */
+export const Backward = v.object({ hasPreviousPage: v.boolean(), startCursor: v.nullable(v.string()) });
+
+/** The cursor to go on with, null at the end. */
+export function cursorAfter(
+  { hasNextPage, endCursor }: v.InferOutput<typeof Forward>,
+  asked: string | null,
+): string | null {
+  return hasNextPage ? demandCursor("endCursor", endCursor, asked) : null;
+}
+
+/** The cursor to go back with, null at the start. */
+export function cursorBefore(
+  { hasPreviousPage, startCursor }: v.InferOutput<typeof Backward>,
+  asked: string | null,
+): string | null {
+  return hasPreviousPage ? demandCursor("startCursor", startCursor, asked) : null;
+}
+
+/** A cursor that is missing or leads to the same page again would end the reading early, or never. */
+function demandCursor(name: string, cursor: string | null, asked: string | null): string {
+  if (cursor !== null && cursor !== asked) return cursor;
+  throw new IssuePayloadContractError("linear", `pageInfo.${name}`, "leads nowhere");
+}
+
+/**
+ * A page of Linear's order, latest first, as oldest first.
+ *
+ * Linear documents `orderBy: updatedAt` as giving "most recently updated
+ * resources" (https://linear.app/developers/pagination); its `sort` argument,
+ * which could ask for another direction, is marked internal. Everything here is
+ * read from the end of that order, so that it is made sure of.
+ *
+ * @throws IssuePayloadContractError when the page is not in that order
+ */
+export function oldestFirst<T>(nodes: readonly T[], instantOf: (node: T) => string, path: string): T[] {
+  const reversed = nodes.toReversed();
+  for (const [index, node] of reversed.entries()) {
+    const next = reversed[index + 1];
+    if (next !== undefined && instantOf(next) < instantOf(node)) {
+      throw new IssuePayloadContractError("linear", path, "is not ordered by latest first");
+    }
+  }
+  return reversed;
+}
+
+/** All nodes of a connection whose first page is there. */
+export async function everyNode<T>(
+  first: { readonly nodes: readonly T[]; readonly pageInfo: v.InferOutput<typeof Forward> },
+  read: (after: string) => Promise<typeof first>,
+): Promise<T[]> {
+  const nodes = [...first.nodes];
+  let asked: string | null = null;
+  let next = cursorAfter(first.pageInfo, asked);
+  while (next !== null) {
+    asked = next;
+    const page = await read(asked);
+    nodes.push(...page.nodes);
+    next = cursorAfter(page.pageInfo, asked);
+  }
+  return nodes;
+}

@@ -1,0 +1,94 @@
+/** A team's workflow: which of its states an issue is put into. */
+import * as v from "valibot";
+import { CapabilityNotSupportedError } from "../../errors.ts";
+import type { CanonicalStatus } from "../../model.ts";
+import { TEAM_STATES } from "./documents.ts";
+import { NativeState, type StateChoices, statusOf } from "./map.ts";
+import { connection, everyNode, type LinearRequests } from "./requests.ts";
+
+const State = v.object({ ...NativeState.entries, position: v.number() });
+type State = v.InferOutput<typeof State>;
+
+const States = v.object({
+  team: v.object({
+    defaultIssueState: v.nullable(v.object({ id: v.string() })),
+    states: connection(State),
+  }),
+});
+
+interface Known {
+  /** Preferred ones first. */
+  readonly states: readonly State[];
+  /** State of new issues. */
+  readonly defaultId: string | null;
+}
+
+/** Types of states in the order in which they are preferred. Issues become `duplicate` by a relation only. */
+const PREFERRED: readonly State["type"][] = [
+  "unstarted",
+  "backlog",
+  "triage",
+  "started",
+  "completed",
+  "canceled",
+];
+
+/** The workflow of one team. It is asked for when it is first needed, and again when it has changed. */
+export class Workflow {
+  readonly #requests: LinearRequests;
+  readonly #teamId: string;
+  readonly #choices: StateChoices;
+  #known: Known | null = null;
+
+  constructor(requests: LinearRequests, teamId: string, choices: StateChoices) {
+    this.#requests = requests;
+    this.#teamId = teamId;
+    this.#choices = choices;
+  }
+
+  /**
+   * Id of the state that stands for `status`.
+   *
+   * @throws CapabilityNotSupportedError listing the team's states when none does
+   */
+  async stateFor(status: CanonicalStatus): Promise<string> {
+    const known = this.#known === null ? null : this.#pick(this.#known, status);
+    if (known !== null) return known;
+    const fresh = await this.#read();
+    this.#known = fresh;
+    const found = this.#pick(fresh, status);
+    if (found !== null) return found;
+    const states = fresh.states.map(({ name, type }) => `${name} (${type})`).join(", ");
+    throw new CapabilityNotSupportedError(
+      "linear",
+      "statuses",
+      `No workflow state of the Linear team stands for ${status}. It has: ${states}.`,
+    );
+  }
+
+  /** The team's workflow is not what it was. */
+  forget(): void {
+    this.#known = null;
+  }
+
+  #pick({ states, defaultId }: Known, status: CanonicalStatus): string | null {
+    const chosen = this.#choices?.[status];
+    const fits = states.filter((state) =>
+      chosen === undefined ? statusOf(state, this.#choices) === status : state.id === chosen,
+    );
+    const [first] = fits;
+    const start = fits.find(({ id, type }) => id === defaultId && type === first?.type);
+    return (start ?? first)?.id ?? null;
+  }
+
+  async #read(): Promise<Known> {
+    const read = async (after: string | null) =>
+      (await this.#requests.ask(TEAM_STATES, { id: this.#teamId, after }, States)).team;
+    const team = await read(null);
+    const found = await everyNode(team.states, async (after) => (await read(after)).states);
+    const states = PREFERRED.flatMap((preferred) =>
+      found.filter(({ type }) => type === preferred).toSorted((a, b) => a.position - b.position),
+    );
+    return { states, defaultId: team.defaultIssueState?.id ?? null };
+  }
+}
