@@ -1,11 +1,11 @@
-import { ConnectorConfigError } from "../../errors.ts";
 import type { HostedModule } from "../../registry.ts";
+import { ProviderConnector } from "../shared/provider-connector.ts";
+import { GitHubApi } from "./api.ts";
+import { GitHubDiscovery } from "./discovery.ts";
+import { GitHubRest } from "./rest.ts";
 
+/** GitHub: the issues of one repository, over the REST API. */
 export const github: HostedModule<"github"> = {
-  connect: () => {
-    throw new ConnectorConfigError("github", "in the making");
-  },
-  discover: () => {
-    throw new ConnectorConfigError("github", "in the making");
-  },
+  connect: (params, transport) => new ProviderConnector(new GitHubApi(params, new GitHubRest(transport))),
+  discover: (transport, baseUrl) => new GitHubDiscovery(new GitHubRest(transport), baseUrl),
 };

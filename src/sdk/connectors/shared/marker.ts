@@ -4,7 +4,8 @@
  */
 import { createHash } from "node:crypto";
 
-const MARK = /\n*<!-- tracker:([0-9a-f]{32}) -->\s*$/;
+/** The empty line before the mark is the mark's; web editors turn its line ends into their own. */
+const MARK = /(?:\r\n\r\n|\n\n|\r?\n)?<!-- tracker:([0-9a-f]{32}) -->\s*$/;
 
 /** The mark of a key: keys may be any text, and a mark must not end a comment. */
 export function markOf(idempotencyKey: string): string {
@@ -13,7 +14,7 @@ export function markOf(idempotencyKey: string): string {
 
 /** The text with the mark of a key. */
 export function withMark(text: string | null, mark: string): string {
-  return `${text ?? ""}\n\n<!-- tracker:${mark} -->`.trimStart();
+  return `${text ? `${text}\n\n` : ""}<!-- tracker:${mark} -->`;
 }
 
 /** A text as it was before it was marked, and its mark; null when it has none. */

@@ -4,12 +4,13 @@
  * Numbered pages drift: an issue that changes while page 1 is read moves to the
  * end, and the first one of page 2 slips onto page 1, unseen. So every page is
  * asked for anew from the last instant that was seen, and what was seen at that
- * instant is passed over. Only within one instant, which many issues may share,
- * the provider's own next page is used.
+ * instant is passed over. Only within one instant, which more issues may share
+ * than fit onto a page, the provider's own next pages are used; and before
+ * anything later is taken, they are read again, until they stand still.
  */
 import * as v from "valibot";
 import { ConnectorRequestError } from "../../errors.ts";
-import type { JsonValue } from "../../model.ts";
+import { Instant, type JsonValue } from "../../model.ts";
 
 /** An issue of a page as far as its place in the order goes. */
 export interface Dated {
@@ -23,6 +24,11 @@ export interface ProviderPage<T extends Dated> {
   readonly rows: readonly T[];
   /** How the provider calls its next page of the same question; null when this is the last. */
   readonly next: string | null;
+  /**
+   * What is on the page and no row, such as pull requests: it leads on past a
+   * page without rows, and its moves make pages drift like theirs.
+   */
+  readonly others?: readonly Dated[] | undefined;
 }
 
 /** What is asked of the provider. */
@@ -35,12 +41,7 @@ export interface PageRequest {
 
 /** Where a listing stands. */
 const Place = v.nullable(
-  v.strictObject({
-    since: v.nullable(v.string()),
-    next: v.nullable(v.string()),
-    /** Ids that were given at `since` already. */
-    seen: v.array(v.string()),
-  }),
+  v.strictObject({ since: Instant, /** Ids given at `since`. */ seen: v.array(v.string()) }),
 );
 
 /** What is listed. */
@@ -71,13 +72,15 @@ export async function readWindow<T extends Dated>(
       failureClass: "invalid",
     });
   }
-  let { since, next } = place.output ?? { since: query.since, next: null };
+  let since = place.output?.since ?? query.since;
   let seen = new Set(place.output?.seen);
   const rows: T[] = [];
   for (;;) {
-    const asked = since;
-    const page: ProviderPage<T> = await read({ since, next });
-    for (const [index, row] of page.rows.entries()) {
+    const [from, known, wanted] = [since, seen, query.limit - rows.length];
+    const stretch: Stretch<T> = await readStretch(query, from, read, (found) => {
+      return found.filter(({ id, updatedAt }) => updatedAt === from && !known.has(id)).length >= wanted;
+    });
+    for (const [index, row] of stretch.rows.entries()) {
       if (query.until !== null && row.updatedAt >= query.until) return { rows, next: null };
       if (since !== null && row.updatedAt < since) continue;
       if (row.updatedAt === since && seen.has(row.id)) continue;
@@ -86,11 +89,82 @@ export async function readWindow<T extends Dated>(
       seen.add(row.id);
       rows.push(row);
       if (rows.length < query.limit) continue;
-      const isLast = page.next === null && index === page.rows.length - 1;
-      // Going on within one instant starts with the same page again: what was seen is passed over.
-      return { rows, next: isLast ? null : { since, next: since === asked ? next : null, seen: [...seen] } };
+      const isDone = stretch.isLast && index === stretch.rows.length - 1;
+      return { rows, next: isDone ? null : { since, seen: [...seen] } };
     }
-    if (page.next === null) return { rows, next: null };
-    next = since === asked ? page.next : null;
+    const { isLast, reached } = stretch;
+    if (isLast || reached === null) return { rows, next: null };
+    if (query.until !== null && reached >= query.until) return { rows, next: null };
+    if (isLater(reached, since)) {
+      since = reached;
+      seen = new Set();
+    }
   }
+}
+
+/** What there is from an instant on, without a gap. */
+interface Stretch<T extends Dated> {
+  readonly rows: readonly T[];
+  /** Whether nothing follows. */
+  readonly isLast: boolean;
+  /** Everything in it, the rows too. */
+  readonly things: readonly Dated[];
+  /** Instant of the last thing in it; null when there is none. */
+  readonly reached: string | null;
+}
+
+/** How often an instant is read again before it is left to a later attempt. */
+const MOST_PASSES = 10;
+
+/**
+ * The first page from `since` on; and where that does not lead past `since`,
+ * pages after it until one does, or until `isEnough`.
+ *
+ * Such pages are taken together, so they must not have drifted: the next pass
+ * has to find at `since` what this one found. An issue that slips to an earlier
+ * page does so because another one left, and that one would be missed.
+ */
+async function readStretch<T extends Dated>(
+  { provider }: WindowQuery,
+  since: string | null,
+  read: (request: PageRequest) => Promise<ProviderPage<T>>,
+  isEnough: (rows: readonly T[]) => boolean,
+): Promise<Stretch<T>> {
+  let before: Stretch<T> | null = null;
+  for (let pass = 0; pass < MOST_PASSES; pass++) {
+    const rows: T[] = [];
+    const things: Dated[] = [];
+    let reached: string | null = null;
+    let next: string | null = null;
+    let pages = 0;
+    do {
+      if (pages > 0 && isEnough(rows)) return { rows, things, isLast: false, reached };
+      const page: ProviderPage<T> = await read({ since, next });
+      pages += 1;
+      rows.push(...page.rows);
+      for (const thing of [...page.rows, ...(page.others ?? [])]) {
+        things.push(thing);
+        if (isLater(thing.updatedAt, reached)) reached = thing.updatedAt;
+      }
+      next = page.next;
+    } while (next !== null && !isLater(reached, since));
+    const stretch: Stretch<T> = { rows, things, isLast: next === null, reached };
+    if (pages === 1) return stretch;
+    if (before !== null && foundAt(since, before.things) === foundAt(since, things)) return before;
+    before = stretch;
+  }
+  throw new ConnectorRequestError(`${provider}: the issues that changed at ${since} do not stand still.`, {
+    provider,
+    failureClass: "transient",
+  });
+}
+
+/** Equal text for the same issues, in whatever order. */
+function foundAt(since: string | null, things: readonly Dated[]): string {
+  const found = things.filter(({ updatedAt }) => !isLater(updatedAt, since));
+  return JSON.stringify(found.map(({ id, updatedAt }) => `${updatedAt} ${id}`).sort());
+}
+
+function isLater(instant: string | null, since: string | null): boolean {
+  return instant !== null && (since === null || instant > since);
 }

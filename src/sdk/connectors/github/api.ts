@@ -1,0 +1,312 @@
+/** The issues of a GitHub repository: https://docs.github.com/en/rest/issues */
+import * as v from "valibot";
+import type { Capabilities } from "../../capabilities.ts";
+import { IssueNotFoundError, TrackerSdkError } from "../../errors.ts";
+import {
+  type CanonicalComment,
+  type CanonicalIssue,
+  type CanonicalLink,
+  type CanonicalStatus,
+  Instant,
+  type IssueFields,
+  type IssuePatch,
+  type JsonValue,
+} from "../../model.ts";
+import type { GitHubParams } from "../../params.ts";
+import { parsePayload } from "../shared/arguments.ts";
+import { earliestUse, markOf, readMark, withMark } from "../shared/marker.ts";
+import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
+import { type Dated, type PageRequest, type ProviderPage, readWindow } from "../shared/window.ts";
+import { GitHubComments } from "./comments.ts";
+import { GitHubFields } from "./fields.ts";
+import { GitHubIssues } from "./issues.ts";
+import { IsPullRequest, isSameName, stateOf, statusOf } from "./map.ts";
+import { GitHubRepository } from "./repository.ts";
+import { GITHUB, type GitHubRest } from "./rest.ts";
+
+/** Changes per portion: a page repeats the last two seconds of the page before, and this is what fits beside. */
+const PORTION_ROWS = 90;
+
+const CAPABILITIES: Capabilities = {
+  comments: true,
+  hierarchy: true,
+  dependencies: true,
+  customFields: false,
+  multiAssignee: true,
+  assignment: true,
+  terminalTransition: true,
+  bulkRead: true,
+  delete: false,
+  webhooks: false,
+  conditionalWrites: false,
+  priority: false,
+  issueType: true,
+  statuses: ["todo", "done", "canceled"],
+  linkTypes: ["blocks", "blocked_by"],
+};
+
+const IssueNumber = v.pipe(v.number(), v.safeInteger());
+/** A row of a list as far as its place in the order goes. */
+const ChangedRow = v.object({
+  number: IssueNumber,
+  updated_at: Instant,
+  pull_request: IsPullRequest,
+});
+/** A row of a list as far as it tells which create made it. */
+const CreatedRow = v.object({
+  number: IssueNumber,
+  created_at: Instant,
+  body: v.nullish(v.string()),
+  pull_request: IsPullRequest,
+});
+const Numbered = v.object({ number: IssueNumber });
+const Found = v.object({ items: v.array(Numbered) });
+
+/** A row that is not read yet, and where it was. */
+interface ChangedIssue extends Dated {
+  readonly row: unknown;
+  readonly path: string;
+}
+
+/** The issues of one repository. */
+export class GitHubApi implements ProviderApi {
+  readonly provider = GITHUB;
+  readonly workspace: string;
+  readonly capabilities = CAPABILITIES;
+  readonly #rest: GitHubRest;
+  readonly #repository: GitHubRepository;
+  readonly #issues: GitHubIssues;
+  readonly #fields: GitHubFields;
+  readonly #comments: GitHubComments;
+
+  constructor(params: GitHubParams, rest: GitHubRest) {
+    this.#rest = rest;
+    this.#repository = new GitHubRepository(params, rest);
+    this.#issues = new GitHubIssues(rest, this.#repository);
+    this.#fields = new GitHubFields(rest, this.#repository, this.#issues);
+    this.#comments = new GitHubComments(rest, this.#repository, this.#issues);
+    this.workspace = this.#repository.name;
+  }
+
+  async listChanges({ since, until, limit, place }: ChangeQuery): Promise<Portion<CanonicalIssue>> {
+    const { rows, next } = await readWindow(
+      {
+        provider: GITHUB,
+        since: since === null ? null : new Date(secondOf(since)).toISOString(),
+        until,
+        limit: Math.min(limit, PORTION_ROWS),
+        place,
+      },
+      (request) => this.#changes(request),
+    );
+    const items: CanonicalIssue[] = [];
+    for (const { row, path } of rows) {
+      const issue = await this.#issues.fromRow(row, path);
+      if (issue !== null) items.push(issue);
+    }
+    return { items, next };
+  }
+
+  async get(id: string): Promise<CanonicalIssue> {
+    return this.#issues.complete(await this.#issues.read(id));
+  }
+
+  /** Takes `#7`, `7`, `owner/repo#7` and the address of the issue's page. */
+  async find(key: string): Promise<CanonicalIssue | null> {
+    const [, name = "", number] = /^(?:([^#\s]*)#)?([1-9]\d*)$/.exec(key) ?? [];
+    if (number !== undefined) {
+      return name === "" || isSameName(name, this.workspace) ? this.#known(number) : null;
+    }
+    const [, page = "", id = ""] = /^(https?:\/\/\S+\/issues\/([1-9]\d*))(?:[?#]\S*)?$/.exec(key) ?? [];
+    if (!isSameName(page.split("/").slice(3, 5).join("/"), this.workspace)) return null;
+    const issue = await this.#known(id);
+    return issue !== null && isSameName(page, issue.ref.url ?? "") ? issue : null;
+  }
+
+  /**
+   * Rows of a search lack the parent and may be of yesterday: they only tell
+   * which issues to read. https://docs.github.com/en/rest/search/search
+   */
+  async search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]> {
+    if (text === null) return this.#latest(limit);
+    // Quoted words are words, whatever qualifier or operator they look like.
+    const words = text.split(/[\s"\\]+/).filter((word) => word !== "");
+    if (words.length === 0) return [];
+    const q = [`repo:${this.workspace} is:issue in:title,body`, ...words.map((word) => `"${word}"`)].join(
+      " ",
+    );
+    const query = { q, per_page: limit };
+    const found = await this.#repository.ask(
+      () => this.#rest.send({ method: "GET", path: "/search/issues", query }),
+      // A repository that cannot be seen makes the query invalid.
+      isInvalid,
+    );
+    const issues: CanonicalIssue[] = [];
+    for (const { number } of parsePayload(GITHUB, Found, found, "search").items) {
+      const issue = await this.#known(String(number));
+      if (issue !== null) issues.push(issue);
+    }
+    return issues;
+  }
+
+  /**
+   * An issue type that the owner does not offer is left out here, and refused
+   * by the `update` that follows: the issue exists then, and lacks nothing else.
+   */
+  async create(fields: IssueFields, idempotencyKey: string): Promise<string> {
+    const { title, body, labels, assignees, issueType } = fields;
+    const type = issueType === "task" ? null : await this.#repository.offeredType(issueType);
+    const json = {
+      title,
+      body: withMark(body, markOf(idempotencyKey)),
+      ...(labels.length > 0 && { labels }),
+      ...(assignees.length > 0 && { assignees }),
+      ...(type !== null && { type }),
+    };
+    const path = this.#repository.path("issues");
+    const made = await this.#repository
+      .ask(() => this.#rest.send({ method: "POST", path, body: { json } }))
+      .catch(async (error: unknown) => {
+        if (isInvalid(error)) await this.#fields.assertAssignable(assignees);
+        throw error;
+      });
+    return String(parsePayload(GITHUB, Numbered, made, "issue").number);
+  }
+
+  /** Looks through the issues that are not older than the key. */
+  async findCreated(idempotencyKey: string): Promise<string | null> {
+    const mark = markOf(idempotencyKey);
+    const earliest = earliestUse(idempotencyKey);
+    for await (const { row, path } of this.#rows({
+      sort: "created",
+      ...(earliest !== null && { since: secondOf(earliest) }),
+    })) {
+      const { number, created_at, body, pull_request } = parsePayload(GITHUB, CreatedRow, row, path);
+      if (earliest !== null && created_at < earliest) break;
+      if (!pull_request && readMark(body ?? "").mark === mark) return String(number);
+    }
+    return null;
+  }
+
+  /** Writes each part: one that is refused keeps no other from being written. */
+  async update(current: CanonicalIssue, patch: IssuePatch): Promise<void> {
+    const { title, body, issueType, labels, assignees, parent } = patch;
+    const { id } = current.ref;
+    const texts = { ...(title !== undefined && { title }), ...(body !== undefined && { body }) };
+    const refusals: unknown[] = [];
+    for (const write of [
+      Object.keys(texts).length > 0 && (() => this.#issues.change(id, texts)),
+      issueType !== undefined &&
+        (async () => this.#issues.change(id, { type: await this.#repository.issueType(issueType) })),
+      labels !== undefined && (() => this.#fields.setLabels(current, labels)),
+      assignees !== undefined && (() => this.#fields.setAssignees(current, assignees)),
+      parent !== undefined && (() => this.#fields.setParent(current, parent)),
+    ]) {
+      if (write === false) continue;
+      try {
+        await write();
+      } catch (error) {
+        if (!isInvalid(error)) throw error;
+        refusals.push(error);
+      }
+    }
+    if (refusals.length > 0) throw refusals[0];
+  }
+
+  /**
+   * A reason is documented as ignored unless the state changes: from one reason
+   * to another the way may lead over the open state.
+   * https://docs.github.com/en/rest/issues/issues#update-an-issue
+   */
+  async transition({ ref }: CanonicalIssue, status: CanonicalStatus): Promise<void> {
+    const changed = await this.#issues.change(ref.id, stateOf(status));
+    if (statusOf(changed) === status || changed.state === "open") return;
+    await this.#issues.change(ref.id, stateOf("todo"));
+    await this.#issues.change(ref.id, stateOf(status));
+  }
+
+  link(current: CanonicalIssue, link: CanonicalLink): Promise<void> {
+    return this.#fields.addDependency(current, link);
+  }
+
+  unlink(current: CanonicalIssue, link: CanonicalLink): Promise<void> {
+    return this.#fields.removeDependency(current, link);
+  }
+
+  comments(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
+    return this.#comments.list(id, place);
+  }
+
+  comment(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
+    return this.#comments.add(id, body, idempotencyKey);
+  }
+
+  /**
+   * A page of changes. `since` has been documented both as "at or after" and
+   * as "after": it is asked for one second earlier.
+   * https://docs.github.com/en/rest/issues/issues#list-repository-issues
+   */
+  async #changes({ since, next }: PageRequest): Promise<ProviderPage<ChangedIssue>> {
+    const query = {
+      state: "all",
+      sort: "updated",
+      direction: "asc",
+      ...(since !== null && { since: secondOf(since, -1) }),
+    };
+    const page = Number(next ?? 1);
+    const path = this.#repository.path("issues");
+    const { rows, hasNext } = await this.#repository.ask(() => this.#rest.page(path, query, page, "issues"));
+    const changed = rows.map((row, index) => {
+      const at = `issues.${index}`;
+      const { number, updated_at, pull_request } = parsePayload(GITHUB, ChangedRow, row, at);
+      return { id: String(number), updatedAt: updated_at, row, path: at, pull_request };
+    });
+    return {
+      rows: changed.filter((change) => !change.pull_request),
+      others: changed.filter((change) => change.pull_request),
+      next: hasNext ? String(page + 1) : null,
+    };
+  }
+
+  /** The latest changed issues. One that changes meanwhile pushes others onto the next page once more. */
+  async #latest(limit: number): Promise<readonly CanonicalIssue[]> {
+    const found = new Map<string, CanonicalIssue>();
+    for await (const { row, path } of this.#rows({ sort: "updated" })) {
+      const issue = await this.#issues.fromRow(row, path);
+      if (issue !== null && !found.has(issue.ref.id)) found.set(issue.ref.id, issue);
+      if (found.size === limit) break;
+    }
+    return [...found.values()];
+  }
+
+  /** Every row of an issue list, the greatest by `sort` first, until nobody wants more. */
+  async *#rows(query: { readonly sort: "created" | "updated"; readonly since?: string }) {
+    const list = this.#repository.path("issues");
+    const pages = this.#rest.pages(list, { ...query, state: "all", direction: "desc" }, "issues");
+    for (;;) {
+      const page = await this.#repository.ask(() => pages.next());
+      if (page.done === true) return;
+      for (const [index, row] of page.value.entries()) yield { row, path: `issues.${index}` };
+    }
+  }
+
+  /** The issue; null when there is none. */
+  async #known(id: string): Promise<CanonicalIssue | null> {
+    try {
+      return await this.get(id);
+    } catch (error) {
+      if (error instanceof IssueNotFoundError) return null;
+      throw error;
+    }
+  }
+}
+
+/** Whether the request makes no sense: 422, or what is not there to be chosen. */
+function isInvalid(error: unknown): boolean {
+  return error instanceof TrackerSdkError && error.failureClass === "invalid";
+}
+
+/** The second that an instant is in, moved by some more, as GitHub writes instants: `2026-03-01T09:00:00Z`. */
+function secondOf(instant: string, offset = 0): string {
+  return new Date(Date.parse(instant) + offset * 1000).toISOString().replace(/\.\d+Z$/, "Z");
+}

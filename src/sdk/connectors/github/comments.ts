@@ -1,0 +1,79 @@
+/** The comments of an issue: https://docs.github.com/en/rest/issues/comments */
+import * as v from "valibot";
+import { ConnectorRequestError } from "../../errors.ts";
+import type { CanonicalComment, JsonValue } from "../../model.ts";
+import { parsePayload } from "../shared/arguments.ts";
+import { earliestUse, markOf, readMark, withMark } from "../shared/marker.ts";
+import type { Portion } from "../shared/provider-connector.ts";
+import type { GitHubIssues } from "./issues.ts";
+import { canonicalComment, isSameName, NativeComment } from "./map.ts";
+import type { GitHubRepository } from "./repository.ts";
+import { GITHUB, type GitHubRest } from "./rest.ts";
+
+/** Where a list of comments stands: the page that was read last, and the id that was last on it. */
+const Place = v.nullable(v.strictObject({ page: v.number(), after: v.number() }));
+
+/** The comments of a repository's issues. */
+export class GitHubComments {
+  readonly #rest: GitHubRest;
+  readonly #repository: GitHubRepository;
+  readonly #issues: GitHubIssues;
+
+  constructor(rest: GitHubRest, repository: GitHubRepository, issues: GitHubIssues) {
+    this.#rest = rest;
+    this.#repository = repository;
+    this.#issues = issues;
+  }
+
+  /**
+   * Comments are listed by ascending id. One that is deleted while the pages are
+   * read moves the others forward: every portion starts with the page before.
+   */
+  async list(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
+    const start = v.safeParse(Place, place);
+    if (!start.success) {
+      throw new ConnectorRequestError("The cursor is not one of this listing.", {
+        provider: GITHUB,
+        failureClass: "invalid",
+      });
+    }
+    const { page: first, after } = start.output ?? { page: 1, after: 0 };
+    for (let page = first; ; page += 1) {
+      const path = this.#repository.path("issues", id, "comments");
+      const { rows, hasNext } = await this.#issues.ask(id, () => this.#rest.page(path, {}, page, "comments"));
+      const comments = await this.#parse(id, rows);
+      const unseen = comments.filter((comment) => comment.id > after);
+      const last = unseen.at(-1);
+      if (last === undefined && hasNext) continue;
+      return {
+        items: unseen.map(canonicalComment),
+        next: hasNext && last !== undefined ? { page, after: last.id } : null,
+      };
+    }
+  }
+
+  /** Looks for the comment of the key before it writes one. */
+  async add(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
+    await this.#issues.read(id);
+    const mark = markOf(idempotencyKey);
+    const earliest = earliestUse(idempotencyKey);
+    const path = this.#repository.path("issues", id, "comments");
+    const query = earliest === null ? {} : { since: earliest };
+    for await (const rows of this.#rest.pages(path, query, "comments")) {
+      const known = (await this.#parse(id, rows)).find((comment) => readMark(comment.body).mark === mark);
+      if (known !== undefined) return canonicalComment(known);
+    }
+    const made = await this.#issues.write(id, "POST", ["comments"], { body: withMark(body, mark) });
+    return canonicalComment(parsePayload(GITHUB, NativeComment, made, "comment"));
+  }
+
+  /** Pull requests have comments at the same addresses, and so have issues that were transferred. */
+  async #parse(id: string, rows: readonly unknown[]): Promise<readonly NativeComment[]> {
+    const comments = rows.map((row, index) => parsePayload(GITHUB, NativeComment, row, `comments.${index}`));
+    for (const { html_url, issue_url } of comments) {
+      const isOwn = isSameName(issue_url.repository, this.#repository.name);
+      if (!isOwn || /\/pull\/\d+/.test(html_url)) await this.#issues.fail(id);
+    }
+    return comments;
+  }
+}

@@ -1,0 +1,164 @@
+/** What a GitHub credential can see: owners, and their repositories that take issues. */
+import * as v from "valibot";
+import type { DiscoveredResource, DiscoveredWorkspace, DiscoverySource } from "../../discovery.ts";
+import { DiscoveryContractError, TrackerSdkError } from "../../errors.ts";
+import type { Page } from "../../model.ts";
+import { GITHUB, type GitHubRest } from "./rest.ts";
+
+const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+/** Ids are numbers at GitHub and text here. */
+const Id = v.pipe(v.number(), v.safeInteger(), v.transform(String));
+
+const NativeUser = v.object({ id: Id });
+/** A repository as far as discovery needs it. https://docs.github.com/en/rest/repos/repos */
+const NativeRepository = v.object({
+  id: Id,
+  name: filled,
+  full_name: filled,
+  html_url: filled,
+  owner: v.object({
+    id: Id,
+    login: filled,
+    html_url: filled,
+    type: v.picklist(["User", "Organization"]),
+  }),
+  archived: v.boolean(),
+  disabled: v.boolean(),
+  has_issues: v.boolean(),
+  permissions: v.optional(v.object({ pull: v.boolean() })),
+});
+type NativeRepository = v.InferOutput<typeof NativeRepository>;
+
+/** Discovers repositories with the credential of a user, or of an installation of a GitHub app. */
+export class GitHubDiscovery implements DiscoverySource {
+  readonly provider = GITHUB;
+  readonly #rest: GitHubRest;
+  readonly #baseUrl: string | null;
+  #found: Promise<readonly NativeRepository[]> | null = null;
+
+  constructor(rest: GitHubRest, baseUrl: string | null) {
+    this.#rest = rest;
+    this.#baseUrl = baseUrl;
+  }
+
+  /** The user's id. An app's installation acts for nobody: it is known by the owner whose repositories it sees. */
+  async account(): Promise<string> {
+    try {
+      return parse(NativeUser, await this.#rest.send({ method: "GET", path: "/user" }), "user").id;
+    } catch (error) {
+      const [first] = await this.#installed(error);
+      return first === undefined ? "installation" : `installation:${first.owner.id}`;
+    }
+  }
+
+  /** All owners on one page: only the list of all repositories tells them. */
+  async listWorkspaces(): Promise<Page<DiscoveredWorkspace>> {
+    this.#found = null;
+    const owners = new Map<string, DiscoveredWorkspace>();
+    for (const { owner } of await this.#repositories()) {
+      owners.set(owner.id, {
+        id: owner.id,
+        display: owner.login,
+        kind: owner.type === "User" ? "user" : "organization",
+        provider: GITHUB,
+        providerContext: {
+          login: owner.login,
+          workspace_handle: owner.login,
+          workspace_url: owner.html_url,
+        },
+      });
+    }
+    return { items: [...owners.values()], nextCursor: null };
+  }
+
+  async listResources(workspace: DiscoveredWorkspace): Promise<Page<DiscoveredResource>> {
+    const repositories = await this.#repositories();
+    return {
+      items: repositories
+        .filter(({ owner }) => owner.id === workspace.id)
+        .map((found) => this.#resource(found)),
+      nextCursor: null,
+    };
+  }
+
+  #resource({ id, name, full_name, html_url, owner }: NativeRepository): DiscoveredResource {
+    return {
+      stableRef: id,
+      displayName: full_name,
+      kind: "repository",
+      provider: GITHUB,
+      workspaceId: owner.id,
+      connectorParams: {
+        owner: owner.login,
+        repo: name,
+        ...(this.#baseUrl !== null && { baseUrl: this.#baseUrl }),
+      },
+      routingMetadata: {
+        repository_id: id,
+        full_name,
+        display_key: full_name,
+        resource_url: html_url,
+      },
+    };
+  }
+
+  /** The repositories that take issues: read for the owners, and kept for what each of them has. */
+  #repositories(): Promise<readonly NativeRepository[]> {
+    this.#found ??= this.#readRepositories().catch((error: unknown) => {
+      this.#found = null;
+      throw error;
+    });
+    return this.#found;
+  }
+
+  async #readRepositories(): Promise<readonly NativeRepository[]> {
+    const query = { sort: "full_name", affiliation: "owner,collaborator,organization_member" };
+    const all = await this.#list("/user/repos", query).catch((error: unknown) => this.#installed(error));
+    // One that was renamed or made meanwhile can be on two pages.
+    const once = new Map(all.map((repository) => [repository.id, repository]));
+    return [...once.values()].filter(
+      ({ archived, disabled, has_issues, permissions }) =>
+        has_issues && !archived && !disabled && permissions?.pull !== false,
+    );
+  }
+
+  /** GitHub refuses an app's installation where it wants a user. When it is none, that refusal stands. */
+  async #installed(refusal: unknown): Promise<readonly NativeRepository[]> {
+    if (!isPermission(refusal)) throw refusal;
+    try {
+      return await this.#list("/installation/repositories", {}, installed);
+    } catch (error) {
+      throw isPermission(error) ? refusal : error;
+    }
+  }
+
+  async #list(
+    path: string,
+    query: Readonly<Record<string, string>>,
+    member: (body: unknown) => unknown = (body) => body,
+  ): Promise<readonly NativeRepository[]> {
+    const rowsOf = (body: unknown) => parse(v.array(v.unknown()), member(body), "repositories");
+    const found: NativeRepository[] = [];
+    for await (const rows of this.#rest.pages(path, query, "repositories", rowsOf)) {
+      for (const row of rows) found.push(parse(NativeRepository, row, `repositories.${found.length}`));
+    }
+    return found;
+  }
+}
+
+/** https://docs.github.com/en/rest/apps/installations#list-repositories-accessible-to-the-app-installation */
+function installed(body: unknown): unknown {
+  return parse(v.object({ repositories: v.unknown() }), body, "installation").repositories;
+}
+
+function isPermission(error: unknown): boolean {
+  return error instanceof TrackerSdkError && error.failureClass === "permission";
+}
+
+function parse<S extends v.GenericSchema>(schema: S, value: unknown, name: string): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, value, { abortEarly: true });
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  const path = [name, v.getDotPath(issue)].filter((part) => part !== null).join(".");
+  throw new DiscoveryContractError(GITHUB, path, issue.message);
+}

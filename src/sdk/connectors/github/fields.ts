@@ -1,0 +1,123 @@
+/** Writing the fields that GitHub has requests of their own for: labels, assignees, parents, dependencies. */
+import * as v from "valibot";
+import { ConnectorRequestError } from "../../errors.ts";
+import type { CanonicalIssue, CanonicalLink, ExternalRef } from "../../model.ts";
+import { parsePayload } from "../shared/arguments.ts";
+import type { GitHubIssues } from "./issues.ts";
+import { databaseId, isSameName } from "./map.ts";
+import { type GitHubRepository, pathOf } from "./repository.ts";
+import { GITHUB, type GitHubRest, isGone } from "./rest.ts";
+
+const LabelRows = v.array(v.object({ name: v.string() }));
+const Assigned = v.object({ assignees: v.array(v.object({ login: v.string() })) });
+
+/** Writes what a change of an issue itself does not carry. */
+export class GitHubFields {
+  readonly #rest: GitHubRest;
+  readonly #repository: GitHubRepository;
+  readonly #issues: GitHubIssues;
+
+  constructor(rest: GitHubRest, repository: GitHubRepository, issues: GitHubIssues) {
+    this.#rest = rest;
+    this.#repository = repository;
+    this.#issues = issues;
+  }
+
+  /** GitHub makes the labels that the repository lacks. https://docs.github.com/en/rest/issues/labels */
+  async setLabels({ ref, labels: before }: CanonicalIssue, labels: readonly string[]): Promise<void> {
+    const added = missingIn(before, labels);
+    if (added.length > 0) {
+      const answer = await this.#issues.write(ref.id, "POST", ["labels"], { labels: added });
+      const kept = parsePayload(GITHUB, LabelRows, answer, "labels").map(({ name }) => name);
+      assertSpelling("label", added, kept);
+    }
+    for (const label of missingIn(labels, before)) {
+      try {
+        await this.#issues.write(ref.id, "DELETE", ["labels", label]);
+      } catch (error) {
+        // Somebody else was faster.
+        if (!isGone(error)) throw error;
+      }
+    }
+  }
+
+  /**
+   * GitHub passes over people whom it does not know or who have no access, and says nothing.
+   * https://docs.github.com/en/rest/issues/assignees
+   *
+   * @throws ConnectorRequestError (`invalid`) naming who cannot be assigned
+   */
+  async setAssignees(
+    { ref, assignees: before }: CanonicalIssue,
+    assignees: readonly string[],
+  ): Promise<void> {
+    const removed = missingIn(assignees, before);
+    // First, because an issue has room for ten.
+    if (removed.length > 0) await this.#issues.write(ref.id, "DELETE", ["assignees"], { assignees: removed });
+    const added = missingIn(before, assignees);
+    if (added.length === 0) return;
+    const answer = await this.#issues.write(ref.id, "POST", ["assignees"], { assignees: added });
+    const kept = parsePayload(GITHUB, Assigned, answer, "issue").assignees.map(({ login }) => login);
+    assertSpelling("user", added, kept);
+    await this.assertAssignable(missingIn(kept, added));
+  }
+
+  /** @throws ConnectorRequestError (`invalid`) naming the first who cannot be assigned */
+  async assertAssignable(logins: readonly string[]): Promise<void> {
+    for (const login of logins) {
+      try {
+        await this.#rest.send({ method: "GET", path: this.#repository.path("assignees", login) });
+      } catch (error) {
+        if (!isGone(error)) throw error;
+        const repository = this.#repository.name;
+        throw refused(`"${login}" cannot be assigned in ${repository}: nobody with access has that login.`);
+      }
+    }
+  }
+
+  /** https://docs.github.com/en/rest/issues/sub-issues */
+  async setParent(current: CanonicalIssue, parent: ExternalRef | null): Promise<void> {
+    const json = { sub_issue_id: databaseId(current) };
+    if (parent !== null) {
+      await this.#issues.write(parent.id, "POST", ["sub_issues"], { ...json, replace_parent: true });
+    } else if (current.parent !== null) {
+      // The parent may be another repository's.
+      const path = pathOf(current.parent.workspace, "issues", current.parent.id, "sub_issue");
+      await this.#rest.send({ method: "DELETE", path, body: { json } });
+    }
+  }
+
+  /** https://docs.github.com/en/rest/issues/issue-dependencies */
+  async addDependency(current: CanonicalIssue, link: CanonicalLink): Promise<void> {
+    const { blocked, blocker } = await this.#ends(current, link);
+    await this.#issues.write(blocked, "POST", ["dependencies", "blocked_by"], { issue_id: blocker });
+  }
+
+  async removeDependency(current: CanonicalIssue, link: CanonicalLink): Promise<void> {
+    const { blocked, blocker } = await this.#ends(current, link);
+    await this.#issues.write(blocked, "DELETE", ["dependencies", "blocked_by", blocker]);
+  }
+
+  /** The number of the issue that is blocked, and the database id of the one that blocks it. */
+  async #ends(current: CanonicalIssue, { type, target }: CanonicalLink) {
+    if (type === "blocks") return { blocked: target.id, blocker: databaseId(current) };
+    return { blocked: current.ref.id, blocker: (await this.#issues.read(target.id)).native.id };
+  }
+}
+
+/** What is in `wanted` and not in `there`. */
+function missingIn(there: readonly string[], wanted: readonly string[]): readonly string[] {
+  return wanted.filter((name) => !there.includes(name));
+}
+
+/** GitHub takes names in any case, and keeps its own spelling. */
+function assertSpelling(what: string, added: readonly string[], kept: readonly string[]): void {
+  for (const name of missingIn(kept, added)) {
+    const own = kept.find((other) => isSameName(other, name));
+    if (own !== undefined) throw refused(`GitHub spells the ${what} "${name}" as "${own}".`);
+  }
+}
+
+function refused(message: string): ConnectorRequestError {
+  return new ConnectorRequestError(message, { provider: GITHUB, failureClass: "invalid" });
+}

@@ -1,0 +1,149 @@
+/** Reading and changing single issues of a repository. */
+import { IssueNotFoundError, IssuePayloadContractError } from "../../errors.ts";
+import type { CanonicalIssue, CanonicalLink } from "../../model.ts";
+import type { TransportRequest } from "../../transport.ts";
+import { parsePayload } from "../shared/arguments.ts";
+import {
+  canonicalIssue,
+  isSameName,
+  issueRef,
+  LinkedIssue,
+  NativeIssue,
+  type ReadIssue,
+  readIssue,
+} from "./map.ts";
+import type { GitHubRepository } from "./repository.ts";
+import { GITHUB, type GitHubRest, isGone, isRedirect } from "./rest.ts";
+
+/** The issues of one repository, one at a time. */
+export class GitHubIssues {
+  readonly #rest: GitHubRest;
+  readonly #repository: GitHubRepository;
+  /** Set when a server turns out to have no dependencies. */
+  #lacksDependencies = false;
+
+  constructor(rest: GitHubRest, repository: GitHubRepository) {
+    this.#rest = rest;
+    this.#repository = repository;
+  }
+
+  /** @throws IssueNotFoundError only when the repository is there and the issue is not in it */
+  async read(id: string): Promise<ReadIssue> {
+    // A number is all that GitHub gives.
+    if (!/^[1-9]\d*$/.test(id)) throw new IssueNotFoundError(GITHUB, id);
+    let body: unknown;
+    try {
+      body = await this.#rest.send({ method: "GET", path: this.#repository.path("issues", id) });
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      await this.#repository.assertReadable();
+      // A transferred issue has another address. Any other redirect is no news of the issue.
+      if (isRedirect(error) && !/\/issues\/\d+$/.test(error.response?.headers.get("location") ?? ""))
+        throw error;
+      throw new IssueNotFoundError(GITHUB, id);
+    }
+    const issue = readIssue(body, "issue");
+    if (issue === null) throw new IssueNotFoundError(GITHUB, id);
+    // A transport that follows redirects leads to where the issue was transferred to.
+    return this.#isOwn(issue) ? issue : this.fail(id);
+  }
+
+  /**
+   * Tells that there is no such issue, when that is certain.
+   *
+   * @throws IssueNotFoundError
+   * @throws ConnectorRequestError when it is the repository that cannot be read
+   */
+  async fail(id: string): Promise<never> {
+    await this.#repository.assertReadable();
+    throw new IssueNotFoundError(GITHUB, id);
+  }
+
+  /** Sends what is asked of an issue; when that fails as if the issue were not there, makes sure. */
+  async ask<T>(id: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (isGone(error)) await this.read(id);
+      throw error;
+    }
+  }
+
+  /** Sends a write to an issue. Returns the body of the answer. */
+  write(id: string, method: TransportRequest["method"], parts: readonly (string | number)[], json?: object) {
+    const path = this.#repository.path("issues", id, ...parts);
+    const body = json === undefined ? {} : { body: { json } };
+    return this.ask(id, () => this.#rest.send({ method, path, ...body }));
+  }
+
+  /** Changes members of an issue. Returns it as it is afterwards. */
+  async change(id: string, json: Readonly<Record<string, string | null>>): Promise<NativeIssue> {
+    return parsePayload(GITHUB, NativeIssue, await this.write(id, "PATCH", [], json), "issue");
+  }
+
+  /** The canonical issue of a row of a list; null when the row is a pull request, or was deleted since. */
+  async fromRow(row: unknown, path: string): Promise<CanonicalIssue | null> {
+    const issue = readIssue(row, path);
+    if (issue === null) return null;
+    if (!this.#isOwn(issue)) {
+      await this.#repository.assertReadable();
+      throw new IssuePayloadContractError(GITHUB, `${path}.repository_url`, "is another repository's");
+    }
+    try {
+      return await this.complete(issue);
+    } catch (error) {
+      if (error instanceof IssueNotFoundError) return null;
+      throw error;
+    }
+  }
+
+  /** The canonical issue. Its links cost a request each way, where there are some. */
+  async complete(issue: ReadIssue): Promise<CanonicalIssue> {
+    const { issue_dependencies_summary: summary, number } = issue.native;
+    const [blockers, blocked] =
+      summary === undefined
+        ? await this.#unannounced(number)
+        : await this.ask(String(number), () =>
+            Promise.all([
+              summary.total_blocked_by === 0 ? [] : this.#links(number, "blocked_by", "blocked_by"),
+              summary.total_blocking === 0 ? [] : this.#links(number, "blocking", "blocks"),
+            ]),
+          );
+    return canonicalIssue(issue, this.#repository.name, [...blockers, ...blocked]);
+  }
+
+  /** The links of an issue without a summary: older servers have neither. */
+  async #unannounced(number: number): Promise<readonly [readonly CanonicalLink[], readonly CanonicalLink[]]> {
+    if (this.#lacksDependencies) return [[], []];
+    try {
+      const blockers = await this.#links(number, "blocked_by", "blocked_by");
+      return [blockers, await this.#links(number, "blocking", "blocks")];
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      await this.read(String(number));
+      this.#lacksDependencies = true;
+      return [[], []];
+    }
+  }
+
+  /** https://docs.github.com/en/rest/issues/issue-dependencies */
+  async #links(
+    number: number,
+    list: "blocked_by" | "blocking",
+    type: CanonicalLink["type"],
+  ): Promise<readonly CanonicalLink[]> {
+    const path = this.#repository.path("issues", number, "dependencies", list);
+    const links: CanonicalLink[] = [];
+    for await (const rows of this.#rest.pages(path, {}, list)) {
+      for (const [index, row] of rows.entries()) {
+        const linked = parsePayload(GITHUB, LinkedIssue, row, `${list}.${index}`);
+        links.push({ type, target: issueRef(linked, this.#repository.name) });
+      }
+    }
+    return links;
+  }
+
+  #isOwn({ native }: ReadIssue): boolean {
+    return isSameName(native.repository_url, this.#repository.name);
+  }
+}

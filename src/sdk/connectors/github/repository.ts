@@ -1,0 +1,144 @@
+/** The repository that a connector is for: its addresses, whether it is still there, what its owner offers. */
+import * as v from "valibot";
+import { CapabilityNotSupportedError, ConnectorRequestError, type FailureClass } from "../../errors.ts";
+import type { CanonicalIssueType } from "../../model.ts";
+import type { GitHubParams } from "../../params.ts";
+import { TransportError } from "../../transport.ts";
+import { parsePayload } from "../shared/arguments.ts";
+import { isSameName, typeNameFor } from "./map.ts";
+import { GITHUB, type GitHubRest, isGone, isRedirect } from "./rest.ts";
+
+const RepositoryState = v.object({ full_name: v.string(), has_issues: v.boolean() });
+const IssueTypeRows = v.array(v.object({ name: v.string(), is_enabled: v.optional(v.boolean(), true) }));
+
+/** One repository. */
+export class GitHubRepository {
+  /** `owner/repo`, spelled as in the connector's params. */
+  readonly name: string;
+  readonly #rest: GitHubRest;
+  readonly #owner: string;
+  #issueTypes: Promise<readonly string[]> | null = null;
+
+  constructor({ owner, repo }: GitHubParams, rest: GitHubRest) {
+    this.name = `${owner}/${repo}`;
+    this.#owner = owner;
+    this.#rest = rest;
+  }
+
+  /** A path below the repository, of parts that are not encoded yet. */
+  path(...parts: readonly (string | number)[]): string {
+    return pathOf(this.name, ...parts);
+  }
+
+  /**
+   * Makes sure that the repository and its issues are where the connector looks
+   * for them: only then an issue that is not found is gone. Without access, and
+   * with issues switched off, GitHub answers as if no issue existed.
+   *
+   * @throws ConnectorRequestError (`not_found`, `permission`) saying what is the matter
+   */
+  async assertReadable(): Promise<void> {
+    const { full_name, has_issues } = parsePayload(GITHUB, RepositoryState, await this.#read(), "repository");
+    // Some transports follow redirects.
+    if (!isSameName(full_name, this.name)) throw this.#moved();
+    if (!has_issues) throw this.#failure("permission", "has its issues switched off");
+    try {
+      await this.#rest.send({ method: "GET", path: this.path("issues"), query: { per_page: 1 } });
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      throw this.#failure("permission", "does not let this credential read its issues", error);
+    }
+  }
+
+  /**
+   * Sends what is asked of the repository as a whole; when that fails as if it
+   * were not there, says what is the matter with it.
+   */
+  async ask<T>(work: () => Promise<T>, isSuspicious: (error: unknown) => boolean = isGone): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (isSuspicious(error)) await this.assertReadable();
+      throw error;
+    }
+  }
+
+  /** The name of the issue type that stands for a type; null when the owner offers none. */
+  async offeredType(type: CanonicalIssueType): Promise<string | null> {
+    return typeNameFor(type, await this.#offeredTypes());
+  }
+
+  /**
+   * What an issue's type has to be for it to read as `type`. Null is no type, which reads as a task.
+   *
+   * @throws CapabilityNotSupportedError listing what there is
+   */
+  async issueType(type: CanonicalIssueType): Promise<string | null> {
+    const name = await this.offeredType(type);
+    if (name !== null || type === "task") return name;
+    const offered = await this.#offeredTypes();
+    throw new CapabilityNotSupportedError(
+      GITHUB,
+      "issueType",
+      offered.length === 0
+        ? `${this.name} has no issue types that this credential can see, so none for ${type}. Organizations have them, users do not.`
+        : `${this.name} has no issue type for ${type}, only ${offered.join(", ")}.`,
+    );
+  }
+
+  async #read(): Promise<unknown> {
+    try {
+      return await this.#rest.send({ method: "GET", path: this.path() });
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      if (isRedirect(error)) throw this.#moved(error);
+      throw this.#failure("not_found", "is gone, or this credential cannot see it", error);
+    }
+  }
+
+  /** Names of the issue types, asked for once. https://docs.github.com/en/rest/orgs/issue-types */
+  #offeredTypes(): Promise<readonly string[]> {
+    this.#issueTypes ??= this.#readTypes().catch((error: unknown) => {
+      this.#issueTypes = null;
+      throw error;
+    });
+    return this.#issueTypes;
+  }
+
+  async #readTypes(): Promise<readonly string[]> {
+    const path = `/orgs/${encodeURIComponent(this.#owner)}/issue-types`;
+    let body: unknown;
+    try {
+      body = await this.#rest.send({ method: "GET", path });
+    } catch (error) {
+      // Users have none, and credentials without rights in the organization do not see them.
+      if (isGone(error) || (error instanceof TransportError && error.failureClass === "permission"))
+        return [];
+      throw error;
+    }
+    const types = parsePayload(GITHUB, IssueTypeRows, body, "issue_types");
+    return types.filter(({ is_enabled }) => is_enabled).map(({ name }) => name);
+  }
+
+  #moved(cause?: unknown): ConnectorRequestError {
+    return this.#failure(
+      "not_found",
+      "was renamed or moved. Refreshing the connection picks the new name up",
+      cause,
+    );
+  }
+
+  #failure(failureClass: FailureClass, what: string, cause?: unknown): ConnectorRequestError {
+    return new ConnectorRequestError(`The GitHub repository ${this.name} ${what}.`, {
+      provider: GITHUB,
+      failureClass,
+      cause,
+    });
+  }
+}
+
+/** A path below any repository. */
+export function pathOf(repository: string, ...parts: readonly (string | number)[]): string {
+  const below = parts.map((part) => `/${encodeURIComponent(part)}`).join("");
+  return `/repos/${repository.split("/").map(encodeURIComponent).join("/")}${below}`;
+}
