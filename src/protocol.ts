@@ -583,5 +583,14 @@ export const Connection = v.object({
 });
 export type Connection = v.InferOutput<typeof Connection>;
 
+/** Changes a mapping: who owns which field of its issues. */
+export const MappingUpdate = v.object({
+  doctrine: v.object({
+    mode: text,
+    field_owners: v.nullish(v.record(v.string(), v.string()), {}),
+  }),
+});
+export type MappingUpdate = v.InferOutput<typeof MappingUpdate>;
+
 export const ConnectionsResponse = v.object({ connections: v.array(Connection) });
 export type ConnectionsResponse = v.InferOutput<typeof ConnectionsResponse>;

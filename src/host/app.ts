@@ -1,29 +1,55 @@
 import type { HonoRequest } from "hono";
 import { Hono } from "hono/quick";
 import { ulid } from "ulid";
+import { type Fetch, plainFetch } from "../sdk/transport.ts";
 import type { Authenticate } from "./authentication.ts";
+import { Background } from "./background.ts";
 import { CandidateTokens } from "./candidate-token.ts";
 import type { Database } from "./database/schema.ts";
-import { errorEnvelope, HostError } from "./errors.ts";
-import { Inventory, type OpenSource } from "./inventory.ts";
+import { asHostError, errorEnvelope, HostError } from "./errors.ts";
+import { hasSecrets } from "./installation.ts";
+import { Inventory } from "./inventory.ts";
 import { describeFailure, type Log } from "./log.ts";
+import type { Reach } from "./network.ts";
+import { Operations } from "./operations.ts";
 import { addAdminRoutes } from "./routes/admin.ts";
 import type { HostEnvironment } from "./routes/environment.ts";
 import { addMeRoute } from "./routes/me.ts";
+import { addSyncRoutes, type SyncServices } from "./routes/sync.ts";
 import { addHealthRoute, addTrackerRoutes } from "./routes/tracker.ts";
+import { type OpenSource, openSource, Sources } from "./sources.ts";
 import { TeamScope } from "./team-scope.ts";
+import { Vault } from "./vault.ts";
+
+/** How long a request waits for work that takes long, in milliseconds. */
+const PATIENCE = 2_000;
+
+/** What reaching the providers depends on. */
+export interface ProviderDependencies {
+  /** Value of `TRACKER_VAULT_KEY`, which credentials are encrypted with. */
+  readonly vaultKey?: string | undefined;
+  /** Absolute path of the file with the key where there is no such value; made when it is needed. */
+  readonly vaultKeyFile?: string;
+  /** Sends requests to providers and must not follow redirects. Default: the runtime's. */
+  readonly providerFetch?: Fetch;
+  /** The way to addresses that people gave. Default: any address, by `providerFetch`. */
+  readonly reach?: Reach;
+  /** Default: the real providers. */
+  readonly openSource?: OpenSource;
+}
 
 /** Everything that a control plane is made of. */
-export interface HostDependencies {
+export interface HostDependencies extends ProviderDependencies {
   readonly database: Database;
   readonly authenticate: Authenticate;
   /** The secret that candidate tokens are signed with. */
   readonly hostKey: string;
-  readonly openSource: OpenSource;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly version: string;
   readonly log: Log;
+  /** How long a request waits before it answers with an operation, in milliseconds. Default 2000. */
+  readonly patience?: number;
 }
 
 /** A control plane without a socket. */
@@ -32,12 +58,47 @@ export interface Host {
   fetch(request: Request): Promise<Response>;
   /** Resolves when no work is left that runs behind the answers. */
   settled(): Promise<void>;
+  /** Takes up operations that other processes have left behind. */
+  resume(): Promise<void>;
+  /** Interrupts the work behind the answers that is not done within `grace` milliseconds. The database may be closed then. */
+  stop(grace: number): Promise<void>;
+}
+
+/** What the routes work with. */
+export interface Services {
+  readonly background: Background;
+  readonly vault: Vault;
+  readonly sources: Sources;
+  readonly inventory: Inventory;
+}
+
+/** Wires what reaches the providers. */
+export function createServices(
+  dependencies: ProviderDependencies & Pick<HostDependencies, "database" | "log">,
+): Services {
+  const { database, log, providerFetch: fetch = plainFetch } = dependencies;
+  const background = new Background();
+  const vault = new Vault({
+    keys: dependencies.vaultKey,
+    keyFile: dependencies.vaultKeyFile,
+    hasSecrets: () => hasSecrets(database),
+  });
+  const sources = new Sources({
+    vault,
+    openSource: dependencies.openSource ?? openSource,
+    fetch,
+    reach: dependencies.reach ?? (async () => fetch),
+    signal: background.signal,
+  });
+  return { background, vault, sources, inventory: new Inventory({ sources, background, log }) };
 }
 
 /** Wires the control plane: middleware, routes, error answers. */
 export function createHost(dependencies: HostDependencies): Host {
-  const { database, authenticate, hostKey, openSource, now, version, log } = dependencies;
-  const inventory = new Inventory(openSource, log);
+  const { database, authenticate, hostKey, now, version, log, patience = PATIENCE } = dependencies;
+  const services = createServices(dependencies);
+  const { background } = services;
+  const operations = new Operations({ background, log, patience });
   const tokens = new CandidateTokens(hostKey, now);
   const app = new Hono<HostEnvironment>({ strict: false });
 
@@ -49,7 +110,7 @@ export function createHost(dependencies: HostDependencies): Host {
   });
 
   app.onError((error, c) => {
-    const known = error instanceof HostError ? error : unexpected(error, c.get("requestId"), c.req);
+    const known = asHostError(error) ?? unexpected(error, c.get("requestId"), c.req);
     if (known.retryAfterSeconds !== null) c.header("Retry-After", String(known.retryAfterSeconds));
     return c.json(errorEnvelope(known), known.status);
   });
@@ -73,15 +134,31 @@ export function createHost(dependencies: HostDependencies): Host {
     c.set("scope", new TeamScope(database, principal, now));
     await next();
   });
-  addTrackerRoutes(app, { inventory, tokens });
+  addTrackerRoutes(app, { ...services, tokens });
   addMeRoute(app);
-  addAdminRoutes(app, { inventory, openSource });
+  addAdminRoutes(app, { ...services, operations });
+  let loading: Promise<SyncServices> | undefined;
+  /** What syncs is loaded by the first request that needs it: a bind does not. */
+  const syncServices = (): Promise<SyncServices> => {
+    loading ??= loadSync();
+    return loading;
+  };
+  addSyncRoutes(app, syncServices);
   refuseOtherMethods(app);
 
   return {
     fetch: async (request) => app.fetch(request),
-    settled: () => inventory.settled(),
+    settled: () => background.settled(),
+    resume: async () => (await syncServices()).jobs.resume(),
+    stop: (grace) => background.stop(grace),
   };
+
+  async function loadSync(): Promise<SyncServices> {
+    const [{ Synchronization }, { Jobs }] = await Promise.all([import("./sync.ts"), import("./jobs.ts")]);
+    const sync = new Synchronization(services);
+    const jobs = new Jobs({ database, background, workers: sync.workers, log, now, patience });
+    return { sync, jobs };
+  }
 
   /** Operators read what happened in the log; callers get its id alone. */
   function unexpected(error: Error, requestId: string, { method, path }: HonoRequest): HostError {

@@ -1,15 +1,17 @@
-import type { Connection, ConnectRequest, Installation } from "../protocol.ts";
+import type { Connection, Installation } from "../protocol.ts";
 import { discoverWorkspaces } from "../sdk/discovery.ts";
-import { TrackerSdkError } from "../sdk/errors.ts";
 import type { HostedProvider } from "../shared/providers.ts";
-import { HostError } from "./errors.ts";
-import { degrade, type Inventory, type OpenSource, store } from "./inventory.ts";
+import { asHostError, HostError } from "./errors.ts";
+import { degrade, type Inventory } from "./inventory.ts";
+import type { Progress } from "./operations.ts";
+import type { Sources } from "./sources.ts";
 import type { TeamScope } from "./team-scope.ts";
 
 const COLUMNS = [
   "id",
   "provider",
   "kind",
+  "base_url",
   "status",
   "account_label",
   "resource_count",
@@ -51,7 +53,7 @@ export async function listInstallations(
   const boundCounts = new Map(bound.map(({ connection_id, count }) => [connection_id, Number(count)]));
   return (await listRows(scope))
     .filter((row) => provider === null || row.provider === provider)
-    .map(({ id, kind: _, ...row }) => ({
+    .map(({ id, kind: _, base_url: __, ...row }) => ({
       installation_id: id,
       ...row,
       bound_count: boundCounts.get(id) ?? 0,
@@ -85,6 +87,11 @@ export async function requireConnections(
 }
 
 /** @throws HostError `connection_not_found` */
+export async function readConnection(scope: TeamScope, id: string): Promise<Connection> {
+  return toConnection(await requireConnection(scope, id));
+}
+
+/** @throws HostError `connection_not_found` */
 async function requireConnection(scope: TeamScope, id: string): Promise<ConnectionRow> {
   const row = await current(scope).where("id", "=", id).executeTakeFirst();
   if (row === undefined) {
@@ -96,72 +103,21 @@ async function requireConnection(scope: TeamScope, id: string): Promise<Connecti
   return row;
 }
 
-/**
- * Connects a provider: discovers first and stores only when that works. A
- * provider that is connected already is refreshed.
- *
- * @throws HostError `provider_unavailable`, `provider_rejected` when discovery fails
- */
-export async function connect(
-  scope: TeamScope,
-  inventory: Inventory,
-  { provider, kind }: Omit<ConnectRequest, "provider"> & { readonly provider: HostedProvider },
-): Promise<Connection> {
-  const found = await inventory.discover({ provider, kind }).catch((error: unknown) => {
-    throw providerFailure(provider, error);
-  });
-  return scope.transaction(async (transaction) => {
-    const known = await transaction
-      .connections()
-      .select(["id", "removed_at"])
-      .where("provider", "=", provider)
-      .where("kind", "=", kind)
-      .executeTakeFirst();
-    const id = known?.id ?? transaction.newId();
-    const at = transaction.timestamp();
-    if (known === undefined) {
-      await transaction
-        .insertConnection({
-          id,
-          provider,
-          kind,
-          account_label: "",
-          status: "connected",
-          error: null,
-          resource_count: 0,
-          last_refreshed_at: null,
-          created_at: at,
-          updated_at: at,
-          removed_at: null,
-        })
-        .execute();
-    } else if (known.removed_at !== null) {
-      await transaction.updateConnection(id).set({ removed_at: null }).execute();
-    }
-    await store(transaction, { id, provider, kind }, found);
-    await transaction.audit("connection.connected", id, { provider, kind });
-    return toConnection(await requireConnection(transaction, id));
-  });
-}
-
 /** Asks the provider for its first page and records whether that worked. */
-export async function testConnection(
-  scope: TeamScope,
-  openSource: OpenSource,
-  id: string,
-): Promise<Connection> {
+export async function testConnection(scope: TeamScope, sources: Sources, id: string): Promise<Connection> {
   const connection = await requireConnection(scope, id);
   try {
-    await discoverWorkspaces(await openSource(connection));
+    await discoverWorkspaces(await sources.openSource(scope, connection));
     await scope
       .updateConnection(id)
       .set({ status: "connected", error: null, updated_at: scope.timestamp() })
       .execute();
   } catch (error) {
-    if (!(error instanceof TrackerSdkError)) throw error;
-    await degrade(scope, id, error.message);
+    const known = asHostError(error);
+    if (known === null) throw error;
+    await degrade(scope, id, known.message);
   }
-  return toConnection(await requireConnection(scope, id));
+  return readConnection(scope, id);
 }
 
 /** Refreshes a connection's inventory; a failure shows in the connection's status. */
@@ -169,19 +125,20 @@ export async function refreshConnection(
   scope: TeamScope,
   inventory: Inventory,
   id: string,
+  onProgress: Progress,
 ): Promise<Connection> {
-  await inventory.refresh(scope, await requireConnection(scope, id));
-  return toConnection(await requireConnection(scope, id));
+  await inventory.refresh(scope, await requireConnection(scope, id), onProgress);
+  return readConnection(scope, id);
 }
 
-/** Removes a connection: its resources are hidden, mappings stay. */
+/** Removes a connection: its credential is erased, its resources are hidden, mappings stay. */
 export async function removeConnection(scope: TeamScope, id: string): Promise<void> {
   await scope.transaction(async (transaction) => {
     const { provider } = await requireConnection(transaction, id);
     const at = transaction.timestamp();
     await transaction
       .updateConnection(id)
-      .set({ removed_at: at, updated_at: at, resource_count: 0 })
+      .set({ secret: null, removed_at: at, updated_at: at, resource_count: 0 })
       .execute();
     await transaction
       .updateResources()
@@ -190,14 +147,5 @@ export async function removeConnection(scope: TeamScope, id: string): Promise<vo
       .where("hidden_at", "is", null)
       .execute();
     await transaction.audit("connection.removed", id, { provider });
-  });
-}
-
-function providerFailure(provider: string, error: unknown): unknown {
-  if (!(error instanceof TrackerSdkError)) return error;
-  return new HostError(error.retryable ? "provider_unavailable" : "provider_rejected", error.message, {
-    provider,
-    cause: error,
-    ...(error.retryAfterSeconds !== null && { retryAfterSeconds: error.retryAfterSeconds }),
   });
 }

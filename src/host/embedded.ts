@@ -1,9 +1,12 @@
+import type { Fetch } from "../sdk/transport.ts";
 import { createHost } from "./app.ts";
 import { ownerAuthenticate } from "./authentication.ts";
 import { openSqlite } from "./database/sqlite.ts";
-import { hostKey, localOwner } from "./installation.ts";
+import { hostKey, localOwner, vaultKeyFile } from "./installation.ts";
 import type { Log } from "./log.ts";
-import { openSource } from "./sources.ts";
+
+/** How long work that runs behind the answers may keep the process, in milliseconds. */
+const CLOSE_TIMEOUT = 1_000;
 
 /** What the control plane in this process needs. */
 export interface EmbeddedOptions {
@@ -12,6 +15,10 @@ export interface EmbeddedOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly version: string;
+  /** Value of `TRACKER_VAULT_KEY`; without it the key is in a file beside the database. */
+  readonly vaultKey?: string | undefined;
+  /** Sends requests to providers and must not follow redirects. Default: the runtime's. */
+  readonly providerFetch?: Fetch;
   /** Where unexpected failures are told; standard error when not given. */
   readonly log?: Log;
 }
@@ -19,7 +26,7 @@ export interface EmbeddedOptions {
 /** A control plane in this process, whose only caller is the local owner. */
 export interface EmbeddedHost {
   fetch(request: Request): Promise<Response>;
-  /** Ends work that runs behind the answers and closes the database. */
+  /** Ends work that runs behind the answers, after a second at the latest, and closes the database. */
   close(): Promise<void>;
 }
 
@@ -30,14 +37,16 @@ export interface EmbeddedHost {
  * @throws MigrationError when its schema cannot be brought up to date
  */
 export async function openEmbeddedHost(options: EmbeddedOptions): Promise<EmbeddedHost> {
-  const { databasePath, now, version, log = logToStandardError } = options;
+  const { databasePath, now, version, vaultKey, providerFetch, log = logToStandardError } = options;
   const database = await openSqlite(databasePath);
   try {
     const host = createHost({
       database,
       authenticate: ownerAuthenticate(await localOwner(database, now)),
       hostKey: await hostKey(database),
-      openSource,
+      vaultKey,
+      vaultKeyFile: vaultKeyFile(databasePath),
+      ...(providerFetch !== undefined && { providerFetch }),
       now,
       version,
       log,
@@ -45,7 +54,7 @@ export async function openEmbeddedHost(options: EmbeddedOptions): Promise<Embedd
     return {
       fetch: host.fetch,
       close: async () => {
-        await host.settled();
+        await host.stop(CLOSE_TIMEOUT);
         await database.destroy();
       },
     };

@@ -1,5 +1,7 @@
-import { ERROR_STATUS, type ErrorCode } from "../protocol.ts";
+import { ERROR_STATUS, type ErrorCode, type ErrorEnvelope } from "../protocol.ts";
+import { TrackerSdkError } from "../sdk/errors.ts";
 import { TrackerError } from "../shared/errors.ts";
+import { VaultError } from "./vault.ts";
 
 /** What an error answer carries beside code and message. */
 export interface HostErrorFacts {
@@ -51,13 +53,38 @@ export class HostError extends TrackerError {
   }
 }
 
+/** What a provider's refusal or failure is answered with; `code` where the usual ones do not fit. */
+export function providerFailure(
+  error: TrackerSdkError,
+  code: ErrorCode = error.retryable ? "provider_unavailable" : "provider_rejected",
+): HostError {
+  return new HostError(code, error.message, {
+    provider: error.provider,
+    cause: error,
+    ...(error.retryAfterSeconds !== null && { retryAfterSeconds: error.retryAfterSeconds }),
+  });
+}
+
+/** The answer for a failure that callers may know about; null for one that is for operators alone. */
+export function asHostError(error: unknown): HostError | null {
+  if (error instanceof HostError) return error;
+  if (error instanceof TrackerSdkError) return providerFailure(error);
+  if (error instanceof VaultError) {
+    return new HostError("internal", `${error.message} ${error.hint}`, {
+      details: { reason: error.code },
+      cause: error,
+    });
+  }
+  return null;
+}
+
 /**
  * The error envelope, with both spellings of the code. Spec Kitty clients from
  * 3.2.7 on recognize a stale binding or an expired candidate by `error_category`
  * and look at `error_code` only where that is empty; so it repeats the code, and
  * `category` alone is generic.
  */
-export function errorEnvelope(error: HostError): Record<string, unknown> {
+export function errorEnvelope(error: HostError): ErrorEnvelope {
   const category = categoryOf(error.status);
   return {
     code: error.code,
@@ -68,7 +95,7 @@ export function errorEnvelope(error: HostError): Record<string, unknown> {
     message: error.message,
     retryable: error.retryable,
     user_action_required: USER_ACTION.has(error.code),
-    source: category === "provider" ? "provider" : "saas",
+    source: error.cause instanceof TrackerSdkError ? "provider" : "saas",
     retry_after_seconds: error.retryAfterSeconds,
     provider: error.provider,
     details: error.details,

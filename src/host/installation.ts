@@ -23,6 +23,22 @@ export async function hostKey(database: Database): Promise<string> {
   return made.value;
 }
 
+/** Where the key to a database's secrets is: beside it, and in no backup of the database alone. */
+export function vaultKeyFile(databasePath: string): string {
+  return `${databasePath}.key`;
+}
+
+/** Whether any team's connection has a sealed credential. */
+export async function hasSecrets(database: Database): Promise<boolean> {
+  const found = await database
+    .selectFrom("connections")
+    .select("id")
+    .where("secret", "is not", null)
+    .limit(1)
+    .executeTakeFirst();
+  return found !== undefined;
+}
+
 /** The owner of team `local`; both are made when the database is new. */
 export async function localOwner(database: Database, now: () => number): Promise<Principal> {
   return (await findLocalOwner(database)) ?? (await createLocalOwner(database, now()));

@@ -2,6 +2,7 @@
  * The inventory: what a team's connections can be bound to, as discovered.
  * Filled through the SDK's discovery functions, read by the routes.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { ProviderContext } from "../protocol.ts";
 import {
   type DiscoveredResource,
@@ -10,28 +11,27 @@ import {
   discoverResources,
   discoverWorkspaces,
 } from "../sdk/discovery.ts";
-import { DiscoveryContractError, TrackerSdkError } from "../sdk/errors.ts";
+import { DiscoveryContractError } from "../sdk/errors.ts";
 import type { Page } from "../sdk/model.ts";
 import { fold } from "../shared/text.ts";
-import type { RoutingMetadata } from "./json.ts";
+import type { Background } from "./background.ts";
+import { asHostError } from "./errors.ts";
+import { qualifiedRef, type RoutingMetadata } from "./json.ts";
 import { describeFailure, type Log } from "./log.ts";
 import { lastSegment, matchKey, pathKey } from "./matching.ts";
+import { type Progress, within } from "./operations.ts";
+import type { ConnectionKey, Sources } from "./sources.ts";
 import type { TeamScope } from "./team-scope.ts";
 
 /** Age from which an inventory is refreshed behind the answer, in milliseconds. */
 const STALE_AFTER = 10 * 60_000;
+/** How long an answer waits for a refresh that was asked for, in milliseconds; clients give up after 30 s. */
+const LONGEST_WAIT = 20_000;
 /** Rows per statement, well below every database's limit of parameters. */
 const BATCH = 500;
 
-/** What the inventory needs to know of a connection. */
-export interface ConnectionKey {
-  readonly id: string;
-  readonly provider: string;
-  readonly kind: string;
-}
-
-/** Opens the discovery of a connection; the seam through which real providers come. */
-export type OpenSource = (connection: Omit<ConnectionKey, "id">) => Promise<DiscoverySource>;
+/** Workspaces that are read at a time. */
+const CONCURRENCY = 4;
 
 /** A workspace with all of its resources. */
 interface FoundWorkspace {
@@ -45,19 +45,42 @@ export interface Found {
 }
 
 /**
- * Reads all pages of a provider.
+ * Reads all pages of a provider, the resources of a few workspaces at a time.
+ * What is found stands in the order of the provider's pages.
  *
+ * @param onProgress Hears how many resources have been read so far
  * @throws TrackerSdkError when the provider refuses, cannot be reached or breaks the contract
  */
-export async function discoverAll(source: DiscoverySource): Promise<Found> {
-  const workspaces = new Map<string, FoundWorkspace>();
+export async function discoverAll(source: DiscoverySource, onProgress: Progress = () => {}): Promise<Found> {
+  const workspaces = new Map<string, DiscoveredWorkspace>();
   for await (const workspace of pages(source.provider, (cursor) => discoverWorkspaces(source, cursor))) {
+    workspaces.set(workspace.id, workspace);
+  }
+  let read = 0;
+  const found = await mapSome([...workspaces.values()], async (workspace) => {
     const resources = new Map<string, DiscoveredResource>();
     const list = (cursor: string | null) => discoverResources(source, workspace, cursor);
-    for await (const resource of pages(source.provider, list)) resources.set(resource.stableRef, resource);
-    workspaces.set(workspace.id, { workspace, resources: [...resources.values()] });
-  }
-  return { workspaces: [...workspaces.values()] };
+    for await (const resource of pages(source.provider, list)) {
+      resources.set(resource.stableRef, resource);
+      onProgress(++read);
+    }
+    return { workspace, resources: [...resources.values()] };
+  });
+  return { workspaces: found };
+}
+
+/** Maps a few items at a time, in order; the first failure keeps the rest from being begun. */
+async function mapSome<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results = new Map<number, R>();
+  // A generator, because a loop that is left by a failure ends it for all workers.
+  const waiting = (function* () {
+    yield* items.entries();
+  })();
+  const worker = async () => {
+    for (const [index, item] of waiting) results.set(index, await work(item));
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+  return [...results].toSorted(([a], [b]) => a - b).map(([, result]) => result);
 }
 
 async function* pages<T>(provider: string, read: (cursor: string | null) => Promise<Page<T>>) {
@@ -74,45 +97,53 @@ async function* pages<T>(provider: string, read: (cursor: string | null) => Prom
   }
 }
 
+/** What inventories are made of. */
+export interface InventoryOptions {
+  readonly sources: Sources;
+  readonly background: Background;
+  readonly log: Log;
+}
+
 /** Keeps the inventories fresh; one refresh per connection at a time. */
 export class Inventory {
-  readonly #openSource: OpenSource;
+  readonly #sources: Sources;
+  readonly #background: Background;
   readonly #log: Log;
   readonly #running = new Map<string, Promise<void>>();
 
-  constructor(openSource: OpenSource, log: Log) {
-    this.#openSource = openSource;
+  constructor({ sources, background, log }: InventoryOptions) {
+    this.#sources = sources;
+    this.#background = background;
     this.#log = log;
-  }
-
-  /**
-   * Reads all that a connection's provider shows, storing nothing.
-   *
-   * @throws TrackerSdkError when the provider refuses, cannot be reached or breaks the contract
-   */
-  async discover(connection: Omit<ConnectionKey, "id">): Promise<Found> {
-    return discoverAll(await this.#openSource(connection));
   }
 
   /**
    * Replaces a connection's inventory by what its provider shows now. When
    * that fails half way the old rows stay and the connection is marked
    * degraded with the reason. Does not throw for a provider's failure.
+   *
+   * @throws HostError when the host stops meanwhile
    */
-  refresh(scope: TeamScope, connection: ConnectionKey): Promise<void> {
+  refresh(scope: TeamScope, connection: ConnectionKey, onProgress?: Progress): Promise<void> {
     const running = this.#running.get(connection.id);
     if (running !== undefined) return running;
-    const refresh = this.#refresh(scope, connection).finally(() => this.#running.delete(connection.id));
+    const refresh = this.#background.track(
+      this.#refresh(scope, connection, onProgress).finally(() => this.#running.delete(connection.id)),
+    );
     this.#running.set(connection.id, refresh);
     return refresh;
   }
 
-  async #refresh(scope: TeamScope, connection: ConnectionKey): Promise<void> {
+  async #refresh(scope: TeamScope, connection: ConnectionKey, onProgress?: Progress): Promise<void> {
     try {
-      const found = await this.discover(connection);
-      await scope.transaction((transaction) => store(transaction, connection, found));
+      const source = await this.#sources.openSource(scope, connection);
+      const found = await this.#background.interruptible(discoverAll(source, onProgress));
+      await scope.transaction(async (transaction) => {
+        if (await isConnected(transaction, connection.id)) await store(transaction, connection, found);
+      });
     } catch (error) {
-      if (!(error instanceof TrackerSdkError)) {
+      this.#background.signal.throwIfAborted();
+      if (asHostError(error) === null) {
         this.#log({
           level: "error",
           message: "inventory refresh failed",
@@ -124,6 +155,12 @@ export class Inventory {
     }
   }
 
+  /** Refreshes inventories before they are answered from; what takes longer than a request may goes on behind. */
+  async refreshNow(scope: TeamScope, connections: readonly ConnectionKey[]): Promise<void> {
+    const refreshing = connections.map((connection) => this.refresh(scope, connection));
+    await within(Promise.all(refreshing), LONGEST_WAIT);
+  }
+
   /** Refreshes a stale inventory behind the answer that is being given from it. */
   refreshBehind(
     scope: TeamScope,
@@ -131,20 +168,26 @@ export class Inventory {
   ): void {
     const age = scope.now() - Date.parse(connection.last_refreshed_at ?? "1970-01-01T00:00:00Z");
     if (age <= STALE_AFTER) return;
-    this.refresh(scope, connection).catch((error: unknown) =>
-      this.#log({ level: "error", message: "inventory refresh failed", error: describeFailure(error) }),
-    );
-  }
-
-  /** Resolves when no refresh is running. */
-  async settled(): Promise<void> {
-    await Promise.allSettled(this.#running.values());
+    this.refresh(scope, connection).catch((error: unknown) => {
+      if (this.#background.signal.aborted) return;
+      this.#log({ level: "error", message: "inventory refresh failed", error: describeFailure(error) });
+    });
   }
 }
 
 /** Why discovery failed, for people; what only operators may know is in the log. */
-export function failureReason(error: unknown): string {
-  return error instanceof TrackerSdkError ? error.message : "The inventory could not be refreshed.";
+function failureReason(error: unknown): string {
+  return asHostError(error)?.message ?? "The inventory could not be refreshed.";
+}
+
+async function isConnected(scope: TeamScope, connectionId: string): Promise<boolean> {
+  const row = await scope
+    .connections()
+    .select("id")
+    .where("id", "=", connectionId)
+    .where("removed_at", "is", null)
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 /** Marks a connection as degraded; what it showed before stays. */
@@ -155,28 +198,34 @@ export async function degrade(scope: TeamScope, connectionId: string, reason: st
     .execute();
 }
 
-/** Writes what was found and hides what is gone; call it inside a transaction. */
+/** Writes what was found, hides what is gone, and tells the mappings; call it inside a transaction. */
 export async function store(scope: TeamScope, connection: ConnectionKey, found: Found): Promise<void> {
   const at = scope.timestamp();
   const workspaceIds = await storeWorkspaces(scope, connection, found, at);
-  const rows = found.workspaces.flatMap(({ workspace, resources }) =>
-    resources.map((resource) => ({
-      id: scope.newId(),
-      provider: connection.provider,
-      connection_id: connection.id,
-      workspace_id: workspaceIds.get(workspace.id) ?? "",
-      stable_ref: resource.stableRef,
-      display_label: labelOf(resource),
-      kind: resource.kind,
-      provider_context: JSON.stringify(contextOf(workspace, resource)),
-      routing_metadata: JSON.stringify(routingOf(workspace, resource)),
-      ...matchKeys(resource),
-      updated_at: at,
-      hidden_at: null,
-    })),
+  const rows = new Map(
+    found.workspaces.flatMap(({ workspace, resources }) =>
+      resources.map((resource) => {
+        const row = {
+          id: scope.newId(),
+          provider: connection.provider,
+          connection_id: connection.id,
+          workspace_id: workspaceIds.get(workspace.id) ?? "",
+          stable_ref: qualifiedRef(resource.connectorParams, resource.stableRef),
+          display_label: labelOf(resource),
+          kind: resource.kind,
+          provider_context: JSON.stringify(contextOf(workspace, resource)),
+          routing_metadata: JSON.stringify(routingOf(workspace, resource)),
+          ...matchKeys(resource),
+          updated_at: at,
+          hidden_at: null,
+        };
+        return [row.stable_ref, row] as const;
+      }),
+    ),
   );
-  await hideVanished(scope, connection.id, new Set(rows.map((row) => row.stable_ref)), at);
-  for (const batch of batches(rows)) {
+  await hideVanished(scope, connection.id, rows, at);
+  await followResources(scope, connection, rows, at);
+  for (const batch of batches([...rows.values()])) {
     await scope
       .insertResources(batch)
       .onConflict((conflict) =>
@@ -202,7 +251,7 @@ export async function store(scope: TeamScope, connection: ConnectionKey, found: 
       status: "connected",
       error: null,
       account_label: accountLabel(found),
-      resource_count: new Set(rows.map((row) => row.stable_ref)).size,
+      resource_count: rows.size,
       last_refreshed_at: at,
       updated_at: at,
     })
@@ -248,7 +297,7 @@ async function storeWorkspaces(
 async function hideVanished(
   scope: TeamScope,
   connectionId: string,
-  present: ReadonlySet<string>,
+  present: ReadonlyMap<string, unknown>,
   at: string,
 ): Promise<void> {
   const visible = await scope
@@ -260,6 +309,56 @@ async function hideVanished(
   const vanished = visible.filter(({ stable_ref }) => !present.has(stable_ref)).map(({ id }) => id);
   for (const batch of batches(vanished)) {
     await scope.updateResources().set({ hidden_at: at, updated_at: at }).where("id", "in", batch).execute();
+  }
+}
+
+/** What a mapping knows of its resource. */
+interface ResourceFacts {
+  readonly display_label: string;
+  readonly provider_context: string;
+  readonly routing_metadata: string;
+}
+
+/**
+ * Active mappings follow resources that were renamed or moved; their references
+ * stay. Those whose connection was removed go on with this one when it shows
+ * their resource.
+ */
+async function followResources(
+  scope: TeamScope,
+  connection: ConnectionKey,
+  present: ReadonlyMap<string, ResourceFacts>,
+  at: string,
+): Promise<void> {
+  const mappings = await scope
+    .mappings()
+    .innerJoin("connections", "connections.id", "mappings.connection_id")
+    .select([
+      "mappings.binding_ref",
+      "mappings.resource_ref",
+      "mappings.connection_id",
+      "mappings.display_label",
+      "mappings.provider_context",
+      "mappings.routing_metadata",
+    ])
+    .where("mappings.provider", "=", connection.provider)
+    .where("mappings.status", "=", "active")
+    .where("mappings.deleted_at", "is", null)
+    .where(({ or, eb }) =>
+      or([eb("mappings.connection_id", "=", connection.id), eb("connections.removed_at", "is not", null)]),
+    )
+    .execute();
+  for (const { binding_ref, resource_ref, ...known } of mappings) {
+    const resource = present.get(resource_ref);
+    if (resource === undefined) continue;
+    const { display_label, provider_context, routing_metadata } = resource;
+    const facts = { connection_id: connection.id, display_label, provider_context, routing_metadata };
+    if (isDeepStrictEqual(facts, known)) continue;
+    await scope
+      .updateMapping(binding_ref)
+      .set({ ...facts, updated_at: at })
+      .execute();
+    await scope.audit("mapping.followed", binding_ref, { was: known.display_label, is: display_label });
   }
 }
 

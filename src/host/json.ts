@@ -20,3 +20,24 @@ export function parseContext(stored: string): ProviderContext {
 export function parseRouting(stored: string): RoutingMetadata {
   return v.parse(RoutingMetadata, JSON.parse(stored));
 }
+
+/**
+ * A resource's id as the database holds it. Providers on servers of their own
+ * count from one each: their ids are told apart by the server's address.
+ */
+export function qualifiedRef(
+  connectorParams: RoutingMetadata["connector_params"],
+  stableRef: string,
+): string {
+  return prefixOf(connectorParams) + stableRef;
+}
+
+/** The provider's id of a resource, from the one that the database holds. */
+export function plainRef({ connector_params }: RoutingMetadata, ref: string): string {
+  const prefix = prefixOf(connector_params);
+  return ref.startsWith(prefix) ? ref.slice(prefix.length) : ref;
+}
+
+function prefixOf({ baseUrl }: RoutingMetadata["connector_params"]): string {
+  return typeof baseUrl === "string" ? `${baseUrl}#` : "";
+}

@@ -1,4 +1,5 @@
 /** Mappings: which project is bound to which resource, and how that changes. */
+import * as v from "valibot";
 import type {
   BindConfirmResponse,
   BindValidateResponse,
@@ -7,9 +8,10 @@ import type {
   ProviderContext,
   RoutingKey,
 } from "../protocol.ts";
-import type { HostedProvider } from "../shared/providers.ts";
+import { type HostedProvider, isHosted } from "../shared/providers.ts";
+import { Doctrine } from "../sync/doctrine.ts";
 import { HostError } from "./errors.ts";
-import { parseContext, parseRouting, type RoutingMetadata } from "./json.ts";
+import { parseContext, parseRouting, plainRef, type RoutingMetadata } from "./json.ts";
 import type { KnownMapping } from "./resolution.ts";
 import type { TeamScope } from "./team-scope.ts";
 
@@ -21,6 +23,8 @@ export interface MappingView extends KnownMapping {
   readonly label: string;
   readonly context: ProviderContext;
   readonly routing: RoutingMetadata;
+  /** Who owns which field of its issues. */
+  readonly doctrine: Doctrine;
   readonly boundAt: string;
   /** The team's access to the provider still stands. */
   readonly connected: boolean;
@@ -50,6 +54,7 @@ function rows(scope: TeamScope, provider: HostedProvider) {
       "mappings.display_label",
       "mappings.provider_context",
       "mappings.routing_metadata",
+      "mappings.ownership",
       "mappings.status",
       "mappings.deleted_at",
       "mappings.created_at",
@@ -80,6 +85,7 @@ function toView(row: Row): MappingView {
     label: row.display_label,
     context: parseContext(row.provider_context),
     routing: parseRouting(row.routing_metadata),
+    doctrine: v.parse(Doctrine, JSON.parse(row.ownership ?? "{}")),
     boundAt: row.created_at,
     connected: row.connection_removed_at === null && row.connection_status !== "revoked",
     resourceId: row.resource_id,
@@ -112,6 +118,17 @@ export async function mappingsOf(
   return (await rows(scope, provider).where("mappings.project_id", "in", projects).execute()).map(toView);
 }
 
+/** `binding_ref` goes before `project_slug`; null when neither was given. */
+export function routingKey(given: {
+  readonly binding_ref?: string | null | undefined;
+  readonly project_slug?: string | null | undefined;
+}): RoutingKey | null {
+  const { binding_ref, project_slug } = given;
+  if (binding_ref) return { binding_ref };
+  if (project_slug) return { project_slug };
+  return null;
+}
+
 /**
  * The active mapping that a routing key leads to. A slug that several projects
  * share leads to the one that was bound first.
@@ -138,6 +155,23 @@ export async function routeToMapping(
   }
   const reason = found.length > 0 ? "was deleted" : `does not exist for ${provider}`;
   throw new HostError("binding_not_found", `The ${subject} ${reason}.`, { provider });
+}
+
+/**
+ * The active mapping with this reference, whichever provider's.
+ *
+ * @throws HostError `binding_not_found`, `mapping_disabled`
+ */
+export async function mappingByRef(scope: TeamScope, bindingRef: string): Promise<MappingView> {
+  const row = await scope
+    .mappings()
+    .select("provider")
+    .where("binding_ref", "=", bindingRef)
+    .executeTakeFirst();
+  if (row === undefined || !isHosted(row.provider)) {
+    throw new HostError("binding_not_found", `The binding ${bindingRef} does not exist.`);
+  }
+  return routeToMapping(scope, row.provider, { binding_ref: bindingRef });
 }
 
 /** Whether a binding reference may be used by a project, and if not, why. */
@@ -294,6 +328,27 @@ export async function confirmMapping(
 }
 
 /**
+ * Decides who owns which field of a mapping's issues.
+ *
+ * @throws HostError `binding_not_found`, `mapping_disabled`
+ */
+export async function setDoctrine(
+  scope: TeamScope,
+  bindingRef: string,
+  doctrine: Doctrine,
+): Promise<MappingView> {
+  return scope.transaction(async (transaction) => {
+    const mapping = await mappingByRef(transaction, bindingRef);
+    await transaction
+      .updateMapping(bindingRef)
+      .set({ ownership: JSON.stringify(doctrine), updated_at: transaction.timestamp() })
+      .execute();
+    await transaction.audit("mapping.doctrine", bindingRef, { ...doctrine });
+    return { ...mapping, doctrine };
+  });
+}
+
+/**
  * Deletes a mapping, so that its project can be bound anew and its resource to
  * another one. A tombstone stays: validation tells what became of the reference.
  *
@@ -337,6 +392,11 @@ async function claimProject(scope: TeamScope, { uuid, slug }: ProjectIdentity): 
   return known.id;
 }
 
+/** What a config is upgraded with that knows its project's slug alone. */
+export function upgradeOf({ bindingRef, label, context }: MappingView) {
+  return { binding_ref: bindingRef, display_label: label, provider_context: context };
+}
+
 /** A mapping as the `mappings` call answers it. */
 export function toWire(mapping: MappingView): Mapping {
   return {
@@ -349,7 +409,7 @@ export function toWire(mapping: MappingView): Mapping {
     status: mapping.state,
     bound_at: mapping.boundAt,
     wp_id: null,
-    external_id: mapping.resourceRef,
+    external_id: plainRef(mapping.routing, mapping.resourceRef),
     external_key: mapping.context.display_key ?? null,
     external_url: mapping.context.resource_url ?? null,
   };

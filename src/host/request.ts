@@ -28,6 +28,19 @@ export function readQuery<S extends v.GenericSchema>(request: Request, schema: S
 }
 
 /**
+ * The `Idempotency-Key` header; null when there is none.
+ *
+ * @throws HostError `invalid_request` when it cannot be one
+ */
+export function idempotencyKeyOf(request: Request): string | null {
+  const key = request.headers.get("idempotency-key");
+  if (key !== null && (key === "" || key.length > 200)) {
+    throw invalidRequest({ "Idempotency-Key": "must have 1 to 200 characters" });
+  }
+  return key;
+}
+
+/**
  * A provider that this control plane serves.
  *
  * @throws HostError `unsupported_provider` with what to do instead
@@ -50,7 +63,13 @@ function unsupported(message: string): HostError {
   return new HostError("unsupported_provider", message);
 }
 
-function check<S extends v.GenericSchema>(schema: S, value: unknown, root: string): v.InferOutput<S> {
+/**
+ * A value of a request in the shape of `schema`.
+ *
+ * @param root What the value is called when it is wrong as a whole
+ * @throws HostError `invalid_request` with a problem per path
+ */
+export function check<S extends v.GenericSchema>(schema: S, value: unknown, root: string): v.InferOutput<S> {
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
   const details: Record<string, string> = {};

@@ -1,24 +1,26 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Fetch } from "../sdk/transport.ts";
 import { TrackerError } from "../shared/errors.ts";
 import { HOSTED_PROVIDERS } from "../shared/providers.ts";
-import { createHost, type Host } from "./app.ts";
+import { createHost, createServices, type Host, type ProviderDependencies } from "./app.ts";
 import { type Principal, tokenAuthenticate } from "./authentication.ts";
-import { connect } from "./connections.ts";
 import type { Database } from "./database/schema.ts";
 import { openSqlite } from "./database/sqlite.ts";
-import { hostKey, localOwner } from "./installation.ts";
-import { Inventory } from "./inventory.ts";
+import { hostKey, localOwner, vaultKeyFile } from "./installation.ts";
 import { describeFailure, type Log } from "./log.ts";
-import { openSource } from "./sources.ts";
 import { TeamScope } from "./team-scope.ts";
 import { createToken } from "./tokens.ts";
 
 /** How long a connection may be silent, in seconds. */
 const IDLE_TIMEOUT = 30;
+/** How often operations are looked for whose process has died, in milliseconds. */
+const RESUME_EVERY = 5_000;
 /** How long requests in flight have to finish after `stop`, in milliseconds. */
 const STOP_TIMEOUT = 8_000;
+/** How long work behind the answers has after that, in milliseconds. */
+const BACKGROUND_TIMEOUT = 1_000;
 
 /** Where the data is: in a file, or thrown away after the demo. */
 export type Storage = { readonly databasePath: string } | { readonly demo: true };
@@ -31,6 +33,12 @@ export type ServerOptions = Storage & {
   readonly port: number;
   /** How clients reach this server, when that is not the address it listens on. */
   readonly publicUrl?: string;
+  /** Value of `TRACKER_VAULT_KEY`; without it the key is in a file beside the database. */
+  readonly vaultKey?: string | undefined;
+  /** Lets people connect providers at addresses of the network that the server is in. Default false. */
+  readonly allowPrivateNetwork?: boolean;
+  /** Sends requests to providers and must not follow redirects. Default: the runtime's. */
+  readonly providerFetch?: Fetch;
   readonly log: Log;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -78,18 +86,27 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       database,
       authenticate: tokenAuthenticate(database),
       hostKey: await hostKey(database),
-      openSource,
+      ...(await providersOf(options, storage)),
       now,
       version,
       log,
     });
     const socket = listen(host, hostname, port, log);
+    const resume = () =>
+      host
+        .resume()
+        .catch((error: unknown) =>
+          log({ level: "error", message: "operations not taken up", error: describeFailure(error) }),
+        );
+    const resuming = setInterval(resume, RESUME_EVERY);
+    void resume();
     return {
       url: options.publicUrl?.replace(/\/+$/, "") ?? socket.origin,
       ownerToken,
       stop: async () => {
+        clearInterval(resuming);
         await socket.close();
-        await host.settled();
+        await host.stop(BACKGROUND_TIMEOUT);
         await storage.close();
       },
     };
@@ -99,22 +116,36 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 }
 
+async function providersOf(options: ServerOptions, { path }: OpenStorage): Promise<ProviderDependencies> {
+  const { vaultKey, providerFetch, allowPrivateNetwork = false } = options;
+  const { publicOnly } = await import("./network.ts");
+  return {
+    vaultKey,
+    vaultKeyFile: vaultKeyFile(path),
+    ...(providerFetch !== undefined && { providerFetch }),
+    ...(!allowPrivateNetwork && { reach: publicOnly() }),
+  };
+}
+
 interface OpenStorage {
   readonly database: Database;
+  readonly path: string;
   close(): Promise<void>;
 }
 
 async function openStorage(storage: Storage): Promise<OpenStorage> {
   if ("databasePath" in storage) {
-    const database = await openSqlite(storage.databasePath);
-    return { database, close: () => database.destroy() };
+    const path = storage.databasePath;
+    const database = await openSqlite(path);
+    return { database, path, close: () => database.destroy() };
   }
   const folder = await mkdtemp(join(tmpdir(), "tracker-demo-"));
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
-    const database = await openSqlite(join(folder, "tracker.db"));
+    const path = join(folder, "tracker.db");
+    const database = await openSqlite(path);
     const close = () => database.destroy().finally(remove);
-    return { database, close };
+    return { database, path, close };
   } catch (error) {
     await remove();
     throw error;
@@ -140,8 +171,9 @@ async function firstToken(database: Database, owner: Principal, now: () => numbe
 
 async function connectDemo(database: Database, owner: Principal, { log, now }: ServerOptions): Promise<void> {
   const scope = new TeamScope(database, owner, now);
-  const inventory = new Inventory(openSource, log);
-  for (const provider of HOSTED_PROVIDERS) await connect(scope, inventory, { provider, kind: "demo" });
+  const services = createServices({ database, log });
+  const { connect } = await import("./connect.ts");
+  for (const provider of HOSTED_PROVIDERS) await connect(scope, services, provider, null);
 }
 
 interface Socket {

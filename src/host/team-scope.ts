@@ -2,8 +2,16 @@ import type { Insertable } from "kysely";
 import { monotonicFactory } from "ulid";
 import type { Principal } from "./authentication.ts";
 import type { Queries, Schema } from "./database/schema.ts";
+import { MappingStore } from "./issue-store.ts";
 
-type TeamTable = "connections" | "workspaces" | "resources" | "projects" | "mappings" | "idempotency";
+type TeamTable =
+  | "connections"
+  | "workspaces"
+  | "resources"
+  | "projects"
+  | "mappings"
+  | "operations"
+  | "idempotency";
 /** Ids made within one millisecond still sort in the order they were made. */
 const ulid = monotonicFactory();
 /** A row to insert, without the team: the scope adds it. */
@@ -117,6 +125,65 @@ export class TeamScope {
 
   insertMapping(row: Row<"mappings">) {
     return this.#queries.insertInto("mappings").values({ ...row, team_id: this.teamId });
+  }
+
+  operations() {
+    return this.#queries.selectFrom("operations").where("operations.team_id", "=", this.teamId);
+  }
+
+  updateOperation(id: string) {
+    return this.#queries
+      .updateTable("operations")
+      .where("operations.team_id", "=", this.teamId)
+      .where("operations.id", "=", id);
+  }
+
+  deleteOperations() {
+    return this.#queries.deleteFrom("operations").where("operations.team_id", "=", this.teamId);
+  }
+
+  insertOperation(row: Row<"operations">) {
+    return this.#queries.insertInto("operations").values({ ...row, team_id: this.teamId });
+  }
+
+  /** What is done of an operation that is the team's. */
+  operationItems(operationId: string) {
+    return this.#queries
+      .selectFrom("operation_items")
+      .where(
+        "operation_items.operation_id",
+        "in",
+        this.operations().select("id").where("id", "=", operationId),
+      );
+  }
+
+  insertOperationItem(row: Insertable<Schema["operation_items"]>) {
+    return this.#queries.insertInto("operation_items").values(row);
+  }
+
+  syncStates() {
+    return this.#queries
+      .selectFrom("sync_states")
+      .where("sync_states.binding_ref", "in", this.mappings().select("binding_ref"));
+  }
+
+  updateSyncState(bindingRef: string) {
+    return this.#queries
+      .updateTable("sync_states")
+      .where(
+        "sync_states.binding_ref",
+        "in",
+        this.mappings().select("binding_ref").where("binding_ref", "=", bindingRef),
+      );
+  }
+
+  insertSyncState(row: Insertable<Schema["sync_states"]>) {
+    return this.#queries.insertInto("sync_states").values(row);
+  }
+
+  /** The issues of a mapping that is the team's. */
+  issueStore({ bindingRef }: { readonly bindingRef: string }): MappingStore {
+    return new MappingStore(this.#queries, bindingRef);
   }
 
   idempotency() {

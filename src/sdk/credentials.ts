@@ -13,7 +13,7 @@ const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 export const ProviderCredential = v.variant("kind", [
   v.strictObject({
     kind: v.literal("token"),
-    token: filled,
+    token: v.pipe(filled, v.regex(/^\S+$/, "must not contain spaces or line breaks")),
     /** Address of the provider; needed for Jira, and for GitHub and GitLab on servers of their own. */
     baseUrl: v.optional(filled),
     /** Whose API token it is; Jira's need it. */
@@ -30,7 +30,14 @@ export const ProviderCredential = v.variant("kind", [
 ]);
 export type ProviderCredential = v.InferOutput<typeof ProviderCredential>;
 
-/** How each provider takes a token, and where it is asked when nobody says otherwise. */
+/**
+ * How each provider takes a token, and where it is asked when nobody says otherwise:
+ *
+ * - GitHub: https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api
+ * - GitLab: https://docs.gitlab.com/api/rest/authentication/ (access tokens of all kinds as bearer tokens)
+ * - Jira: https://developer.atlassian.com/cloud/jira/platform/basic-auth-for-rest-apis/
+ * - Linear: https://linear.app/developers/graphql#authentication
+ */
 const DIRECT: {
   readonly [P in HostedProvider]: {
     readonly apiOf: (baseUrl: string | undefined) => string;
@@ -90,10 +97,17 @@ export function openTransport(
   });
 }
 
-/** People know a GitHub server by its address; its API is below `/api/v3`. */
+/**
+ * People know GitHub by its address, whose API is somewhere else: on a server
+ * of one's own below `/api/v3`, in GitHub's cloud, with data residency
+ * (`*.ghe.com`) too, on a host of its own. What names an API is taken as it is.
+ *
+ * https://docs.github.com/en/enterprise-server/rest/using-the-rest-api/getting-started-with-the-rest-api
+ * https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency/feature-overview-for-github-enterprise-cloud-with-data-residency
+ */
 function githubApi(baseUrl: string): string {
   if (baseUrlProblem(baseUrl) !== null) return baseUrl;
   const { hostname, pathname, origin } = new URL(baseUrl);
-  const isApi = pathname !== "/" || hostname.startsWith("api.");
-  return isApi ? baseUrl : `${origin}/api/v3`;
+  if (pathname !== "/" || hostname.startsWith("api.")) return baseUrl;
+  return /^(github\.com|[^.]+\.ghe\.com)$/.test(hostname) ? `https://api.${hostname}` : `${origin}/api/v3`;
 }

@@ -43,7 +43,7 @@ export interface Transport {
 
 /** A request that did not succeed. Its message never contains a credential. */
 export class TransportError extends ConnectorRequestError {
-  /** What was answered; null when nothing (readable) was. */
+  /** What the provider answered; null when nothing (readable) was, and for a proxy's own refusal. */
   readonly response: TransportResponse | null;
   /** Whether the provider can have carried the request out: `no` is certain. */
   readonly processed: "no" | "maybe";
@@ -63,6 +63,20 @@ export class TransportError extends ConnectorRequestError {
 
 /** What sends a request; it must not follow redirects. */
 export type Fetch = (request: Request) => Promise<Response>;
+
+/**
+ * The runtime's fetch as transports want it: redirects are theirs to refuse,
+ * certificates are verified, nothing is printed. Over a connection that is
+ * kept alive the runtime repeats PUT and DELETE on its own when it breaks, so
+ * those get one of their own.
+ */
+export const plainFetch: Fetch = (request) =>
+  fetch(request, {
+    redirect: "manual",
+    verbose: false,
+    tls: { rejectUnauthorized: true },
+    keepalive: request.method !== "PUT" && request.method !== "DELETE",
+  });
 
 /** What every transport can be given. */
 export interface TransportOptions {

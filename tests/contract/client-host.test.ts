@@ -110,7 +110,7 @@ describe.each(Object.keys(HOSTS))("%s", (name) => {
         status: 403,
       });
 
-      const connection = await client.connectDemo("github");
+      const connection = await client.connect({ provider: "github", kind: "demo" });
       expect(connection).toMatchObject({ provider: "github", kind: "demo", status: "connected" });
       const [installation] = (await client.installations("github")).installations;
       expect(installation).toMatchObject({
@@ -165,7 +165,7 @@ describe.each(Object.keys(HOSTS))("%s", (name) => {
 
   test("a confirm that is repeated with its key answers the same", () =>
     withClient(async (client) => {
-      await client.connectDemo("linear");
+      await client.connect({ provider: "linear", kind: "demo" });
       const [first, second] = (await client.resources("linear")).resources;
       const confirm = (token: string | undefined) =>
         client.bindConfirm("linear", token ?? "", IDENTITY, "a-key-of-my-own");
@@ -179,7 +179,7 @@ describe.each(Object.keys(HOSTS))("%s", (name) => {
 
   test("refusals arrive as their codes", () =>
     withClient(async (client) => {
-      await client.connectDemo("github");
+      await client.connect({ provider: "github", kind: "demo" });
       const [wanted] = (await client.resources("github")).resources;
       const token = wanted?.candidate_token ?? "";
       const { binding_ref } = await client.bindConfirm("github", token, IDENTITY);
@@ -216,7 +216,7 @@ describe.each(Object.keys(HOSTS))("%s", (name) => {
 
   test("connections are tested, refreshed, listed and removed", () =>
     withClient(async (client) => {
-      const { connection_id } = await client.connectDemo("jira");
+      const { connection_id } = await client.connect({ provider: "jira", kind: "demo" });
       expect(await client.testConnection(connection_id)).toMatchObject({ status: "connected", error: null });
       expect(await client.refreshConnection(connection_id)).toMatchObject({ connection_id });
       expect((await client.connections()).connections.map((connection) => connection.connection_id)).toEqual([

@@ -57,13 +57,28 @@ const KINDS: Readonly<Record<string, Kind>> = {
   push: KEYED_WRITE,
   run: { method: "POST", target: `${BASE}/run/`, run: (client) => client.run("linear", REF, 1) },
   "POST without a key": PLAIN_WRITE,
+  "list-tickets": {
+    method: "POST",
+    target: `${BASE}/list-tickets/`,
+    run: (client) => client.listTickets("linear", REF, 20),
+  },
+  "issue-search": {
+    method: "POST",
+    target: `${BASE}/issue-search/`,
+    run: (client) => client.searchIssues("linear", REF, { query_key: "PAY-1" }, 20),
+  },
   "admin POST without a key": {
     method: "POST",
     target: "/api/v1/admin/connections/",
-    run: (client) => client.connectDemo("linear"),
+    run: (client) => client.connect({ provider: "linear", kind: "demo" }),
   },
 };
-const UNKEYED: ReadonlySet<string> = new Set(["POST without a key", "admin POST without a key"]);
+const UNKEYED: ReadonlySet<string> = new Set([
+  "POST without a key",
+  "list-tickets",
+  "issue-search",
+  "admin POST without a key",
+]);
 
 const networkError = (code: string) => () => Object.assign(new Error(`network: ${code}`), { code });
 const status = (code: number) => () => Response.json(errorBody(`stub_${code}`), { status: code });

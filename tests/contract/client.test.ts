@@ -1,7 +1,7 @@
 /** Every call of the client as it appears on the wire, and how tolerantly answers are read. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { ControlPlaneClient } from "../../src/client.ts";
-import type { PushItem, RoutingKey } from "../../src/protocol.ts";
+import type { ConnectRequest, PushItem, RoutingKey } from "../../src/protocol.ts";
 import { HttpStubs, PERSONAL, STUB_URL, stubbedClient, USER_AGENT } from "../helpers/http-stubs.ts";
 
 const BASE = "/api/v1/tracker";
@@ -119,12 +119,26 @@ const CONNECTION = {
   connection_id: "inst_1",
   provider: "linear",
   kind: "demo",
+  base_url: null,
   status: "connected",
   account_label: "Acme",
   resource_count: 3,
   last_refreshed_at: null,
   error: null,
 };
+const TICKET = {
+  external_issue_id: "i-1",
+  identifier: "PAY-1",
+  title: "Refunds",
+  url: "https://linear.example/PAY-1",
+  state: { name: "In Progress" },
+  team: "Payments",
+  assignee: "Ada",
+  created_at: "2026-01-01T00:00:00Z",
+  updated_at: "2026-01-02T00:00:00Z",
+  body: null,
+};
+const TICKETS_OF = { ...UPGRADE, resource_type: "linear_team", resource_id: "team-1" };
 const RESOLUTION = {
   match_type: "candidates",
   candidate_token: null,
@@ -158,7 +172,7 @@ interface Call {
 const REF: RoutingKey = { binding_ref: "srm_1" };
 const SLUG: RoutingKey = { project_slug: "payments-api" };
 
-/** The five calls that take a routing key, with each of the keys. */
+/** The calls that take a routing key, with each of the keys. */
 const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
   const by = "binding_ref" in key ? "binding_ref" : "project_slug";
   const query = "binding_ref" in key ? "binding_ref=srm_1" : "project_slug=payments-api";
@@ -193,6 +207,22 @@ const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
       target: `${BASE}/pull/`,
       body: { provider: "linear", ...key, limit: 10_000, cursor: "page-2", filters },
       answer: { ...PULL, has_more: false, next_cursor: null },
+    },
+    {
+      name: `list-tickets by ${by}`,
+      run: (client) => client.listTickets("linear", key, 20),
+      method: "POST",
+      target: `${BASE}/list-tickets/`,
+      body: { provider: "linear", ...key, limit: 20 },
+      answer: { ...TICKETS_OF, tickets: [TICKET] },
+    },
+    {
+      name: `issue-search by ${by}`,
+      run: (client) => client.searchIssues("linear", key, { query_text: "refunds" }, 100),
+      method: "POST",
+      target: `${BASE}/issue-search/`,
+      body: { provider: "linear", ...key, query_text: "refunds", limit: 100 },
+      answer: { ...TICKETS_OF, candidates: [TICKET] },
     },
     {
       name: `push by ${by}`,
@@ -234,6 +264,25 @@ const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
     },
   ];
 });
+
+const CONNECT_REQUESTS: readonly ConnectRequest[] = [
+  { provider: "linear", kind: "demo" },
+  {
+    provider: "jira",
+    kind: "token",
+    token: "secret-1",
+    base_url: "https://acme.atlassian.net",
+    email: "ada@acme.example",
+  },
+  {
+    provider: "github",
+    kind: "nango",
+    connection_id: "c-1",
+    provider_config_key: "github-prod",
+    secret_key: "secret-2",
+    base_url: null,
+  },
+];
 
 const CALLS: readonly Call[] = [
   {
@@ -361,13 +410,31 @@ const CALLS: readonly Call[] = [
     answer: { operation_id: "../a b?c", status: "completed", progress: null, result: { n: 1 }, error: null },
   },
   {
-    name: "connect demo",
-    run: (client) => client.connectDemo("linear"),
+    name: "list-tickets of a provider",
+    run: (client) => client.listTickets("linear", null, 1),
     method: "POST",
-    target: "/api/v1/admin/connections/",
-    body: { provider: "linear", kind: "demo" },
-    answer: CONNECTION,
+    target: `${BASE}/list-tickets/`,
+    body: { provider: "linear", limit: 1 },
+    answer: { ...TICKETS_OF, tickets: [] },
   },
+  {
+    name: "issue-search of a provider by key",
+    run: (client) => client.searchIssues("linear", null, { query_key: "PAY-1" }, 20),
+    method: "POST",
+    target: `${BASE}/issue-search/`,
+    body: { provider: "linear", query_key: "PAY-1", limit: 20 },
+    answer: { ...TICKETS_OF, candidates: [TICKET] },
+  },
+  ...CONNECT_REQUESTS.map(
+    (request): Call => ({
+      name: `connect with ${request.kind}`,
+      run: (client) => client.connect(request),
+      method: "POST",
+      target: "/api/v1/admin/connections/",
+      body: request,
+      answer: { ...CONNECTION, kind: request.kind },
+    }),
+  ),
   {
     name: "connections",
     run: (client) => client.connections(),
@@ -500,6 +567,7 @@ describe("requests", () => {
       text,
     ]);
     expect(JSON.stringify([lines, elsewhere])).not.toContain("canary");
+    expect(JSON.stringify(lines)).not.toContain("secret-");
     expect(lines).toHaveLength(CALLS.length);
   });
 });

@@ -106,12 +106,19 @@ describe("two teams", () => {
         await host.post(`admin/connections/${connection}/refresh/`, undefined, options),
         await host.call("DELETE", `admin/connections/${connection}/`, options),
         await host.call("DELETE", `admin/mappings/${ref}/`, options),
+        await host.post("tracker/list-tickets/", { provider: "linear", binding_ref: ref }, options),
+        await host.post("tracker/list-tickets/", { provider: "linear" }, options),
+        await host.post(
+          "tracker/issue-search/",
+          { provider: "linear", project_slug: IDENTITY.slug },
+          options,
+        ),
       ];
       for (const answer of answers) {
         expect(JSON.stringify(answer.body).replaceAll(ref, "")).not.toMatch(secrets);
       }
       expect(answers.map(({ status }) => status)).toEqual([
-        200, 200, 200, 200, 200, 404, 404, 200, 404, 200, 200, 400, 200, 404, 404, 404, 404,
+        200, 200, 200, 200, 200, 404, 404, 200, 404, 200, 200, 400, 200, 404, 404, 404, 404, 404, 400, 404,
       ]);
     }
     const forged = await host.get("tracker/mappings/?provider=linear", { ...as, team: "acme" });

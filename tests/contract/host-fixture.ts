@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ulid } from "ulid";
-import { createHost } from "../../src/host/app.ts";
+import { createHost, type HostDependencies } from "../../src/host/app.ts";
 import { tokenAuthenticate } from "../../src/host/authentication.ts";
 import type { Database, Role } from "../../src/host/database/schema.ts";
 import { openSqlite } from "../../src/host/database/sqlite.ts";
 import { hostKey } from "../../src/host/installation.ts";
-import type { OpenSource } from "../../src/host/inventory.ts";
 import type { LogEntry } from "../../src/host/log.ts";
+import { type OpenSource, openSource } from "../../src/host/sources.ts";
 import { createToken } from "../../src/host/tokens.ts";
 import { MemoryConnector } from "../../src/sdk/connectors/memory/index.ts";
 import type { DiscoveredResource, DiscoveredWorkspace } from "../../src/sdk/discovery.ts";
@@ -85,11 +85,16 @@ export class TestHost {
   readonly log: LogEntry[] = [];
   /** Throws instead of answering discovery when set. */
   discoveryFailure: Error | null = null;
+  /** Opens what is not demo data. */
+  openReal: OpenSource = openSource;
+  /** What the host is made of beside the defaults; counts from the next restart on. */
+  settings: Partial<HostDependencies> = {};
   now = Date.parse("2026-03-01T12:00:00Z");
   database: Database;
   token = "";
   #fetch: (request: Request) => Promise<Response> = () => Promise.reject(new Error("not open"));
   #settled: () => Promise<void> = async () => {};
+  #stop: (grace: number) => Promise<void> = async () => {};
   readonly #folder: string;
 
   private constructor(folder: string, database: Database) {
@@ -97,14 +102,22 @@ export class TestHost {
     this.database = database;
   }
 
-  /** A host whose team `acme` has github and linear connected. */
-  static async open(): Promise<TestHost> {
+  /** A host whose team `acme` has the demo data of these providers connected. */
+  static async open(providers: readonly string[] = ["github", "linear"]): Promise<TestHost> {
     const folder = mkdtempSync(join(tmpdir(), "tracker-host-test-"));
     const host = new TestHost(folder, await openSqlite(join(folder, "tracker.db")));
     await host.#wire();
     host.token = (await host.addTeam("acme")).token;
-    for (const provider of ["github", "linear"]) await host.connect(provider);
+    for (const provider of providers) await host.connect(provider);
     return host;
+  }
+
+  get databasePath(): string {
+    return join(this.#folder, "tracker.db");
+  }
+
+  get keyFile(): string {
+    return `${this.databasePath}.key`;
   }
 
   async #wire(): Promise<void> {
@@ -113,15 +126,22 @@ export class TestHost {
       authenticate: tokenAuthenticate(this.database),
       hostKey: await hostKey(this.database),
       openSource: this.#openSource,
+      vaultKeyFile: this.keyFile,
       now: () => this.now,
       version: "1.2.3",
       log: (entry) => this.log.push(entry),
+      // No request of a test is to become an operation because the machine is slow.
+      patience: 60_000,
+      ...this.settings,
     });
     this.#fetch = host.fetch;
     this.#settled = host.settled;
+    this.#stop = host.stop;
   }
 
-  readonly #openSource: OpenSource = async ({ provider }) => {
+  readonly #openSource: OpenSource = async (access) => {
+    const { provider } = access;
+    if (access.credential !== null) return this.openReal(access);
     if (this.discoveryFailure !== null) throw this.discoveryFailure;
     const resources = this.resources.get(provider) ?? [];
     return new MemoryConnector({
@@ -162,10 +182,16 @@ export class TestHost {
   }
 
   /** Closes the database and opens it again, as a restart does. */
-  async restart(): Promise<void> {
+  async restart(settings: Partial<HostDependencies> = this.settings): Promise<void> {
+    this.settings = settings;
     await this.database.destroy();
-    this.database = await openSqlite(join(this.#folder, "tracker.db"));
+    this.database = await openSqlite(this.databasePath);
     await this.#wire();
+  }
+
+  /** Ends what runs behind the answers, as the end of the process does. */
+  async stop(): Promise<void> {
+    await this.#stop(0);
   }
 
   async settled(): Promise<void> {
@@ -173,7 +199,7 @@ export class TestHost {
   }
 
   async close(): Promise<void> {
-    await this.#settled();
+    await this.#stop(60_000);
     await this.database.destroy();
     rmSync(this.#folder, { recursive: true, force: true });
   }

@@ -32,6 +32,10 @@ const request = fc.record(
       fc.jsonValue(),
     ),
     kind: fc.constantFrom("demo", "real", 1),
+    project_slug: anything,
+    query_text: anything,
+    query_key: anything,
+    limit: fc.oneof(fc.integer(), anything),
   },
   { requiredKeys: [] },
 );
@@ -39,10 +43,12 @@ const POSTS = [
   "tracker/bind-resolve/",
   "tracker/bind-confirm/",
   "tracker/bind-validate/",
+  "tracker/list-tickets/",
+  "tracker/issue-search/",
   "admin/connections/",
   "admin/connections/x/test/",
 ] as const;
-const GETS = ["resources", "status", "mappings", "installations"] as const;
+const GETS = ["resources", "status", "mappings", "installations", "operations/x"] as const;
 
 /** No answer is a 500, and an error is always the envelope. */
 async function expectAnswer(answer: ReturnType<TestHost["call"]>): Promise<void> {
@@ -65,6 +71,15 @@ test("no identity makes a confirm or a resolve fail otherwise than by contract",
     await expectAnswer(host.resolve("github", project_identity));
     await expectAnswer(host.confirm("github", token, project_identity));
   });
+  await fc.assert(property, RUNS);
+});
+
+test("no search makes a bound resource fail otherwise than by contract", async () => {
+  const binding_ref = await host.bind("linear", "Payments (PMT)");
+  const words = fc.record({ query_text: text, query_key: text, limit: fc.nat(120) }, { requiredKeys: [] });
+  const property = fc.asyncProperty(words, (search) =>
+    expectAnswer(host.post("tracker/issue-search/", { provider: "linear", binding_ref, ...search })),
+  );
   await fc.assert(property, RUNS);
 });
 

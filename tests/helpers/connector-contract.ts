@@ -52,14 +52,17 @@ export interface ConnectorSubject {
 export function describeConnector(name: string, make: () => Promise<ConnectorSubject>): void {
   describe(name, () => {
     let subject: ConnectorSubject;
+    let made: ConnectorSubject | null = null;
     let connector: TrackerConnector;
     let keys = 0;
 
     beforeEach(async () => {
-      subject = await make();
+      made = null;
+      made = await make();
+      subject = made;
       connector = subject.connector;
     });
-    afterEach(() => subject.close());
+    afterEach(() => made?.close());
 
     const key = () => ({ idempotencyKey: `key-${++keys}` });
     const create = async (title: string, fields: Partial<IssueFields> = {}) => {

@@ -15,12 +15,12 @@ export interface HostProcess extends AsyncDisposable {
 }
 
 /**
- * Starts the demo host on a free loopback port; what it leaves behind when killed
+ * Starts the demo host on a free loopback port, with more flags where they are given; what it leaves behind when killed
  * goes away with `owner`. Disposal stops it with SIGTERM and asserts that it ends
  * by itself with exit code 0.
  */
-export async function startHost(owner: Scratch): Promise<HostProcess> {
-  const child = Bun.spawn([BINARY, "host", "serve", "--demo", "--port", "0", "--json"], {
+export async function startHost(owner: Scratch, flags: readonly string[] = []): Promise<HostProcess> {
+  const child = Bun.spawn([BINARY, "host", "serve", "--demo", "--port", "0", "--json", ...flags], {
     env: { ...owner.env, TMPDIR: owner.root },
     stdin: "ignore",
     stdout: "pipe",

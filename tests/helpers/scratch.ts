@@ -10,7 +10,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Outcome, runBinary } from "./binary.ts";
-import { TerminalSession } from "./terminal.ts";
+import { type TerminalRunOptions, TerminalSession } from "./terminal.ts";
 
 /** The `origin` of a scratch repository unless a test says otherwise. */
 export const ORIGIN = "git@github.com:acme/payments-api.git";
@@ -72,16 +72,9 @@ export class Scratch implements Disposable {
   /** Runs the executable in a terminal, in the repository unless told otherwise. */
   open(
     args: readonly string[],
-    {
-      env = {},
-      columns,
-    }: { readonly env?: Readonly<Record<string, string>>; readonly columns?: number } = {},
+    { env = {}, ...options }: Partial<Omit<TerminalRunOptions, "cwd">> = {},
   ): TerminalSession {
-    return new TerminalSession(args, {
-      cwd: this.repository,
-      env: { ...this.env, ...env },
-      ...(columns === undefined ? {} : { columns }),
-    });
+    return new TerminalSession(args, { cwd: this.repository, env: { ...this.env, ...env }, ...options });
   }
 
   /** The text of the project's config, or null when there is no such file. */

@@ -77,7 +77,7 @@ export class ScriptedControlPlane implements Disposable {
     return { TRACKER_HOST: this.url, TRACKER_TOKEN: TOKEN, TRACKER_TEAM: TEAM };
   }
 
-  /** Expects a GET of `call`, such as `status/?provider=linear`. */
+  /** Expects a GET of `call`, such as `status/?provider=linear`; one that begins with a slash is a whole path. */
   get(call: string, answer: unknown): this {
     return this.#expect("GET", call, null, answer);
   }
@@ -85,6 +85,11 @@ export class ScriptedControlPlane implements Disposable {
   /** Expects a POST of `call` with exactly this body; asymmetric matchers may stand in it. */
   post(call: string, body: unknown, answer: unknown): this {
     return this.#expect("POST", call, body, answer);
+  }
+
+  /** Expects a DELETE of `call`, and answers that it is done. */
+  delete(call: string): this {
+    return this.#expect("DELETE", call, null, () => new Response(null, { status: 204 }));
   }
 
   /**
@@ -95,7 +100,8 @@ export class ScriptedControlPlane implements Disposable {
       if (answer instanceof Response) return answer;
       return typeof answer === "function" ? answer() : Response.json(answer);
     };
-    this.#stubs.push({ method, target: `${BASE}/${call}`, body, answer: respond });
+    const target = call.startsWith("/") ? call : `${BASE}/${call}`;
+    this.#stubs.push({ method, target, body, answer: respond });
     return this;
   }
 

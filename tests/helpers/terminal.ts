@@ -4,6 +4,8 @@ import { BINARY, DEADLINE_MS, type RunOptions } from "./binary.ts";
 export interface TerminalRunOptions extends Omit<RunOptions, "stdin"> {
   /** Width of the terminal; 100 by default. */
   readonly columns?: number;
+  /** Text of a shell script that runs the executable as `"$0" "$@"`; it is run by itself by default. */
+  readonly script?: string;
 }
 
 /** The executable in a real pseudo-terminal, driven by what a person would type and see. */
@@ -13,11 +15,11 @@ export class TerminalSession {
   readonly #listeners = new Set<() => void>();
   #shown = "";
 
-  constructor(args: readonly string[], { cwd, env, columns = 100 }: TerminalRunOptions) {
+  constructor(args: readonly string[], { cwd, env, columns = 100, script }: TerminalRunOptions) {
     const closed = Promise.withResolvers<void>();
     const decoder = new TextDecoder();
     this.#closed = closed.promise;
-    this.#child = Bun.spawn([BINARY, ...args], {
+    this.#child = Bun.spawn([...(script === undefined ? [] : ["sh", "-c", script]), BINARY, ...args], {
       cwd,
       env: { ...env },
       terminal: {
@@ -62,6 +64,11 @@ export class TerminalSession {
   /** Types one line and presses Enter. */
   typeLine(line: string): void {
     this.#write(`${line}\r`);
+  }
+
+  /** Types or pastes without pressing Enter. */
+  type(text: string): void {
+    this.#write(text);
   }
 
   /** Presses Ctrl-C. */

@@ -102,7 +102,7 @@ export abstract class Simulator {
     const answer = await this.answer(request);
     if (fault?.kind === "meanwhile" && fault.phase === "after") fault.happens();
     if (fault?.kind === "lost_response") {
-      response.destroy();
+      response.socket?.destroy();
       return;
     }
     send(response, fault?.kind === "distort" ? fault.distort(answer) : answer);

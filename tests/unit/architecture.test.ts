@@ -42,7 +42,7 @@ const ROOMS = {
   config: { imports: ["shared"] },
   render: { imports: ["shared"], types: ["discovery", "protocol"] },
   protocol: { imports: ["sdk"] },
-  host: { imports: ["protocol", "sdk", "shared"] },
+  host: { imports: ["protocol", "sdk", "shared", "sync"] },
   sdk: {},
   shared: {},
 } as const satisfies Record<

@@ -1,4 +1,5 @@
 import type { ColumnType, Kysely, Transaction } from "kysely";
+import type { SyncTables } from "./sync-schema.ts";
 
 /** ISO 8601 in UTC, so that text order is time order. */
 type Instant = string;
@@ -53,7 +54,14 @@ interface ConnectionsTable {
   id: Fixed<string>;
   team_id: Fixed<string>;
   provider: Fixed<string>;
+  /** `demo`, `token` or `nango`. */
   kind: Fixed<string>;
+  /** Tells connections of one provider and kind apart: which account, or which connection of Nango. */
+  target: Fixed<string>;
+  /** Address of the provider, or of Nango, where it is not the default one. */
+  base_url: string | null;
+  /** The sealed credential, see `vault.ts`; null for demo data and once removed. */
+  secret: string | null;
   account_label: string;
   status: "connected" | "degraded" | "revoked";
   error: string | null;
@@ -84,7 +92,7 @@ interface ResourcesTable {
   provider: Fixed<string>;
   connection_id: Fixed<string>;
   workspace_id: string;
-  /** The provider's id. */
+  /** The provider's id, qualified by its server, see `json.ts`. */
   stable_ref: Fixed<string>;
   display_label: string;
   kind: string;
@@ -120,16 +128,44 @@ interface MappingsTable {
   provider: Fixed<string>;
   connection_id: string;
   project_id: string;
-  /** The provider's id of the resource. */
+  /** `stable_ref` of the resource. */
   resource_ref: Fixed<string>;
   display_label: string;
   provider_context: JsonText;
   routing_metadata: JsonText;
+  /** Who owns which field; null for the default. */
+  ownership: JsonText | null;
   status: "active" | "disabled";
   /** Tombstone: kept so that validation can say what happened. */
   deleted_at: Instant | null;
   created_at: Fixed<Instant>;
   created_by: Fixed<string>;
+  updated_at: Instant;
+}
+
+/** Work that outlasts the request that asked for it; kept for 24 hours. */
+interface OperationsTable {
+  id: Fixed<string>;
+  team_id: Fixed<string>;
+  kind: Fixed<string>;
+  subject: Fixed<string>;
+  status: "pending" | "running" | "completed" | "failed";
+  done: number;
+  total: number | null;
+  /** Any JSON value as text. */
+  result: JsonText | null;
+  /** An error envelope. */
+  error: JsonText | null;
+  /** When a running one counts as interrupted unless it has been extended. */
+  lease_expires_at: Instant | null;
+  /** What a job needs to be taken up by another process; null for what is not taken up. */
+  payload: JsonText | null;
+  /** How often a job has been claimed. */
+  attempts: number | null;
+  user_id: string | null;
+  idempotency_key: string | null;
+  fingerprint: string | null;
+  created_at: Fixed<Instant>;
   updated_at: Instant;
 }
 
@@ -155,7 +191,7 @@ interface AuditTable {
 }
 
 /** Every table of the control plane. */
-export interface Schema {
+export interface Schema extends SyncTables {
   settings: SettingsTable;
   teams: TeamsTable;
   users: UsersTable;
@@ -166,6 +202,7 @@ export interface Schema {
   resources: ResourcesTable;
   projects: ProjectsTable;
   mappings: MappingsTable;
+  operations: OperationsTable;
   idempotency: IdempotencyTable;
   audit: AuditTable;
 }

@@ -40,16 +40,24 @@ export class DatabaseError extends TrackerError {
  * @throws MigrationError when its schema cannot be brought up to date
  */
 export async function openSqlite(path: string): Promise<Database> {
-  const file = openFile(path);
-  const database = new Kysely<Schema>({ dialect: new BunSqliteDialect({ database: adapt(file) }) });
+  const database = connectSqlite(path);
   try {
     await migrate(database);
   } catch (error) {
-    file.close();
+    await database.destroy();
     if (error instanceof TrackerError) throw error;
     throw new DatabaseError(path, error);
   }
   return database;
+}
+
+/**
+ * Opens a database file with whatever schema it has.
+ *
+ * @throws DatabaseError when the file cannot be opened
+ */
+export function connectSqlite(path: string): Database {
+  return new Kysely<Schema>({ dialect: new BunSqliteDialect({ database: adapt(openFile(path)) }) });
 }
 
 function openFile(path: string): SqliteFile {

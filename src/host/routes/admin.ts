@@ -1,25 +1,27 @@
+import type { Context } from "hono";
 import type { Hono } from "hono/quick";
-import { ConnectRequest } from "../../protocol.ts";
-import {
-  connect,
-  listConnections,
-  refreshConnection,
-  removeConnection,
-  testConnection,
-} from "../connections.ts";
+import { ConnectRequest, MappingUpdate } from "../../protocol.ts";
+import { Doctrine } from "../../sync/doctrine.ts";
+import type { ConnectTools } from "../connect.ts";
+import { listConnections, refreshConnection, removeConnection, testConnection } from "../connections.ts";
 import { HostError } from "../errors.ts";
-import type { Inventory, OpenSource } from "../inventory.ts";
-import { deleteMapping } from "../mappings.ts";
-import { hostedProvider, readBody } from "../request.ts";
+import type { Inventory } from "../inventory.ts";
+import { deleteMapping, setDoctrine, toWire } from "../mappings.ts";
+import type { Operations, Outcome } from "../operations.ts";
+import { check, hostedProvider, readBody } from "../request.ts";
 import type { HostEnvironment } from "./environment.ts";
 
 const ADMIN_PATH = "/api/v1/admin";
 
+/** What administration works with. */
+export interface AdminRoutes extends ConnectTools {
+  readonly inventory: Inventory;
+  readonly operations: Operations;
+}
+
 /** Administration, for owners of the team. */
-export function addAdminRoutes(
-  app: Hono<HostEnvironment>,
-  { inventory, openSource }: { readonly inventory: Inventory; readonly openSource: OpenSource },
-): void {
+export function addAdminRoutes(app: Hono<HostEnvironment>, tools: AdminRoutes): void {
+  const { inventory, operations, sources } = tools;
   app.use(`${ADMIN_PATH}/*`, async (c, next) => {
     const { role, team } = c.get("scope").principal;
     if (role !== "owner") {
@@ -35,24 +37,53 @@ export function addAdminRoutes(
   app.post(`${ADMIN_PATH}/connections`, async (c) => {
     const request = await readBody(c.req.raw, ConnectRequest);
     const provider = hostedProvider(request.provider);
-    return c.json(await connect(c.get("scope"), inventory, { ...request, provider }));
+    const [{ connect }, { credentialOf }] = await Promise.all([
+      import("../connect.ts"),
+      import("../credentials.ts"),
+    ]);
+    const credential = credentialOf(provider, request);
+    const scope = c.get("scope");
+    const facts = { kind: "connect", subject: provider };
+    const outcome = await operations.run(scope, facts, (progress) =>
+      connect(scope, tools, provider, credential, progress),
+    );
+    return answer(c, outcome);
   });
 
   app.post(`${ADMIN_PATH}/connections/:id/test`, async (c) =>
-    c.json(await testConnection(c.get("scope"), openSource, c.req.param("id"))),
+    c.json(await testConnection(c.get("scope"), sources, c.req.param("id"))),
   );
 
-  app.post(`${ADMIN_PATH}/connections/:id/refresh`, async (c) =>
-    c.json(await refreshConnection(c.get("scope"), inventory, c.req.param("id"))),
-  );
+  app.post(`${ADMIN_PATH}/connections/:id/refresh`, async (c) => {
+    const scope = c.get("scope");
+    const id = c.req.param("id");
+    const outcome = await operations.run(scope, { kind: "refresh", subject: id }, (progress) =>
+      refreshConnection(scope, inventory, id, progress),
+    );
+    return answer(c, outcome);
+  });
 
   app.delete(`${ADMIN_PATH}/connections/:id`, async (c) => {
     await removeConnection(c.get("scope"), c.req.param("id"));
     return c.body(null, 204);
   });
 
+  app.patch(`${ADMIN_PATH}/mappings/:ref`, async (c) => {
+    const { doctrine } = await readBody(c.req.raw, MappingUpdate);
+    const mapping = await setDoctrine(
+      c.get("scope"),
+      c.req.param("ref"),
+      check(Doctrine, doctrine, "doctrine"),
+    );
+    return c.json({ ...toWire(mapping), doctrine: mapping.doctrine });
+  });
+
   app.delete(`${ADMIN_PATH}/mappings/:ref`, async (c) => {
     await deleteMapping(c.get("scope"), c.req.param("ref"));
     return c.body(null, 204);
   });
+}
+
+function answer(c: Context<HostEnvironment>, outcome: Outcome<object>) {
+  return "result" in outcome ? c.json(outcome.result) : c.json(outcome.operation, 202);
 }

@@ -7,7 +7,8 @@ import {
   type BindResolveResponse,
   BindValidateRequest,
   type HealthResponse,
-  type RoutingKey,
+  IssueSearchRequest,
+  ListTicketsRequest,
   TRACKER_PATH,
 } from "../../protocol.ts";
 import type { HostedProvider } from "../../shared/providers.ts";
@@ -21,12 +22,16 @@ import {
   type MappingView,
   mappingsOf,
   routeToMapping,
+  routingKey,
   toWire,
+  upgradeOf,
   validateMapping,
 } from "../mappings.ts";
-import { hostedProvider, invalidRequest, readBody, readQuery } from "../request.ts";
+import { hostedProvider, idempotencyKeyOf, readBody, readQuery } from "../request.ts";
 import { certainMatch, rankCandidates } from "../resolution.ts";
 import { freeResources, freeResourcesAt, listResources } from "../resources.ts";
+import type { Sources } from "../sources.ts";
+import { identityPathOf, lastSyncs, syncStateOf } from "../sync-state.ts";
 import type { TeamScope } from "../team-scope.ts";
 import type { HostEnvironment } from "./environment.ts";
 
@@ -56,6 +61,7 @@ const RoutedQuery = v.object({ provider, binding_ref: optionalText, project_slug
 /** What the tracker routes work with. */
 export interface TrackerRoutes {
   readonly inventory: Inventory;
+  readonly sources: Sources;
   readonly tokens: CandidateTokens;
 }
 
@@ -67,14 +73,17 @@ export function addHealthRoute(app: Hono<HostEnvironment>, version: string): voi
 }
 
 /** The contract's calls below `/api/v1/tracker`. */
-export function addTrackerRoutes(app: Hono<HostEnvironment>, { inventory, tokens }: TrackerRoutes): void {
+export function addTrackerRoutes(
+  app: Hono<HostEnvironment>,
+  { inventory, sources, tokens }: TrackerRoutes,
+): void {
   app.get(`${TRACKER_PATH}/resources`, async (c) => {
     const query = readQuery(c.req.raw, ResourcesQuery);
     const scope = c.get("scope");
     const provider = hostedProvider(query.provider);
     const connections = await requireConnections(scope, provider);
     if (query.refresh === "1") {
-      for (const connection of connections) await inventory.refresh(scope, connection);
+      await inventory.refreshNow(scope, connections);
     } else {
       for (const connection of connections) inventory.refreshBehind(scope, connection);
     }
@@ -100,7 +109,7 @@ export function addTrackerRoutes(app: Hono<HostEnvironment>, { inventory, tokens
     const answer = await once(
       c.get("scope"),
       {
-        key: idempotencyKey(c.req.raw),
+        key: idempotencyKeyOf(c.req.raw),
         route: "bind-confirm",
         body: request,
         answer: BindConfirmResponse,
@@ -133,7 +142,7 @@ export function addTrackerRoutes(app: Hono<HostEnvironment>, { inventory, tokens
     const provider = hostedProvider(query.provider);
     const key = routingKey(query);
     if (key === null) return c.json(await installationStatus(scope, provider));
-    return c.json(projectStatus(await routeToMapping(scope, provider, key)));
+    return c.json(await projectStatus(scope, await routeToMapping(scope, provider, key)));
   });
 
   app.get(`${TRACKER_PATH}/mappings`, async (c) => {
@@ -144,6 +153,20 @@ export function addTrackerRoutes(app: Hono<HostEnvironment>, { inventory, tokens
     if (key === null) return c.json({ mappings: (await listMappings(scope, provider)).map(toWire) });
     const mapping = await routeToMapping(scope, provider, key);
     return c.json({ ...upgradeOf(mapping), mappings: [toWire(mapping)] });
+  });
+
+  app.post(`${TRACKER_PATH}/list-tickets`, async (c) => {
+    const request = await readBody(c.req.raw, ListTicketsRequest);
+    const provider = hostedProvider(request.provider);
+    const { listTickets } = await import("../tickets.ts");
+    return c.json(await listTickets(c.get("scope"), sources, { ...request, provider }));
+  });
+
+  app.post(`${TRACKER_PATH}/issue-search`, async (c) => {
+    const request = await readBody(c.req.raw, IssueSearchRequest);
+    const provider = hostedProvider(request.provider);
+    const { searchTickets } = await import("../tickets.ts");
+    return c.json(await searchTickets(c.get("scope"), sources, { ...request, provider }));
   });
 }
 
@@ -210,6 +233,7 @@ async function resolve(
 async function installationStatus(scope: TeamScope, provider: HostedProvider) {
   const connections = await connectionsTo(scope, provider);
   const mappings = await listMappings(scope, provider);
+  const synced = await lastSyncs(scope);
   return {
     provider,
     connected: connections.some(({ status }) => status !== "revoked"),
@@ -220,51 +244,18 @@ async function installationStatus(scope: TeamScope, provider: HostedProvider) {
       display_label: mapping.label,
       status: mapping.state === "active" && mapping.problem !== null ? "error" : mapping.state,
       bound_at: mapping.boundAt,
-      last_synced_at: null,
+      last_synced_at: synced.get(mapping.bindingRef) ?? null,
     })),
   };
 }
 
-function projectStatus(mapping: MappingView) {
+async function projectStatus(scope: TeamScope, mapping: MappingView) {
   return {
     provider: mapping.provider,
     connected: mapping.connected,
     configured: true,
     ...upgradeOf(mapping),
-    identity_path: {
-      type: "installation",
-      installation_id: mapping.connectionId,
-      user_link_id: null,
-      provider: mapping.provider,
-      provider_account_id: mapping.routing.workspace.id,
-    },
-    sync_state: mapping.problem === null ? "never" : "error",
-    last_synced_at: null,
-    issue_count: 0,
-    open_conflicts: 0,
-    last_error: mapping.problem,
+    identity_path: identityPathOf(mapping),
+    ...(await syncStateOf(scope, mapping)),
   };
-}
-
-function upgradeOf(mapping: MappingView) {
-  return {
-    binding_ref: mapping.bindingRef,
-    display_label: mapping.label,
-    provider_context: mapping.context,
-  };
-}
-
-/** `binding_ref` goes before `project_slug`; null when neither was given. */
-function routingKey({ binding_ref, project_slug }: v.InferOutput<typeof RoutedQuery>): RoutingKey | null {
-  if (binding_ref !== undefined && binding_ref !== "") return { binding_ref };
-  if (project_slug !== undefined && project_slug !== "") return { project_slug };
-  return null;
-}
-
-function idempotencyKey(request: Request): string | null {
-  const key = request.headers.get("idempotency-key");
-  if (key !== null && (key === "" || key.length > 200)) {
-    throw invalidRequest({ "Idempotency-Key": "must have 1 to 200 characters" });
-  }
-  return key;
 }

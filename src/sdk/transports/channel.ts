@@ -3,6 +3,7 @@ import { ConnectorConfigError, type FailureClass } from "../errors.ts";
 import {
   baseUrlProblem,
   type Fetch,
+  plainFetch,
   type RequestBody,
   TransportError,
   type TransportOptions,
@@ -37,7 +38,7 @@ export class Channel {
     this.#base = new URL(baseUrl);
     this.#secrets = secrets;
     this.#classify = classify;
-    this.#fetch = options.fetch ?? runtimeFetch;
+    this.#fetch = options.fetch ?? plainFetch;
     this.#timeoutMs = options.timeoutMs ?? 30_000;
     this.#maxBodyBytes = options.maxBodyBytes ?? 10 * 1024 * 1024;
     this.#now = options.now ?? Date.now;
@@ -151,9 +152,6 @@ export class Channel {
     return new TransportError(safe, { ...facts, provider: this.#provider });
   }
 }
-
-const runtimeFetch: Fetch = (request) =>
-  fetch(request, { redirect: "manual", verbose: false, tls: { rejectUnauthorized: true } });
 
 /** What an answer's status says, in the words of HTTP; connectors know what their provider means by more. */
 export function failureClassOf({ status, headers }: TransportResponse): FailureClass {

@@ -1,5 +1,11 @@
 import type { FailureClass } from "../errors.ts";
-import type { Transport, TransportOptions, TransportRequest, TransportResponse } from "../transport.ts";
+import {
+  type Transport,
+  TransportError,
+  type TransportOptions,
+  type TransportRequest,
+  type TransportResponse,
+} from "../transport.ts";
 import { Channel, contentTypeOf, failureClassOf, memberOf, requireHeaderValue } from "./channel.ts";
 
 /** Which connection of which Nango environment holds the provider's credential. */
@@ -19,11 +25,25 @@ export interface NangoOptions extends TransportOptions {
 }
 
 /**
- * Speaks to the provider through Nango's proxy. Three habits of the proxy are
- * met here: it would repeat requests on its own, writes too, when asked to; it
- * follows redirects and takes the credential along unless told not to; and its
- * own refusals look like the provider's, so that a deleted integration would
- * read as an issue that does not exist.
+ * Speaks to the provider through Nango's proxy, whose paths are those below the
+ * provider's base URL in Nango's catalog: `https://api.github.com`,
+ * `https://gitlab.com`, `https://api.linear.app`; of Jira
+ * `https://api.atlassian.com` where people signed in with OAuth (`jira`, so that
+ * paths start with `/ex/jira/<cloud id>`), and the site where they gave an API
+ * token (`jira-basic`).
+ *
+ * Four habits of the proxy are met here: it would repeat requests on its own,
+ * writes too, when asked to; it follows redirects and takes the credential along
+ * unless told not to; its own refusals look like the provider's, so that a
+ * deleted integration would read as an issue that does not exist; and it drops
+ * most headers of an answer, but adds its own `X-RateLimit-*`, which say nothing
+ * about the provider. One it cannot be talked out of: on a redirect to another
+ * host it takes `gitlab-pat`'s `private-token` along; `gitlab` is safe.
+ *
+ * https://nango.dev/docs/reference/backend/http-api/proxy/get
+ * https://nango.dev/docs/reference/backend/http-api/rate-limits
+ * https://github.com/NangoHQ/nango/blob/master/packages/providers/providers.yaml
+ * https://github.com/NangoHQ/nango/blob/master/packages/server/lib/controllers/proxy/allProxy.ts
  */
 export class NangoTransport implements Transport {
   readonly #channel: Channel;
@@ -61,7 +81,7 @@ export class NangoTransport implements Transport {
     for (const [name, value] of Object.entries(request.headers ?? {})) {
       headers.set(`nango-proxy-${name}`, value);
     }
-    return this.#channel.exchange(request, `/proxy${request.path}`, headers);
+    return this.#channel.exchange(request, `/proxy${request.path}`, headers).catch(withoutNangosOwn);
   }
 }
 
@@ -71,10 +91,20 @@ function isNangosOwn({ body }: TransportResponse): boolean {
   return typeof memberOf(error, "code") === "string";
 }
 
+/** Connectors read an answer as their provider's: Nango's own is not passed on, only what it means. */
+function withoutNangosOwn(error: unknown): never {
+  if (!(error instanceof TransportError) || error.response === null || !isNangosOwn(error.response))
+    throw error;
+  const { message, provider, failureClass, retryAfterSeconds, processed } = error;
+  throw new TransportError(message, { provider, failureClass, retryAfterSeconds, processed });
+}
+
 /** Whatever Nango itself refuses says nothing about the issue that was asked for. */
-function nangoFailureClassOf({ status }: TransportResponse): FailureClass {
+function nangoFailureClassOf({ status, body }: TransportResponse): FailureClass {
   if (status === 429) return "rate_limited";
-  if (status >= 500) return "transient";
+  // Renewing the credential has just failed; Nango tries again half a minute later.
+  const isBackingOff = memberOf(memberOf(body, "error"), "code") === "connection_refresh_backoff";
+  if (status >= 500 || isBackingOff) return "transient";
   // 402 is a used-up plan. Everything else is a key, an integration or a connection that is not usable.
   return status === 402 || status === 403 ? "permission" : "auth";
 }

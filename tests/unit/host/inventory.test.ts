@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { accountLabel, discoverAll } from "../../../src/host/inventory.ts";
 import { demoConnector } from "../../../src/sdk/connectors/memory/demo.ts";
 import type { DiscoverySource } from "../../../src/sdk/discovery.ts";
-import { DiscoveryContractError } from "../../../src/sdk/errors.ts";
+import { ConnectorRequestError, DiscoveryContractError } from "../../../src/sdk/errors.ts";
 
 test("reads every page of every workspace", async () => {
   const { workspaces } = await discoverAll(demoConnector("github"));
@@ -43,6 +43,56 @@ test("cursors that go in circles end in a contract error, not in a loop", async 
   const failure = await discoverAll(circling).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(DiscoveryContractError);
   expect(failure).toMatchObject({ fieldPath: "nextCursor" });
+});
+
+describe("many workspaces", () => {
+  const names = Array.from({ length: 9 }, (_, index) => `w${index}`);
+  const many = (readResources: DiscoverySource["listResources"]): DiscoverySource => ({
+    provider: "gitlab",
+    account: async () => "demo",
+    listWorkspaces: async () => ({
+      items: names.map((id) => ({ id, display: id, kind: "group", provider: "gitlab", providerContext: {} })),
+      nextCursor: null,
+    }),
+    listResources: readResources,
+  });
+  const page = (workspaceId: string) => ({
+    items: [1, 2].map((number) => ({
+      stableRef: `${workspaceId}/${number}`,
+      displayName: `${workspaceId}/${number}`,
+      kind: "project",
+      provider: "gitlab",
+      workspaceId,
+      connectorParams: {},
+      routingMetadata: {},
+    })),
+    nextCursor: null,
+  });
+
+  test("are read in any order and told in the provider's, with the count so far", async () => {
+    const told: number[] = [];
+    const source = many(async ({ id }) => {
+      // The later, the sooner it is answered.
+      for (let turn = names.length - names.indexOf(id); turn > 0; turn--) await null;
+      return page(id);
+    });
+    const { workspaces } = await discoverAll(source, (done) => told.push(done));
+    expect(workspaces.map(({ workspace }) => workspace.id)).toEqual(names);
+    expect(told).toEqual(Array.from({ length: 18 }, (_, index) => index + 1));
+  });
+
+  test("are not begun after one has failed", async () => {
+    const asked: string[] = [];
+    const source = many(async ({ id }) => {
+      asked.push(id);
+      if (id === "w1") throw new ConnectorRequestError("No.", { provider: "gitlab", failureClass: "auth" });
+      await Bun.sleep(1);
+      return page(id);
+    });
+    await expect(discoverAll(source)).rejects.toThrow("No.");
+    await Bun.sleep(10);
+    expect(asked).toEqual(["w0", "w1", "w2", "w3"]);
+  });
 });
 
 describe("an account is called by its workspaces", () => {

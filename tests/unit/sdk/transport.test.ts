@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createServer } from "node:http";
 import { inspect } from "node:util";
 import fc from "fast-check";
+import * as v from "valibot";
 import { ConnectorConfigError, ConnectorRequestError } from "../../../src/sdk/errors.ts";
 import { type Transport, TransportError, type TransportRequest } from "../../../src/sdk/transport.ts";
 import { DirectTransport } from "../../../src/sdk/transports/direct.ts";
@@ -484,6 +486,7 @@ describe("Nango", () => {
       provider: "github",
       failureClass,
       message: `github through Nango answered ${status} to GET /issues: Sorry`,
+      response: null,
     });
   });
 
@@ -493,4 +496,27 @@ describe("Nango", () => {
     answering(() => new Response("", { status: 429 }));
     expect(await failureOf(nango())).toMatchObject({ failureClass: "rate_limited", retryAfterSeconds: null });
   });
+});
+
+test("a write whose connection breaks is sent once", async () => {
+  const sent: string[] = [];
+  const server = createServer((request, response) => {
+    sent.push(request.method ?? "");
+    if (request.method === "GET") response.end("{}");
+    else response.socket?.destroy();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = v.parse(v.object({ port: v.number() }), server.address());
+  const transport = new DirectTransport({
+    provider: "github",
+    baseUrl: `http://127.0.0.1:${port}`,
+    authorization: "Bearer x",
+  });
+  for (const method of ["POST", "PUT", "PATCH", "DELETE"] as const) {
+    await transport.send({ method: "GET", path: "/" });
+    await expect(transport.send({ method, path: "/" })).rejects.toMatchObject({ processed: "maybe" });
+  }
+  server.closeAllConnections();
+  server.close();
+  expect(sent).toEqual(["GET", "POST", "GET", "PUT", "GET", "PATCH", "GET", "DELETE"]);
 });

@@ -6,6 +6,9 @@ import type { Database } from "../schema.ts";
 /** Every migration by name, in the order of their names, and how to load it. */
 const MIGRATIONS: Readonly<Record<string, () => Promise<Migration>>> = {
   "0001-initial": async () => (await import("./0001-initial.ts")).initial,
+  "0002-provider-connections": async () =>
+    (await import("./0002-provider-connections.ts")).providerConnections,
+  "0003-sync": async () => (await import("./0003-sync.ts")).sync,
 };
 
 /** The database cannot be brought to the schema of this version. */

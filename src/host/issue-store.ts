@@ -1,0 +1,363 @@
+/** The issues of one mapping in the control plane's database, as the SDK's engine keeps them. */
+import type { Selectable } from "kysely";
+import { type CoreField, type IssueFields, identityOf } from "../sdk/model.ts";
+import type {
+  Base,
+  ConflictRecord,
+  CreateIntent,
+  DirtyField,
+  IssueRecord,
+  IssueStore,
+  StoreTransaction,
+  SyncCheckpoint,
+} from "../sdk/store.ts";
+import { refTaken, SerialQueue, transactionOver } from "../sdk/stores/serial.ts";
+import type { Queries } from "./database/schema.ts";
+import type { SyncTables } from "./database/sync-schema.ts";
+
+/** Rows per statement, well below every database's limit of parameters. */
+const BATCH = 500;
+
+/**
+ * The store of a mapping. One sync at a time works on it: the lease in
+ * `sync_states` sees to that.
+ */
+export class MappingStore implements IssueStore {
+  readonly #queries: Queries;
+  readonly #bindingRef: string;
+  readonly #queue = new SerialQueue();
+
+  constructor(queries: Queries, bindingRef: string) {
+    this.#queries = queries;
+    this.#bindingRef = bindingRef;
+  }
+
+  transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
+    return this.#queue.run(() =>
+      this.#queries.transaction().execute(async (queries) => {
+        const transaction = new MappingTransaction(queries, this.#bindingRef);
+        try {
+          return await work(transaction);
+        } finally {
+          transaction.end();
+        }
+      }),
+    );
+  }
+
+  /** Waits for what runs. The database is the host's and stays open. */
+  close(): Promise<void> {
+    return this.#queue.close();
+  }
+}
+
+type IssueRow = Selectable<SyncTables["issues"]>;
+type ConflictRow = Selectable<SyncTables["conflicts"]>;
+
+class MappingTransaction implements StoreTransaction {
+  #queries: Queries | null;
+  readonly #bindingRef: string;
+
+  constructor(queries: Queries, bindingRef: string) {
+    this.#queries = queries;
+    this.#bindingRef = bindingRef;
+  }
+
+  /** Makes every later use an error. */
+  end(): void {
+    this.#queries = null;
+  }
+
+  get #open(): Queries {
+    if (this.#queries === null) throw transactionOver();
+    return this.#queries;
+  }
+
+  async get(key: string): Promise<IssueRecord | null> {
+    const row = await this.#issues().where("key", "=", key).executeTakeFirst();
+    return row === undefined ? null : recordOf(row);
+  }
+
+  async findByRefs(identities: readonly string[]): Promise<ReadonlyMap<string, IssueRecord>> {
+    const found = new Map<string, IssueRecord>();
+    for (const batch of batches(identities)) {
+      for (const row of await this.#issues().where("identity", "in", batch).execute()) {
+        if (row.identity !== null) found.set(row.identity, recordOf(row));
+      }
+    }
+    return found;
+  }
+
+  async put(records: readonly IssueRecord[]): Promise<void> {
+    for (const batch of batches(records)) {
+      const rows = batch.map((record) => rowOf(this.#bindingRef, record));
+      await this.#assertFree(rows);
+      await this.#open
+        .insertInto("issues")
+        .values(rows)
+        .onConflict((conflict) =>
+          conflict.columns(["binding_ref", "key"]).doUpdateSet((row) => ({
+            identity: row.ref("excluded.identity"),
+            ref: row.ref("excluded.ref"),
+            fields: row.ref("excluded.fields"),
+            base_fields: row.ref("excluded.base_fields"),
+            base_raw: row.ref("excluded.base_raw"),
+            base_revision: row.ref("excluded.base_revision"),
+            base_created_at: row.ref("excluded.base_created_at"),
+            base_updated_at: row.ref("excluded.base_updated_at"),
+            deleted_at: row.ref("excluded.deleted_at"),
+          })),
+        )
+        .execute();
+    }
+  }
+
+  async remove(key: string): Promise<void> {
+    for (const table of ["issues", "journal", "intents", "conflicts"] as const) {
+      await this.#open
+        .deleteFrom(table)
+        .where("binding_ref", "=", this.#bindingRef)
+        .where("key", "=", key)
+        .execute();
+    }
+  }
+
+  async count(): Promise<number> {
+    const { count } = await this.#open
+      .selectFrom("issues")
+      .select(({ fn }) => fn.countAll<number>().as("count"))
+      .where("binding_ref", "=", this.#bindingRef)
+      .where("deleted_at", "is", null)
+      .executeTakeFirstOrThrow();
+    return Number(count);
+  }
+
+  async list(afterKey: string | null, limit: number): Promise<readonly IssueRecord[]> {
+    const rows = await this.#issues()
+      .where("key", ">", afterKey ?? "")
+      .orderBy("key")
+      .limit(limit)
+      .execute();
+    return rows.map(recordOf);
+  }
+
+  async markDirty(key: string, fields: readonly CoreField[], changedAt: string): Promise<void> {
+    for (const field of fields) {
+      const sequence = await this.#nextSequence();
+      await this.#open
+        .insertInto("journal")
+        .values({ binding_ref: this.#bindingRef, key, field, sequence, changed_at: changedAt })
+        .onConflict((conflict) =>
+          conflict.columns(["binding_ref", "key", "field"]).doUpdateSet({ sequence, changed_at: changedAt }),
+        )
+        .execute();
+    }
+  }
+
+  async dirtyFields(key: string): Promise<readonly DirtyField[]> {
+    const rows = await this.#journal().where("key", "=", key).orderBy("sequence").execute();
+    return rows.map(({ field, sequence, changed_at }) => ({ key, field, sequence, changedAt: changed_at }));
+  }
+
+  async dirtyKeys(
+    afterSequence: number,
+    limit: number,
+  ): Promise<readonly { readonly key: string; readonly sequence: number }[]> {
+    return this.#open
+      .selectFrom("journal as entry")
+      .select(["entry.key", "entry.sequence"])
+      .where("entry.binding_ref", "=", this.#bindingRef)
+      .where("entry.sequence", ">", afterSequence)
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom("journal as earlier")
+              .select("earlier.key")
+              .whereRef("earlier.binding_ref", "=", "entry.binding_ref")
+              .whereRef("earlier.key", "=", "entry.key")
+              .whereRef("earlier.sequence", "<", "entry.sequence"),
+          ),
+        ),
+      )
+      .orderBy("entry.sequence")
+      .limit(limit)
+      .execute();
+  }
+
+  async clearDirty(key: string, field: CoreField, sequence: number): Promise<void> {
+    await this.#open
+      .deleteFrom("journal")
+      .where("binding_ref", "=", this.#bindingRef)
+      .where("key", "=", key)
+      .where("field", "=", field)
+      .where("sequence", "<=", sequence)
+      .execute();
+  }
+
+  async putIntent({ key, idempotencyKey }: CreateIntent): Promise<void> {
+    await this.#open
+      .insertInto("intents")
+      .values({ binding_ref: this.#bindingRef, key, idempotency_key: idempotencyKey })
+      .onConflict((conflict) =>
+        conflict.columns(["binding_ref", "key"]).doUpdateSet({ idempotency_key: idempotencyKey }),
+      )
+      .execute();
+  }
+
+  async intent(key: string): Promise<CreateIntent | null> {
+    const row = await this.#intents().where("key", "=", key).executeTakeFirst();
+    return row === undefined ? null : { key, idempotencyKey: row.idempotency_key };
+  }
+
+  async intents(): Promise<readonly CreateIntent[]> {
+    const rows = await this.#intents().orderBy("key").execute();
+    return rows.map(({ key, idempotency_key }) => ({ key, idempotencyKey: idempotency_key }));
+  }
+
+  async removeIntent(key: string): Promise<void> {
+    await this.#open
+      .deleteFrom("intents")
+      .where("binding_ref", "=", this.#bindingRef)
+      .where("key", "=", key)
+      .execute();
+  }
+
+  async putConflict({ id, base, local, remote, ...rest }: ConflictRecord): Promise<void> {
+    const values = {
+      ...rest,
+      base: JSON.stringify(base),
+      local: JSON.stringify(local),
+      remote: JSON.stringify(remote),
+    };
+    await this.#open
+      .insertInto("conflicts")
+      .values({ binding_ref: this.#bindingRef, id, ...values })
+      .onConflict((conflict) => conflict.columns(["binding_ref", "id"]).doUpdateSet(values))
+      .execute();
+  }
+
+  async conflict(id: string): Promise<ConflictRecord | null> {
+    const row = await this.#conflicts().where("id", "=", id).executeTakeFirst();
+    return row === undefined ? null : conflictOf(row);
+  }
+
+  async openConflicts(key?: string): Promise<readonly ConflictRecord[]> {
+    const open = this.#conflicts().where("resolution", "is", null).orderBy("id");
+    const rows = await (key === undefined ? open : open.where("key", "=", key)).execute();
+    return rows.map(conflictOf);
+  }
+
+  async checkpoint(name: string): Promise<SyncCheckpoint> {
+    const row = await this.#open
+      .selectFrom("checkpoints")
+      .select("checkpoint")
+      .where("binding_ref", "=", this.#bindingRef)
+      .where("name", "=", name)
+      .executeTakeFirst();
+    return row === undefined ? { updatedSince: null, window: null } : JSON.parse(row.checkpoint);
+  }
+
+  async putCheckpoint(name: string, checkpoint: SyncCheckpoint): Promise<void> {
+    const text = JSON.stringify(checkpoint);
+    await this.#open
+      .insertInto("checkpoints")
+      .values({ binding_ref: this.#bindingRef, name, checkpoint: text })
+      .onConflict((conflict) => conflict.columns(["binding_ref", "name"]).doUpdateSet({ checkpoint: text }))
+      .execute();
+  }
+
+  #issues() {
+    return this.#open.selectFrom("issues").selectAll().where("binding_ref", "=", this.#bindingRef);
+  }
+
+  #journal() {
+    return this.#open.selectFrom("journal").selectAll().where("binding_ref", "=", this.#bindingRef);
+  }
+
+  #intents() {
+    return this.#open.selectFrom("intents").selectAll().where("binding_ref", "=", this.#bindingRef);
+  }
+
+  #conflicts() {
+    return this.#open.selectFrom("conflicts").selectAll().where("binding_ref", "=", this.#bindingRef);
+  }
+
+  /** Numbers are never given out twice, not even when the journal was empty in between. */
+  async #nextSequence(): Promise<number> {
+    const { sequence } = await this.#open
+      .insertInto("sync_states")
+      .values({ binding_ref: this.#bindingRef, sequence: 1 })
+      .onConflict((conflict) =>
+        conflict
+          .column("binding_ref")
+          .doUpdateSet(({ eb }) => ({ sequence: eb("sync_states.sequence", "+", 1) })),
+      )
+      .returning("sequence")
+      .executeTakeFirstOrThrow();
+    return sequence;
+  }
+
+  /** A reference belongs to one record; what is put must not take another one's. */
+  async #assertFree(rows: readonly Pick<IssueRow, "key" | "identity">[]): Promise<void> {
+    const owners = new Map(rows.map(({ key, identity }) => [identity, key]));
+    owners.delete(null);
+    const identities = [...owners.keys()].filter((identity) => identity !== null);
+    if (identities.length === 0) return;
+    const taken = await this.#issues().where("identity", "in", identities).execute();
+    for (const { key, identity } of taken) {
+      if (identity !== null && owners.get(identity) !== key) throw refTaken(identity);
+    }
+  }
+}
+
+function rowOf(bindingRef: string, { key, ref, fields, base, deletedAt }: IssueRecord): IssueRow {
+  return {
+    binding_ref: bindingRef,
+    key,
+    identity: ref === null ? null : identityOf(ref),
+    ref: ref === null ? null : JSON.stringify(ref),
+    fields: JSON.stringify(fields),
+    base_fields:
+      base === null || Bun.deepEquals(base.fields, fields, true) ? null : JSON.stringify(base.fields),
+    base_raw: base === null ? null : JSON.stringify(base.raw),
+    base_revision: base?.revision ?? null,
+    base_created_at: base?.createdAt ?? null,
+    base_updated_at: base?.updatedAt ?? null,
+    deleted_at: deletedAt,
+  };
+}
+
+function recordOf(row: IssueRow): IssueRecord {
+  const fields: IssueFields = JSON.parse(row.fields);
+  return {
+    key: row.key,
+    ref: row.ref === null ? null : JSON.parse(row.ref),
+    fields,
+    base: baseOfRow(row, fields),
+    deletedAt: row.deleted_at,
+  };
+}
+
+function baseOfRow(row: IssueRow, fields: IssueFields): Base | null {
+  if (row.base_updated_at === null) return null;
+  return {
+    fields: row.base_fields === null ? fields : JSON.parse(row.base_fields),
+    raw: JSON.parse(row.base_raw ?? "null"),
+    revision: row.base_revision,
+    createdAt: row.base_created_at ?? row.base_updated_at,
+    updatedAt: row.base_updated_at,
+  };
+}
+
+function conflictOf({ binding_ref: _, ...row }: ConflictRow): ConflictRecord {
+  return {
+    ...row,
+    base: JSON.parse(row.base),
+    local: JSON.parse(row.local),
+    remote: JSON.parse(row.remote),
+  };
+}
+
+function* batches<T>(rows: readonly T[]): Generator<readonly T[]> {
+  for (let start = 0; start < rows.length; start += BATCH) yield rows.slice(start, start + BATCH);
+}

@@ -1,0 +1,54 @@
+/** How the sync of mappings stands; for statuses. */
+import { wireConflict } from "../sync/envelope.ts";
+import type { MappingView } from "./mappings.ts";
+import type { TeamScope } from "./team-scope.ts";
+
+/** Conflicts that a status shows. */
+const SHOWN = 3;
+
+/** How the sync of a mapping stands, as its status tells. */
+export async function syncStateOf(scope: TeamScope, mapping: MappingView) {
+  const row = await scope
+    .syncStates()
+    .select(["last_synced_at", "last_error", "lease_expires_at"])
+    .where("binding_ref", "=", mapping.bindingRef)
+    .executeTakeFirst();
+  const { lease_expires_at = null, last_synced_at = null, last_error = null } = row ?? {};
+  const isRunning = lease_expires_at !== null && lease_expires_at > scope.timestamp();
+  const issues = await scope.issueStore(mapping).transaction(async (transaction) => {
+    const open = await transaction.openConflicts();
+    const shown = open
+      .slice(0, SHOWN)
+      .map(async (conflict) => wireConflict(conflict, await transaction.get(conflict.key)));
+    return {
+      issue_count: await transaction.count(),
+      open_conflicts: open.length,
+      conflicts: await Promise.all(shown),
+    };
+  });
+  const error = mapping.problem ?? last_error;
+  const rest = last_synced_at === null ? "never" : "idle";
+  return {
+    sync_state: isRunning ? "running" : error === null ? rest : "error",
+    last_synced_at,
+    ...issues,
+    last_error: error,
+  };
+}
+
+/** When each of the team's mappings was synchronized last, by reference. */
+export async function lastSyncs(scope: TeamScope): Promise<ReadonlyMap<string, string | null>> {
+  const rows = await scope.syncStates().select(["binding_ref", "last_synced_at"]).execute();
+  return new Map(rows.map(({ binding_ref, last_synced_at }) => [binding_ref, last_synced_at]));
+}
+
+/** By which way the host reaches the mapping's resource. */
+export function identityPathOf({ connectionId, provider, routing }: MappingView) {
+  return {
+    type: "installation",
+    installation_id: connectionId,
+    user_link_id: null,
+    provider,
+    provider_account_id: routing.workspace.id,
+  };
+}

@@ -1,0 +1,141 @@
+/** Tickets: the issues of a bound resource, as people look for them. */
+import type * as v from "valibot";
+import type {
+  IssueSearchRequest,
+  IssueSearchResponse,
+  ListTicketsRequest,
+  ListTicketsResponse,
+  RoutingKey,
+  Ticket,
+} from "../protocol.ts";
+import type { TrackerConnector } from "../sdk/connector.ts";
+import { TrackerSdkError } from "../sdk/errors.ts";
+import type { CanonicalIssue } from "../sdk/model.ts";
+import type { HostedProvider } from "../shared/providers.ts";
+import { requireConnections } from "./connections.ts";
+import { HostError, providerFailure } from "./errors.ts";
+import { plainRef } from "./json.ts";
+import { listMappings, type MappingView, routeToMapping, routingKey, upgradeOf } from "./mappings.ts";
+import type { Sources } from "./sources.ts";
+import type { TeamScope } from "./team-scope.ts";
+
+/** A request whose provider has been checked. */
+type For<R> = Omit<R, "provider"> & { readonly provider: HostedProvider };
+
+/**
+ * The tickets that changed last.
+ *
+ * @throws HostError as {@link searchTickets} does
+ */
+export async function listTickets(
+  scope: TeamScope,
+  sources: Sources,
+  request: For<ListTicketsRequest>,
+): Promise<v.InferInput<typeof ListTicketsResponse>> {
+  const { limit } = request;
+  const { issues, ...rest } = await read(scope, sources, request, (tracker) =>
+    tracker.searchIssues({ limit }),
+  );
+  return { tickets: issues, ...rest };
+}
+
+/**
+ * The ticket with a key, else tickets with these words, else the ones that changed last.
+ *
+ * @throws HostError `invalid_request` when no resource is named and there is not exactly one,
+ *   `binding_not_found`, `mapping_disabled`, `no_installation` when the named one cannot be worked on,
+ *   `provider_rejected`, `provider_unavailable`, `rate_limited` when the provider does not answer
+ */
+export async function searchTickets(
+  scope: TeamScope,
+  sources: Sources,
+  request: For<IssueSearchRequest>,
+): Promise<v.InferInput<typeof IssueSearchResponse>> {
+  const { limit } = request;
+  const key = request.query_key?.trim() ?? "";
+  const text = request.query_text?.trim() ?? "";
+  const { issues, ...rest } = await read(scope, sources, request, async (tracker) => {
+    if (key === "") return tracker.searchIssues({ limit, ...(text !== "" && { text }) });
+    const found = await tracker.findIssue(key);
+    return found === null ? [] : [found];
+  });
+  return { candidates: issues, ...rest };
+}
+
+async function read(
+  scope: TeamScope,
+  sources: Sources,
+  request: For<Pick<ListTicketsRequest, "provider" | "binding_ref" | "project_slug">>,
+  look: (tracker: TrackerConnector) => Promise<readonly CanonicalIssue[]>,
+) {
+  const { provider } = request;
+  const key = routingKey(request);
+  const mapping = key === null ? await onlyMapping(scope, provider) : await connected(scope, provider, key);
+  const issues = await ofProvider(async () => {
+    const tracker = await sources.openConnector(scope, mapping);
+    const found = await look(tracker);
+    // Whatever a provider's search finds: the mapping says which resource may be read.
+    return found.filter(({ ref }) => ref.system === tracker.provider && ref.workspace === tracker.workspace);
+  });
+  return {
+    issues: issues.map((issue) => toTicket(issue, mapping)),
+    resource_type: mapping.routing.resource.kind,
+    resource_id: plainRef(mapping.routing, mapping.resourceRef),
+    ...(key !== null && "project_slug" in key && upgradeOf(mapping)),
+  };
+}
+
+/** The mapping that a key names, when its connection still stands. */
+async function connected(scope: TeamScope, provider: HostedProvider, key: RoutingKey): Promise<MappingView> {
+  const mapping = await routeToMapping(scope, provider, key);
+  if (mapping.connected) return mapping;
+  throw new HostError(
+    "no_installation",
+    `The connection to ${provider} was removed. Connect it again: tracker host connect ${provider}`,
+    { provider },
+  );
+}
+
+async function onlyMapping(scope: TeamScope, provider: HostedProvider): Promise<MappingView> {
+  await requireConnections(scope, provider);
+  const usable = (await listMappings(scope, provider)).filter(
+    ({ state, connected }) => state === "active" && connected,
+  );
+  const [only, ...others] = usable;
+  if (only !== undefined && others.length === 0) return only;
+  const problem =
+    only === undefined
+      ? `Nothing is bound to ${provider} yet. Bind a project first: tracker bind --provider ${provider}`
+      : `${usable.length} projects are bound to ${provider}. Name one by binding_ref or project_slug.`;
+  throw new HostError("invalid_request", problem, {
+    provider,
+    details: { project_slugs: usable.map(({ projectSlug }) => projectSlug) },
+  });
+}
+
+async function ofProvider<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof TrackerSdkError)) throw error;
+    throw error.failureClass === "rate_limited"
+      ? providerFailure(error, "rate_limited")
+      : providerFailure(error);
+  }
+}
+
+function toTicket(issue: CanonicalIssue, mapping: MappingView): Ticket {
+  const { ref, title, body, status, assignees, createdAt, updatedAt } = issue;
+  return {
+    external_issue_id: ref.id,
+    identifier: ref.key ?? ref.id,
+    title,
+    url: ref.url ?? null,
+    state: { name: status },
+    team: mapping.label,
+    assignee: assignees[0] ?? null,
+    created_at: createdAt,
+    updated_at: updatedAt,
+    body,
+  };
+}

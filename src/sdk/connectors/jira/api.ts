@@ -1,0 +1,353 @@
+/**
+ * The issues of one Jira Cloud project, over the REST API, version 3:
+ * https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/
+ */
+import * as v from "valibot";
+import type { Capabilities } from "../../capabilities.ts";
+import { CapabilityNotSupportedError, ConnectorRequestError, IssueNotFoundError } from "../../errors.ts";
+import { MISSION_FIELD } from "../../mission.ts";
+import {
+  type CanonicalComment,
+  type CanonicalIssue,
+  type CanonicalLink,
+  CanonicalStatus,
+  type IssueFields,
+  type IssuePatch,
+  type JsonValue,
+} from "../../model.ts";
+import type { JiraParams } from "../../params.ts";
+import type { Transport } from "../../transport.ts";
+import { parsePayload } from "../shared/arguments.ts";
+import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
+import { documentOf, markdownOf } from "./adf-markdown.ts";
+import { IssueComments } from "./comments.ts";
+import { creationProperty, findCreated } from "./creation.ts";
+import { FIELDS, issueOf, linkOf, NativeIssue, NativeStatus, Placed, type Reading } from "./map.ts";
+import { JiraProject } from "./project.ts";
+import { isMissing, isRefused, JiraRest, PROVIDER } from "./rest.ts";
+import { PAGE_SIZE, wordsInJql } from "./search.ts";
+import { isNamed, meaningOfStatus } from "./words.ts";
+
+const CAPABILITIES: Omit<Capabilities, "customFields"> = {
+  comments: true,
+  hierarchy: true,
+  dependencies: true,
+  multiAssignee: false,
+  assignment: true,
+  terminalTransition: true,
+  bulkRead: true,
+  delete: false,
+  webhooks: false,
+  conditionalWrites: false,
+  priority: true,
+  issueType: true,
+  statuses: CanonicalStatus.options,
+  linkTypes: ["blocks", "blocked_by", "relates_to", "duplicates"],
+};
+
+const MINUTE = 60_000;
+
+const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+const Created = v.object({ id: filled });
+const Transitions = v.object({
+  transitions: v.array(
+    v.object({ id: filled, name: v.string(), to: NativeStatus, isAvailable: v.exactOptional(v.boolean()) }),
+  ),
+});
+const Token = v.nullable(filled);
+
+/** The API of a project's issues. */
+export class JiraApi implements ProviderApi {
+  readonly provider = PROVIDER;
+  readonly workspace: string;
+  readonly capabilities: Capabilities;
+  readonly #rest: JiraRest;
+  readonly #project: JiraProject;
+  readonly #comments: IssueComments;
+  readonly #reading: Reading;
+  readonly #fields: readonly string[];
+  readonly #defaultIssueType: string | null;
+
+  constructor(params: JiraParams, transport: Transport) {
+    const { baseUrl, cloudId = null, projectId = null, projectKey = null } = params;
+    const missionFieldId = params.missionFieldId ?? null;
+    this.#rest = new JiraRest(transport, cloudId);
+    this.#project = new JiraProject(this.#rest, { projectId, projectKey });
+    this.#comments = new IssueComments(this.#rest);
+    this.#defaultIssueType = params.defaultIssueType ?? null;
+    this.#fields = [...FIELDS, ...(missionFieldId === null ? [] : [missionFieldId])];
+    this.workspace = this.#project.name;
+    this.capabilities = { ...CAPABILITIES, customFields: missionFieldId !== null };
+    this.#reading = {
+      workspace: this.workspace,
+      siteUrl: baseUrl.replace(/\/+$/, ""),
+      statusNames: params.statusNameMap ?? {},
+      missionFieldId,
+    };
+  }
+
+  /**
+   * Follows Jira's own page tokens. They hold the place in the order, not a
+   * number of issues, so that changes do not make pages drift: a changed issue
+   * moves behind everything, past the end of the window. A page is never asked
+   * for anew from the last instant that was seen, because an issue that changed
+   * after it was indexed stands at its old place with its new instant.
+   *
+   * JQL is told whole minutes, and what is outside of the window is left out
+   * here: how exactly it compares is not documented.
+   */
+  async listChanges({ since, until, limit, place }: ChangeQuery): Promise<Portion<CanonicalIssue>> {
+    const from = since === null ? null : Math.floor(Date.parse(since) / MINUTE) * MINUTE;
+    const to = until === null ? null : Math.ceil(Date.parse(until) / MINUTE) * MINUTE;
+    const jql = [
+      this.#project.jql,
+      ...(from === null ? [] : [`updated >= ${from}`]),
+      ...(to === null ? [] : [`updated < ${to}`]),
+    ].join(" AND ");
+    const parsed = v.safeParse(Token, place);
+    if (!parsed.success) throw invalid("The cursor is not one of this listing.");
+    let token = parsed.output;
+    for (;;) {
+      const page = await this.#changes(
+        `${jql} ORDER BY updated ASC, key ASC`,
+        Math.min(limit, PAGE_SIZE),
+        token,
+      );
+      const items = page.items.filter(
+        ({ updatedAt }) => (since === null || updatedAt >= since) && (until === null || updatedAt < until),
+      );
+      if (items.length > 0 || page.next === null) {
+        if (token === null && page.isEmpty) await this.#project.confirm();
+        return { items, next: page.next };
+      }
+      token = page.next;
+    }
+  }
+
+  async get(id: string): Promise<CanonicalIssue> {
+    const raw = await this.#missingIsNotFound(id, () =>
+      this.#rest.get(v.unknown(), "issue", pathOf(id), { fields: this.#fields.join(",") }),
+    );
+    const issue = parsePayload(PROVIDER, NativeIssue, raw, "issue");
+    // A moved issue is still found by its id and by its old key.
+    if (issue.fields.project.id !== (await this.#project.id())) throw new IssueNotFoundError(PROVIDER, id);
+    return issueOf(issue, raw, this.#reading);
+  }
+
+  /** Takes `PAY-7`, an id, and an issue's address on this site. */
+  async find(key: string): Promise<CanonicalIssue | null> {
+    const address = `${this.#reading.siteUrl}/browse/`;
+    const isAddress = key.toLowerCase().startsWith(address.toLowerCase());
+    const name = isAddress ? key.slice(address.length).replace(/[/?#].*$/, "") : key;
+    if (!/^([a-z][a-z0-9_]*-)?\d+$/i.test(name)) return null;
+    try {
+      return await this.get(name.toUpperCase());
+    } catch (error) {
+      if (error instanceof IssueNotFoundError) return null;
+      throw error;
+    }
+  }
+
+  async search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]> {
+    const words = text === null ? null : wordsInJql(text);
+    if (text !== null && words === null) return [];
+    const condition = words === null ? "" : ` AND text ~ ${words}`;
+    const jql = `${this.#project.jql}${condition} ORDER BY updated DESC, key DESC`;
+    const found: CanonicalIssue[] = [];
+    let token: string | null = null;
+    do {
+      const page: Page = await this.#search({ jql, maxResults: limit - found.length, token });
+      found.push(...page.items);
+      token = page.next;
+    } while (token !== null && found.length < limit);
+    return found.slice(0, limit);
+  }
+
+  async create(fields: IssueFields, idempotencyKey: string): Promise<string> {
+    const { title, body, issueType, priority, assignees, labels, parent, customFields } = fields;
+    const [assignee] = assignees;
+    const json = {
+      fields: {
+        project: { id: await this.#project.id() },
+        summary: title,
+        issuetype: await this.#project.typeFor(issueType, this.#defaultIssueType),
+        ...(body !== null && body.trim() !== "" && { description: documentOf(body) }),
+        ...(priority !== null && { priority: await this.#project.priorityFor(priority) }),
+        ...(assignee !== undefined && { assignee: { id: assignee } }),
+        ...(labels.length > 0 && { labels: withoutSpaces(labels) }),
+        ...(parent !== null && { parent: { id: parent.id } }),
+        ...(Object.keys(customFields).length > 0 && this.#missionOf(customFields)),
+      },
+      properties: [creationProperty(idempotencyKey)],
+    };
+    return (await this.#rest.send(Created, "issue", "POST", "/rest/api/3/issue", { json })).id;
+  }
+
+  findCreated(idempotencyKey: string): Promise<string | null> {
+    return findCreated(this.#project, idempotencyKey);
+  }
+
+  async update(current: CanonicalIssue, patch: IssuePatch): Promise<void> {
+    const { title, body, issueType, priority, assignees, labels, parent, customFields } = patch;
+    const fields = {
+      ...(title !== undefined && { summary: title }),
+      ...(body !== undefined && this.#descriptionOf(current, body)),
+      ...(issueType !== undefined && { issuetype: await this.#project.typeFor(issueType, null) }),
+      ...(priority !== undefined && {
+        priority: priority === null ? null : await this.#project.priorityFor(priority),
+      }),
+      ...(assignees !== undefined && { assignee: assignees[0] === undefined ? null : { id: assignees[0] } }),
+      ...(parent && { parent: { id: parent.id } }),
+      ...(customFields !== undefined && this.#missionOf(customFields)),
+    };
+    const update = {
+      ...(labels !== undefined && { labels: labelChanges(current.labels, labels) }),
+      ...(parent === null && { parent: [{ set: { none: true } }] }),
+    };
+    if (Object.keys(fields).length + Object.keys(update).length === 0) return;
+    await this.#rest.send(v.unknown(), "issue", "PUT", pathOf(current.ref.id), { json: { fields, update } });
+  }
+
+  /**
+   * Statuses are reached by transitions, which the workflow offers by the
+   * status that the issue is in.
+   */
+  async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<void> {
+    const path = `${pathOf(current.ref.id)}/transitions`;
+    const { statusNames } = this.#reading;
+    const { transitions } = await this.#rest.get(Transitions, "issue", path);
+    const available = transitions.filter(({ isAvailable }) => isAvailable !== false);
+    const fitting = available.filter(({ to }) => meaningOfStatus(to, statusNames) === status);
+    const chosen =
+      fitting.find(({ to }) => isNamed(statusNames[status], to.name)) ??
+      fitting.find(({ to }) => isNamed(status.replaceAll("_", " "), to.name)) ??
+      fitting.find(({ name }) => isNamed(status.replaceAll("_", " "), name)) ??
+      fitting[0];
+    if (chosen === undefined) {
+      const names = available.map(
+        ({ name, to }) =>
+          `"${name}" to "${to.name}" (${meaningOfStatus(to, statusNames) ?? to.statusCategory.key})`,
+      );
+      const message = `${current.ref.key} has no transition to ${status} from where it is, only: ${names.join(", ") || "none"}.`;
+      throw new CapabilityNotSupportedError(PROVIDER, "statuses", message);
+    }
+    await this.#rest.send(v.unknown(), "issue", "POST", path, { json: { transition: { id: chosen.id } } });
+  }
+
+  /** The issue that is named as inward is the one that shows the outward text. */
+  async link({ ref }: CanonicalIssue, { type, target }: CanonicalLink): Promise<void> {
+    const { id, end } = await this.#project.linkTypeFor(type);
+    const [from, to] = end === "outward" ? [ref, target] : [target, ref];
+    const json = { type: { id }, inwardIssue: { id: from.id }, outwardIssue: { id: to.id } };
+    await this.#rest.send(v.unknown(), "issueLink", "POST", "/rest/api/3/issueLink", { json });
+  }
+
+  async unlink(current: CanonicalIssue, { type, target }: CanonicalLink): Promise<void> {
+    const { fields } = parsePayload(PROVIDER, NativeIssue, current.raw, "issue");
+    for (const native of fields.issuelinks ?? []) {
+      const link = linkOf(native);
+      if (link?.type !== type || link.other.id !== target.id) continue;
+      const path = `/rest/api/3/issueLink/${encodeURIComponent(native.id)}`;
+      await this.#rest.send(v.unknown(), "issueLink", "DELETE", path);
+    }
+  }
+
+  async comments(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
+    if (place === null) await this.#assertHere(id);
+    return this.#comments.list(id, place);
+  }
+
+  async comment(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
+    await this.#assertHere(id);
+    return this.#comments.add(id, body, idempotencyKey);
+  }
+
+  /** Jira forgets its tokens after a week; the window is then read from its start. */
+  async #changes(jql: string, maxResults: number, token: string | null): Promise<Page> {
+    try {
+      return await this.#search({ jql, maxResults, token });
+    } catch (error) {
+      if (token === null || !isRefused(error)) throw error;
+      return this.#search({ jql, maxResults, token: null });
+    }
+  }
+
+  async #search(request: { jql: string; maxResults: number; token: string | null }): Promise<Page> {
+    const page = await this.#project.search({ ...request, fields: this.#fields });
+    const projectId = await this.#project.id();
+    const items = page.issues.flatMap((raw, index) => {
+      const issue = parsePayload(PROVIDER, NativeIssue, raw, `search.issues.${index}`);
+      // The index may still have here what was moved to another project.
+      return issue.fields.project.id === projectId ? [issueOf(issue, raw, this.#reading)] : [];
+    });
+    return { items, next: page.next, isEmpty: page.issues.length === 0 };
+  }
+
+  /** Comments do not tell whose they are. */
+  async #assertHere(id: string): Promise<void> {
+    const { fields } = await this.#missingIsNotFound(id, () =>
+      this.#rest.get(Placed, "issue", pathOf(id), { fields: "project" }),
+    );
+    if (fields.project.id !== (await this.#project.id())) throw new IssueNotFoundError(PROVIDER, id);
+  }
+
+  async #missingIsNotFound<T>(id: string, read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      await this.#project.confirm();
+      throw new IssueNotFoundError(PROVIDER, id);
+    }
+  }
+
+  /** Nothing when only the way of writing Markdown differs. */
+  #descriptionOf(current: CanonicalIssue, body: string | null): { readonly description?: unknown } {
+    if (body === null || body.trim() === "") return { description: null };
+    const { fields } = parsePayload(PROVIDER, NativeIssue, current.raw, "issue");
+    const description = documentOf(body, fields.description ?? null);
+    return markdownOf(description) === current.body ? {} : { description };
+  }
+
+  #missionOf(customFields: IssueFields["customFields"]): Readonly<Record<string, string | null>> {
+    const { [MISSION_FIELD]: mission = null, ...others } = customFields;
+    const [unknown] = Object.keys(others);
+    const { missionFieldId } = this.#reading;
+    if (unknown !== undefined || missionFieldId === null) {
+      throw invalid(`customFields.${unknown}: ${PROVIDER} carries ${MISSION_FIELD} only.`);
+    }
+    if (mission !== null && typeof mission !== "string") {
+      throw invalid(`customFields.${MISSION_FIELD}: must be text.`);
+    }
+    return { [missionFieldId]: mission };
+  }
+}
+
+interface Page {
+  readonly items: readonly CanonicalIssue[];
+  readonly next: string | null;
+  /** Jira found nothing. */
+  readonly isEmpty: boolean;
+}
+
+function pathOf(id: string): string {
+  return `/rest/api/3/issue/${encodeURIComponent(id)}`;
+}
+
+function labelChanges(before: readonly string[], after: readonly string[]): readonly object[] {
+  const [had, wants] = [new Set(before), new Set(after)];
+  return [
+    ...withoutSpaces([...wants.difference(had)]).map((add) => ({ add })),
+    ...[...had.difference(wants)].map((remove) => ({ remove })),
+  ];
+}
+
+function withoutSpaces(labels: readonly string[]): readonly string[] {
+  const unfit = labels.find((label) => /\s/.test(label));
+  if (unfit !== undefined) throw invalid(`labels: ${PROVIDER} labels have no spaces: "${unfit}".`);
+  return labels;
+}
+
+function invalid(message: string): ConnectorRequestError {
+  return new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "invalid" });
+}

@@ -1,0 +1,85 @@
+/** Comments: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-comments/ */
+import * as v from "valibot";
+import { ConnectorRequestError } from "../../errors.ts";
+import type { CanonicalComment, JsonValue } from "../../model.ts";
+import { earliestUse, markOf } from "../shared/marker.ts";
+import type { Portion } from "../shared/provider-connector.ts";
+import { documentOf } from "./adf-markdown.ts";
+import { commentOf, NativeComment } from "./map.ts";
+import { type JiraRest, PROVIDER } from "./rest.ts";
+
+const PAGE_SIZE = 100;
+const PROPERTY = "tracker.comment";
+
+const Comments = v.object({
+  comments: v.array(NativeComment),
+  startAt: v.number(),
+  total: v.number(),
+});
+const Property = v.object({ mark: v.string() });
+const Place = v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0)));
+
+/** The comments on the issues of one site. */
+export class IssueComments {
+  readonly #rest: JiraRest;
+
+  constructor(rest: JiraRest) {
+    this.#rest = rest;
+  }
+
+  /** Oldest first. */
+  async list(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
+    const start = v.safeParse(Place, place);
+    if (!start.success) {
+      const message = "The cursor is not one of this listing.";
+      throw new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "invalid" });
+    }
+    const { items, next } = await this.#read(id, start.output ?? 0, "created");
+    return { items: items.map(commentOf), next };
+  }
+
+  /** Adds a comment, or returns the one that was added with the key. */
+  async add(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
+    const mark = markOf(idempotencyKey);
+    const known = await this.#find(id, mark, earliestUse(idempotencyKey));
+    if (known !== null) return commentOf(known);
+    const json = { body: documentOf(body), properties: [{ key: PROPERTY, value: { mark } }] };
+    return commentOf(await this.#rest.send(NativeComment, "comment", "POST", pathOf(id), { json }));
+  }
+
+  /** Latest first, as far back as the comment can be. */
+  async #find(id: string, mark: string, earliest: string | null): Promise<NativeComment | null> {
+    let start: number | null = 0;
+    while (start !== null) {
+      const { items, next }: Portion<NativeComment> & { next: number | null } = await this.#read(
+        id,
+        start,
+        "-created",
+      );
+      const found = items.find((comment) => markIn(comment) === mark);
+      if (found !== undefined) return found;
+      start = earliest !== null && items.some(({ created }) => created < earliest) ? null : next;
+    }
+    return null;
+  }
+
+  async #read(
+    id: string,
+    startAt: number,
+    orderBy: "created" | "-created",
+  ): Promise<{ readonly items: readonly NativeComment[]; readonly next: number | null }> {
+    const query = { startAt, maxResults: PAGE_SIZE, orderBy, expand: "properties" };
+    const { comments, total } = await this.#rest.get(Comments, "comments", pathOf(id), query);
+    const end = startAt + comments.length;
+    return { items: comments, next: comments.length === 0 || end >= total ? null : end };
+  }
+}
+
+function pathOf(id: string): string {
+  return `/rest/api/3/issue/${encodeURIComponent(id)}/comment`;
+}
+
+function markIn({ properties }: NativeComment): string | null {
+  const value = properties.find(({ key }) => key === PROPERTY)?.value;
+  return v.is(Property, value) ? value.mark : null;
+}

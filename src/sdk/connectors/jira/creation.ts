@@ -1,0 +1,128 @@
+/**
+ * Creating issues once. Jira knows no idempotency keys, but an issue can be
+ * created together with a property, which only programs see:
+ * https://developer.atlassian.com/cloud/jira/platform/jira-entity-properties/
+ */
+import * as v from "valibot";
+import { Instant } from "../../model.ts";
+import { parsePayload } from "../shared/arguments.ts";
+import { earliestUse, markOf } from "../shared/marker.ts";
+import { Placed, prefixOf } from "./map.ts";
+import type { JiraProject } from "./project.ts";
+import { isMissing, PROVIDER } from "./rest.ts";
+import { PAGE_SIZE } from "./search.ts";
+
+const PROPERTY = "tracker.create";
+
+/** After so many numbers in a row that nobody has, no higher one is tried. */
+const MOST_MISSES = 3;
+/** Numbers between indexed issues that are looked at, the highest first; most of them are of deleted issues. */
+const MOST_GAPS = 5;
+
+/** The property that marks an issue as the one of a key. */
+export function creationProperty(idempotencyKey: string): { readonly key: string; readonly value: unknown } {
+  return { key: PROPERTY, value: { mark: markOf(idempotencyKey) } };
+}
+
+const Marked = v.object({
+  ...Placed.entries,
+  properties: v.optional(v.object({ [PROPERTY]: v.optional(v.unknown()) })),
+});
+const Found = v.object({
+  ...Marked.entries,
+  fields: v.object({ ...Placed.entries.fields.entries, created: Instant }),
+});
+const Property = v.object({ mark: v.string() });
+
+/**
+ * The id of the issue that was created with a key. What the index does not
+ * have yet is looked for by its number: the numbers after the highest indexed
+ * one, and those left out among the latest.
+ */
+export async function findCreated(project: JiraProject, idempotencyKey: string): Promise<string | null> {
+  const mark = markOf(idempotencyKey);
+  const earliest = earliestUse(idempotencyKey);
+  const latest: v.InferOutput<typeof Found>[] = [];
+  let token: string | null = null;
+  do {
+    const page = await project.search({
+      jql: `${project.jql} ORDER BY created DESC, key DESC`,
+      fields: ["project", "created"],
+      properties: [PROPERTY],
+      maxResults: PAGE_SIZE,
+      token,
+    });
+    const issues = page.issues.map((issue, index) =>
+      parsePayload(PROVIDER, Found, issue, `search.issues.${index}`),
+    );
+    const made = issues.find((issue) => markIn(issue) === mark);
+    if (made !== undefined) return made.id;
+    if (token === null) latest.push(...issues);
+    const isFarEnough = earliest !== null && issues.some(({ fields }) => fields.created < earliest);
+    token = isFarEnough ? null : page.next;
+  } while (token !== null);
+  return probe(project, mark, latest, earliest);
+}
+
+/** Looks at numbers that the index does not have. */
+async function probe(
+  project: JiraProject,
+  mark: string,
+  latest: readonly v.InferOutput<typeof Found>[],
+  earliest: string | null,
+): Promise<string | null> {
+  const [newest] = latest;
+  const prefix = newest === undefined ? (await project.identity()).key : prefixOf(newest.key);
+  const highest = Math.max(0, ...latest.map(numberOf));
+  /** Null when nobody has the number; else the id, if it is the issue of the key. */
+  const look = async (number: number): Promise<{ readonly id: string | null } | null> => {
+    const path = `/rest/api/3/issue/${encodeURIComponent(`${prefix}-${number}`)}`;
+    const query = { fields: "project", properties: PROPERTY };
+    try {
+      const issue = await project.rest.get(Marked, "issue", path, query);
+      const isHere = issue.fields.project.id === (await project.id());
+      return { id: isHere && markIn(issue) === mark ? issue.id : null };
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw error;
+    }
+  };
+  for (const number of gapsIn(latest, earliest)) {
+    const found = await look(number);
+    if (found?.id) return found.id;
+  }
+  let misses = 0;
+  for (let number = highest + 1; misses < MOST_MISSES; number++) {
+    const found = await look(number);
+    if (found?.id) return found.id;
+    if (found === null) misses++;
+  }
+  return null;
+}
+
+function markIn({ properties }: v.InferOutput<typeof Marked>): string | null {
+  const property = properties?.[PROPERTY];
+  return v.is(Property, property) ? property.mark : null;
+}
+
+/** The number in a key. */
+function numberOf({ key }: { readonly key: string }): number {
+  return Number(/\d+$/.exec(key)?.[0] ?? 0);
+}
+
+/** Numbers left out among the latest issues, as far down as an issue can be: the highest first. */
+function gapsIn(latest: readonly v.InferOutput<typeof Found>[], earliest: string | null): readonly number[] {
+  const created = new Map(latest.map((issue) => [numberOf(issue), issue.fields.created]));
+  const lowest = latest.length < PAGE_SIZE ? 1 : Math.min(...created.keys());
+  const gaps: number[] = [];
+  for (
+    let number = Math.max(0, ...created.keys()) - 1;
+    number >= lowest && gaps.length < MOST_GAPS;
+    number--
+  ) {
+    const instant = created.get(number);
+    if (instant === undefined) gaps.push(number);
+    else if (earliest !== null && instant < earliest) break;
+  }
+  return gaps;
+}

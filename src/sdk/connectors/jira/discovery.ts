@@ -1,0 +1,159 @@
+/** Which projects there are to bind to: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/ */
+import * as v from "valibot";
+import type { DiscoveredResource, DiscoveredWorkspace, DiscoverySource } from "../../discovery.ts";
+import { ConnectorRequestError } from "../../errors.ts";
+import type { Page } from "../../model.ts";
+import { type Transport, TransportError } from "../../transport.ts";
+import { parsePayload } from "../shared/arguments.ts";
+import { whoami } from "./project.ts";
+import { JiraRest, PROVIDER, sendClassified } from "./rest.ts";
+
+const PAGE_SIZE = 50;
+
+const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+
+/** https://developer.atlassian.com/cloud/oauth/getting-started/making-calls-to-api/ */
+const Sites = v.array(
+  v.object({ id: filled, name: filled, url: filled, scopes: v.optional(v.array(v.string()), []) }),
+);
+const TenantInfo = v.object({ cloudId: filled });
+const Projects = v.object({
+  values: v.array(
+    v.object({
+      id: filled,
+      key: filled,
+      name: filled,
+      archived: v.optional(v.boolean(), false),
+      deleted: v.optional(v.boolean(), false),
+    }),
+  ),
+  isLast: v.boolean(),
+});
+const Context = v.object({ site_url: filled, cloud_id: v.exactOptional(filled) });
+
+/** The sites and projects that a credential can see. */
+export class JiraDiscovery implements DiscoverySource {
+  readonly provider = PROVIDER;
+  readonly #transport: Transport;
+  readonly #siteUrl: string | null;
+
+  /** @param siteUrl Where the transport leads; null where that is Atlassian's API gateway, which leads to many sites */
+  constructor(transport: Transport, siteUrl: string | null) {
+    this.#transport = transport;
+    this.#siteUrl = siteUrl?.replace(/\/+$/, "") ?? null;
+  }
+
+  /** The account, with the site that it is used on where there is only one. */
+  async account(): Promise<string> {
+    if (this.#siteUrl !== null) return `${await whoami(this.#rest(null))} ${new URL(this.#siteUrl).host}`;
+    const [site] = await this.#sites();
+    if (site === undefined) {
+      const message = "This credential leads to no Jira site.";
+      throw new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "permission" });
+    }
+    return whoami(this.#rest(site.id));
+  }
+
+  async listWorkspaces(): Promise<Page<DiscoveredWorkspace>> {
+    if (this.#siteUrl === null) {
+      const sites = await this.#sites();
+      return { items: sites.map(({ id, name, url }) => workspaceOf(url, id, name)), nextCursor: null };
+    }
+    await whoami(this.#rest(null));
+    const host = new URL(this.#siteUrl).host;
+    return { items: [workspaceOf(this.#siteUrl, await this.#cloudId(), host)], nextCursor: null };
+  }
+
+  async listResources(
+    { id, providerContext }: DiscoveredWorkspace,
+    cursor: string | null,
+  ): Promise<Page<DiscoveredResource>> {
+    const { site_url: siteUrl, cloud_id: cloudId } = parsePayload(
+      PROVIDER,
+      Context,
+      providerContext,
+      "workspace",
+    );
+    const gatewayId = this.#siteUrl === null ? (cloudId ?? id) : null;
+    const rest = this.#rest(gatewayId);
+    const startAt = startOf(cursor);
+    const query = { startAt, maxResults: PAGE_SIZE, status: "live", action: "browse", orderBy: "key" };
+    const { values, isLast } = await rest.get(Projects, "projects", "/rest/api/3/project/search", query);
+    // A credential that has ended is answered like a stranger: with nothing.
+    if (values.length === 0) await whoami(rest);
+    const items = values
+      .filter(({ archived, deleted }) => !archived && !deleted)
+      .map(({ id: projectId, key, name }) => ({
+        stableRef: projectId,
+        displayName: name,
+        kind: "project",
+        provider: PROVIDER,
+        workspaceId: id,
+        connectorParams: {
+          baseUrl: siteUrl,
+          projectId,
+          projectKey: key,
+          ...(gatewayId !== null && { cloudId: gatewayId }),
+        },
+        routingMetadata: {
+          project_id: projectId,
+          project_key: key,
+          ...(cloudId !== undefined && { cloud_id: cloudId }),
+          display_key: key,
+          resource_url: `${siteUrl}/browse/${encodeURIComponent(key)}`,
+        },
+      }));
+    const isEnd = isLast || values.length === 0;
+    return { items, nextCursor: isEnd ? null : String(startAt + values.length) };
+  }
+
+  #rest(cloudId: string | null): JiraRest {
+    return new JiraRest(this.#transport, cloudId);
+  }
+
+  /** The sites with Jira; the gateway lists a site once for each product. */
+  async #sites(): Promise<v.InferOutput<typeof Sites>> {
+    const path = "/oauth/token/accessible-resources";
+    const body = await sendClassified(this.#transport, { method: "GET", path });
+    const sites = parsePayload(PROVIDER, Sites, body, "sites");
+    const withJira = sites.filter(
+      ({ scopes }) => scopes.length === 0 || scopes.some((scope) => /jira/i.test(scope)),
+    );
+    return [...new Map(withJira.map((site) => [site.id, site])).values()];
+  }
+
+  /** The id of a site, which the site tells everybody; null where it does not. */
+  async #cloudId(): Promise<string | null> {
+    try {
+      const body = await sendClassified(this.#transport, { method: "GET", path: "/_edge/tenant_info" });
+      return v.is(TenantInfo, body) ? body.cloudId : null;
+    } catch (error) {
+      if (error instanceof TransportError && !error.retryable) return null;
+      throw error;
+    }
+  }
+}
+
+function workspaceOf(url: string, cloudId: string | null, display: string): DiscoveredWorkspace {
+  const siteUrl = url.replace(/\/+$/, "");
+  const [handle] = URL.canParse(siteUrl) ? new URL(siteUrl).hostname.split(".") : [];
+  return {
+    id: cloudId ?? siteUrl,
+    display,
+    kind: "site",
+    provider: PROVIDER,
+    providerContext: {
+      ...(cloudId !== null && { cloud_id: cloudId }),
+      site_url: siteUrl,
+      ...(handle !== undefined && handle !== "" && { workspace_handle: handle }),
+      workspace_url: siteUrl,
+    },
+  };
+}
+
+function startOf(cursor: string | null): number {
+  if (cursor === null) return 0;
+  if (/^\d{1,9}$/.test(cursor)) return Number(cursor);
+  const message = "The cursor is not one of this listing.";
+  throw new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "invalid" });
+}

@@ -1,0 +1,199 @@
+/**
+ * Jira's issues and comments as they are here.
+ * https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/
+ */
+import * as v from "valibot";
+import { IssuePayloadContractError } from "../../errors.ts";
+import { linkIdentity } from "../../merge.ts";
+import { MISSION_FIELD } from "../../mission.ts";
+import {
+  type CanonicalComment,
+  type CanonicalIssue,
+  type CanonicalLink,
+  type ExternalRef,
+  Instant,
+  type IssueFields,
+  type JsonValue,
+} from "../../model.ts";
+import { AdfDocument } from "./adf.ts";
+import { markdownOf } from "./adf-markdown.ts";
+import { PROVIDER } from "./rest.ts";
+import { meaningOfLink, meaningOfStatus, meaningOfType, rankOfPriority, type StatusNames } from "./words.ts";
+
+const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+
+/** The fields that make an issue here; nothing else is asked for. */
+export const FIELDS = [
+  "summary",
+  "description",
+  "status",
+  "issuetype",
+  "priority",
+  "assignee",
+  "labels",
+  "parent",
+  "issuelinks",
+  "project",
+  "created",
+  "updated",
+] as const;
+
+const Other = v.object({ id: filled, key: filled });
+
+/** One end's view of a link: it names the other end. */
+const NativeLink = v.object({
+  id: filled,
+  type: v.object({ inward: v.string(), outward: v.string() }),
+  inwardIssue: v.exactOptional(Other),
+  outwardIssue: v.exactOptional(Other),
+});
+
+/** Where an issue is; all that is needed to tell whether it is this project's. */
+export const Placed = v.object({
+  id: filled,
+  key: filled,
+  fields: v.object({ project: v.object({ id: filled, key: filled }) }),
+});
+
+export const NativeStatus = v.object({ name: filled, statusCategory: v.object({ key: filled }) });
+
+/**
+ * An issue with {@link FIELDS}. Jira leaves out what a project has no field
+ * for (priority, labels, description, links), and `parent` where there is none.
+ */
+export const NativeIssue = v.object({
+  id: filled,
+  key: filled,
+  fields: v.objectWithRest(
+    {
+      summary: filled,
+      description: v.nullish(AdfDocument),
+      status: NativeStatus,
+      issuetype: v.object({
+        name: filled,
+        subtask: v.boolean(),
+        hierarchyLevel: v.exactOptional(v.number()),
+      }),
+      priority: v.nullish(v.object({ name: filled })),
+      assignee: v.nullish(v.object({ accountId: filled })),
+      labels: v.nullish(v.array(filled)),
+      parent: v.nullish(Other),
+      issuelinks: v.nullish(v.array(NativeLink)),
+      project: v.object({ id: filled, key: filled }),
+      created: Instant,
+      updated: Instant,
+    },
+    v.unknown(),
+  ),
+});
+export type NativeIssue = v.InferOutput<typeof NativeIssue>;
+
+/** A comment; `properties` come with `expand=properties`. */
+export const NativeComment = v.object({
+  id: filled,
+  author: v.nullish(v.object({ accountId: v.nullish(filled) })),
+  body: AdfDocument,
+  created: Instant,
+  properties: v.optional(v.array(v.object({ key: v.string(), value: v.unknown() })), []),
+});
+export type NativeComment = v.InferOutput<typeof NativeComment>;
+
+/** What has to be known about a project to read its issues. */
+export interface Reading {
+  readonly workspace: string;
+  /** Address of the site, without a final slash. */
+  readonly siteUrl: string;
+  readonly statusNames: StatusNames;
+  readonly missionFieldId: string | null;
+}
+
+/**
+ * @param raw What `native` was read from
+ * @throws IssuePayloadContractError naming the path of what the model cannot hold
+ */
+export function issueOf(native: NativeIssue, raw: unknown, reading: Reading): CanonicalIssue {
+  const { fields, id, key } = native;
+  const status = meaningOfStatus(fields.status, reading.statusNames);
+  if (status === null) {
+    const { name, statusCategory } = fields.status;
+    const problem = `"${name}" is of the category "${statusCategory.key}", which says nothing; map it with statusNameMap`;
+    throw new IssuePayloadContractError(PROVIDER, "issue.fields.status.statusCategory.key", problem);
+  }
+  const refTo = (other: { readonly id: string; readonly key: string }): ExternalRef => ({
+    system: PROVIDER,
+    workspace: prefixOf(other.key) === prefixOf(key) ? reading.workspace : prefixOf(other.key),
+    ...other,
+    url: `${reading.siteUrl}/browse/${other.key}`,
+  });
+  return {
+    ref: refTo({ id, key }),
+    title: fields.summary,
+    body: bodyOf(fields.description ?? null),
+    status,
+    issueType: meaningOfType(fields.issuetype),
+    priority: fields.priority ? rankOfPriority(fields.priority.name) : null,
+    assignees: fields.assignee ? [fields.assignee.accountId] : [],
+    labels: fields.labels ?? [],
+    parent: fields.parent ? refTo(fields.parent) : null,
+    links: linksOf(fields.issuelinks ?? [], refTo),
+    customFields: customFieldsOf(fields, reading.missionFieldId),
+    createdAt: fields.created,
+    updatedAt: fields.updated,
+    revision: null,
+    raw: v.parse(Json, raw),
+  };
+}
+
+/** What was parsed from JSON is JSON. */
+const Json = v.custom<JsonValue>(() => true);
+
+export function commentOf({ id, body, author, created }: NativeComment): CanonicalComment {
+  return { id, body: markdownOf(body), author: author?.accountId ?? null, createdAt: created };
+}
+
+/** The link that one end shows; null for one that is not carried, and for the end that a duplicate points to. */
+export function linkOf(
+  native: v.InferOutput<typeof NativeLink>,
+): { readonly type: CanonicalLink["type"]; readonly other: v.InferOutput<typeof Other> } | null {
+  const { type, inwardIssue, outwardIssue } = native;
+  const other = outwardIssue ?? inwardIssue;
+  const meaning = meaningOfLink(outwardIssue === undefined ? type.inward : type.outward);
+  return other === undefined || meaning === null ? null : { type: meaning, other };
+}
+
+/** `PAY` of `PAY-7`. */
+export function prefixOf(key: string): string {
+  return key.slice(0, Math.max(0, key.lastIndexOf("-"))) || key;
+}
+
+function bodyOf(document: AdfDocument | null): string | null {
+  const text = document === null ? "" : markdownOf(document);
+  return text === "" ? null : text;
+}
+
+function linksOf(
+  natives: readonly v.InferOutput<typeof NativeLink>[],
+  refTo: (other: v.InferOutput<typeof Other>) => ExternalRef,
+): CanonicalLink[] {
+  const links = natives.flatMap((native): CanonicalLink[] => {
+    const link = linkOf(native);
+    return link === null ? [] : [{ type: link.type, target: refTo(link.other) }];
+  });
+  return [...new Map(links.map((link) => [linkIdentity(link), link])).values()];
+}
+
+/** A text field holds text; one for several lines holds a document. */
+const MissionValue = v.nullish(v.union([v.string(), AdfDocument]));
+
+function customFieldsOf(
+  fields: NativeIssue["fields"],
+  missionFieldId: string | null,
+): IssueFields["customFields"] {
+  if (missionFieldId === null) return {};
+  const parsed = v.safeParse(MissionValue, fields[missionFieldId]);
+  if (!parsed.success) {
+    throw new IssuePayloadContractError(PROVIDER, `issue.fields.${missionFieldId}`, "must be a text field");
+  }
+  const text = typeof parsed.output === "object" ? bodyOf(parsed.output) : parsed.output;
+  return text ? { [MISSION_FIELD]: text } : {};
+}

@@ -1,0 +1,208 @@
+/** One project on a site: what it is, and what its issues can be given. */
+import * as v from "valibot";
+import { CapabilityNotSupportedError, ConnectorRequestError } from "../../errors.ts";
+import type { CanonicalIssueType, LinkType } from "../../model.ts";
+import { isMissing, isRefused, type JiraRest, PROVIDER } from "./rest.ts";
+import { type SearchPage, type SearchRequest, searchPage } from "./search.ts";
+import {
+  isNamed,
+  meaningOfLink,
+  meaningOfType,
+  mostUsual,
+  priorityFor,
+  rankOfPriority,
+  TYPE_NAMES,
+} from "./words.ts";
+
+const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+const count = v.pipe(v.number(), v.integer());
+
+const Identity = v.object({ id: filled, key: filled });
+const IssueType = v.object({
+  id: filled,
+  name: filled,
+  subtask: v.boolean(),
+  hierarchyLevel: v.exactOptional(v.number()),
+});
+const Priority = v.object({ id: filled, name: filled });
+const LinkTypes = v.object({
+  issueLinkTypes: v.array(v.object({ id: filled, name: filled, inward: v.string(), outward: v.string() })),
+});
+const TypePage = v.object({ issueTypes: v.array(IssueType), startAt: count, total: count });
+const PriorityPage = v.object({ values: v.array(Priority), isLast: v.boolean() });
+
+/** Which project it is, as params name it. */
+export interface ProjectParams {
+  readonly projectId: string | null;
+  readonly projectKey: string | null;
+}
+
+/** Facts are read when they are needed, once. */
+export class JiraProject {
+  readonly rest: JiraRest;
+  /** Id where it is known, else key: Jira takes both. */
+  readonly name: string;
+  #identity: v.InferOutput<typeof Identity> | null = null;
+  #id: string | null;
+  #types: readonly v.InferOutput<typeof IssueType>[] | null = null;
+  #priorities: readonly v.InferOutput<typeof Priority>[] | null = null;
+  #linkTypes: v.InferOutput<typeof LinkTypes>["issueLinkTypes"] | null = null;
+
+  constructor(rest: JiraRest, { projectId, projectKey }: ProjectParams) {
+    this.rest = rest;
+    this.name = projectId ?? projectKey ?? "";
+    this.#id = projectId;
+  }
+
+  /** The project in JQL. */
+  get jql(): string {
+    return `project = ${quoted(this.name)}`;
+  }
+
+  async id(): Promise<string> {
+    this.#id ??= (await this.identity()).id;
+    return this.#id;
+  }
+
+  async identity(): Promise<v.InferOutput<typeof Identity>> {
+    this.#identity ??= await this.#read();
+    return this.#identity;
+  }
+
+  /**
+   * Jira answers requests without a valid credential as it answers strangers:
+   * nothing is there. So before anything counts as missing, the credential and
+   * the project are asked for.
+   *
+   * @throws ConnectorRequestError when the credential is not good, the project not visible, or this is no Jira Cloud
+   */
+  async confirm(): Promise<void> {
+    await whoami(this.rest);
+    this.#identity = await this.#read();
+  }
+
+  /** To strangers Jira says that a query is wrong, because it names a project that is not there. */
+  async search(request: SearchRequest): Promise<SearchPage> {
+    try {
+      return await searchPage(this.rest, request);
+    } catch (error) {
+      if (isRefused(error)) await this.confirm();
+      throw error;
+    }
+  }
+
+  /**
+   * The type to create or change an issue to.
+   *
+   * @param substitute Name of the type for tasks, where the project has no "Task"
+   * @throws CapabilityNotSupportedError listing the project's types when none fits
+   * @throws ConnectorRequestError (`permission`) when no issue can be created at all
+   */
+  async typeFor(wanted: CanonicalIssueType, substitute: string | null): Promise<{ readonly id: string }> {
+    this.#types ??= await this.#readTypes();
+    const types = this.#types;
+    const fitting = types.filter((type) => meaningOfType(type) === wanted);
+    const replaced =
+      wanted === "task" && substitute !== null && !fitting.some(({ name }) => isNamed("task", name))
+        ? types.find(({ name }) => isNamed(substitute, name))
+        : undefined;
+    const type = replaced ?? mostUsual(fitting, TYPE_NAMES[wanted]);
+    if (type !== undefined) return { id: type.id };
+    throw this.#lacks("issueType", `issue type for ${wanted}`, types);
+  }
+
+  /** @throws CapabilityNotSupportedError listing the project's priorities when none fits */
+  async priorityFor(rank: number): Promise<{ readonly id: string }> {
+    this.#priorities ??= await this.#readPriorities();
+    const priority = priorityFor(this.#priorities, rank);
+    if (priority !== undefined) return { id: priority.id };
+    const known = this.#priorities.filter(({ name }) => rankOfPriority(name) !== null);
+    throw this.#lacks("priority", `priority for ${rank}`, known);
+  }
+
+  /**
+   * The site's link type for a link, and which end of it reads so.
+   *
+   * @throws CapabilityNotSupportedError listing the site's link types when none reads so
+   */
+  async linkTypeFor(wanted: LinkType): Promise<{ readonly id: string; readonly end: "outward" | "inward" }> {
+    this.#linkTypes ??= (
+      await this.rest.get(LinkTypes, "issueLinkType", "/rest/api/3/issueLinkType")
+    ).issueLinkTypes;
+    for (const end of ["outward", "inward"] as const) {
+      const type = this.#linkTypes.find((candidate) => meaningOfLink(candidate[end]) === wanted);
+      if (type !== undefined) return { id: type.id, end };
+    }
+    throw this.#lacks("linkTypes", `link type for ${wanted}`, this.#linkTypes);
+  }
+
+  async #read(): Promise<v.InferOutput<typeof Identity>> {
+    try {
+      return await this.rest.get(Identity, "project", `/rest/api/3/project/${encodeURIComponent(this.name)}`);
+    } catch (cause) {
+      if (!isMissing(cause)) throw cause;
+      const message = `The Jira project ${this.name} is gone, or not visible with this credential.`;
+      throw new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "not_found", cause });
+    }
+  }
+
+  /** The types that the credential can create; the listing of all types is for administrators. */
+  async #readTypes(): Promise<readonly v.InferOutput<typeof IssueType>[]> {
+    const path = `/rest/api/3/issue/createmeta/${encodeURIComponent(this.name)}/issuetypes`;
+    const types: v.InferOutput<typeof IssueType>[] = [];
+    for (;;) {
+      const query = { startAt: types.length, maxResults: 50 };
+      const page = await this.rest.get(TypePage, "issuetypes", path, query);
+      types.push(...page.issueTypes);
+      if (page.issueTypes.length === 0 || types.length >= page.total) break;
+    }
+    if (types.length > 0) return types;
+    const message = `This credential cannot create issues in the Jira project ${this.name}.`;
+    throw new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "permission" });
+  }
+
+  /** Projects may have a selection of the site's priorities. */
+  async #readPriorities(): Promise<readonly v.InferOutput<typeof Priority>[]> {
+    const projectId = await this.id();
+    const priorities: v.InferOutput<typeof Priority>[] = [];
+    for (;;) {
+      const query = { projectId, startAt: priorities.length, maxResults: 50 };
+      const page = await this.rest.get(PriorityPage, "priorities", "/rest/api/3/priority/search", query);
+      priorities.push(...page.values);
+      if (page.isLast || page.values.length === 0) return priorities;
+    }
+  }
+
+  #lacks(
+    capability: string,
+    what: string,
+    known: readonly { readonly name: string }[],
+  ): CapabilityNotSupportedError {
+    const names = known.map(({ name }) => `"${name}"`).join(", ");
+    const message = `The Jira project ${this.name} has no ${what}, only: ${names || "none"}.`;
+    return new CapabilityNotSupportedError(PROVIDER, capability, message);
+  }
+}
+
+const Account = v.object({ accountId: filled });
+
+/**
+ * Whose credential it is.
+ *
+ * @throws ConnectorRequestError also when there is no version 3 of the API, which Jira Data Center does not have
+ */
+export async function whoami(rest: JiraRest): Promise<string> {
+  try {
+    return (await rest.get(Account, "myself", "/rest/api/3/myself")).accountId;
+  } catch (cause) {
+    if (!isMissing(cause)) throw cause;
+    const message =
+      "There is no Jira Cloud at this address: /rest/api/3 is missing. Jira Data Center is not supported.";
+    throw new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "invalid", cause });
+  }
+}
+
+/** A text in JQL: https://support.atlassian.com/jira-software-cloud/docs/jql-fields/ */
+export function quoted(text: string): string {
+  return /^\d+$/.test(text) ? text : `"${text.replace(/["\\]/g, "\\$&")}"`;
+}

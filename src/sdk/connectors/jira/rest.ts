@@ -1,0 +1,132 @@
+/** Requests to Jira Cloud's REST API, version 3, and what its refusals mean. */
+import * as v from "valibot";
+import type { FailureClass } from "../../errors.ts";
+import {
+  type Transport,
+  TransportError,
+  type TransportRequest,
+  type TransportResponse,
+} from "../../transport.ts";
+import { parsePayload } from "../shared/arguments.ts";
+
+export const PROVIDER = "jira";
+
+/** https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/#status-codes */
+const Refusal = v.object({
+  errorMessages: v.optional(v.array(v.string()), []),
+  errors: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+/** The API of one site. */
+export class JiraRest {
+  readonly #transport: Transport;
+  readonly #prefix: string;
+
+  /**
+   * @param cloudId The site's, where the transport leads to Atlassian's API gateway; null where it leads
+   *   to the site: https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/#authentication
+   */
+  constructor(transport: Transport, cloudId: string | null) {
+    this.#transport = transport;
+    this.#prefix = cloudId === null ? "" : `/ex/jira/${encodeURIComponent(cloudId)}`;
+  }
+
+  /** @param path Below the site, such as `/rest/api/3/myself` */
+  async send<S extends v.GenericSchema>(
+    schema: S,
+    name: string,
+    method: TransportRequest["method"],
+    path: string,
+    more: { readonly query?: TransportRequest["query"]; readonly json?: unknown } = {},
+  ): Promise<v.InferOutput<S>> {
+    const request: TransportRequest = {
+      method,
+      path: this.#prefix + path,
+      ...(more.query && { query: more.query }),
+      ...(more.json !== undefined && { body: { json: more.json } }),
+    };
+    return parsePayload(PROVIDER, schema, await sendClassified(this.#transport, request), name);
+  }
+
+  get<S extends v.GenericSchema>(
+    schema: S,
+    name: string,
+    path: string,
+    query: NonNullable<TransportRequest["query"]> = {},
+  ): Promise<v.InferOutput<S>> {
+    return this.send(schema, name, "GET", path, { query });
+  }
+}
+
+/** The answer's body. */
+export async function sendClassified(transport: Transport, request: TransportRequest): Promise<unknown> {
+  try {
+    return (await transport.send(request)).body;
+  } catch (error) {
+    throw error instanceof TransportError ? classified(error) : error;
+  }
+}
+
+/** Whether a request failed because what it asks for is not there, or not visible. */
+export function isMissing(error: unknown): boolean {
+  return (
+    error instanceof TransportError && (error.response?.status === 404 || error.response?.status === 410)
+  );
+}
+
+/** Whether a request was refused as it stands. */
+export function isRefused(error: unknown): boolean {
+  return error instanceof TransportError && error.response?.status === 400;
+}
+
+/** The failure in Jira's own words. */
+function classified(error: TransportError): TransportError {
+  const { response } = error;
+  if (response === null) return error;
+  const told = v.safeParse(Refusal, response.body);
+  const fields = told.success ? Object.entries(told.output.errors) : [];
+  const problems = [
+    ...(told.success && fields.length > 0 ? told.output.errorMessages : []),
+    ...fields.map(([field, problem]) => `${field}: ${problem}`),
+  ];
+  const reason = response.headers.get("ratelimit-reason");
+  const message = [
+    problems.length === 0
+      ? error.message
+      : `${error.message.replace(/[.:].*$/s, "")}: ${short(problems.join("; "))}`,
+    ...(reason === null ? [] : [`(${short(reason)})`]),
+  ].join(" ");
+  const failureClass = failureClassOf(error, response);
+  return new TransportError(message, {
+    provider: PROVIDER,
+    failureClass,
+    processed: error.processed,
+    response,
+    retryAfterSeconds:
+      error.retryAfterSeconds ?? (failureClass === "rate_limited" ? secondsToReset(response) : null),
+    cause: error,
+  });
+}
+
+/** The gateway answers 401 both to a bad token and to a good one that lacks a scope. */
+function failureClassOf(error: TransportError, { status, body }: TransportResponse): FailureClass {
+  const { message } = v.is(Message, body) ? body : { message: "" };
+  return status === 401 && /scope/i.test(message) ? "permission" : error.failureClass;
+}
+
+const Message = v.object({ message: v.string() });
+
+/**
+ * Seconds to the end of a rate limit, by the provider's clock; null when it does not say.
+ * https://developer.atlassian.com/cloud/jira/platform/rate-limiting/
+ */
+function secondsToReset({ headers }: TransportResponse): number | null {
+  const reset = Date.parse(headers.get("x-ratelimit-reset") ?? "");
+  const date = Date.parse(headers.get("date") ?? "");
+  const now = Number.isNaN(date) ? Date.now() : date;
+  return Number.isNaN(reset) ? null : Math.max(0, Math.ceil((reset - now) / 1000));
+}
+
+function short(text: string): string {
+  return text.replace(/\s+/g, " ").trim().slice(0, 500);
+}

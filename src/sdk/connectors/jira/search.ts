@@ -1,0 +1,62 @@
+/**
+ * The search that listings, look-ups and searches are made of. Its index lags
+ * behind by seconds, at times by minutes:
+ * https://developer.atlassian.com/cloud/jira/platform/search-and-reconcile/
+ */
+import * as v from "valibot";
+import { IssuePayloadContractError } from "../../errors.ts";
+import { type JiraRest, PROVIDER } from "./rest.ts";
+
+/** What a search asks for. */
+export interface SearchRequest {
+  readonly jql: string;
+  readonly fields: readonly string[];
+  readonly properties?: readonly string[];
+  /** Jira gives fewer when it thinks fit. */
+  readonly maxResults: number;
+  /** `next` of the page before; null for the first. */
+  readonly token: string | null;
+}
+
+/** One page of issues, as they came. */
+export interface SearchPage {
+  readonly issues: readonly unknown[];
+  readonly next: string | null;
+}
+
+/** Jira gives no more whole issues at a time. */
+export const PAGE_SIZE = 100;
+
+const Results = v.object({
+  issues: v.array(v.unknown()),
+  nextPageToken: v.nullish(v.string()),
+  isLast: v.nullish(v.boolean()),
+});
+
+/**
+ * One page: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/
+ *
+ * @throws IssuePayloadContractError when a page claims to be followed by itself
+ */
+export async function searchPage(rest: JiraRest, request: SearchRequest): Promise<SearchPage> {
+  const { token, ...query } = request;
+  const json = { ...query, ...(token !== null && { nextPageToken: token }) };
+  const found = await rest.send(Results, "search", "POST", "/rest/api/3/search/jql", { json });
+  const next = found.isLast === true ? null : (found.nextPageToken ?? null);
+  if (next !== null && next === token) {
+    throw new IssuePayloadContractError(PROVIDER, "search.nextPageToken", "leads back to the same page");
+  }
+  return { issues: found.issues, next };
+}
+
+/**
+ * Words as JQL looks for them, all of them, in any order; null when there are none. Jira's
+ * operators are taken out, because escaping them differs between its search engines:
+ * https://support.atlassian.com/jira-software-cloud/docs/search-for-issues-using-the-text-field/
+ */
+export function wordsInJql(text: string): string | null {
+  const words = text
+    .match(/[\p{L}\p{M}\p{N}]+/gu)
+    ?.map((word) => (/^(AND|OR|NOT|TO)$/.test(word) ? word.toLowerCase() : word));
+  return words === undefined ? null : `"${words.join(" ")}"`;
+}

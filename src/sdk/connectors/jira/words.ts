@@ -1,0 +1,114 @@
+/** What Jira's names mean: statuses, issue types, priorities and links are named by each site as it likes. */
+import { type CanonicalIssueType, CanonicalStatus, type LinkType } from "../../model.ts";
+
+/** Status names of a project by what they stand for. */
+export type StatusNames = Readonly<Partial<Record<CanonicalStatus, string | undefined>>>;
+
+/** A status as far as its meaning goes. */
+export interface NamedStatus {
+  readonly name: string;
+  /** `new`, `indeterminate` or `done`; `undefined` is a category too. */
+  readonly statusCategory: { readonly key: string };
+}
+
+/** What a status stands for; null when neither its name is mapped nor its category tells. */
+export function meaningOfStatus(
+  { name, statusCategory }: NamedStatus,
+  names: StatusNames,
+): CanonicalStatus | null {
+  const mapped = CanonicalStatus.options.find((status) => isNamed(names[status], name));
+  if (mapped !== undefined) return mapped;
+  switch (statusCategory.key) {
+    case "new":
+      return "todo";
+    case "indeterminate":
+      return /review/i.test(name) ? "in_review" : /\bblock/i.test(name) ? "blocked" : "in_progress";
+    case "done":
+      return /cancel|won['’]?t|reject|declin|duplicate|invalid/i.test(name) ? "canceled" : "done";
+    default:
+      return null;
+  }
+}
+
+/** Whether two names are the same to people. */
+export function isNamed(one: string | undefined, other: string): boolean {
+  return one?.trim().toLowerCase() === other.trim().toLowerCase();
+}
+
+/** An issue type as far as its meaning goes. */
+export interface NamedType {
+  readonly name: string;
+  readonly subtask: boolean;
+  /** -1 for subtasks, 0 for what is usual, 1 for epics, more for what is above them. */
+  readonly hierarchyLevel?: number | undefined;
+}
+
+/** What an issue type stands for; types that nothing is known of are tasks. */
+export function meaningOfType({ name, subtask, hierarchyLevel = 0 }: NamedType): CanonicalIssueType {
+  if (subtask || hierarchyLevel < 0) return "subtask";
+  if (hierarchyLevel > 0 || isNamed("epic", name)) return "epic";
+  if (/\b(story|feature)\b/i.test(name)) return "story";
+  if (/\b(bug|defect)\b/i.test(name)) return "bug";
+  return /\b(chore|maintenance)\b/i.test(name) ? "chore" : "task";
+}
+
+/** Names of types by what they stand for, the usual one first. */
+export const TYPE_NAMES: Readonly<Record<CanonicalIssueType, readonly string[]>> = {
+  epic: ["Epic"],
+  story: ["Story"],
+  task: ["Task"],
+  bug: ["Bug"],
+  chore: ["Chore"],
+  subtask: ["Subtask", "Sub-task"],
+};
+
+/** Names of priorities by their rank, the usual one first. */
+const PRIORITY_NAMES: Readonly<Record<number, readonly string[]>> = {
+  1: ["Highest", "Urgent", "Critical", "Blocker"],
+  2: ["High", "Major"],
+  3: ["Medium", "Normal"],
+  4: ["Low", "Lowest", "Minor", "Trivial"],
+};
+
+/** The rank of a priority; null when its name says nothing. */
+export function rankOfPriority(name: string): number | null {
+  const found = Object.entries(PRIORITY_NAMES).find(([, names]) =>
+    names.some((known) => isNamed(known, name)),
+  );
+  return found === undefined ? null : Number(found[0]);
+}
+
+/** The usual one of several things, by the order of the usual names; the first when none is usual. */
+export function mostUsual<T extends { readonly name: string }>(
+  things: readonly T[],
+  names: readonly string[],
+): T | undefined {
+  const usual = names.flatMap((name) => things.filter((thing) => isNamed(name, thing.name)));
+  return usual[0] ?? things[0];
+}
+
+/** The priority for a rank. */
+export function priorityFor<T extends { readonly name: string }>(
+  priorities: readonly T[],
+  rank: number,
+): T | undefined {
+  const fitting = priorities.filter(({ name }) => rankOfPriority(name) === rank);
+  return mostUsual(fitting, PRIORITY_NAMES[rank] ?? []);
+}
+
+/** How one end of a link reads; null when it reads like nothing that is carried. */
+export function meaningOfLink(description: string): LinkType | null {
+  switch (description.trim().toLowerCase()) {
+    case "blocks":
+      return "blocks";
+    case "is blocked by":
+    case "blocked by":
+      return "blocked_by";
+    case "relates to":
+      return "relates_to";
+    case "duplicates":
+      return "duplicates";
+    default:
+      return null;
+  }
+}
