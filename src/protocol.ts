@@ -482,6 +482,7 @@ export const ERROR_STATUS = {
   internal: 500,
   provider_rejected: 502,
   provider_unavailable: 503,
+  vault_unavailable: 503,
 } as const;
 export type ErrorCode = keyof typeof ERROR_STATUS;
 

@@ -46,6 +46,28 @@ export function tokenAuthenticate(database: Database): Authenticate {
   };
 }
 
+/** A member of a team as the caller; null when they are none. */
+export async function findPrincipal(
+  database: Database,
+  teamId: string,
+  userId: string,
+): Promise<Principal | null> {
+  const row = await database
+    .selectFrom("memberships")
+    .innerJoin("users", "users.id", "memberships.user_id")
+    .innerJoin("teams", "teams.id", "memberships.team_id")
+    .select(["users.email", "users.name as user_name", "teams.slug", "teams.name as team_name", "role"])
+    .where("memberships.team_id", "=", teamId)
+    .where("memberships.user_id", "=", userId)
+    .executeTakeFirst();
+  if (row === undefined) return null;
+  return {
+    user: { id: userId, email: row.email, name: row.user_name },
+    team: { id: teamId, slug: row.slug, name: row.team_name },
+    role: row.role,
+  };
+}
+
 /** Callers in this process: always the local owner. */
 export function ownerAuthenticate(owner: Principal): Authenticate {
   return async () => owner;

@@ -70,7 +70,7 @@ export function asHostError(error: unknown): HostError | null {
   if (error instanceof HostError) return error;
   if (error instanceof TrackerSdkError) return providerFailure(error);
   if (error instanceof VaultError) {
-    return new HostError("internal", `${error.message} ${error.hint}`, {
+    return new HostError("vault_unavailable", `${error.message} ${error.hint}`, {
       details: { reason: error.code },
       cause: error,
     });
@@ -85,7 +85,7 @@ export function asHostError(error: unknown): HostError | null {
  * `category` alone is generic.
  */
 export function errorEnvelope(error: HostError): ErrorEnvelope {
-  const category = categoryOf(error.status);
+  const category = categoryOf(error.code);
   return {
     code: error.code,
     error_code: error.code,
@@ -102,8 +102,8 @@ export function errorEnvelope(error: HostError): ErrorEnvelope {
   };
 }
 
-function categoryOf(status: HostError["status"]): string {
-  switch (status) {
+function categoryOf(code: ErrorCode): string {
+  switch (ERROR_STATUS[code]) {
     case 400:
     case 405:
     case 413:
@@ -123,6 +123,6 @@ function categoryOf(status: HostError["status"]): string {
       return "internal";
     case 502:
     case 503:
-      return "provider";
+      return code === "vault_unavailable" ? "internal" : "provider";
   }
 }

@@ -1,8 +1,7 @@
 /** The issues of one mapping in the control plane's database, as the SDK's engine keeps them. */
 import type { Selectable } from "kysely";
-import { type CoreField, type IssueFields, identityOf } from "../sdk/model.ts";
+import type { CoreField } from "../sdk/model.ts";
 import type {
-  Base,
   ConflictRecord,
   CreateIntent,
   DirtyField,
@@ -11,6 +10,7 @@ import type {
   StoreTransaction,
   SyncCheckpoint,
 } from "../sdk/store.ts";
+import { conflictOf, conflictRow, issueRow, recordOf } from "../sdk/stores/rows.ts";
 import { refTaken, SerialQueue, transactionOver } from "../sdk/stores/serial.ts";
 import type { Queries } from "./database/schema.ts";
 import type { SyncTables } from "./database/sync-schema.ts";
@@ -52,7 +52,6 @@ export class MappingStore implements IssueStore {
 }
 
 type IssueRow = Selectable<SyncTables["issues"]>;
-type ConflictRow = Selectable<SyncTables["conflicts"]>;
 
 class MappingTransaction implements StoreTransaction {
   #queries: Queries | null;
@@ -90,7 +89,7 @@ class MappingTransaction implements StoreTransaction {
 
   async put(records: readonly IssueRecord[]): Promise<void> {
     for (const batch of batches(records)) {
-      const rows = batch.map((record) => rowOf(this.#bindingRef, record));
+      const rows = batch.map((record) => ({ binding_ref: this.#bindingRef, ...issueRow(record) }));
       await this.#assertFree(rows);
       await this.#open
         .insertInto("issues")
@@ -222,13 +221,8 @@ class MappingTransaction implements StoreTransaction {
       .execute();
   }
 
-  async putConflict({ id, base, local, remote, ...rest }: ConflictRecord): Promise<void> {
-    const values = {
-      ...rest,
-      base: JSON.stringify(base),
-      local: JSON.stringify(local),
-      remote: JSON.stringify(remote),
-    };
+  async putConflict(conflict: ConflictRecord): Promise<void> {
+    const { id, ...values } = conflictRow(conflict);
     await this.#open
       .insertInto("conflicts")
       .values({ binding_ref: this.#bindingRef, id, ...values })
@@ -238,13 +232,13 @@ class MappingTransaction implements StoreTransaction {
 
   async conflict(id: string): Promise<ConflictRecord | null> {
     const row = await this.#conflicts().where("id", "=", id).executeTakeFirst();
-    return row === undefined ? null : conflictOf(row);
+    return row === undefined ? null : withoutMapping(row);
   }
 
   async openConflicts(key?: string): Promise<readonly ConflictRecord[]> {
     const open = this.#conflicts().where("resolution", "is", null).orderBy("id");
     const rows = await (key === undefined ? open : open.where("key", "=", key)).execute();
-    return rows.map(conflictOf);
+    return rows.map(withoutMapping);
   }
 
   async checkpoint(name: string): Promise<SyncCheckpoint> {
@@ -310,54 +304,10 @@ class MappingTransaction implements StoreTransaction {
   }
 }
 
-function rowOf(bindingRef: string, { key, ref, fields, base, deletedAt }: IssueRecord): IssueRow {
-  return {
-    binding_ref: bindingRef,
-    key,
-    identity: ref === null ? null : identityOf(ref),
-    ref: ref === null ? null : JSON.stringify(ref),
-    fields: JSON.stringify(fields),
-    base_fields:
-      base === null || Bun.deepEquals(base.fields, fields, true) ? null : JSON.stringify(base.fields),
-    base_raw: base === null ? null : JSON.stringify(base.raw),
-    base_revision: base?.revision ?? null,
-    base_created_at: base?.createdAt ?? null,
-    base_updated_at: base?.updatedAt ?? null,
-    deleted_at: deletedAt,
-  };
-}
-
-function recordOf(row: IssueRow): IssueRecord {
-  const fields: IssueFields = JSON.parse(row.fields);
-  return {
-    key: row.key,
-    ref: row.ref === null ? null : JSON.parse(row.ref),
-    fields,
-    base: baseOfRow(row, fields),
-    deletedAt: row.deleted_at,
-  };
-}
-
-function baseOfRow(row: IssueRow, fields: IssueFields): Base | null {
-  if (row.base_updated_at === null) return null;
-  return {
-    fields: row.base_fields === null ? fields : JSON.parse(row.base_fields),
-    raw: JSON.parse(row.base_raw ?? "null"),
-    revision: row.base_revision,
-    createdAt: row.base_created_at ?? row.base_updated_at,
-    updatedAt: row.base_updated_at,
-  };
-}
-
-function conflictOf({ binding_ref: _, ...row }: ConflictRow): ConflictRecord {
-  return {
-    ...row,
-    base: JSON.parse(row.base),
-    local: JSON.parse(row.local),
-    remote: JSON.parse(row.remote),
-  };
-}
-
 function* batches<T>(rows: readonly T[]): Generator<readonly T[]> {
   for (let start = 0; start < rows.length; start += BATCH) yield rows.slice(start, start + BATCH);
+}
+
+function withoutMapping({ binding_ref: _, ...row }: Selectable<SyncTables["conflicts"]>): ConflictRecord {
+  return conflictOf(row);
 }

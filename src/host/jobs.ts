@@ -4,7 +4,7 @@
  * finds a job whose process has died takes it up again.
  */
 import type { OperationAccepted } from "../protocol.ts";
-import type { Principal } from "./authentication.ts";
+import { findPrincipal } from "./authentication.ts";
 import type { Background } from "./background.ts";
 import type { Database } from "./database/schema.ts";
 import { asHostError, errorEnvelope, HostError } from "./errors.ts";
@@ -88,35 +88,17 @@ export class Jobs {
     const { database, background, log, now } = this.#options;
     const lost = await database
       .selectFrom("operations")
-      .innerJoin("users", "users.id", "operations.user_id")
-      .innerJoin("teams", "teams.id", "operations.team_id")
-      .innerJoin("memberships", (join) =>
-        join
-          .onRef("memberships.team_id", "=", "operations.team_id")
-          .onRef("memberships.user_id", "=", "operations.user_id"),
-      )
-      .select([
-        "operations.id",
-        "users.id as user_id",
-        "users.email",
-        "users.name as user_name",
-        "teams.id as team_id",
-        "teams.slug",
-        "teams.name as team_name",
-        "memberships.role",
-      ])
-      .where("operations.status", "in", ["pending", "running"])
-      .where("operations.payload", "is not", null)
-      .where("operations.lease_expires_at", "<", new Date(now()).toISOString())
+      .select(["id", "team_id", "user_id"])
+      .where("status", "in", ["pending", "running"])
+      .where("payload", "is not", null)
+      .where("lease_expires_at", "<", new Date(now()).toISOString())
       .execute();
-    for (const row of lost) {
-      const principal: Principal = {
-        user: { id: row.user_id, email: row.email, name: row.user_name },
-        team: { id: row.team_id, slug: row.slug, name: row.team_name },
-        role: row.role,
-      };
-      log({ level: "info", message: "operation taken up again", operation_id: row.id });
-      background.track(this.#execute(new TeamScope(database, principal, now), row.id));
+    for (const { id, team_id, user_id } of lost) {
+      const principal = user_id === null ? null : await findPrincipal(database, team_id, user_id);
+      // Who has left the team since does nothing there any more.
+      if (principal === null) continue;
+      log({ level: "info", message: "operation taken up again", operation_id: id });
+      background.track(this.#execute(new TeamScope(database, principal, now), id));
     }
   }
 

@@ -337,7 +337,7 @@ describe("secrets", () => {
     });
     expect(await labels()).toHaveLength(3);
     const another = await connect(GRACE);
-    expect([another.status, another.body.details]).toEqual([500, { reason: "vault_key_missing" }]);
+    expect([another.status, another.body.details]).toEqual([503, { reason: "vault_key_missing" }]);
     expect(another.body.message).toContain("Restore");
     expect(await rowsOf("connections")).toHaveLength(1);
     writeFileSync(host.keyFile, key, { mode: 0o600 });

@@ -667,6 +667,7 @@ describe.each(["binding_ref", "project_slug"] as const)("routed by %s", (key) =>
       last_synced_at: null,
       issue_count: 0,
       open_conflicts: 0,
+      conflicts: [],
       last_error: null,
     });
   });

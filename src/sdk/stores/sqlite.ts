@@ -2,9 +2,8 @@
 import { Database, SQLiteError } from "bun:sqlite";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
-import { type CoreField, type IssueFields, identityOf } from "../model.ts";
+import { type CoreField, identityOf } from "../model.ts";
 import type {
-  Base,
   ConflictRecord,
   CreateIntent,
   DirtyField,
@@ -13,6 +12,7 @@ import type {
   StoreTransaction,
   SyncCheckpoint,
 } from "../store.ts";
+import { type ConflictRow, conflictOf, conflictRow, type IssueRow, issueRow, recordOf } from "./rows.ts";
 import { refTaken, SerialQueue, StoreError, transactionOver } from "./serial.ts";
 
 /** How long a process waits for another one's transaction, in milliseconds. */
@@ -174,19 +174,6 @@ class SqliteIssueStore implements IssueStore {
   }
 }
 
-/** An issue as its row holds it. */
-interface IssueRow {
-  readonly key: string;
-  readonly ref: string | null;
-  readonly fields: string;
-  readonly base_fields: string | null;
-  readonly base_raw: string | null;
-  readonly base_revision: string | null;
-  readonly base_updated_at: string | null;
-  readonly deleted_at: string | null;
-  readonly base_created_at: string | null;
-}
-
 type IssueColumns = [
   key: string,
   identity: string | null,
@@ -199,17 +186,6 @@ type IssueColumns = [
   deletedAt: string | null,
   baseCreatedAt: string | null,
 ];
-
-/** A conflict as its row holds it. */
-interface ConflictRow {
-  readonly id: string;
-  readonly key: string;
-  readonly field: CoreField;
-  readonly base: string;
-  readonly local: string;
-  readonly remote: string;
-  readonly resolution: ConflictRecord["resolution"];
-}
 
 type ConflictColumns = [
   id: string,
@@ -328,12 +304,11 @@ class SqliteTransaction implements StoreTransaction {
   async put(records: readonly IssueRecord[]): Promise<void> {
     const { put } = this.#open;
     for (const record of records) {
-      const identity = record.ref === null ? null : identityOf(record.ref);
       try {
-        put.run(...columnsOf(record, identity));
+        put.run(...columnsOf(record));
       } catch (error) {
         const taken = error instanceof SQLiteError && error.code === "SQLITE_CONSTRAINT_UNIQUE";
-        throw taken && identity !== null ? refTaken(identity) : error;
+        throw taken && record.ref !== null ? refTaken(identityOf(record.ref)) : error;
       }
     }
   }
@@ -386,16 +361,9 @@ class SqliteTransaction implements StoreTransaction {
     this.#open.removeIntent.run(key);
   }
 
-  async putConflict({ id, key, field, base, local, remote, resolution }: ConflictRecord): Promise<void> {
-    this.#open.putConflict.run(
-      id,
-      key,
-      field,
-      JSON.stringify(base),
-      JSON.stringify(local),
-      JSON.stringify(remote),
-      resolution,
-    );
+  async putConflict(conflict: ConflictRecord): Promise<void> {
+    const { id, key, field, base, local, remote, resolution } = conflictRow(conflict);
+    this.#open.putConflict.run(id, key, field, base, local, remote, resolution);
   }
 
   async conflict(id: string): Promise<ConflictRecord | null> {
@@ -419,49 +387,18 @@ class SqliteTransaction implements StoreTransaction {
   }
 }
 
-function columnsOf(record: IssueRecord, identity: string | null): IssueColumns {
-  const { key, ref, fields, base, deletedAt } = record;
+function columnsOf(record: IssueRecord): IssueColumns {
+  const row = issueRow(record);
   return [
-    key,
-    identity,
-    ref === null ? null : JSON.stringify(ref),
-    JSON.stringify(fields),
-    base === null || Bun.deepEquals(base.fields, fields, true) ? null : JSON.stringify(base.fields),
-    base === null ? null : JSON.stringify(base.raw),
-    base?.revision ?? null,
-    base?.updatedAt ?? null,
-    deletedAt,
-    base?.createdAt ?? null,
+    row.key,
+    row.identity,
+    row.ref,
+    row.fields,
+    row.base_fields,
+    row.base_raw,
+    row.base_revision,
+    row.base_updated_at,
+    row.deleted_at,
+    row.base_created_at,
   ];
-}
-
-function recordOf(row: IssueRow): IssueRecord {
-  const fields: IssueFields = JSON.parse(row.fields);
-  return {
-    key: row.key,
-    ref: row.ref === null ? null : JSON.parse(row.ref),
-    fields,
-    base: baseOfRow(row, fields),
-    deletedAt: row.deleted_at,
-  };
-}
-
-function baseOfRow(row: IssueRow, fields: IssueFields): Base | null {
-  if (row.base_updated_at === null) return null;
-  return {
-    fields: row.base_fields === null ? fields : JSON.parse(row.base_fields),
-    raw: JSON.parse(row.base_raw ?? "null"),
-    revision: row.base_revision,
-    createdAt: row.base_created_at ?? row.base_updated_at,
-    updatedAt: row.base_updated_at,
-  };
-}
-
-function conflictOf(row: ConflictRow): ConflictRecord {
-  return {
-    ...row,
-    base: JSON.parse(row.base),
-    local: JSON.parse(row.local),
-    remote: JSON.parse(row.remote),
-  };
 }

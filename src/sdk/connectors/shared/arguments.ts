@@ -36,9 +36,8 @@ export function parseArgument<S extends v.GenericSchema>(
 ): v.InferOutput<S> {
   const parsed = v.safeParse(schema, value, { abortEarly: true });
   if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  const path = [name, v.getDotPath(issue)].filter((part) => part !== null).join(".");
-  throw new ConnectorRequestError(`${path}: ${issue.message}`, { provider, failureClass: "invalid" });
+  const { path, message } = problemIn(parsed.issues, name);
+  throw new ConnectorRequestError(`${path}: ${message}`, { provider, failureClass: "invalid" });
 }
 
 /**
@@ -55,9 +54,16 @@ export function parsePayload<S extends v.GenericSchema>(
 ): v.InferOutput<S> {
   const parsed = v.safeParse(schema, value, { abortEarly: true });
   if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
+  const { path, message } = problemIn(parsed.issues, name);
+  throw new IssuePayloadContractError(provider, path, message);
+}
+
+function problemIn(
+  [issue]: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]],
+  name: string,
+): { readonly path: string; readonly message: string } {
   const path = [name, v.getDotPath(issue)].filter((part) => part !== null).join(".");
-  throw new IssuePayloadContractError(provider, path, issue.message);
+  return { path, message: issue.message };
 }
 
 /** @throws ScopeViolationError when `ref` is not an issue of this resource */
