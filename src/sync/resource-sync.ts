@@ -8,6 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
 import type { Conflict, MissionPublishRequest, MissionSeedRequest, PushItem } from "../protocol.ts";
 import type { TrackerConnector } from "../sdk/connector.ts";
+import { parseArgument } from "../sdk/connectors/shared/arguments.ts";
 import { SyncEngine, type SyncEvent } from "../sdk/engine.ts";
 import { ConnectorRequestError, ScopeViolationError, TrackerSdkError } from "../sdk/errors.ts";
 import { linkIdentity } from "../sdk/merge.ts";
@@ -463,14 +464,7 @@ export class ResourceSync {
   }
 
   #parse<S extends v.GenericSchema>(schema: S, value: unknown, name: string): v.InferOutput<S> {
-    const parsed = v.safeParse(schema, value, { abortEarly: true });
-    if (parsed.success) return parsed.output;
-    const [issue] = parsed.issues;
-    const path = [name, v.getDotPath(issue)].filter((part) => part !== null).join(".");
-    throw new ConnectorRequestError(`${path}: ${issue.message}`, {
-      provider: this.#connector.provider,
-      failureClass: "invalid",
-    });
+    return parseArgument(this.#connector.provider, schema, value, name);
   }
 }
 

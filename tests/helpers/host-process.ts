@@ -3,9 +3,9 @@ import * as v from "valibot";
 import { BINARY, DEADLINE_MS } from "./binary.ts";
 import type { Scratch } from "./scratch.ts";
 
-const Started = v.looseObject({ url: v.string(), token: v.string() });
+const Started = v.looseObject({ url: v.string(), token: v.nullable(v.string()) });
 
-/** A running `tracker host serve --demo`. */
+/** A running `tracker host serve`. */
 export interface HostProcess extends AsyncDisposable {
   readonly url: string;
   /** The environment that points the executable at it. */
@@ -14,13 +14,26 @@ export interface HostProcess extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
+/** Which data a host serves, and where. */
+export interface HostOptions {
+  /** Throw-away demo data unless other flags are given. */
+  readonly flags?: readonly string[];
+  /** A free one by default. */
+  readonly port?: number;
+  /** The owner's token, for a database that had its first start. */
+  readonly token?: string;
+}
+
 /**
- * Starts the demo host on a free loopback port, with more flags where they are given; what it leaves behind when killed
- * goes away with `owner`. Disposal stops it with SIGTERM and asserts that it ends
- * by itself with exit code 0.
+ * Starts a host on loopback; what it leaves behind when killed goes away with
+ * `owner`. Disposal stops it with SIGTERM and asserts that it ends by itself
+ * with exit code 0.
  */
-export async function startHost(owner: Scratch, flags: readonly string[] = []): Promise<HostProcess> {
-  const child = Bun.spawn([BINARY, "host", "serve", "--demo", "--port", "0", "--json", ...flags], {
+export async function startHost(
+  owner: Scratch,
+  { flags = ["--demo"], port = 0, token: known = "" }: HostOptions = {},
+): Promise<HostProcess> {
+  const child = Bun.spawn([BINARY, "host", "serve", "--port", String(port), "--json", ...flags], {
     env: { ...owner.env, TMPDIR: owner.root },
     stdin: "ignore",
     stdout: "pipe",
@@ -39,7 +52,7 @@ export async function startHost(owner: Scratch, flags: readonly string[] = []): 
   const { url, token } = v.parse(Started, JSON.parse(line));
   return {
     url: url.replace(/\/$/, ""),
-    env: { TRACKER_HOST: url, TRACKER_TOKEN: token, TRACKER_TEAM: "local" },
+    env: { TRACKER_HOST: url, TRACKER_TOKEN: token ?? known, TRACKER_TEAM: "local" },
     kill: async () => {
       child.kill("SIGKILL");
       await child.exited;

@@ -26,6 +26,8 @@ export type Fault =
   | ({ readonly kind: "answer" } & SimulatedAnswer)
   /** What was asked for is done, and the connection breaks before the answer. */
   | { readonly kind: "lost_response" }
+  /** What was asked for is done, and the answer waits. */
+  | { readonly kind: "hold"; readonly until: Promise<void> }
   /** What was asked for is done, and what is answered is changed on the way. */
   | { readonly kind: "distort"; readonly distort: (answer: SimulatedAnswer) => SimulatedAnswer }
   /** What was asked for is done, and meanwhile something else happens: before the answer is made, or after. */
@@ -101,6 +103,7 @@ export abstract class Simulator {
     if (fault?.kind === "meanwhile" && fault.phase === "before") fault.happens();
     const answer = await this.answer(request);
     if (fault?.kind === "meanwhile" && fault.phase === "after") fault.happens();
+    if (fault?.kind === "hold") await fault.until;
     if (fault?.kind === "lost_response") {
       response.socket?.destroy();
       return;
