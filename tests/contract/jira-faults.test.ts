@@ -229,17 +229,15 @@ describe("what is gone", () => {
   });
 
   test("Jira Data Center is told from Jira Cloud", async () => {
-    const missing = {
-      kind: "answer",
-      status: 404,
-      body: { message: "null for uri", "status-code": 404 },
-    } as const;
-    simulator.fail(missing);
-    simulator.fail(missing);
-    expect(await failureOf(() => connector.getIssue(refTo("10101")))).toMatchObject({
-      failureClass: "invalid",
-      message: expect.stringContaining("Data Center is not supported"),
-    });
+    const missing = { status: 404, body: { message: "null for uri", "status-code": 404 } } as const;
+    const calls = [() => connector.getIssue(refTo("10101")), () => connector.listIssues({}), () => create()];
+    for (const call of calls) {
+      for (let count = 0; count < 2; count++) simulator.fail({ kind: "answer", ...missing });
+      expect(await failureOf(call)).toMatchObject({
+        failureClass: "invalid",
+        message: expect.stringContaining("Data Center is not supported"),
+      });
+    }
   });
 
   test("a link of an issue that went meanwhile is told", async () => {

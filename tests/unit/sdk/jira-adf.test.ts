@@ -364,6 +364,16 @@ test("Markdown that came from ADF is stable", () => {
   );
 });
 
+test("no word is lost between Markdown and ADF", () => {
+  fc.assert(
+    fc.property(markdownText, (markdown) => {
+      const kept = JSON.stringify(documentOf(markdown).content);
+      for (const each of markdown.match(/word|x1|é|日本|🎉|snake/gu) ?? []) expect(kept).toContain(each);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
 const mark = fc.constantFrom(
   { type: "strong" },
   { type: "em" },
@@ -483,6 +493,7 @@ const { block } = fc.letrec<{ block: AdfNode; blocks: AdfNode[] }>((tie) => {
       of("bodiedExtension", inside),
       of("multiBodiedExtension", several(of("extensionFrame", inside))),
       of("bodiedSyncBlock", inside),
+      of("bodiedRule", inside),
     ),
   };
 });

@@ -154,8 +154,8 @@ function fenced(text: string, language: string): string {
   const code = text.replace(/\r\n?/g, "\n");
   const longest = Math.max(2, ...[...code.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = "`".repeat(longest + 1);
-  const word = /^[^`\s]+/.exec(language)?.[0] ?? "";
-  return [fence + word, ...(code === "" ? [] : [code]), fence].join("\n");
+  const name = language.replaceAll("`", "").replace(/\s+/g, " ").trim();
+  return [fence + name, ...(code === "" ? [] : [code]), fence].join("\n");
 }
 
 function quoted(text: string): string {

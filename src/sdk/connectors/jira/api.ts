@@ -156,7 +156,7 @@ export class JiraApi implements ProviderApi {
     const found: CanonicalIssue[] = [];
     let token: string | null = null;
     do {
-      const page: Page = await this.#search({ jql, maxResults: limit - found.length, token });
+      const page: Page = await this.#search({ jql, maxResults: limit, token });
       found.push(...page.items);
       token = page.next;
     } while (token !== null && found.length < limit);

@@ -7,7 +7,7 @@
  */
 import type { AdfNode } from "./adf.ts";
 import { BREAK, type Run, type Style, trimmed } from "./adf-runs.ts";
-import { parseInline, unescaped } from "./markdown-inline.ts";
+import { parseInline } from "./markdown-inline.ts";
 
 /** The places that hold blocks. */
 type Place = "doc" | "listItem" | "blockquote" | "panel" | "expand" | "nestedExpand";
@@ -36,7 +36,7 @@ export const PANELS: Readonly<Record<string, string>> = {
   success: "SUCCESS",
 };
 
-const FENCE = /^( {0,3})(`{3,}|~{3,})[ \t]*([^`\s]*)[^`]*$/;
+const FENCE = /^( {0,3})(`{3,}|~{3,})([^`]*)$/;
 const HEADING = /^ {0,3}(#{1,6})(?=[ \t]|$)(.*)$/;
 const RULE = /^ {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$/;
 const UNDERLINE = /^ {0,3}(=+|-+)[ \t]*$/;
@@ -114,7 +114,7 @@ class BlockReader {
       lines.push(this.#line.replace(new RegExp(`^ {0,${indent.length}}`), ""));
     }
     this.#at++;
-    return codeBlock(lines.join("\n"), language);
+    return codeBlock(lines.join("\n"), trimmed(language));
   }
 
   #quote(): AdfNode {
@@ -320,7 +320,7 @@ function headingOf(level: number, text: string): AdfNode {
 function codeBlock(text: string, language: string): AdfNode {
   return {
     type: "codeBlock",
-    ...(language !== "" && { attrs: { language: unescaped(language) } }),
+    ...(language !== "" && { attrs: { language } }),
     ...(text !== "" && { content: [{ type: "text", text }] }),
   };
 }

@@ -55,7 +55,7 @@ export function parseInline(source: string): readonly Run[] {
 }
 
 /** Backslash escapes resolved. */
-export function unescaped(text: string): string {
+function unescaped(text: string): string {
   return text.replace(/\\([!-/:-@[-`{-~])/g, "$1");
 }
 

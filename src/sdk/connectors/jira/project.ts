@@ -86,7 +86,7 @@ export class JiraProject {
     try {
       return await searchPage(this.rest, request);
     } catch (error) {
-      if (isRefused(error)) await this.confirm();
+      if (isRefused(error) || isMissing(error)) await this.confirm();
       throw error;
     }
   }
