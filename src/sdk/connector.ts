@@ -60,6 +60,8 @@ export interface TrackerConnector {
   readonly workspace: string;
 
   capabilities(): Capabilities;
+  /** A body as this tracker gives it back; missing where texts are kept as they are. */
+  keptBody?(body: string): string | null;
   listIssues(query: IssueQuery): Promise<Page<CanonicalIssue>>;
   getIssue(ref: ExternalRef): Promise<CanonicalIssue>;
   /** The issue that people call by this key, such as `PAY-7` or `#7`; null when there is none. */
@@ -78,4 +80,13 @@ export interface TrackerConnector {
   addComment(ref: ExternalRef, body: string, options: WriteOptions): Promise<CanonicalComment>;
   listComments(ref: ExternalRef, cursor?: string): Promise<Page<CanonicalComment>>;
   listEvents(query: { readonly since?: string; readonly cursor?: string }): Promise<Page<TrackerEvent>>;
+}
+
+/** The body of a patch as the tracker would give it back; nothing when the patch has none. */
+export function keptBodyOf(
+  connector: Pick<TrackerConnector, "keptBody">,
+  { body }: IssuePatch,
+): Pick<IssuePatch, "body"> {
+  if (typeof body !== "string" || connector.keptBody === undefined) return {};
+  return { body: connector.keptBody(body) };
 }

@@ -1,5 +1,6 @@
 /** What a person does to the local side: edits, new issues, decisions. */
 import * as v from "valibot";
+import { keptBodyOf } from "../connector.ts";
 import { IssueNotFoundError, TrackerSdkError } from "../errors.ts";
 import { copyField, sameField } from "../merge.ts";
 import { CORE_FIELDS, type CoreField, IssueFields, IssuePatch, identityOf } from "../model.ts";
@@ -14,11 +15,12 @@ export type Decision = "local" | "external";
 
 /** See SyncEngine.edit. */
 export async function edit(
-  { store, instant }: EngineContext,
+  { store, instant, connector }: EngineContext,
   key: string,
   patch: IssuePatch,
 ): Promise<IssueRecord> {
-  const values = parse(IssuePatch, patch);
+  const parsed = parse(IssuePatch, patch);
+  const values = { ...parsed, ...keptBodyOf(connector, parsed) };
   return store.transaction(async (transaction) => {
     const record = await transaction.get(key);
     if (record === null) throw new IssueNotFoundError(LOCAL, key);
@@ -56,7 +58,8 @@ export async function createLocally(
   key: string,
   fields: IssueFields,
 ): Promise<IssueRecord> {
-  const values = parse(IssueFields, fields);
+  const parsed = parse(IssueFields, fields);
+  const values = { ...parsed, ...keptBodyOf(connector, parsed) };
   const pulled = identityOf({ system: connector.provider, workspace: connector.workspace, id: "" });
   if (key === "" || key.startsWith(pulled)) {
     throw new TrackerSdkError(

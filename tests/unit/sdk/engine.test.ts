@@ -676,3 +676,13 @@ describe("a rehearsal", () => {
     expect(remote.issues()).toHaveLength(1);
   });
 });
+
+test("a body that the tracker writes its own way is no edit", async () => {
+  const { key } = await knownIssue({ body: "- a" });
+  Object.assign(tracker, { keptBody: (body: string) => body.replaceAll("* ", "- ") });
+  await engine.edit(key, { body: "* a" });
+  expect(await dirtyOf(key)).toEqual([]);
+  await engine.edit(key, { body: "* a\n* b" });
+  expect(told(await all(engine.push()))).toEqual([`updated remote ${key} body`]);
+  expect((await recordOf(key)).fields.body).toBe("- a\n- b");
+});

@@ -86,6 +86,11 @@ export class JiraApi implements ProviderApi {
     };
   }
 
+  /** Jira keeps what a body says and not how its Markdown is written: `* a` and `- a` are one list. */
+  keptBody(body: string): string | null {
+    return markdownOf(documentOf(body)) || null;
+  }
+
   /**
    * Follows Jira's own page tokens. They hold the place in the order, not a
    * number of issues, so that changes do not make pages drift: a changed issue

@@ -6,12 +6,13 @@
  * what a provider did not take is told.
  */
 import { assertCarried, type Capabilities } from "../../capabilities.ts";
-import type {
-  IssueQuery,
-  IssueSearch,
-  TrackerConnector,
-  UpdateOptions,
-  WriteOptions,
+import {
+  type IssueQuery,
+  type IssueSearch,
+  keptBodyOf,
+  type TrackerConnector,
+  type UpdateOptions,
+  type WriteOptions,
 } from "../../connector.ts";
 import { CapabilityNotSupportedError, notApplied } from "../../errors.ts";
 import { filledPatch, linkIdentity, sameField, sendablePatch } from "../../merge.ts";
@@ -60,6 +61,8 @@ export interface ProviderApi {
   readonly provider: string;
   readonly workspace: string;
   readonly capabilities: Capabilities;
+  /** A body as the provider gives it back; missing where texts are kept as they are. */
+  keptBody?(body: string): string | null;
   /** Oldest change first; see `readWindow`. */
   listChanges(query: ChangeQuery): Promise<Portion<CanonicalIssue>>;
   /** @throws IssueNotFoundError only when it is certain: the resource is there and the issue is not in it */
@@ -104,6 +107,10 @@ export class ProviderConnector implements TrackerConnector {
 
   capabilities(): Capabilities {
     return this.#api.capabilities;
+  }
+
+  keptBody(body: string): string | null {
+    return this.#api.keptBody === undefined ? body : this.#api.keptBody(body);
   }
 
   async listIssues(query: IssueQuery): Promise<Page<CanonicalIssue>> {
@@ -160,7 +167,7 @@ export class ProviderConnector implements TrackerConnector {
     }
     return this.#inTurn(async () => {
       const before = await this.#api.get(ref.id);
-      const after = { ...before, ...wanted };
+      const after = { ...before, ...wanted, ...keptBodyOf(this, wanted) };
       const changed = CORE_FIELDS.filter((field) => !sameField(field, after, before));
       if (changed.length === 0) return before;
       await this.#api.update(before, sendablePatch(after, changed));
