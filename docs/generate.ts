@@ -30,6 +30,7 @@ const ENVIRONMENT = `## Environment
 | \`TRACKER_HOST\` | control plane: a URL, or \`embedded\` |
 | \`TRACKER_TOKEN\`, \`TRACKER_TEAM\` | credential for it; without a team the control plane is asked once per run |
 | \`TRACKER_HOME\` | one folder for settings, credentials and state |
+| \`TRACKER_VAULT_KEY\` | key that a control plane on this machine encrypts stored credentials with: 32 bytes in base64 or hexadecimal (\`openssl rand -base64 32\`); several, separated by commas, while keys are exchanged: the first one encrypts |
 | \`TRACKER_NO_INPUT\` | never ask |
 | \`TRACKER_NO_UPGRADE\` | report the upgrade of an older config as \`pending_binding_upgrade\` instead of writing it |
 | \`SPEC_KITTY_SAAS_URL\` | control plane, as older Spec Kitty tools name it |
@@ -48,6 +49,7 @@ belongs to that server. Nothing in a repository has a say in either.
 | \`$XDG_CONFIG_HOME/tracker/config.yaml\` | \`host:\` and \`team:\` of this person |
 | \`$XDG_CONFIG_HOME/tracker/credentials.json\` | credentials by origin, mode 0600 |
 | \`$XDG_STATE_HOME/tracker/host.db\` | the embedded control plane, and \`tracker host serve\` by default |
+| \`$XDG_STATE_HOME/tracker/host.db.key\` | key to the credentials in that database, mode 0600, unless \`TRACKER_VAULT_KEY\` holds it; a backup needs both files |
 
 On Windows \`%AppData%\\tracker\` and \`%LocalAppData%\\tracker\`.
 `;

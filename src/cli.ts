@@ -13,6 +13,7 @@ import {
   UsageError,
 } from "./shared/errors.ts";
 import { resolve } from "./shared/lazy.ts";
+import { HOSTED_PROVIDERS, LOCAL_PROVIDERS } from "./shared/providers.ts";
 import { escapeText, nearest } from "./shared/text.ts";
 import { VERSION } from "./shared/version.ts";
 
@@ -30,6 +31,9 @@ export function commandTree(invocation: Invocation) {
       unbind: async () => (await import("./commands/unbind.ts")).unbindCommand(invocation),
       status: async () => (await import("./commands/status.ts")).statusCommand(invocation),
       map: async () => (await import("./commands/map.ts")).mapCommand(invocation),
+      sync: async () => (await import("./commands/sync.ts")).syncCommand(invocation),
+      issues: async () => (await import("./commands/issues.ts")).issuesCommand(invocation),
+      mission: async () => (await import("./commands/mission.ts")).missionCommand(invocation),
       auth: async () => (await import("./commands/auth.ts")).authCommand(invocation),
       host: async () => (await import("./commands/host.ts")).hostCommand(invocation),
       doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(invocation),
@@ -54,11 +58,29 @@ function exitCodeOf(error: unknown): number {
   return 1;
 }
 
+/** Commands that are refused by name, whatever follows. */
+const REFUSED_COMMANDS: Readonly<Record<string, { readonly message: string; readonly hint: string }>> = {
+  "sync publish": {
+    message: `\`sync publish\` is refused for every provider: ${[...LOCAL_PROVIDERS, ...HOSTED_PROVIDERS].join(", ")}.`,
+    hint: "Write to issues with `tracker sync push --items-json FILE`; tell an issue how its mission goes with `tracker mission publish`.",
+  },
+};
+
+/** Flags that may be given more than once. */
+const REPEATABLE_FLAGS: ReadonlySet<string> = new Set([
+  "mission publish --decision",
+  "mission publish --blocking-decision",
+]);
+
 /** Flags that are refused by name, with the way that took their place. */
 const REFUSED_FLAGS: Readonly<Record<string, { readonly message: string; readonly hint: string }>> = {
   "bind --project-slug": {
     message: "--project-slug is gone: bindings are discovered.",
     hint: "Run `tracker bind --provider <provider>`.",
+  },
+  "host connect --token": {
+    message: "--token is refused: other people on this machine can read command lines.",
+    hint: "Leave it out to be asked for the token, or use --token-stdin or --from-env NAME.",
   },
 };
 
@@ -76,7 +98,9 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
     }
     return await dispatch(argv, context);
   } catch (error) {
-    if (!(error instanceof OutputClosedError)) await report(error, argv, context);
+    const isQuiet =
+      error instanceof OutputClosedError || (error instanceof InterruptedError && error.hint === null);
+    if (!isQuiet) await report(error, argv, context);
     return exitCodeOf(error);
   }
 }
@@ -105,6 +129,8 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
     return 0;
   }
   if (subCommands !== undefined) throw unknownCommand(path, args[0] ?? "", Object.keys(subCommands));
+  const refused = REFUSED_COMMANDS[path.slice(1).join(" ")];
+  if (refused !== undefined) throw new UsageError(refused.message, { hint: refused.hint });
   checkArguments(path, args, (await resolve(command.args)) ?? {});
   const { result } = await runCommand(command, { rawArgs: args });
   return typeof result === "number" ? result : 0;
@@ -215,7 +241,6 @@ function unknownCommand(path: readonly string[], word: string, known: readonly s
 
 /** Refuses what the command does not declare; the parser itself would take it silently. */
 function checkArguments(path: readonly string[], tokens: readonly string[], args: ArgsDef): void {
-  const command = path.join(" ");
   const positionals = Object.values(args).filter(({ type }) => type === "positional").length;
   const given = new Set<string>();
   let words = 0;
@@ -223,19 +248,25 @@ function checkArguments(path: readonly string[], tokens: readonly string[], args
     const token = tokens[index] ?? "";
     const flag = token === "--" ? null : parseFlag(token, args);
     if (flag === null) {
-      if (token !== "--" && ++words > positionals) {
-        throw new UsageError(`Unexpected argument "${token}".`, { hint: `See \`${command} --help\`.` });
-      }
+      if (token !== "--" && ++words > positionals) throw unexpectedWord(path, token);
       continue;
     }
     if (flag.definition === undefined || flag.definition.type === "positional") {
       throw refusedFlag(path, token, flag.name, Object.keys(args));
     }
-    if (given.has(flag.name)) throw new UsageError(`--${flag.name} is given twice.`);
+    const isRepeatable = REPEATABLE_FLAGS.has(`${path.slice(1).join(" ")} --${flag.name}`);
+    if (given.has(flag.name) && !isRepeatable) throw new UsageError(`--${flag.name} is given twice.`);
     given.add(flag.name);
     if (flag.takesValue && flag.value === undefined) requireValue(flag.name, tokens[++index]);
     else checkFlagValue(flag);
   }
+}
+
+function unexpectedWord(path: readonly string[], word: string): UsageError {
+  const command = path.join(" ");
+  // Where a secret is expected, a word too many may be one.
+  const shown = command === "tracker host connect" ? "after the provider" : `"${word}"`;
+  return new UsageError(`Unexpected argument ${shown}.`, { hint: `See \`${command} --help\`.` });
 }
 
 function refusedFlag(

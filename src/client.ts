@@ -3,55 +3,47 @@
  * control plane is called through the same client; only `fetch` differs.
  */
 import * as v from "valibot";
-import { type ChannelOptions, ControlPlaneError, type Exchange, HttpChannel } from "./http.ts";
+import { AuthorizedChannel, type ClientOptions } from "./client/authorized-channel.ts";
+import {
+  CONNECT_HINTS,
+  eventually,
+  type OperationProgress,
+  Operations,
+  type SyncOutcome,
+  type WorkListener,
+} from "./client/operations.ts";
+import type { Exchange } from "./http.ts";
 import {
   BindConfirmResponse,
   BindResolveResponse,
   BindValidateResponse,
+  ConflictsResponse,
   Connection,
   ConnectionsResponse,
+  type ConnectRequest,
   HealthResponse,
   InstallationStatus,
   InstallationsResponse,
-  LegacyTokenResponse,
+  IssueSearchResponse,
+  ListTicketsResponse,
   MappingsResponse,
-  MeResponse,
-  OperationAccepted,
+  type MeResponse,
+  type MissionPublishRequest,
+  MissionPublishResponse,
+  MissionSeedResponse,
   OperationResult,
   type ProjectIdentity,
   ProjectStatus,
   PullResult,
   type PushItem,
   PushResult,
+  type ResolveConflictRequest,
+  ResolveConflictResponse,
   ResourcesResponse,
   type RoutingKey,
   RunResult,
-  TokenResponse,
   TRACKER_PATH,
 } from "./protocol.ts";
-import { NotAuthenticatedError } from "./shared/errors.ts";
-
-/** Proof of who is calling, and how it is renewed. */
-export interface ClientCredential {
-  readonly kind: "personal" | "oauth" | "legacy";
-  readonly accessToken: string;
-  readonly refreshToken: string | null;
-  readonly teamSlug: string | null;
-}
-
-/** Where the client's credential lives. */
-export interface CredentialSource {
-  /** The credential at this moment; null when there is none. */
-  current(): Promise<ClientCredential | null>;
-  /** Keeps a renewed credential. */
-  replace(credential: ClientCredential): Promise<void>;
-}
-
-/** What {@link ControlPlaneClient} depends on. */
-export interface ClientOptions extends ChannelOptions {
-  /** Null for the embedded control plane, where the caller is the local owner. */
-  readonly credentials: CredentialSource | null;
-}
 
 /** What pages a pull. */
 export interface PullQuery {
@@ -59,29 +51,46 @@ export interface PullQuery {
   readonly limit: number;
   readonly cursor?: string;
   readonly filters?: Readonly<Record<string, unknown>>;
+  /** Gives what an interrupted pull had taken in as well; an extension that other hosts pass over. */
+  readonly restart?: true;
 }
 
-const Nothing = v.null();
+/** What a run does. */
+export interface RunQuery {
+  /** Issues to pull: 1 to 10000. */
+  readonly limit: number;
+  /** Plans and writes nothing; an extension. */
+  readonly dry_run?: true;
+}
 
-/** How long an operation is waited for, in ms. */
-export const OPERATION_PATIENCE_MS = 5 * 60_000;
-const LONGEST_POLL_S = 30;
+/** What issues are looked for by: words, or the one key. */
+export type IssueQuery = { readonly query_text: string } | { readonly query_key: string };
+
+/** How a write is told apart from every other one, and followed. */
+export interface WorkOptions extends WorkListener {
+  /** The same on every retry of one call; made anew when not given. */
+  readonly idempotencyKey?: string;
+}
+
+/** Whose value of a field stands. */
+export type ConflictSide = ResolveConflictRequest["take"];
+/** What a mission tells the issue it came from. */
+export type MissionUpdate = MissionPublishRequest["update"];
+
+const Nothing = v.null();
 
 /**
  * Typed calls of a control plane. Every method throws ControlPlaneError when the
  * call fails and NotAuthenticatedError when no credential is accepted.
  */
 export class ControlPlaneClient {
-  readonly #channel: HttpChannel;
-  readonly #options: ClientOptions;
-  #credential: ClientCredential | null = null;
-  /** Under way, and shared by all calls that wait for it: a refresh token serves once. */
-  #renewal: Promise<ClientCredential> | null = null;
-  #teamSearch: Promise<void> | null = null;
+  readonly #channel: AuthorizedChannel;
+  readonly #operations: Operations;
 
   constructor(options: ClientOptions) {
-    this.#options = options;
-    this.#channel = new HttpChannel(options);
+    const { name, nature } = options;
+    this.#channel = new AuthorizedChannel(options);
+    this.#operations = new Operations({ name, nature, read: (id) => this.operation(id) });
   }
 
   /** How messages call this control plane. */
@@ -149,26 +158,88 @@ export class ControlPlaneClient {
     return this.#post("pull", { provider, ...key, ...query }, PullResult, "unsafe");
   }
 
-  /** Sends changes to the provider: the result, or the operation that will have it. */
+  /**
+   * Sends changes to the provider.
+   *
+   * @throws ControlPlaneError also what a longer push fails with; `operation_timeout` when it takes more than
+   *   five minutes, and then names the command that waits for it again
+   */
   push(
     provider: string,
     key: RoutingKey,
     items: readonly PushItem[],
-    idempotencyKey: string = crypto.randomUUID(),
-  ): Promise<PushResult | OperationAccepted> {
-    const schema = v.union([PushResult, OperationAccepted]);
-    return this.#post("push", { provider, ...key, items }, schema, { idempotencyKey });
+    options: WorkOptions = {},
+  ): Promise<PushResult> {
+    return this.#work("push", { provider, ...key, items }, PushResult, options);
   }
 
-  /** Pulls, then pushes: the result, or the operation that will have it. */
-  run(
+  /** Pulls, then pushes; fails as {@link push} does. */
+  run(provider: string, key: RoutingKey, query: RunQuery, options: WorkOptions = {}): Promise<RunResult> {
+    return this.#work("run", { provider, ...key, pull_first: true, ...query }, RunResult, options);
+  }
+
+  /** What an operation of a sync comes to, however long ago it began; fails as {@link push} does. */
+  syncOutcome(
+    operationId: string,
+    onProgress: (progress: OperationProgress) => void = () => {},
+  ): Promise<SyncOutcome> {
+    return this.#operations.syncOutcome(operationId, onProgress);
+  }
+
+  /** Fields that both sides changed and nobody has decided about; an extension. A read. */
+  conflicts(provider: string, key: RoutingKey): Promise<ConflictsResponse> {
+    return this.#post("conflicts", { provider, ...key }, ConflictsResponse, "safe");
+  }
+
+  /** Decides a conflict; an extension. */
+  resolveConflict(
     provider: string,
     key: RoutingKey,
-    limit: number,
+    id: string,
+    take: ConflictSide,
+  ): Promise<ResolveConflictResponse> {
+    return this.#post("conflicts/resolve", { provider, ...key, id, take }, ResolveConflictResponse, "unsafe");
+  }
+
+  /** What a mission about an issue starts from; an extension. A read like {@link listTickets}. */
+  seedMission(
+    provider: string,
+    key: RoutingKey,
+    issue: string,
+    missionId: string | null,
+  ): Promise<MissionSeedResponse> {
+    const body = { provider, ...key, issue, ...(missionId !== null && { mission_id: missionId }) };
+    return this.#post("missions/seed", body, MissionSeedResponse, "unsafe");
+  }
+
+  /** Tells an issue how its mission goes; an extension. */
+  publishMission(
+    provider: string,
+    key: RoutingKey,
+    issue: string,
+    update: MissionUpdate,
     idempotencyKey: string = crypto.randomUUID(),
-  ): Promise<RunResult | OperationAccepted> {
-    const schema = v.union([RunResult, OperationAccepted]);
-    return this.#post("run", { provider, ...key, pull_first: true, limit }, schema, { idempotencyKey });
+  ): Promise<MissionPublishResponse> {
+    const body = { provider, ...key, issue, update };
+    return this.#post("missions/publish", body, MissionPublishResponse, { idempotencyKey });
+  }
+
+  /**
+   * The latest issues of the binding's resource, or of the provider's only mapping. A read, but not one to
+   * repeat from here: every attempt asks the provider, and the control plane repeats that where it helps.
+   */
+  listTickets(provider: string, key: RoutingKey | null, limit: number): Promise<ListTicketsResponse> {
+    return this.#post("list-tickets", { provider, ...key, limit }, ListTicketsResponse, "unsafe");
+  }
+
+  /** The issues of the same resource that fit `query`; a read like {@link listTickets}. */
+  searchIssues(
+    provider: string,
+    key: RoutingKey | null,
+    query: IssueQuery,
+    limit: number,
+  ): Promise<IssueSearchResponse> {
+    return this.#post("issue-search", { provider, ...key, ...query, limit }, IssueSearchResponse, "unsafe");
   }
 
   /** An operation as it stands. */
@@ -176,44 +247,24 @@ export class ControlPlaneClient {
     return this.#get(`operations/${encodeURIComponent(operationId)}`, {}, OperationResult);
   }
 
-  /**
-   * Polls an operation until it has ended: after 1, 2, 4, … seconds, at most 30.
-   *
-   * @throws ControlPlaneError `operation_timeout` after five minutes; the operation goes on
-   */
-  async awaitOperation(
+  /** Waits until an operation has ended; {@link Operations.awaitEnd}. */
+  awaitOperation(
     operationId: string,
     onProgress: (operation: OperationResult) => void = () => {},
   ): Promise<OperationResult> {
-    const { nature } = this.#options;
-    const deadline = nature.now() + OPERATION_PATIENCE_MS;
-    for (let seconds = 1; ; seconds = Math.min(seconds * 2, LONGEST_POLL_S)) {
-      const patience = deadline - nature.now();
-      if (patience <= 0) {
-        throw new ControlPlaneError("operation_timeout", `Operation ${operationId} is still running.`, {
-          retryable: true,
-          details: { operation_id: operationId },
-        });
-      }
-      await nature.sleep(Math.min(seconds * 1_000 * (0.8 + 0.4 * nature.random()), patience));
-      const operation = await this.operation(operationId);
-      if (operation.status === "completed" || operation.status === "failed") return operation;
-      onProgress(operation);
-    }
+    return this.#operations.awaitEnd(operationId, onProgress);
   }
 
   // Sessions
 
   /** Who is calling, and the teams they belong to. */
-  async me(): Promise<MeResponse> {
-    const exchange: Exchange = { method: "GET", path: "/api/v1/me", repeat: "safe" };
-    if (this.#options.credentials === null) return this.#channel.send(exchange, MeResponse);
-    return this.#authorized(exchange, MeResponse, () => ({}));
+  me(): Promise<MeResponse> {
+    return this.#channel.me();
   }
 
   /** Whether the control plane is up; needs no credential. */
   health(): Promise<HealthResponse> {
-    return this.#channel.send(
+    return this.#channel.sendOpenly(
       { method: "GET", path: `${TRACKER_PATH}/health/`, repeat: "safe" },
       HealthResponse,
     );
@@ -221,9 +272,17 @@ export class ControlPlaneClient {
 
   // Administration: only this product's hosts, for owners
 
-  /** Connects a demo provider, or refreshes it when it is connected already. */
-  connectDemo(provider: string): Promise<Connection> {
-    return this.#admin("POST", "connections", Connection, { provider, kind: "demo" });
+  /**
+   * Connects a provider: its resources are discovered, then the connection is stored.
+   *
+   * @throws ControlPlaneError what discovery failed with; `operation_timeout` when it takes more than five minutes
+   */
+  async connect(
+    request: ConnectRequest,
+    onProgress: (progress: OperationProgress) => void = () => {},
+  ): Promise<Connection> {
+    const answer = await this.#admin("POST", "connections", eventually(Connection), request);
+    return this.#operations.resultOf(answer, Connection, { onProgress }, CONNECT_HINTS);
   }
 
   connections(): Promise<ConnectionsResponse> {
@@ -235,9 +294,14 @@ export class ControlPlaneClient {
     return this.#admin("POST", `connections/${encodeURIComponent(connectionId)}/test`, Connection);
   }
 
-  /** Discovers the provider's resources anew. */
-  refreshConnection(connectionId: string): Promise<Connection> {
-    return this.#admin("POST", `connections/${encodeURIComponent(connectionId)}/refresh`, Connection);
+  /** Discovers the provider's resources anew; fails as {@link connect} does. */
+  async refreshConnection(
+    connectionId: string,
+    onProgress: (progress: OperationProgress) => void = () => {},
+  ): Promise<Connection> {
+    const call = `connections/${encodeURIComponent(connectionId)}/refresh`;
+    const answer = await this.#admin("POST", call, eventually(Connection));
+    return this.#operations.resultOf(answer, Connection, { onProgress }, CONNECT_HINTS);
   }
 
   async removeConnection(connectionId: string): Promise<void> {
@@ -256,7 +320,10 @@ export class ControlPlaneClient {
     query: Readonly<Record<string, string | undefined>>,
     schema: S,
   ): Promise<v.InferOutput<S>> {
-    return this.#call({ method: "GET", path: `${TRACKER_PATH}/${call}/`, query, repeat: "safe" }, schema);
+    return this.#channel.send(
+      { method: "GET", path: `${TRACKER_PATH}/${call}/`, query, repeat: "safe" },
+      schema,
+    );
   }
 
   #post<S extends v.GenericSchema>(
@@ -273,7 +340,18 @@ export class ControlPlaneClient {
       repeat: keyed ? "safe" : repeat,
       ...(keyed ? { headers: { "idempotency-key": repeat.idempotencyKey } } : {}),
     };
-    return this.#call(exchange, schema);
+    return this.#channel.send(exchange, schema);
+  }
+
+  /** A call that is repeated with the same key, and whose result an operation may have later. */
+  async #work<S extends v.GenericSchema>(
+    call: string,
+    body: unknown,
+    schema: S,
+    { idempotencyKey = crypto.randomUUID(), ...listener }: WorkOptions,
+  ): Promise<v.InferOutput<S>> {
+    const answer = await this.#post(call, body, eventually(schema), { idempotencyKey });
+    return this.#operations.resultOf(answer, schema, listener);
   }
 
   #admin<S extends v.GenericSchema>(
@@ -283,127 +361,14 @@ export class ControlPlaneClient {
     body?: unknown,
   ): Promise<v.InferOutput<S>> {
     const repeat = method === "POST" ? "unsafe" : "safe";
-    return this.#call({ method, path: `/api/v1/admin/${call}/`, repeat, body }, schema);
-  }
-
-  /** A call on behalf of a team. */
-  async #call<S extends v.GenericSchema>(exchange: Exchange, schema: S): Promise<v.InferOutput<S>> {
-    if (this.#options.credentials === null) return this.#channel.send(exchange, schema);
-    await this.#findTeam();
-    return this.#authorized(exchange, schema, ({ teamSlug }) =>
-      teamSlug === null ? {} : { "x-team-slug": teamSlug },
-    );
-  }
-
-  /** Sends with the credential; a 401 renews it once and sends once more. */
-  async #authorized<S extends v.GenericSchema>(
-    exchange: Exchange,
-    schema: S,
-    teamHeader: (credential: ClientCredential) => Readonly<Record<string, string>>,
-  ): Promise<v.InferOutput<S>> {
-    const send = (credential: ClientCredential): Promise<v.InferOutput<S>> => {
-      const headers = {
-        authorization: `Bearer ${credential.accessToken}`,
-        ...teamHeader(credential),
-        ...exchange.headers,
-      };
-      return this.#channel.send({ ...exchange, headers }, schema);
-    };
-    const credential = await this.#current();
-    try {
-      return await send(credential);
-    } catch (error) {
-      if (!(error instanceof NotAuthenticatedError)) throw error;
-      const renewed = await this.#renew(credential);
-      if (renewed === null) throw error;
-      return send(renewed);
-    }
-  }
-
-  async #current(): Promise<ClientCredential> {
-    this.#credential ??= (await this.#options.credentials?.current()) ?? null;
-    if (this.#credential !== null) return this.#credential;
-    throw new NotAuthenticatedError(`You are not logged in to ${this.name}.`, {
-      hint: "Run `tracker auth login --with-token`, or set TRACKER_TOKEN.",
-    });
-  }
-
-  async #keep(credential: ClientCredential): Promise<void> {
-    this.#credential = credential;
-    await this.#options.credentials?.replace(credential);
-  }
-
-  /** A credential without a team asks once which team it is for. */
-  #findTeam(): Promise<void> {
-    this.#teamSearch ??= this.#searchTeam().finally(() => {
-      this.#teamSearch = null;
-    });
-    return this.#teamSearch;
-  }
-
-  async #searchTeam(): Promise<void> {
-    const credential = await this.#current();
-    if (credential.teamSlug !== null) return;
-    const { teams } = await this.me();
-    const shared = teams.filter((team) => !team.is_private_teamspace);
-    const [only, ...others] = shared.length > 0 ? shared : teams;
-    if (only === undefined || others.length > 0) {
-      throw new ControlPlaneError("team_required", `${this.name} knows you in ${teams.length} teams.`, {
-        hint: `Choose one: TRACKER_TEAM=${teams.map(({ slug }) => slug).join("|") || "<slug>"}`,
-      });
-    }
-    await this.#keep({ ...(await this.#current()), teamSlug: only.slug });
-  }
-
-  /** What to use instead of `refused`; null when it cannot be renewed. */
-  async #renew(refused: ClientCredential): Promise<ClientCredential | null> {
-    const { refreshToken, kind } = refused;
-    if (refreshToken === null || kind === "personal") return null;
-    const current = await this.#current();
-    if (current.accessToken !== refused.accessToken) return current;
-    this.#renewal ??= this.#renewWith(kind, refreshToken).finally(() => {
-      this.#renewal = null;
-    });
-    return this.#renewal;
-  }
-
-  async #renewWith(kind: "oauth" | "legacy", refreshToken: string): Promise<ClientCredential> {
-    const renewing = kind === "oauth" ? this.#renewOauth(refreshToken) : this.#renewLegacy(refreshToken);
-    const renewed = await renewing.catch((error: unknown) => {
-      if (!isRefusal(error)) throw error;
-      throw new NotAuthenticatedError(`Your session at ${this.name} has ended.`, {
-        code: "session_expired",
-        hint: "Run `tracker auth login --with-token`.",
-        cause: error,
-      });
-    });
-    const credential = { ...(await this.#current()), ...renewed };
-    await this.#keep(credential);
-    return credential;
-  }
-
-  async #renewOauth(refreshToken: string): Promise<Pick<ClientCredential, "accessToken" | "refreshToken">> {
-    const form = { grant_type: "refresh_token", refresh_token: refreshToken, client_id: "cli_native" };
-    const answer = await this.#channel.send(
-      { method: "POST", path: "/oauth/token", form, repeat: "unsafe" },
-      TokenResponse,
-    );
-    return { accessToken: answer.access_token, refreshToken: answer.refresh_token ?? refreshToken };
-  }
-
-  async #renewLegacy(refreshToken: string): Promise<Pick<ClientCredential, "accessToken" | "refreshToken">> {
-    const answer = await this.#channel.send(
-      { method: "POST", path: "/api/v1/token/refresh/", body: { refresh: refreshToken }, repeat: "unsafe" },
-      LegacyTokenResponse,
-    );
-    return { accessToken: answer.access, refreshToken: answer.refresh ?? refreshToken };
+    return this.#channel.send({ method, path: `/api/v1/admin/${call}/`, repeat, body }, schema);
   }
 }
 
-/** The control plane has judged the refresh token, rather than failed to. */
-function isRefusal(error: unknown): boolean {
-  if (error instanceof NotAuthenticatedError) return true;
-  if (!(error instanceof ControlPlaneError) || error.status === null) return false;
-  const { status } = error;
-  return status >= 400 && status < 500 && status !== 408 && status !== 429;
-}
+export type { ClientCredential, ClientOptions, CredentialSource } from "./client/authorized-channel.ts";
+export {
+  type OperationProgress,
+  type SyncOutcome,
+  type WorkListener,
+  waitCommand,
+} from "./client/operations.ts";

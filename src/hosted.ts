@@ -1,15 +1,6 @@
-/**
- * The use cases against a control plane: discover, resolve and bind, work on a
- * binding with detection of stale ones and the silent upgrade of old configs.
- */
+/** The use cases against a control plane: discover, resolve and bind. Work on a binding is in `hosted/`. */
 import type { ControlPlaneClient } from "./client.ts";
-import {
-  type Binding,
-  bindingEdit,
-  type ConfigEdit,
-  isBoundHosted,
-  type TrackerProjectConfig,
-} from "./config.ts";
+import { type Binding, bindingEdit } from "./config.ts";
 import {
   candidateByNumber,
   candidatesByMatch,
@@ -21,6 +12,8 @@ import {
   sameCandidate,
   withoutNumbers,
 } from "./discovery.ts";
+import { HostedBinding, type HostedDependencies } from "./hosted/binding.ts";
+import { HostedView } from "./hosted/view.ts";
 import type { ProjectIdentity } from "./identity.ts";
 import type { Project, ProjectStore } from "./project.ts";
 import type {
@@ -28,28 +21,10 @@ import type {
   BindConfirmResponse,
   BindResolveResponse,
   InstallationStatus,
-  Mapping,
-  ProjectStatus,
-  ProviderContext,
-  RoutingKey,
   ProjectIdentity as WireIdentity,
 } from "./protocol.ts";
-import { STALE_CODES } from "./protocol.ts";
 import { type Choice, TrackerError } from "./shared/errors.ts";
 import type { HostedProvider } from "./shared/providers.ts";
-import { isHosted } from "./shared/providers.ts";
-
-/** The binding in the config is not one that the control plane serves any more. */
-export class StaleBindingError extends TrackerError {
-  constructor(bindingRef: string, provider: string, cause: TrackerError) {
-    super("stale_binding", `The binding ${bindingRef} is stale: ${cause.message}`, {
-      hint: `Bind again: tracker bind --provider ${provider} --yes`,
-      details: { binding_ref: bindingRef, reason: cause.code },
-      requestId: cause.requestId ?? undefined,
-      cause,
-    });
-  }
-}
 
 /** Several resources fit and none was chosen. */
 export class SelectionRequiredError extends TrackerError {
@@ -100,39 +75,17 @@ export interface Discovery {
   readonly resolutionError: TrackerError | null;
 }
 
-/** A result of work on a binding, and the upgrade that was left to the caller. */
-export interface BoundResult<T> {
-  readonly result: T;
-  readonly pendingUpgrade: BindingUpgrade | null;
-}
-
-/** What an older config would be upgraded with. */
-export interface BindingUpgrade {
-  readonly binding_ref: string;
-  readonly display_label: string | null;
-  readonly provider_context: ProviderContext | null;
-}
-
-/** What {@link HostedTracker} depends on. */
-export interface HostedDependencies {
-  readonly client: ControlPlaneClient;
-  readonly projects: ProjectStore;
-  /** False when configs are not to be upgraded behind the person's back. */
-  readonly upgradesConfigs: boolean;
-  readonly debug: (line: string) => void;
-}
-
 /** The use cases of the hosted providers. */
 export class HostedTracker {
+  readonly #dependencies: HostedDependencies;
   readonly #client: ControlPlaneClient;
   readonly #projects: ProjectStore;
-  readonly #upgradesConfigs: boolean;
   readonly #debug: (line: string) => void;
 
   constructor(dependencies: HostedDependencies) {
+    this.#dependencies = dependencies;
     this.#client = dependencies.client;
     this.#projects = dependencies.projects;
-    this.#upgradesConfigs = dependencies.upgradesConfigs;
     this.#debug = dependencies.debug;
   }
 
@@ -303,11 +256,6 @@ export class HostedTracker {
     }
   }
 
-  /** State of the project's binding. */
-  status(project: Project): Promise<BoundResult<ProjectStatus>> {
-    return this.#onBinding(project, (provider, key) => this.#client.status(provider, key));
-  }
-
   /** State of a provider's installation. */
   installationStatus(provider: HostedProvider): Promise<InstallationStatus> {
     return this.#client.installationStatus(provider);
@@ -320,67 +268,15 @@ export class HostedTracker {
     return Promise.all(providers.map((provider) => this.#client.installationStatus(provider)));
   }
 
-  /** Mappings of the project's binding. */
-  async mappings(project: Project): Promise<BoundResult<readonly Mapping[]>> {
-    const { result, pendingUpgrade } = await this.#onBinding(project, (provider, key) =>
-      this.#client.mappings(provider, key),
-    );
-    return { result: result.mappings, pendingUpgrade };
+  /** The work on the project's binding. */
+  binding(project: Project): HostedBinding {
+    return new HostedBinding(this.#dependencies, project);
   }
 
-  /** Mappings of a provider; needs no binding. */
-  async providerMappings(provider: HostedProvider): Promise<BoundResult<readonly Mapping[]>> {
-    const { mappings } = await this.#client.mappings(provider);
-    return { result: mappings, pendingUpgrade: null };
+  /** What a provider's only bound resource holds; needs no binding of the project. */
+  provider(provider: HostedProvider): HostedView {
+    return new HostedView(this.#client, provider);
   }
-
-  /**
-   * Calls on behalf of the project's binding. An answer to a call that was
-   * routed by the slug of an older config may carry the reference to upgrade to.
-   *
-   * @throws StaleBindingError when the control plane no longer serves the reference
-   */
-  async #onBinding<T extends Partial<BindingUpgradeFields>>(
-    project: Project,
-    call: (provider: HostedProvider, key: RoutingKey) => Promise<T>,
-  ): Promise<BoundResult<T>> {
-    const { provider, bindingRef, projectSlug } = project.config.tracker;
-    if (provider === null || !isHosted(provider)) throw notBound();
-    if (bindingRef !== null) {
-      try {
-        return { result: await call(provider, { binding_ref: bindingRef }), pendingUpgrade: null };
-      } catch (error) {
-        if (!(error instanceof TrackerError) || !STALE_CODES.has(error.code)) throw error;
-        throw new StaleBindingError(bindingRef, provider, error);
-      }
-    }
-    if (projectSlug === null) throw notBound();
-    const result = await call(provider, { project_slug: projectSlug });
-    return { result, pendingUpgrade: this.#upgrade(project, result) };
-  }
-
-  /** Upgrades an older config; the upgrade is returned instead where that is not wanted or fails. */
-  #upgrade(project: Project, answer: Partial<BindingUpgradeFields>): BindingUpgrade | null {
-    const { binding_ref, display_label = null, provider_context = null } = answer;
-    if (!binding_ref) return null;
-    const upgrade = { binding_ref, display_label, provider_context };
-    if (!this.#upgradesConfigs) return upgrade;
-    try {
-      this.#projects.edit(project, ({ tracker }) => upgradeEdit(tracker, project.config.tracker, upgrade));
-      this.#debug(`the config now holds ${binding_ref}`);
-    } catch (error) {
-      if (!(error instanceof TrackerError)) throw error;
-      this.#debug(`the config could not be upgraded: ${error.message}`);
-      return upgrade;
-    }
-    return null;
-  }
-}
-
-interface BindingUpgradeFields {
-  readonly binding_ref: string | null;
-  readonly display_label: string | null;
-  readonly provider_context: ProviderContext | null;
 }
 
 /** What was chosen; no token when the mapping exists already. */
@@ -389,37 +285,10 @@ interface Chosen {
   readonly candidate: BindCandidate | null;
 }
 
-/** No binding in the config. */
-export function notBound(): TrackerError {
-  return new TrackerError("not_bound", "This project is not bound to a tracker.", {
-    hint: "Bind it: tracker bind --provider <provider> (see `tracker providers`).",
-  });
-}
-
 function invalidResolution(name: string): TrackerError {
   return new TrackerError("invalid_response", `${name} named an exact match without a way to bind it.`, {
     hint: "Tell the operators of the control plane.",
   });
-}
-
-/** Only a config that is still as it was when the call was made is upgraded. */
-function upgradeEdit(
-  now: TrackerProjectConfig,
-  then: TrackerProjectConfig,
-  upgrade: BindingUpgrade,
-): ConfigEdit {
-  const unchanged =
-    now.bindingRef === null && now.provider === then.provider && now.projectSlug === then.projectSlug;
-  if (!unchanged || now.provider === null || !isBoundHosted(now)) return {};
-  return {
-    tracker: bindingEdit(now, {
-      provider: now.provider,
-      bindingRef: upgrade.binding_ref,
-      displayLabel: upgrade.display_label,
-      providerContext: upgrade.provider_context,
-      projectSlug: null,
-    }),
-  };
 }
 
 /** The outcome of a resolution whose mapping exists, or of a dry run. */
@@ -476,3 +345,5 @@ function toWire(identity: ProjectIdentity): WireIdentity {
     repo_slug: identity.repoSlug,
   };
 }
+
+export { type HostedDependencies, notBound, StaleBindingError } from "./hosted/binding.ts";

@@ -269,48 +269,91 @@ export class HttpChannel {
     const { status } = response;
     const requestId = response.headers.get("x-request-id") ?? undefined;
     const envelope = parseEnvelope(body);
-    const code = envelope?.code ?? envelope?.error_code ?? `http_${status}`;
-    const message = envelope?.message || `HTTP ${status}${firstLine(body, response)}`;
+    const unnamed = { code: `http_${status}`, message: `HTTP ${status}${firstLine(body, response)}` };
     if (status === 401) {
+      const { code, message } = envelope === null ? unnamed : nameOf(envelope, unnamed);
       return new NotAuthenticatedError(`${this.name} does not accept your credentials: ${message}`, {
         code: envelope === null ? "unauthorized" : code,
         requestId,
         hint: "Run `tracker auth login --with-token`.",
       });
     }
-    return new ControlPlaneError(code, envelope === null ? `${this.name} answered ${message}` : message, {
-      status,
-      category: envelope?.category ?? envelope?.error_category ?? null,
-      retryable: envelope?.retryable ?? false,
-      userActionRequired: envelope?.user_action_required ?? false,
-      retryAfterSeconds:
-        envelope?.retry_after_seconds ?? retryAfterHeader(response, this.#options.nature.now()),
-      details: envelope?.details,
-      requestId,
-      hint: hintFor(code, envelope),
-    });
+    const retryAfterSeconds = retryAfterHeader(response, this.#options.nature.now());
+    if (envelope === null) {
+      return new ControlPlaneError(unnamed.code, `${this.name} answered ${unnamed.message}`, {
+        status,
+        requestId,
+        retryAfterSeconds,
+        hint: "Check the address and your network with `tracker doctor`.",
+      });
+    }
+    return errorOfEnvelope(envelope, unnamed, { status, requestId, retryAfterSeconds });
   }
 }
 
+/** What is known of an error answer beside its body. */
+interface AnswerFacts {
+  readonly status?: number;
+  readonly requestId?: string | undefined;
+  readonly retryAfterSeconds?: number | null;
+}
+
+/** How an error is called. */
+interface ErrorName {
+  readonly code: string;
+  readonly message: string;
+}
+
+function nameOf({ code, error_code, message }: ErrorEnvelope, unnamed: ErrorName): ErrorName {
+  return { code: code ?? error_code ?? unnamed.code, message: message || unnamed.message };
+}
+
+/**
+ * The error that an envelope tells about.
+ *
+ * @param unnamed what it is called as far as the envelope does not say
+ * @param facts what is known from elsewhere
+ */
+export function errorOfEnvelope(
+  envelope: ErrorEnvelope,
+  unnamed: ErrorName,
+  facts: AnswerFacts = {},
+): ControlPlaneError {
+  const { code, message } = nameOf(envelope, unnamed);
+  return new ControlPlaneError(code, message, {
+    ...facts,
+    category: envelope.category ?? envelope.error_category,
+    retryable: envelope.retryable,
+    userActionRequired: envelope.user_action_required,
+    retryAfterSeconds: envelope.retry_after_seconds ?? facts.retryAfterSeconds ?? null,
+    details: envelope.details,
+    hint: hintFor(code, envelope),
+  });
+}
+
 /** What a person can do about an error that names no command itself. */
-function hintFor(code: string, envelope: ErrorEnvelope | null): string | undefined {
+function hintFor(code: string, { provider, user_action_required }: ErrorEnvelope): string | undefined {
+  const named = provider !== null && isHosted(provider) ? provider : "<provider>";
   switch (code) {
-    case "no_installation": {
-      const named = envelope?.provider ?? "";
-      const provider = isHosted(named) ? named : "<provider>";
-      return `Connect it first: tracker host connect ${provider}, or in the control plane's dashboard.`;
-    }
+    case "no_installation":
+      return `Connect it first: tracker host connect ${named}, or in the control plane's dashboard.`;
+    case "provider_rejected":
+      return `If access is the problem, check the token, what it may do, and the address; then connect again: tracker host connect ${named}`;
     case "team_mismatch":
       return "Name a team that you belong to: TRACKER_TEAM=<slug>. `tracker auth status` lists them.";
     case "already_bound":
       return "Choose another resource, or ask for the other project to be unbound.";
     case "rate_limited":
       return "Wait a moment and try again.";
+    case "issue_not_found":
+      return "Look for it: tracker issues search --query TEXT";
+    case "conflict_not_found":
+      return "See which are open: tracker sync conflicts";
+    case "sync_in_progress":
+    case "operation_not_found":
+      return "See how the sync stands: tracker status";
     default:
-      if (envelope === null) return "Check the address and your network with `tracker doctor`.";
-      return envelope.user_action_required
-        ? "This needs an action in the control plane's dashboard."
-        : undefined;
+      return user_action_required ? "This needs an action in the control plane's dashboard." : undefined;
   }
 }
 

@@ -2,48 +2,43 @@
  * TrackerService: the one door that commands go through. It finds the project,
  * opens the control plane when a use case needs it, and picks hosted or local.
  */
-import { join } from "node:path";
-import { type ClientCredential, ControlPlaneClient } from "./client.ts";
-import { type Binding, bindingEdit, isBoundHosted, spliceConfig, unbindEdit } from "./config.ts";
+import type { BoundTracker, TrackerView } from "./bound-tracker.ts";
+import type { OperationProgress, SyncOutcome } from "./client.ts";
+import { unbindEdit } from "./config.ts";
 import { type Check, diagnose } from "./doctor.ts";
 import {
   type BindDialog,
   type BindRequest,
   type BindResult,
-  type BoundResult,
   type Discovery,
   HostedTracker,
   notBound,
 } from "./hosted.ts";
-import { identityEdit, type ProjectIdentity } from "./identity.ts";
 import { findProject, type Project, ProjectStore, requireProject } from "./project.ts";
-import type { Connection, InstallationStatus, Mapping, MeResponse, ProjectStatus } from "./protocol.ts";
+import type { InstallationStatus } from "./protocol.ts";
 import {
-  type ControlPlane,
-  CredentialStore,
-  chooseControlPlane,
-  editLock,
-  type Folders,
-  userFolders,
-} from "./settings.ts";
-import { readRegularFile } from "./shared/atomic-file.ts";
-import type { Context, Fetch } from "./shared/context.ts";
-import { NotAuthenticatedError, TrackerError } from "./shared/errors.ts";
+  type ConfigPreview,
+  type ConfiguredBinding,
+  configuredBinding,
+  previewBind,
+  requireBinding,
+  withKnown,
+} from "./service/configured-binding.ts";
+import { Connections } from "./service/connections.ts";
+import { ControlPlaneAccess, type EmbeddedHost } from "./service/control-plane.ts";
+import { Sessions } from "./service/sessions.ts";
+import { CredentialStore, editLock, userFolders } from "./settings.ts";
+import type { Context } from "./shared/context.ts";
+import { TrackerError } from "./shared/errors.ts";
 import {
   HOSTED_PROVIDERS,
   type HostedProvider,
   isHosted,
   isLocal,
   LOCAL_PROVIDERS,
+  type LocalProvider,
   parseProvider,
 } from "./shared/providers.ts";
-import { VERSION } from "./shared/version.ts";
-
-/** The control plane in this process, opened. */
-export interface EmbeddedHost {
-  readonly fetch: Fetch;
-  close(): Promise<void>;
-}
 
 /** What {@link TrackerService} depends on. */
 export interface ServiceOptions {
@@ -57,22 +52,6 @@ export interface ServiceOptions {
   readonly debug: (line: string) => void;
 }
 
-/** The binding in a config, as it is reported. */
-export interface ConfiguredBinding {
-  readonly provider: string;
-  readonly binding_ref: string | null;
-  readonly project_slug: string | null;
-  readonly display_label: string | null;
-  readonly provider_context: Record<string, string> | null;
-}
-
-/** A config's text as it is and as a bind would leave it. */
-export interface ConfigPreview {
-  readonly path: string;
-  readonly before: string;
-  readonly after: string;
-}
-
 /** A finished bind and the file it is, or would be, recorded in. */
 export interface BindOutcome extends BindResult {
   readonly replaced: ConfiguredBinding | null;
@@ -83,36 +62,30 @@ export interface BindOutcome extends BindResult {
   readonly preview: ConfigPreview | null;
 }
 
-/** Who the control plane takes the person for. */
-export interface Session {
-  readonly host: string;
-  readonly source: string;
-  readonly team: string | null;
-  readonly user: MeResponse | null;
-}
-
 /** Every use case of the product. Close it when the command is done. */
 export class TrackerService {
+  readonly connections: Connections;
+  readonly sessions: Sessions;
   readonly #options: ServiceOptions;
-  readonly #folders: Folders;
   readonly #projects: ProjectStore;
-  readonly #credentials: CredentialStore;
+  readonly #access: ControlPlaneAccess;
   #project: Project | null = null;
-  #controlPlane: ControlPlane | null = null;
-  #client: ControlPlaneClient | null = null;
-  #embedded: EmbeddedHost | null = null;
 
   constructor(options: ServiceOptions) {
-    const { env, machine } = options.context;
+    const { context, hostFlag, openEmbedded, debug } = options;
+    const { env, machine } = context;
+    const folders = userFolders(env, machine);
+    const credentials = new CredentialStore(folders, env);
     this.#options = options;
-    this.#folders = userFolders(env, machine);
-    this.#projects = new ProjectStore(options.context, this.#folders.state, editLock(this.#folders));
-    this.#credentials = new CredentialStore(this.#folders, env);
+    this.#projects = new ProjectStore(context, folders.state, editLock(folders));
+    this.#access = new ControlPlaneAccess({ context, folders, credentials, hostFlag, openEmbedded, debug });
+    this.connections = new Connections(this.#access);
+    this.sessions = new Sessions({ access: this.#access, credentials, env });
   }
 
   /** Ends what was opened. */
   async close(): Promise<void> {
-    await this.#embedded?.close();
+    await this.#access.close();
   }
 
   /** The providers there are; static. */
@@ -122,7 +95,7 @@ export class TrackerService {
 
   /** Where the embedded control plane keeps its data, and `tracker host serve` by default. */
   get databasePath(): string {
-    return join(this.#folders.state, "host.db");
+    return this.#access.databasePath;
   }
 
   // Discovery and binding
@@ -141,7 +114,7 @@ export class TrackerService {
 
   /** The binding that a bind would replace; null when there is none. */
   async currentBinding(): Promise<ConfiguredBinding | null> {
-    await this.#plane();
+    await this.#access.plane();
     return configuredBinding(this.#requireProject());
   }
 
@@ -160,7 +133,7 @@ export class TrackerService {
       replaced: isSame ? null : existing,
       configPath: project.configPath,
       isNewProject: !project.exists,
-      preview: request.dryRun ? preview(project, identity, result.binding) : null,
+      preview: request.dryRun ? previewBind(project, identity, result.binding) : null,
     };
   }
 
@@ -178,14 +151,32 @@ export class TrackerService {
 
   /** The project's binding from its config alone. */
   offlineStatus(): ConfiguredBinding {
-    return requireBinding(this.#boundProject());
+    const binding = requireBinding(this.#requireProject());
+    requireHosted(binding.provider);
+    return binding;
   }
 
-  /** State of the project's binding. */
-  async status(): Promise<BoundResult<ProjectStatus>> {
-    await this.#plane();
-    const project = this.#boundProject();
-    return (await this.#hosted()).status(project);
+  /** The tracker that the project is bound to: the one place that picks who does the work. */
+  async boundTracker(): Promise<BoundTracker> {
+    const project = this.#requireProject();
+    const provider = parseProvider(requireBinding(project).provider);
+    if (isLocal(provider)) throw localUnavailable(provider);
+    return (await this.#hosted()).binding(project);
+  }
+
+  /** What can be looked at of the named provider, else of the tracker that the project is bound to. */
+  async tracker(providerName: string | undefined): Promise<TrackerView> {
+    if (providerName === undefined) return this.boundTracker();
+    const provider = requireHosted(providerName);
+    return (await this.#hosted()).provider(provider);
+  }
+
+  /** What an operation of a sync comes to, however long ago it began. */
+  async syncOutcome(
+    operationId: string,
+    onProgress: (progress: OperationProgress) => void,
+  ): Promise<SyncOutcome> {
+    return (await this.#access.client()).syncOutcome(operationId, onProgress);
   }
 
   /** State of one provider's installation: the named one, else the bound one; else of every installation. */
@@ -197,89 +188,9 @@ export class TrackerService {
     return provider === null ? hosted.allInstallations() : hosted.installationStatus(provider);
   }
 
-  /** Mappings of the named provider, else of the project's binding. */
-  async mappings(providerName?: string): Promise<BoundResult<readonly Mapping[]>> {
-    if (providerName !== undefined) {
-      const provider = requireHosted(providerName);
-      return (await this.#hosted()).providerMappings(provider);
-    }
-    const project = this.#boundProject();
-    return (await this.#hosted()).mappings(project);
-  }
-
-  // Connections
-
-  /** Connects a provider's demo data. */
-  async connectDemo(providerName: string): Promise<Connection> {
-    const provider = requireHosted(providerName);
-    return (await this.#open()).connectDemo(provider);
-  }
-
-  async connections(): Promise<readonly Connection[]> {
-    return (await (await this.#open()).connections()).connections;
-  }
-
-  async testConnection(connectionId: string): Promise<Connection> {
-    return (await this.#open()).testConnection(connectionId);
-  }
-
-  async refreshConnection(connectionId: string): Promise<Connection> {
-    return (await this.#open()).refreshConnection(connectionId);
-  }
-
-  async removeConnection(connectionId: string): Promise<void> {
-    await (await this.#open()).removeConnection(connectionId);
-  }
-
   /** Deletes a mapping at the control plane, so that its project can be bound to another resource. */
   async deleteMapping(bindingRef: string): Promise<void> {
-    await (await this.#open()).deleteMapping(bindingRef);
-  }
-
-  // Sessions
-
-  /** Proves a personal access token to the control plane and stores it. */
-  async login(token: string): Promise<Session> {
-    const { url } = await this.#remote();
-    const teamSlug = this.#options.context.env.TRACKER_TEAM || null;
-    let credential: ClientCredential = {
-      kind: "personal",
-      accessToken: token,
-      refreshToken: null,
-      teamSlug,
-    };
-    const client = this.#connect(url, {
-      current: async () => credential,
-      replace: async (renewed) => {
-        credential = renewed;
-      },
-    });
-    const user = await client.me();
-    const team = teamSlug ?? (user.teams.length === 1 ? (user.teams[0]?.slug ?? null) : null);
-    this.#credentials.store(url, { ...credential, teamSlug: team });
-    return { host: url.origin, source: this.#credentials.path, team, user };
-  }
-
-  /** Who the control plane takes the person for. */
-  async session(): Promise<Session> {
-    const plane = await this.#plane();
-    if (plane.kind === "embedded") {
-      return { host: "embedded", source: "none needed", team: "local", user: null };
-    }
-    const found = await this.#credentials.find(plane.url);
-    if (found === null) {
-      throw new NotAuthenticatedError(`You are not logged in to ${plane.url.origin}.`, {
-        hint: "Run `tracker auth login --with-token`, or set TRACKER_TOKEN.",
-      });
-    }
-    const user = await (await this.#open()).me();
-    return { host: plane.url.origin, source: found.source, team: found.credential.teamSlug, user };
-  }
-
-  /** Forgets the stored credential; false when there was none. */
-  async logout(): Promise<{ readonly host: string; readonly removed: boolean }> {
-    const { url } = await this.#remote();
-    return { host: url.origin, removed: this.#credentials.remove(url) };
+    await (await this.#access.client()).deleteMapping(bindingRef);
   }
 
   /** One check after the other of what a command needs. */
@@ -288,8 +199,8 @@ export class TrackerService {
       context: this.#options.context,
       projectFolder: this.#options.projectFolder,
       projects: this.#projects,
-      controlPlane: () => this.#plane(),
-      openClient: () => this.#open(),
+      controlPlane: () => this.#access.plane(),
+      openClient: () => this.#access.client(),
     });
   }
 
@@ -301,75 +212,15 @@ export class TrackerService {
     return this.#project;
   }
 
-  #boundProject(): Project {
-    const project = this.#requireProject();
-    requireHosted(requireBinding(project).provider);
-    return project;
-  }
-
   async #hosted(): Promise<HostedTracker> {
     const upgradesConfigs = !this.#options.context.env.TRACKER_NO_UPGRADE;
     const { debug } = this.#options;
     return new HostedTracker({
-      client: await this.#open(),
+      client: await this.#access.client(),
       projects: this.#projects,
       upgradesConfigs,
       debug,
     });
-  }
-
-  async #plane(): Promise<ControlPlane> {
-    if (this.#controlPlane === null) {
-      const { context, hostFlag } = this.#options;
-      this.#controlPlane = await chooseControlPlane(hostFlag, context.env, this.#folders);
-      if (this.#controlPlane.kind === "remote") context.preconnect(this.#controlPlane.url);
-    }
-    return this.#controlPlane;
-  }
-
-  async #remote(): Promise<ControlPlane & { readonly kind: "remote" }> {
-    const plane = await this.#plane();
-    if (plane.kind === "remote") return plane;
-    throw new TrackerError("embedded_host", "The embedded control plane has no sessions.", {
-      hint: "Name the control plane that you mean: --host https://…",
-    });
-  }
-
-  async #open(): Promise<ControlPlaneClient> {
-    if (this.#client !== null) return this.#client;
-    const plane = await this.#plane();
-    if (plane.kind === "remote") {
-      this.#client = this.#connect(plane.url, {
-        current: async () => (await this.#credentials.find(plane.url))?.credential ?? null,
-        replace: async (credential) => this.#keep(plane.url, credential),
-      });
-    } else {
-      this.#embedded = await this.#options.openEmbedded(this.databasePath);
-      this.#client = new ControlPlaneClient({
-        ...this.#channel(),
-        url: new URL("http://localhost"),
-        name: "the embedded control plane",
-        fetch: this.#embedded.fetch,
-        credentials: null,
-      });
-    }
-    return this.#client;
-  }
-
-  /** A renewed credential is kept; one from the environment lasts as long as the process. */
-  #keep(url: URL, credential: ClientCredential): void {
-    if (!this.#options.context.env.TRACKER_TOKEN) this.#credentials.store(url, credential);
-  }
-
-  #connect(url: URL, credentials: ConstructorParameters<typeof ControlPlaneClient>[0]["credentials"]) {
-    const { fetch } = this.#options.context;
-    return new ControlPlaneClient({ ...this.#channel(), url, name: url.origin, fetch, credentials });
-  }
-
-  #channel() {
-    const { nature, machine } = this.#options.context;
-    const userAgent = `tracker/${VERSION} (${machine.platform}-${machine.architecture})`;
-    return { nature, userAgent, trace: this.#options.debug };
   }
 }
 
@@ -382,59 +233,39 @@ export class TrackerService {
 export function requireHosted(name: string): HostedProvider {
   const provider = parseProvider(name);
   if (isHosted(provider)) return provider;
-  throw new TrackerError(
+  throw localUnavailable(provider);
+}
+
+function localUnavailable(provider: LocalProvider): TrackerError {
+  return new TrackerError(
     "local_provider_unavailable",
     `The local provider ${provider} is not available in this version.`,
     { hint: `Bind to a hosted provider instead: ${HOSTED_PROVIDERS.join(", ")}.` },
   );
 }
 
-function preview(project: Project, identity: ProjectIdentity, binding: BindResult["binding"]): ConfigPreview {
-  const before = readText(project.configPath);
-  const recorded: Binding = { ...binding, bindingRef: binding.bindingRef ?? "(assigned when bound)" };
-  const after = spliceConfig(before, {
-    project: identityEdit(project.config.project, identity),
-    tracker: bindingEdit(project.config.tracker, recorded),
-  });
-  return { path: project.configPath, before, after };
-}
-
-function configuredBinding({ config }: Project): ConfiguredBinding | null {
-  const { provider, bindingRef, projectSlug, displayLabel, providerContext } = config.tracker;
-  if (provider === null || !(isBoundHosted(config.tracker) || isLocal(provider))) return null;
-  return {
-    provider,
-    binding_ref: bindingRef,
-    project_slug: projectSlug,
-    display_label: displayLabel,
-    provider_context: providerContext,
-  };
-}
-
-/** The binding as the config holds it: what the control plane left out stays as it was recorded. */
-function withKnown(
-  binding: BindResult["binding"],
-  existing: ConfiguredBinding | null,
-): BindResult["binding"] {
-  if (existing === null || existing.provider !== binding.provider) return binding;
-  return {
-    ...binding,
-    displayLabel: binding.displayLabel ?? existing.display_label,
-    providerContext: binding.providerContext ?? existing.provider_context,
-  };
-}
-
-function requireBinding(project: Project): ConfiguredBinding {
-  const binding = configuredBinding(project);
-  if (binding === null) throw notBound();
-  return binding;
-}
-
-function readText(path: string): string {
-  const bytes = readRegularFile(path);
-  return bytes === null ? "" : new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-}
-
+export type { BoundResult, BoundTracker, MappingRequest } from "./bound-tracker.ts";
+export type {
+  ConflictSide,
+  IssueQuery,
+  MissionUpdate,
+  OperationProgress,
+  SyncOutcome,
+  WorkListener,
+} from "./client.ts";
+export { waitCommand } from "./client.ts";
 export { narrowCandidates, numberOf, orderCandidates } from "./discovery.ts";
 export { type BindDialog, type Selection, SelectionRequiredError } from "./hosted.ts";
-export type { BindCandidate } from "./protocol.ts";
+export type {
+  BindCandidate,
+  Conflict,
+  Connection,
+  ConnectRequest,
+  PullResult,
+  PushItem,
+  PushResult,
+  RunResult,
+  Ticket,
+} from "./protocol.ts";
+export type { ConfiguredBinding } from "./service/configured-binding.ts";
+export type { EmbeddedHost } from "./service/control-plane.ts";

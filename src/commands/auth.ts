@@ -3,6 +3,7 @@ import { renderSession, sessionToJson } from "../render/session.ts";
 import { UsageError } from "../shared/errors.ts";
 import { escapeText } from "../shared/text.ts";
 import { type Invocation, print, withService } from "./invocation.ts";
+import { askForSecret, secretFromPipe } from "./secret.ts";
 
 /** `tracker auth` */
 export function authCommand(invocation: Invocation) {
@@ -30,14 +31,14 @@ function loginCommand(invocation: Invocation) {
         });
       }
       const { io, log } = invocation;
-      if (io.stdin.isTerminal) log.info("Paste the token, then press Enter and Ctrl-D.");
-      const token = (await io.stdin.readAll()).trim();
-      if (token === "" || /\s/.test(token)) {
-        throw new UsageError("Standard input held no token.", {
-          hint: "tracker auth login --with-token < token-file",
-        });
+      const token = io.stdin.isTerminal
+        ? await askForSecret(io, { name: "Access token", lines: [] })
+        : await secretFromPipe(io, "tracker auth login --with-token < token-file");
+      if (token === null) {
+        log.info("Login cancelled");
+        return;
       }
-      const session = await withService(invocation, (service) => service.login(token));
+      const session = await withService(invocation, (service) => service.sessions.login(token));
       await print(invocation, sessionToJson(session), (_, style) => renderSession(session, style));
     },
   });
@@ -47,7 +48,7 @@ function sessionCommand(invocation: Invocation) {
   return defineCommand({
     meta: { name: "status", description: "Show who the control plane takes you for" },
     run: async () => {
-      const session = await withService(invocation, (service) => service.session());
+      const session = await withService(invocation, (service) => service.sessions.current());
       await print(invocation, sessionToJson(session), (_, style) => renderSession(session, style));
     },
   });
@@ -57,7 +58,7 @@ function logoutCommand(invocation: Invocation) {
   return defineCommand({
     meta: { name: "logout", description: "Forget the stored credential" },
     run: async () => {
-      const result = await withService(invocation, (service) => service.logout());
+      const result = await withService(invocation, (service) => service.sessions.logout());
       const host = escapeText(result.host);
       await print(invocation, result, ({ removed }) =>
         removed ? `Logged out of ${host}\n` : `There was no stored credential for ${host}\n`,

@@ -12,6 +12,7 @@ import {
 } from "../service.ts";
 import { TrackerError, UsageError } from "../shared/errors.ts";
 import { isHosted, parseProvider } from "../shared/providers.ts";
+import { confirm } from "./ask.ts";
 import { type Invocation, positiveInteger, print, required, withService } from "./invocation.ts";
 
 /** `tracker bind` */
@@ -131,10 +132,8 @@ async function mayReplace(
       hint: `Replace it: tracker bind --provider ${provider} --yes`,
     });
   }
-  io.stderr.write(`This project is bound to ${text}.\nReplace it? [y/N] `);
-  const answer = await io.stdin.readLine();
-  if (answer === null) io.stderr.write("\n");
-  return /^y(es)?$/i.test(answer?.trim() ?? "");
+  io.stderr.write(`This project is bound to ${text}.\n`);
+  return confirm(io, "Replace it?");
 }
 
 async function createDialog(

@@ -1,10 +1,10 @@
 import { defineCommand } from "citty";
-import { renderConnection, renderConnections } from "../render/connections.ts";
 import { UsageError } from "../shared/errors.ts";
-import { HOSTED_PROVIDERS } from "../shared/providers.ts";
 import { escapeText, toJson } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
-import { type Invocation, print, required, withService } from "./invocation.ts";
+import { connectCommand } from "./connect.ts";
+import { connectionsCommand } from "./connections.ts";
+import { type Invocation, print, required, vaultKeyOf, withService } from "./invocation.ts";
 
 const DEFAULT_PORT = 7411;
 
@@ -37,6 +37,10 @@ function serveCommand(invocation: Invocation) {
     },
     "public-url": { type: "string", valueHint: "URL", description: "Where clients reach it, if elsewhere" },
     demo: { type: "boolean", description: "Throw-away data with four connected providers" },
+    "allow-private-network": {
+      type: "boolean",
+      description: "Let connections lead to addresses inside your own network",
+    },
   } as const;
   return defineCommand({
     meta: { name: "serve", description: "Serve a control plane over HTTP until stopped" },
@@ -51,6 +55,7 @@ function serveCommand(invocation: Invocation) {
         database: args.database,
         publicUrl: args["public-url"],
         demo: args.demo === true,
+        allowPrivateNetwork: args["allow-private-network"] === true,
       });
     },
   });
@@ -62,6 +67,7 @@ interface ServeOptions {
   readonly database: string | undefined;
   readonly publicUrl: string | undefined;
   readonly demo: boolean;
+  readonly allowPrivateNetwork: boolean;
 }
 
 function portOf(text: string): number {
@@ -79,6 +85,8 @@ async function serve(invocation: Invocation, options: ServeOptions): Promise<voi
   const server = await startServer({
     ...(options.demo ? { demo: true } : { databasePath: database }),
     ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
+    allowPrivateNetwork: options.allowPrivateNetwork,
+    vaultKey: vaultKeyOf(context),
     hostname: options.hostname,
     port: options.port,
     log: (entry) => io.stderr.write(`${escapeText(JSON.stringify(entry))}\n`),
@@ -101,68 +109,6 @@ async function serve(invocation: Invocation, options: ServeOptions): Promise<voi
   await server.stop();
 }
 
-function connectCommand(invocation: Invocation) {
-  const args = {
-    provider: { type: "positional", required: false, description: HOSTED_PROVIDERS.join(", ") },
-    demo: { type: "boolean", description: "Connect demo data" },
-  } as const;
-  return defineCommand({
-    meta: { name: "connect", description: "Connect a provider to the control plane" },
-    args,
-    run: async ({ args }) => {
-      const provider = required("The provider", args.provider, "tracker host connect linear --demo");
-      if (args.demo !== true) {
-        throw new UsageError(`This version connects demo data only.`, {
-          hint: `tracker host connect ${provider} --demo`,
-        });
-      }
-      const connection = await withService(invocation, (service) => service.connectDemo(provider));
-      await print(invocation, connection, (_, style) => renderConnection(connection, style));
-    },
-  });
-}
-
-function connectionsCommand(invocation: Invocation) {
-  const id = { type: "positional", required: false, description: "Connection id" } as const;
-  const onConnection = (action: "test" | "refresh", description: string) => () =>
-    defineCommand({
-      meta: { name: action, description },
-      args: { id },
-      run: async ({ args }) => {
-        const connectionId = connectionIdOf(action, args.id);
-        const connection = await withService(invocation, (service) =>
-          action === "test" ? service.testConnection(connectionId) : service.refreshConnection(connectionId),
-        );
-        await print(invocation, connection, (_, style) => renderConnection(connection, style));
-      },
-    });
-  return defineCommand({
-    meta: { name: "connections", description: "Look at and manage connected providers" },
-    subCommands: {
-      list: () =>
-        defineCommand({
-          meta: { name: "list", description: "List connected providers" },
-          run: async () => {
-            const connections = await withService(invocation, (service) => service.connections());
-            await print(invocation, { connections }, (_, style) => renderConnections(connections, style));
-          },
-        }),
-      test: onConnection("test", "Ask the provider whether the connection works"),
-      refresh: onConnection("refresh", "Discover the provider's resources anew"),
-      remove: () =>
-        defineCommand({
-          meta: { name: "remove", description: "Remove a connection; mappings stay" },
-          args: { id },
-          run: async ({ args }) => {
-            const connectionId = connectionIdOf("remove", args.id);
-            await withService(invocation, (service) => service.removeConnection(connectionId));
-            await print(invocation, { removed: connectionId }, () => `Removed ${escapeText(connectionId)}\n`);
-          },
-        }),
-    },
-  });
-}
-
 function mappingsCommand(invocation: Invocation) {
   return defineCommand({
     meta: { name: "mappings", description: "Manage mappings; `tracker map list` shows them" },
@@ -183,12 +129,4 @@ function mappingsCommand(invocation: Invocation) {
         }),
     },
   });
-}
-
-function connectionIdOf(action: "test" | "refresh" | "remove", id: string | undefined): string {
-  return required(
-    "The connection id",
-    id,
-    `tracker host connections ${action} <id> (see \`tracker host connections list\`)`,
-  );
 }

@@ -1,7 +1,7 @@
 import { isAbsolute, resolve } from "node:path";
 import type { ArgsDef } from "citty";
 import { type Style, styleOf } from "../render/style.ts";
-import type { EmbeddedHost, TrackerService } from "../service.ts";
+import type { BoundResult, EmbeddedHost, TrackerService } from "../service.ts";
 import type { Context } from "../shared/context.ts";
 import { UsageError } from "../shared/errors.ts";
 import type { Io } from "../shared/io.ts";
@@ -75,12 +75,27 @@ export async function withService<T>(
 }
 
 /** The one lazy import of the control plane: commands that talk to a remote one never load it. */
-async function openEmbedded(databasePath: string, { nature }: Context): Promise<EmbeddedHost> {
+async function openEmbedded(databasePath: string, context: Context): Promise<EmbeddedHost> {
   const [{ openEmbeddedHost }, { VERSION }] = await Promise.all([
     import("../host/index.ts"),
     import("../shared/version.ts"),
   ]);
-  return openEmbeddedHost({ databasePath, now: nature.now, version: VERSION });
+  return openEmbeddedHost({
+    databasePath,
+    now: context.nature.now,
+    version: VERSION,
+    vaultKey: vaultKeyOf(context),
+  });
+}
+
+/** The key that a control plane encrypts credentials with, where the environment has one. */
+export function vaultKeyOf({ env }: Context): string | undefined {
+  return env.TRACKER_VAULT_KEY || undefined;
+}
+
+/** The result of work on a binding for programs: with the upgrade of the config that was left to them. */
+export function payloadOf<T extends object>({ result, pendingUpgrade }: BoundResult<T>) {
+  return pendingUpgrade === null ? result : { ...result, pending_binding_upgrade: pendingUpgrade };
 }
 
 /** Prints a result: as JSON when asked for, else as `draw` shows it to people. */
@@ -102,6 +117,17 @@ export function positiveInteger(flag: string, text: string | undefined): number 
   const value = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= 1) return value;
   throw new UsageError(`--${flag} takes a whole number of at least 1, not "${text}".`);
+}
+
+/**
+ * The value of `--limit`: a whole number from 1 to `most`.
+ *
+ * @throws UsageError when the text is none
+ */
+export function limitOf(text: string, most: number): number {
+  const limit = positiveInteger("limit", text) ?? most;
+  if (limit <= most) return limit;
+  throw new UsageError(`--limit takes a number up to ${most.toLocaleString("en-US")}, not "${text}".`);
 }
 
 /**

@@ -2,7 +2,7 @@ import { defineCommand } from "citty";
 import { renderConfiguredBinding } from "../render/binding.ts";
 import { renderInstallations, renderProjectStatus } from "../render/status.ts";
 import { TrackerError, UsageError } from "../shared/errors.ts";
-import { type Invocation, print, withService } from "./invocation.ts";
+import { type Invocation, payloadOf, print, withService } from "./invocation.ts";
 
 /** `tracker status` */
 export function statusCommand(invocation: Invocation) {
@@ -30,9 +30,9 @@ export function statusCommand(invocation: Invocation) {
 }
 
 async function showProject(invocation: Invocation): Promise<void> {
-  const { result, pendingUpgrade } = await withService(invocation, (service) => service.status());
-  const payload = pendingUpgrade === null ? result : { ...result, pending_binding_upgrade: pendingUpgrade };
-  await print(invocation, payload, (_, style) => renderProjectStatus(result, style));
+  const answer = await withService(invocation, async (service) => (await service.boundTracker()).status());
+  const now = invocation.context.nature.now();
+  await print(invocation, payloadOf(answer), (_, style) => renderProjectStatus(answer.result, now, style));
 }
 
 async function showOffline(invocation: Invocation): Promise<void> {
@@ -48,7 +48,7 @@ async function showAll(invocation: Invocation, provider: string | undefined): Pr
 /** 0 when the binding is served, 1 when it is stale or missing; other failures are told. */
 async function checkBinding(invocation: Invocation): Promise<number> {
   try {
-    await withService(invocation, (service) => service.status());
+    await withService(invocation, async (service) => (await service.boundTracker()).status());
     return 0;
   } catch (error) {
     const isAnswer = error instanceof TrackerError && ["stale_binding", "not_bound"].includes(error.code);

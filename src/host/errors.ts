@@ -1,6 +1,8 @@
 import { ERROR_STATUS, type ErrorCode, type ErrorEnvelope } from "../protocol.ts";
-import { TrackerSdkError } from "../sdk/errors.ts";
+import { IssueNotFoundError, TrackerSdkError } from "../sdk/errors.ts";
+import { StoreError } from "../sdk/stores/serial.ts";
 import { TrackerError } from "../shared/errors.ts";
+import { SyncRequestError } from "../sync/request-error.ts";
 import { VaultError } from "./vault.ts";
 
 /** What an error answer carries beside code and message. */
@@ -54,7 +56,7 @@ export class HostError extends TrackerError {
 }
 
 /** What a provider's refusal or failure is answered with; `code` where the usual ones do not fit. */
-export function providerFailure(
+function providerFailure(
   error: TrackerSdkError,
   code: ErrorCode = error.retryable ? "provider_unavailable" : "provider_rejected",
 ): HostError {
@@ -65,9 +67,35 @@ export function providerFailure(
   });
 }
 
+/**
+ * Runs work on a binding, and explains what goes wrong there.
+ *
+ * @throws HostError `rate_limited`, `issue_not_found`, `invalid_request`, `provider_unavailable`,
+ *   `provider_rejected` for what the SDK throws; anything else as it is
+ */
+export async function explained<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof TrackerSdkError && !(error instanceof StoreError) ? workFailure(error) : error;
+  }
+}
+
+function workFailure(error: TrackerSdkError): HostError {
+  if (error instanceof SyncRequestError) {
+    const { message, path, problem, provider } = error;
+    return new HostError("invalid_request", message, { provider, details: { [path]: problem } });
+  }
+  if (error instanceof IssueNotFoundError) return providerFailure(error, "issue_not_found");
+  return error.failureClass === "rate_limited"
+    ? providerFailure(error, "rate_limited")
+    : providerFailure(error);
+}
+
 /** The answer for a failure that callers may know about; null for one that is for operators alone. */
 export function asHostError(error: unknown): HostError | null {
   if (error instanceof HostError) return error;
+  if (error instanceof StoreError) return null;
   if (error instanceof TrackerSdkError) return providerFailure(error);
   if (error instanceof VaultError) {
     return new HostError("vault_unavailable", `${error.message} ${error.hint}`, {

@@ -1,6 +1,7 @@
 /** The issues of one mapping in the control plane's database, as the SDK's engine keeps them. */
 import type { Selectable } from "kysely";
-import type { CoreField } from "../sdk/model.ts";
+import * as v from "valibot";
+import { type CoreField, ExternalRef, type IssueFields } from "../sdk/model.ts";
 import type {
   ConflictRecord,
   CreateIntent,
@@ -25,18 +26,27 @@ const BATCH = 500;
 export class MappingStore implements IssueStore {
   readonly #queries: Queries;
   readonly #bindingRef: string;
+  readonly #guard: (queries: Queries) => Promise<void>;
   readonly #queue = new SerialQueue();
 
-  constructor(queries: Queries, bindingRef: string) {
+  /** @param guard Asked at the start of each transaction, in it; what it throws, the transaction does */
+  constructor(queries: Queries, bindingRef: string, guard: (queries: Queries) => Promise<void>) {
     this.#queries = queries;
     this.#bindingRef = bindingRef;
+    this.#guard = guard;
   }
 
-  transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
+  /** Reads without waiting for whoever writes; what is read one after the other may not fit together. */
+  read<T>(work: (reader: StoreReader) => Promise<T>): Promise<T> {
+    return work(new MappingTransaction(this.#queries, this.#bindingRef));
+  }
+
+  transaction<T>(work: (transaction: MappingTransaction) => Promise<T>): Promise<T> {
     return this.#queue.run(() =>
       this.#queries.transaction().execute(async (queries) => {
         const transaction = new MappingTransaction(queries, this.#bindingRef);
         try {
+          await this.#guard(queries);
           return await work(transaction);
         } finally {
           transaction.end();
@@ -45,11 +55,33 @@ export class MappingStore implements IssueStore {
     );
   }
 
+  /**
+   * Goes on with a resource that was renamed: references into it carry its
+   * name, and it is the same issues that they lead to.
+   *
+   * @param workspace What its connector calls it now
+   */
+  async follow(workspace: string): Promise<void> {
+    await this.transaction(async (transaction) => {
+      const before = await transaction.workspace();
+      if (before === null || before === workspace) return;
+      for (let after: string | null = null; ; ) {
+        const page: readonly IssueRecord[] = await transaction.list(after, BATCH);
+        await transaction.put(page.map((record) => moved(record, { from: before, to: workspace })));
+        after = page.at(-1)?.key ?? null;
+        if (page.length < BATCH) return;
+      }
+    });
+  }
+
   /** Waits for what runs. The database is the host's and stays open. */
   close(): Promise<void> {
     return this.#queue.close();
   }
 }
+
+/** What can be read outside of a transaction. */
+export type StoreReader = Pick<StoreTransaction, "count" | "get" | "openConflicts">;
 
 type IssueRow = Selectable<SyncTables["issues"]>;
 
@@ -119,6 +151,18 @@ class MappingTransaction implements StoreTransaction {
         .where("key", "=", key)
         .execute();
     }
+  }
+
+  /** What the resource was called when its issues were stored; null while there are none. */
+  async workspace(): Promise<string | null> {
+    const row = await this.#open
+      .selectFrom("issues")
+      .select("ref")
+      .where("binding_ref", "=", this.#bindingRef)
+      .where("identity", "is not", null)
+      .limit(1)
+      .executeTakeFirst();
+    return typeof row?.ref === "string" ? v.parse(ExternalRef, JSON.parse(row.ref)).workspace : null;
   }
 
   async count(): Promise<number> {
@@ -302,6 +346,26 @@ class MappingTransaction implements StoreTransaction {
       if (identity !== null && owners.get(identity) !== key) throw refTaken(identity);
     }
   }
+}
+
+/** The record with its references as they are called now. */
+function moved(
+  record: IssueRecord,
+  { from, to }: { readonly from: string; readonly to: string },
+): IssueRecord {
+  const ref = (ref: ExternalRef): ExternalRef => (ref.workspace === from ? { ...ref, workspace: to } : ref);
+  const fields = (fields: IssueFields): IssueFields => ({
+    ...fields,
+    parent: fields.parent === null ? null : ref(fields.parent),
+    links: fields.links.map((link) => ({ ...link, target: ref(link.target) })),
+  });
+  const { base } = record;
+  return {
+    ...record,
+    ref: record.ref === null ? null : ref(record.ref),
+    fields: fields(record.fields),
+    base: base === null ? null : { ...base, fields: fields(base.fields) },
+  };
 }
 
 function* batches<T>(rows: readonly T[]): Generator<readonly T[]> {

@@ -1,15 +1,18 @@
 /**
  * Jobs: operations that survive their process. What is to be done is stored
  * before it is begun, what is done already is stored as it goes, and whoever
- * finds a job whose process has died takes it up again.
+ * finds a job whose process has died takes it up again. Who works on a job
+ * holds the lease of its mapping, so that nobody else works on either.
  */
 import type { OperationAccepted } from "../protocol.ts";
 import { findPrincipal } from "./authentication.ts";
 import type { Background } from "./background.ts";
 import type { Database } from "./database/schema.ts";
 import { asHostError, errorEnvelope, HostError } from "./errors.ts";
+import { leaseFrom, withHeartbeat } from "./heartbeat.ts";
 import { describeFailure, type Log } from "./log.ts";
-import { BEAT, leaseFrom } from "./mapping-lease.ts";
+import { assertLease, extendLease, LEASE, type Lease, releaseLease, takeLease } from "./mapping-lease.ts";
+import { forgetOld, within } from "./operations.ts";
 import { TeamScope } from "./team-scope.ts";
 
 /** Processes that may die over one job before it is given up. */
@@ -29,8 +32,9 @@ export interface JobRequest {
 /** A job as it is worked on. */
 export interface Job {
   readonly id: string;
-  readonly bindingRef: string;
   readonly payload: unknown;
+  /** Held on the job's mapping, for as long as the work goes on. */
+  readonly lease: Lease;
   /** What was done before a crash, by position. */
   readonly done: ReadonlyMap<number, unknown>;
   /** Stores that a part is done. */
@@ -68,22 +72,28 @@ export class Jobs {
   }
 
   /**
-   * Starts a job, or finds the one that was started with the same key.
+   * Starts a job, or finds the one that was started with the same key. One that
+   * failed is begun again where it ended.
    *
-   * @throws HostError `idempotency_mismatch` when the key was used for another request, and
-   *   whatever the job fails with in time
+   * @throws HostError `sync_in_progress` when somebody else is at the mapping: nothing is stored then;
+   *   `idempotency_mismatch` when the key was used for another request; and whatever the job fails with in time
    */
   async start(scope: TeamScope, request: JobRequest): Promise<JobAnswer> {
-    const { id, isNew } = await insert(scope, request);
-    const ending = isNew
-      ? await this.#inTime(this.#options.background.track(this.#execute(scope, id)))
-      : await endingOf(scope, id);
+    const { background, patience } = this.#options;
+    const { id, claim } = await scope.transaction((transaction) => begin(transaction, request));
+    const ending =
+      claim === null
+        ? await resultOf(scope, id)
+        : ((await within(background.track(this.#execute(scope, claim)), patience))?.result ?? null);
     if (ending === null) return { operation: { operation_id: id, status: "pending" } };
     if ("error" in ending) throw ending.error;
     return { result: ending.result };
   }
 
-  /** Takes up every job whose process has died; resolves when all of them have been taken up. */
+  /**
+   * Takes up every job whose process has died; resolves when all of them have
+   * been taken up. One whose mapping is being synchronized waits for another time.
+   */
   async resume(): Promise<void> {
     const { database, background, log, now } = this.#options;
     const lost = await database
@@ -95,81 +105,72 @@ export class Jobs {
       .execute();
     for (const { id, team_id, user_id } of lost) {
       const principal = user_id === null ? null : await findPrincipal(database, team_id, user_id);
-      // Who has left the team since does nothing there any more.
-      if (principal === null) continue;
-      log({ level: "info", message: "operation taken up again", operation_id: id });
-      background.track(this.#execute(new TeamScope(database, principal, now), id));
-    }
-  }
-
-  async #inTime(execution: Promise<Ending | null>): Promise<Ending | null> {
-    const { promise: late, resolve } = Promise.withResolvers<null>();
-    const timer = setTimeout(resolve, this.#options.patience, null);
-    try {
-      return await Promise.race([execution, late]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Does a job, if nobody else has claimed it. Does not throw; null when somebody else does it, or it must wait. */
-  async #execute(scope: TeamScope, id: string): Promise<Ending | null> {
-    try {
-      const claimed = await claim(scope, id);
-      if (claimed === null) return null;
-      if (claimed.attempts > ATTEMPTS) {
-        const error = new HostError(
-          "internal",
-          `The operation was interrupted ${ATTEMPTS} times and given up.`,
-        );
-        await finish(scope, id, { error });
-        return { error };
+      if (principal === null) {
+        await abandon(database, id, now());
+        continue;
       }
-      const ending = await this.#work(scope, id, claimed);
-      if (ending !== null) await finish(scope, id, ending);
-      return ending;
+      const scope = new TeamScope(database, principal, now);
+      const claim = await scope.transaction((transaction) => takeUp(transaction, id)).catch(unlessBusy);
+      if (claim === null) continue;
+      log({ level: "info", message: "operation taken up again", operation_id: id });
+      background.track(this.#execute(scope, claim));
+    }
+  }
+
+  /** Does a job and stores how it ended. Does not throw; null when it is not over. */
+  async #execute(scope: TeamScope, claim: Claim): Promise<Ending | null> {
+    const { id, lease } = claim;
+    let done = 0;
+    const beat = () =>
+      scope.transaction(async (transaction) => {
+        if (!(await extendLease(transaction, lease))) return;
+        await transaction
+          .updateOperation(id)
+          .set({ done, lease_expires_at: leaseFrom(scope, LEASE), updated_at: scope.timestamp() })
+          .execute();
+      });
+    const onFailure = (error: unknown) => this.#lament(id, error);
+    try {
+      const ending = await withHeartbeat({ beat, onFailure }, () =>
+        this.#work(scope, claim, (count) => {
+          done = count;
+        }),
+      );
+      return await scope.transaction(async (transaction) => {
+        // Whoever has taken the lease has the job, too.
+        if (!(await releaseLease(transaction, lease))) return null;
+        await (ending === null
+          ? handBack(transaction, id, done)
+          : finish(transaction, id, { ...ending, done }));
+        return ending;
+      });
     } catch (error) {
-      this.#lament(id, error);
+      onFailure(error);
       return { error: new HostError("internal", `Something went wrong (operation ${id}).`) };
     }
   }
 
-  async #work(scope: TeamScope, id: string, claimed: Claimed): Promise<Ending | null> {
+  /** What a job comes to; null when the host stops before it is done. */
+  async #work(scope: TeamScope, claim: Claim, progress: Job["progress"]): Promise<Ending | null> {
+    const { id, kind, payload, attempts, lease } = claim;
+    if (attempts > ATTEMPTS) {
+      return {
+        error: new HostError("internal", `The operation was interrupted ${ATTEMPTS} times and given up.`),
+      };
+    }
     const { background, workers } = this.#options;
-    let done = 0;
-    let lastBeat: Promise<unknown> = Promise.resolve();
-    const beat = () =>
-      scope
-        .updateOperation(id)
-        .set({ done, lease_expires_at: leaseFrom(scope), updated_at: scope.timestamp() })
-        .execute();
-    const timer = setInterval(() => {
-      lastBeat = lastBeat.then(beat).catch((error) => this.#lament(id, error));
-    }, BEAT);
     try {
-      const worker = workers[claimed.kind];
-      if (worker === undefined) throw new HostError("internal", `Nobody does "${claimed.kind}" operations.`);
-      const result = await worker(scope, {
-        id,
-        bindingRef: claimed.bindingRef,
-        payload: claimed.payload,
-        done: await doneItems(scope, id),
-        keep: (position, item) => keepItem(scope, id, position, item),
-        progress: (count) => {
-          done = count;
-        },
-      });
-      return { result };
+      const worker = workers[kind];
+      if (worker === undefined) throw new HostError("internal", `Nobody does "${kind}" operations.`);
+      const done = await doneItems(scope, id);
+      const keep: Job["keep"] = (position, item) => keepItem(scope, claim, position, item);
+      return { result: await worker(scope, { id, payload, lease, done, keep, progress }) };
     } catch (error) {
       // A host that stops hands the job back: the next one takes it up.
       if (background.signal.aborted) return null;
       const known = asHostError(error);
       if (known === null) this.#lament(id, error);
       return { error: known ?? new HostError("internal", `Something went wrong (operation ${id}).`) };
-    } finally {
-      clearInterval(timer);
-      await lastBeat.then(beat).catch((error) => this.#lament(id, error));
-      if (background.signal.aborted) await handBack(scope, id).catch((error) => this.#lament(id, error));
     }
   }
 
@@ -179,110 +180,152 @@ export class Jobs {
   }
 }
 
-/** Stores a job; finds the one of the same key. */
-async function insert(
+/** A job that is this process's to do, and nobody else's. */
+interface Claim {
+  readonly id: string;
+  readonly kind: string;
+  readonly payload: unknown;
+  /** How often it has been claimed, this time included. */
+  readonly attempts: number;
+  readonly lease: Lease;
+}
+
+/** Stores and claims a job, or finds the one of the same key; that one is claimed when it has failed. */
+async function begin(
   scope: TeamScope,
   { kind, bindingRef, payload, idempotencyKey }: JobRequest,
-): Promise<{ readonly id: string; readonly isNew: boolean }> {
+): Promise<{ readonly id: string; readonly claim: Claim | null }> {
+  await forgetOld(scope);
   const text = JSON.stringify(payload);
   const fingerprint = new Bun.CryptoHasher("sha256")
     .update(JSON.stringify([kind, bindingRef, text]))
     .digest("hex");
-  return scope.transaction(async (transaction) => {
-    if (idempotencyKey !== null) {
-      const known = await transaction
-        .operations()
-        .select(["id", "fingerprint"])
-        .where("idempotency_key", "=", idempotencyKey)
-        .executeTakeFirst();
-      if (known !== undefined && known.fingerprint === fingerprint) return { id: known.id, isNew: false };
-      if (known !== undefined) {
-        throw new HostError(
-          "idempotency_mismatch",
-          "This Idempotency-Key was used for another request. Use a new key for a new request.",
-        );
-      }
-    }
-    const id = crypto.randomUUID();
-    const at = transaction.timestamp();
-    await transaction
+  const known = idempotencyKey === null ? undefined : await jobOf(scope, idempotencyKey);
+  if (known !== undefined && known.fingerprint !== fingerprint) {
+    throw new HostError(
+      "idempotency_mismatch",
+      "This Idempotency-Key was used for another request. Use a new key for a new request.",
+    );
+  }
+  if (known !== undefined && known.status !== "failed") return { id: known.id, claim: null };
+  const lease = await takeLease(scope, bindingRef);
+  const id = known?.id ?? crypto.randomUUID();
+  const at = scope.timestamp();
+  const begun = {
+    status: "running" as const,
+    done: 0,
+    error: null,
+    attempts: 1,
+    user_id: scope.principal.user.id,
+    lease_expires_at: leaseFrom(scope, LEASE),
+    updated_at: at,
+  };
+  if (known === undefined) {
+    await scope
       .insertOperation({
         id,
         kind,
         subject: bindingRef,
-        status: "pending",
-        done: 0,
+        ...begun,
         total: null,
         result: null,
-        error: null,
         payload: text,
-        attempts: 0,
-        user_id: transaction.principal.user.id,
         idempotency_key: idempotencyKey,
         fingerprint,
-        lease_expires_at: at,
         created_at: at,
-        updated_at: at,
       })
       .execute();
-    return { id, isNew: true };
-  });
+  } else {
+    await scope.updateOperation(id).set(begun).execute();
+  }
+  return { id, claim: { id, kind, payload: JSON.parse(text), attempts: begun.attempts, lease } };
 }
 
-/** A job that is this process's to do. */
-interface Claimed {
-  readonly kind: string;
-  readonly bindingRef: string;
-  readonly payload: unknown;
-  /** How often it has been claimed, this time included. */
-  readonly attempts: number;
+function jobOf(scope: TeamScope, idempotencyKey: string) {
+  return scope
+    .operations()
+    .select(["id", "fingerprint", "status"])
+    .where("idempotency_key", "=", idempotencyKey)
+    .executeTakeFirst();
 }
 
-async function claim(scope: TeamScope, id: string): Promise<Claimed | null> {
+/**
+ * Claims a job whose process has died; null when somebody was faster.
+ *
+ * @throws HostError `sync_in_progress` when its mapping is being synchronized
+ */
+async function takeUp(scope: TeamScope, id: string): Promise<Claim | null> {
   const row = await scope
     .updateOperation(id)
     .set(({ eb }) => ({
       status: "running",
       attempts: eb("attempts", "+", 1),
-      lease_expires_at: leaseFrom(scope),
+      lease_expires_at: leaseFrom(scope, LEASE),
     }))
     .where("status", "in", ["pending", "running"])
-    .where("lease_expires_at", "<=", scope.timestamp())
+    .where("lease_expires_at", "<", scope.timestamp())
     .returning(["kind", "subject", "payload", "attempts"])
     .executeTakeFirst();
   if (row === undefined || row.payload === null) return null;
-  return {
-    kind: row.kind,
-    bindingRef: row.subject,
-    payload: JSON.parse(row.payload),
-    attempts: row.attempts ?? 1,
-  };
+  const { kind, subject, payload, attempts } = row;
+  const lease = await takeLease(scope, subject);
+  return { id, kind, payload: JSON.parse(payload), attempts: attempts ?? 1, lease };
 }
 
-async function handBack(scope: TeamScope, id: string): Promise<void> {
-  await scope
-    .updateOperation(id)
-    .set({ status: "pending", lease_expires_at: scope.timestamp() })
-    .where("status", "=", "running")
+function unlessBusy(error: unknown): null {
+  if (error instanceof HostError && error.code === "sync_in_progress") return null;
+  throw error;
+}
+
+/** Who has left the team since does nothing there any more. */
+async function abandon(database: Database, id: string, now: number): Promise<void> {
+  const error = new HostError("forbidden", "Whoever started this operation is not in the team any more.");
+  await database
+    .updateTable("operations")
+    .set({
+      status: "failed",
+      error: JSON.stringify(errorEnvelope(error)),
+      lease_expires_at: null,
+      updated_at: new Date(now).toISOString(),
+    })
+    .where("id", "=", id)
+    .where("status", "in", ["pending", "running"])
     .execute();
 }
 
-async function finish(scope: TeamScope, id: string, ending: Ending): Promise<void> {
+/** Lets another process go on. That this one stops is not the job's fault, and does not count. */
+async function handBack(scope: TeamScope, id: string, done: number): Promise<void> {
+  await scope
+    .updateOperation(id)
+    .set(({ eb }) => ({
+      status: "pending",
+      done,
+      attempts: eb("attempts", "-", 1),
+      lease_expires_at: scope.timestamp(),
+    }))
+    .execute();
+}
+
+async function finish(
+  scope: TeamScope,
+  id: string,
+  ending: Ending & { readonly done: number },
+): Promise<void> {
+  const { done } = ending;
   const outcome =
     "error" in ending
-      ? { status: "failed" as const, result: null, error: JSON.stringify(errorEnvelope(ending.error)) }
-      : { status: "completed" as const, result: JSON.stringify(ending.result), error: null };
+      ? { status: "failed" as const, error: JSON.stringify(errorEnvelope(ending.error)) }
+      : { status: "completed" as const, result: JSON.stringify(ending.result) };
   await scope
     .updateOperation(id)
-    .set({ ...outcome, lease_expires_at: null, updated_at: scope.timestamp() })
+    .set({ ...outcome, done, lease_expires_at: null, updated_at: scope.timestamp() })
     .execute();
 }
 
-/** How a job of an earlier request ended; null when it has not. */
-async function endingOf(scope: TeamScope, id: string): Promise<Ending | null> {
-  const row = await scope.operations().select(["status", "result"]).where("id", "=", id).executeTakeFirst();
-  if (row?.status !== "completed" || row.result === null) return null;
-  return { result: JSON.parse(row.result) };
+/** The result of a job that was done for an earlier request; null when it is not there yet. */
+async function resultOf(scope: TeamScope, id: string): Promise<Ending | null> {
+  const row = await scope.operations().select("result").where("id", "=", id).executeTakeFirst();
+  return typeof row?.result === "string" ? { result: JSON.parse(row.result) } : null;
 }
 
 async function doneItems(scope: TeamScope, id: string): Promise<ReadonlyMap<number, unknown>> {
@@ -290,9 +333,14 @@ async function doneItems(scope: TeamScope, id: string): Promise<ReadonlyMap<numb
   return new Map(rows.map(({ position, item }) => [position, JSON.parse(item)]));
 }
 
-async function keepItem(scope: TeamScope, id: string, position: number, item: unknown): Promise<void> {
-  await scope
-    .insertOperationItem({ operation_id: id, position, item: JSON.stringify(item) })
-    .onConflict((conflict) => conflict.columns(["operation_id", "position"]).doNothing())
-    .execute();
+async function keepItem(
+  scope: TeamScope,
+  { id, lease }: Claim,
+  position: number,
+  item: unknown,
+): Promise<void> {
+  await scope.transaction(async (transaction) => {
+    await assertLease(transaction, lease);
+    await transaction.insertOperationItem({ operation_id: id, position, item: JSON.stringify(item) });
+  });
 }

@@ -174,6 +174,24 @@ export async function mappingByRef(scope: TeamScope, bindingRef: string): Promis
   return routeToMapping(scope, row.provider, { binding_ref: bindingRef });
 }
 
+/**
+ * Makes sure that the provider of a mapping can still be asked.
+ *
+ * @throws HostError `no_installation` when it cannot
+ */
+export function requireConnected({ connected, provider }: MappingView): void {
+  if (!connected) throw removedConnection(provider);
+}
+
+/** The refusal of work on a mapping whose connection was removed. */
+export function removedConnection(provider: string): HostError {
+  return new HostError(
+    "no_installation",
+    `The connection to ${provider} was removed. Connect it again: tracker host connect ${provider}`,
+    { provider },
+  );
+}
+
 /** Whether a binding reference may be used by a project, and if not, why. */
 export async function validateMapping(
   scope: TeamScope,

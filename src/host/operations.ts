@@ -3,12 +3,15 @@ import * as v from "valibot";
 import { ErrorEnvelope, type OperationAccepted, type OperationResult } from "../protocol.ts";
 import { type Background, interrupted } from "./background.ts";
 import { asHostError, errorEnvelope, HostError } from "./errors.ts";
+import { leaseFrom, withHeartbeat } from "./heartbeat.ts";
 import { describeFailure, type Log } from "./log.ts";
 import type { TeamScope } from "./team-scope.ts";
 
-/** How often a running operation says that it is alive and how far it is, in milliseconds. */
-const BEAT = 1_000;
-/** How long after its last beat an operation counts as interrupted, in milliseconds. */
+/**
+ * How long after its last beat an operation counts as interrupted, in
+ * milliseconds. Nobody takes it up again, so nobody needs to know soon; and a
+ * large inventory is written in one go, without a beat in between.
+ */
 const LEASE = 30_000;
 /** How long operations are kept, in milliseconds. */
 const KEPT = 24 * 60 * 60_000;
@@ -68,10 +71,7 @@ export class Operations {
   async #begin(scope: TeamScope, id: string, facts: OperationFacts, done: number): Promise<void> {
     const at = scope.timestamp();
     await scope.transaction(async (transaction) => {
-      await transaction
-        .deleteOperations()
-        .where("created_at", "<=", new Date(scope.now() - KEPT).toISOString())
-        .execute();
+      await forgetOld(transaction);
       await transaction
         .insertOperation({
           id,
@@ -81,7 +81,7 @@ export class Operations {
           total: null,
           result: null,
           error: null,
-          lease_expires_at: leaseFrom(scope),
+          lease_expires_at: leaseFrom(scope, LEASE),
           created_at: at,
           updated_at: at,
         })
@@ -91,31 +91,27 @@ export class Operations {
 
   /** Writes what becomes of a running operation; does not throw. */
   async #follow(scope: TeamScope, id: string, running: Promise<unknown>, done: () => number): Promise<void> {
-    let lastBeat: Promise<void> = Promise.resolve();
-    const beat = async () => {
-      await scope
+    const beat = () =>
+      scope
         .updateOperation(id)
-        .set({ done: done(), lease_expires_at: leaseFrom(scope), updated_at: scope.timestamp() })
+        .set({ done: done(), lease_expires_at: leaseFrom(scope, LEASE), updated_at: scope.timestamp() })
         .execute();
-    };
-    const timer = setInterval(() => {
-      lastBeat = lastBeat.then(beat).catch((error) => this.#lament(id, error));
-    }, BEAT);
-    const outcome = await running.then(
-      (result) => ({ status: "completed" as const, result: JSON.stringify(result), error: null }),
-      (error: unknown) => ({
-        status: "failed" as const,
-        result: null,
-        error: JSON.stringify(errorEnvelope(this.#explain(id, error))),
-      }),
+    const onFailure = (error: unknown) => this.#lament(id, error);
+    const outcome = await withHeartbeat({ beat, onFailure }, () =>
+      running.then(
+        (result) => ({ status: "completed" as const, result: JSON.stringify(result), error: null }),
+        (error: unknown) => ({
+          status: "failed" as const,
+          result: null,
+          error: JSON.stringify(errorEnvelope(this.#explain(id, error))),
+        }),
+      ),
     );
-    clearInterval(timer);
-    await lastBeat;
     await scope
       .updateOperation(id)
       .set({ ...outcome, done: done(), lease_expires_at: null, updated_at: scope.timestamp() })
       .execute()
-      .catch((error) => this.#lament(id, error));
+      .catch(onFailure);
   }
 
   #explain(id: string, error: unknown): HostError {
@@ -131,8 +127,15 @@ export class Operations {
   }
 }
 
-function leaseFrom(scope: TeamScope): string {
-  return new Date(scope.now() + LEASE).toISOString();
+/** Drops the team's operations that are older than a day, unless somebody is at them; call it inside a transaction. */
+export async function forgetOld(scope: TeamScope): Promise<void> {
+  await scope
+    .deleteOperations()
+    .where("created_at", "<=", new Date(scope.now() - KEPT).toISOString())
+    .where(({ or, eb }) =>
+      or([eb("lease_expires_at", "is", null), eb("lease_expires_at", "<=", scope.timestamp())]),
+    )
+    .execute();
 }
 
 /** The result of `work`, or null when it takes longer than so many milliseconds. */

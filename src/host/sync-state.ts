@@ -15,13 +15,13 @@ export async function syncStateOf(scope: TeamScope, mapping: MappingView) {
     .executeTakeFirst();
   const { lease_expires_at = null, last_synced_at = null, last_error = null } = row ?? {};
   const isRunning = lease_expires_at !== null && lease_expires_at > scope.timestamp();
-  const issues = await scope.issueStore(mapping).transaction(async (transaction) => {
-    const open = await transaction.openConflicts();
+  const issues = await scope.issueStore(mapping).read(async (reader) => {
+    const open = await reader.openConflicts();
     const shown = open
       .slice(0, SHOWN)
-      .map(async (conflict) => wireConflict(conflict, await transaction.get(conflict.key)));
+      .map(async (conflict) => wireConflict(conflict, await reader.get(conflict.key)));
     return {
-      issue_count: await transaction.count(),
+      issue_count: await reader.count(),
       open_conflicts: open.length,
       conflicts: await Promise.all(shown),
     };

@@ -8,14 +8,15 @@ import {
   type ResolveConflictRequest,
   RunRequest,
 } from "../protocol.ts";
+import { TrackerSdkError } from "../sdk/errors.ts";
 import { policyOf } from "../sync/doctrine.ts";
-import { type PushResultItem, type Summary, statusOf, totalOf } from "../sync/envelope.ts";
-import { ResourceSync } from "../sync/resource-sync.ts";
+import { type ItemError, type Summary, statusOf, totalOf } from "../sync/envelope.ts";
+import { type PushedItem, ResourceSync, type ResourceSyncOptions } from "../sync/resource-sync.ts";
 import type { Background } from "./background.ts";
-import { HostError } from "./errors.ts";
+import { asHostError, explained, HostError } from "./errors.ts";
 import type { Job, Worker } from "./jobs.ts";
-import { withLease } from "./mapping-lease.ts";
-import { type MappingView, mappingByRef } from "./mappings.ts";
+import { assertLease, type Lease, noteSync, withLease } from "./mapping-lease.ts";
+import { type MappingView, mappingByRef, requireConnected } from "./mappings.ts";
 import type { Sources } from "./sources.ts";
 import { identityPathOf } from "./sync-state.ts";
 import type { TeamScope } from "./team-scope.ts";
@@ -29,7 +30,14 @@ const PushPayload = v.object({ items: v.array(PushItem) });
 const RunPayload = v.pick(RunRequest, ["pull_first", "limit", "dry_run"]);
 
 /** A pushed item that was done before a crash; this host wrote it. */
-const DoneItem = v.custom<PushResultItem>((value) => typeof value === "object" && value !== null);
+const DoneItem = v.custom<PushedItem>((value) => typeof value === "object" && value !== null);
+
+/** What a sync under a lease works with. */
+interface Leased {
+  readonly scope: TeamScope;
+  readonly mapping: MappingView;
+  readonly lease: Lease;
+}
 
 /** Works on mappings through the SDK. */
 export class Synchronization {
@@ -49,59 +57,80 @@ export class Synchronization {
   /**
    * Takes in what changed at the provider, and gives it.
    *
-   * @throws HostError `sync_in_progress`; TrackerSdkError when the provider cannot be read
+   * @throws HostError `sync_in_progress`, `no_installation`, `invalid_request` when the cursor is outdated,
+   *   and what stands for the provider's failure when it cannot be read
    */
-  pull(
+  async pull(
     scope: TeamScope,
     mapping: MappingView,
     { limit, cursor, restart }: Pick<PullRequest, "limit" | "cursor" | "restart">,
   ) {
+    requireConnected(mapping);
     const until = scope.now() + PULL_PATIENCE;
-    return this.#leased(scope, mapping, crypto.randomUUID(), async (sync) => {
-      const phase = await sync.pull(
-        { limit, cursor, restart: restart ?? false },
-        { isEnough: () => scope.now() > until },
-      );
-      return { ...envelopeOf(mapping, phase.summary), ...phase };
-    });
+    return withLease(scope, mapping.bindingRef, (lease) =>
+      this.#noted({ scope, mapping, lease }, async () => {
+        const sync = await this.#open(
+          { scope, mapping, lease },
+          { longestWait: () => Math.max(0, until - scope.now()) },
+        );
+        const phase = await sync.pull(
+          { limit, cursor, restart: restart ?? false },
+          { isEnough: () => scope.now() > until },
+        );
+        return { ...envelopeOf(mapping, phase.summary), ...phase };
+      }),
+    );
   }
 
-  conflicts(scope: TeamScope, mapping: MappingView) {
-    return this.#open(scope, mapping).then((sync) => sync.conflicts());
+  /** @throws HostError `no_installation` */
+  async conflicts(scope: TeamScope, mapping: MappingView) {
+    return (await this.#openFree(scope, mapping)).conflicts();
   }
 
-  /** Decides a conflict; alone on the mapping, because a sync may be at the same field. */
-  resolveConflict(
+  /**
+   * Decides a conflict; alone on the mapping, because a sync may be at the same field.
+   *
+   * @throws HostError `sync_in_progress`, `no_installation`, `conflict_not_found`, `conflict_decided`
+   *   when it was decided otherwise
+   */
+  async resolveConflict(
     scope: TeamScope,
     mapping: MappingView,
     { id, take }: Pick<ResolveConflictRequest, "id" | "take">,
   ) {
-    const { bindingRef } = mapping;
-    return withLease(scope, { bindingRef, owner: crypto.randomUUID() }, async () =>
-      (await this.#open(scope, mapping)).resolveConflict(id, take),
-    );
+    requireConnected(mapping);
+    return withLease(scope, mapping.bindingRef, async (lease) => {
+      const sync = await this.#open({ scope, mapping, lease });
+      return sync.resolveConflict(id, take).catch((error: unknown) => {
+        throw conflictFailure(error);
+      });
+    });
   }
 
+  /** @throws HostError `no_installation`, `issue_not_found`, `invalid_request`, or the provider's failure */
   seedMission(
     scope: TeamScope,
     mapping: MappingView,
     request: Pick<MissionSeedRequest, "issue" | "mission_id">,
   ) {
-    return this.#open(scope, mapping).then((sync) => sync.seedMission(request));
+    return explained(async () => (await this.#openFree(scope, mapping)).seedMission(request));
   }
 
+  /** @throws HostError as {@link seedMission} does */
   publishMission(
     scope: TeamScope,
     mapping: MappingView,
     request: Pick<MissionPublishRequest, "issue" | "update">,
   ) {
-    return this.#open(scope, mapping).then((sync) => sync.publishMission(request));
+    return explained(async () => (await this.#openFree(scope, mapping)).publishMission(request));
   }
 
   async #push(scope: TeamScope, job: Job) {
     const { items } = v.parse(PushPayload, job.payload);
-    const mapping = await mappingByRef(scope, job.bindingRef);
-    return this.#leased(scope, mapping, job.id, async (sync) => {
+    const mapping = await mappingByRef(scope, job.lease.bindingRef);
+    requireConnected(mapping);
+    return this.#noted({ scope, mapping, lease: job.lease }, async (leased) => {
+      const sync = await this.#open(leased);
       const done = new Map([...job.done].map(([position, item]) => [position, v.parse(DoneItem, item)]));
       const phase = await sync.push({
         key: job.id,
@@ -118,57 +147,85 @@ export class Synchronization {
 
   async #run(scope: TeamScope, job: Job) {
     const { pull_first: pullFirst, limit, dry_run: dryRun } = v.parse(RunPayload, job.payload);
-    const mapping = await mappingByRef(scope, job.bindingRef);
-    return this.#leased(scope, mapping, job.id, async (sync) => {
-      const request = { pullFirst: pullFirst ?? true, limit, dryRun: dryRun ?? false };
+    const mapping = await mappingByRef(scope, job.lease.bindingRef);
+    requireConnected(mapping);
+    const request = { pullFirst: pullFirst ?? true, limit, dryRun: dryRun ?? false };
+    const work = async (leased: Leased) => {
+      const sync = await this.#open(leased);
       const { pull, push } = await sync.run(request, { onProgress: job.progress });
-      return { ...envelopeOf(mapping, totalOf(pull.summary, push.summary)), pull, push };
-    });
+      const errors = [...(pull.item_errors ?? []), ...(push.item_errors ?? [])];
+      const item_errors = errors.length === 0 ? null : errors;
+      return { ...envelopeOf(mapping, totalOf(pull.summary, push.summary)), item_errors, pull, push };
+    };
+    const leased = { scope, mapping, lease: job.lease };
+    // A rehearsal says nothing about how the mapping stands.
+    return request.dryRun ? explained(() => work(leased)) : this.#noted(leased, work);
   }
 
-  /** Runs `work` alone on the mapping, and notes how it ended. */
-  #leased<T>(
-    scope: TeamScope,
-    mapping: MappingView,
-    owner: string,
-    work: (sync: ResourceSync) => Promise<T>,
-  ): Promise<T> {
-    const { bindingRef } = mapping;
-    const note = (last_error: string | null) =>
-      scope
-        .updateSyncState(bindingRef)
-        .set({ last_error, ...(last_error === null && { last_synced_at: scope.timestamp() }) })
-        .execute();
-    return withLease(scope, { bindingRef, owner }, async () => {
-      try {
-        const result = await work(await this.#open(scope, mapping));
-        await note(null);
-        return result;
-      } catch (error) {
-        if (!this.#background.signal.aborted) {
-          await note(error instanceof Error ? error.message : "The sync failed.");
-        }
-        throw error;
-      }
-    });
-  }
-
-  async #open(scope: TeamScope, mapping: MappingView): Promise<ResourceSync> {
-    if (!mapping.connected) {
-      throw new HostError(
-        "no_installation",
-        `The connection to ${mapping.provider} was removed. Connect it again: tracker host connect ${mapping.provider}`,
-        { provider: mapping.provider },
+  /** Runs `work`, and notes at the mapping how it ended. */
+  async #noted<T extends Ended>(leased: Leased, work: (leased: Leased) => Promise<T>): Promise<T> {
+    const { scope, lease } = leased;
+    try {
+      const result = await explained(() => work(leased));
+      const problem = problemOf(result);
+      const last_synced_at = scope.timestamp();
+      await noteSync(
+        scope,
+        lease,
+        problem === null ? { last_error: null, last_synced_at } : { last_error: problem },
       );
+      return result;
+    } catch (error) {
+      const known = asHostError(error);
+      const isAsked = known?.code === "invalid_request";
+      if (!isAsked && !this.#background.signal.aborted) {
+        await noteSync(scope, lease, { last_error: known?.message ?? "The sync failed." });
+      }
+      throw error;
     }
-    return new ResourceSync({
-      connector: await this.#sources.openConnector(scope, mapping),
-      store: scope.issueStore(mapping),
-      policy: policyOf(mapping.doctrine),
+  }
+
+  /** The sync of a mapping whose lease is held; it writes nothing once the lease is lost. */
+  async #open(
+    { scope, mapping, lease }: Leased,
+    options: Pick<ResourceSyncOptions, "longestWait"> = {},
+  ): Promise<ResourceSync> {
+    const connector = await this.#sources.openConnector(scope, mapping);
+    const store = scope.issueStore(mapping, (transaction) => assertLease(transaction, lease));
+    await store.follow(connector.workspace);
+    return new ResourceSync({ connector, store, ...this.#optionsOf(scope, mapping), ...options });
+  }
+
+  /** The sync of a mapping for what needs no lease: it reads, or writes at the provider alone. */
+  async #openFree(scope: TeamScope, mapping: MappingView): Promise<ResourceSync> {
+    requireConnected(mapping);
+    const connector = await this.#sources.openConnector(scope, mapping);
+    const store = scope.issueStore(mapping);
+    return new ResourceSync({ connector, store, ...this.#optionsOf(scope, mapping) });
+  }
+
+  #optionsOf(scope: TeamScope, { doctrine }: MappingView) {
+    return {
+      policy: policyOf(doctrine),
       now: () => new Date(scope.now()),
       signal: this.#background.signal,
-    });
+    };
   }
+}
+
+/** What a sync comes to, as far as the mapping's state is concerned. */
+type Ended = ReturnType<typeof envelopeOf> & { readonly item_errors: readonly ItemError[] | null };
+
+/** Why nothing was done at all, where trying again may help; what was refused for good is its sender's to hear. */
+function problemOf({ status, item_errors }: Ended): string | null {
+  if (status !== "error") return null;
+  return item_errors?.find(({ retryable }) => retryable)?.message ?? null;
+}
+
+function conflictFailure(error: unknown): unknown {
+  if (!(error instanceof TrackerSdkError)) return error;
+  if (error.failureClass === "not_found") return new HostError("conflict_not_found", error.message);
+  return error.failureClass === "conflict" ? new HostError("conflict_decided", error.message) : error;
 }
 
 function envelopeOf(mapping: MappingView, summary: Summary) {

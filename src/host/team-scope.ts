@@ -157,8 +157,22 @@ export class TeamScope {
       );
   }
 
-  insertOperationItem(row: Insertable<Schema["operation_items"]>) {
-    return this.#queries.insertInto("operation_items").values(row);
+  /** Stores that a part of an operation is done, once, when the operation is the team's. */
+  async insertOperationItem({
+    operation_id,
+    position,
+    item,
+  }: Insertable<Schema["operation_items"]>): Promise<void> {
+    await this.#queries
+      .insertInto("operation_items")
+      .columns(["operation_id", "position", "item"])
+      .expression(
+        this.operations()
+          .select(({ val }) => ["id", val(position).as("position"), val(item).as("item")])
+          .where("id", "=", operation_id),
+      )
+      .onConflict((conflict) => conflict.columns(["operation_id", "position"]).doNothing())
+      .execute();
   }
 
   syncStates() {
@@ -177,13 +191,32 @@ export class TeamScope {
       );
   }
 
-  insertSyncState(row: Insertable<Schema["sync_states"]>) {
-    return this.#queries.insertInto("sync_states").values(row);
+  /** Makes the sync state of a mapping, where there is none yet and the mapping is the team's. */
+  async insertSyncState(bindingRef: string): Promise<void> {
+    await this.#queries
+      .insertInto("sync_states")
+      .columns(["binding_ref", "sequence"])
+      .expression(
+        this.mappings()
+          .select(({ lit }) => ["binding_ref", lit(0).as("sequence")])
+          .where("binding_ref", "=", bindingRef),
+      )
+      .onConflict((conflict) => conflict.column("binding_ref").doNothing())
+      .execute();
   }
 
-  /** The issues of a mapping that is the team's. */
-  issueStore({ bindingRef }: { readonly bindingRef: string }): MappingStore {
-    return new MappingStore(this.#queries, bindingRef);
+  /**
+   * The issues of a mapping, which has to be the team's.
+   *
+   * @param guard Asked at the start of each transaction, in it; what it throws, the transaction does
+   */
+  issueStore(
+    { bindingRef }: { readonly bindingRef: string },
+    guard: (scope: TeamScope) => Promise<void> = async () => {},
+  ): MappingStore {
+    return new MappingStore(this.#queries, bindingRef, (queries) =>
+      guard(new TeamScope(queries, this.principal, this.#clock)),
+    );
   }
 
   idempotency() {

@@ -9,13 +9,19 @@ import type {
   Ticket,
 } from "../protocol.ts";
 import type { TrackerConnector } from "../sdk/connector.ts";
-import { TrackerSdkError } from "../sdk/errors.ts";
 import type { CanonicalIssue } from "../sdk/model.ts";
 import type { HostedProvider } from "../shared/providers.ts";
 import { requireConnections } from "./connections.ts";
-import { HostError, providerFailure } from "./errors.ts";
+import { explained, HostError } from "./errors.ts";
 import { plainRef } from "./json.ts";
-import { listMappings, type MappingView, routeToMapping, routingKey, upgradeOf } from "./mappings.ts";
+import {
+  listMappings,
+  type MappingView,
+  requireConnected,
+  routeToMapping,
+  routingKey,
+  upgradeOf,
+} from "./mappings.ts";
 import type { Sources } from "./sources.ts";
 import type { TeamScope } from "./team-scope.ts";
 
@@ -71,7 +77,7 @@ async function read(
   const { provider } = request;
   const key = routingKey(request);
   const mapping = key === null ? await onlyMapping(scope, provider) : await connected(scope, provider, key);
-  const issues = await ofProvider(async () => {
+  const issues = await explained(async () => {
     const tracker = await sources.openConnector(scope, mapping);
     const found = await look(tracker);
     // Whatever a provider's search finds: the mapping says which resource may be read.
@@ -88,12 +94,8 @@ async function read(
 /** The mapping that a key names, when its connection still stands. */
 async function connected(scope: TeamScope, provider: HostedProvider, key: RoutingKey): Promise<MappingView> {
   const mapping = await routeToMapping(scope, provider, key);
-  if (mapping.connected) return mapping;
-  throw new HostError(
-    "no_installation",
-    `The connection to ${provider} was removed. Connect it again: tracker host connect ${provider}`,
-    { provider },
-  );
+  requireConnected(mapping);
+  return mapping;
 }
 
 async function onlyMapping(scope: TeamScope, provider: HostedProvider): Promise<MappingView> {
@@ -111,17 +113,6 @@ async function onlyMapping(scope: TeamScope, provider: HostedProvider): Promise<
     provider,
     details: { project_slugs: usable.map(({ projectSlug }) => projectSlug) },
   });
-}
-
-async function ofProvider<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof TrackerSdkError)) throw error;
-    throw error.failureClass === "rate_limited"
-      ? providerFailure(error, "rate_limited")
-      : providerFailure(error);
-  }
 }
 
 function toTicket(issue: CanonicalIssue, mapping: MappingView): Ticket {

@@ -1,25 +1,72 @@
+import * as v from "valibot";
 import type { InstallationStatus, ProjectStatus } from "../protocol.ts";
-import { count, escapeText } from "../shared/text.ts";
+import { count, escapeText, timeAgo, truncate } from "../shared/text.ts";
 import type { Style } from "./style.ts";
 import { renderFacts, renderTable } from "./table.ts";
 
-/** Draws the state of one binding. */
-export function renderProjectStatus(status: ProjectStatus, style: Style): string {
+/** Conflicts that a status may name beside their number; an extension. */
+const NamedConflicts = v.array(
+  v.looseObject({
+    issue: v.looseObject({ id: v.string(), key: v.nullish(v.string(), null) }),
+    field: v.string(),
+  }),
+);
+
+/** Columns that names of facts and the gap behind them take. */
+const LABEL_WIDTH = "Last synced  ".length;
+
+/**
+ * Draws the state of one binding, and what to run next, in at most ten lines.
+ *
+ * @param now milliseconds since the epoch
+ */
+export function renderProjectStatus(status: ProjectStatus, now: number, style: Style): string {
+  const { provider, provider_context, connected, last_synced_at, sync_state } = status;
+  const workspace = provider_context?.workspace_name;
+  const of = [provider, workspace, connected === false ? "not connected" : null].filter(Boolean);
+  const synced = last_synced_at === null ? "never" : timeAgo(last_synced_at, now);
+  const state = sync_state === "running" ? `${synced}, running now` : synced;
   return renderFacts(
     [
       ["Resource", status.display_label],
-      ["Provider", status.provider],
-      ["Workspace", status.provider_context?.workspace_name],
+      ["Provider", of.join(", ")],
       ["Reference", status.binding_ref],
-      ["Connected", status.connected === null ? null : status.connected ? "yes" : "no"],
-      ["Sync", status.sync_state],
-      ["Last synced", status.last_synced_at],
-      ["Issues", status.issue_count],
-      ["Open conflicts", status.open_conflicts],
-      ["Last error", status.last_error],
+      ["Last synced", state],
+      ["Issues", status.issue_count?.toLocaleString("en-US")],
+      ["Conflicts", fit(conflictsOf(status, style), style)],
+      ["Last error", fit(status.last_error, style)],
+      ["Next", nextOf(status)],
     ],
     style,
   );
+}
+
+/** A fact of any length on one line. */
+function fit(text: string | null, { isTerminal, width, glyphs }: Style): string | null {
+  return isTerminal && text !== null
+    ? truncate(escapeText(text), width - LABEL_WIDTH, glyphs.ellipsis)
+    : text;
+}
+
+/** `3 open: PAY-7 title, PAY-9 status, …` */
+function conflictsOf({ open_conflicts, conflicts }: ProjectStatus, { glyphs }: Style): string | null {
+  if (open_conflicts === null) return null;
+  if (open_conflicts === 0) return "none";
+  const named = v.safeParse(NamedConflicts, conflicts);
+  const names = named.success
+    ? named.output.map(({ issue, field }) => `${issue.key ?? issue.id} ${field}`)
+    : [];
+  if (names.length === 0) return `${open_conflicts} open`;
+  const more = names.length < open_conflicts ? `, ${glyphs.ellipsis}` : "";
+  return `${open_conflicts} open: ${names.join(", ")}${more}`;
+}
+
+/** The command that a person would run now. */
+function nextOf({ provider, connected, last_synced_at, open_conflicts }: ProjectStatus): string {
+  if (connected === false) return `tracker host connect ${provider ?? "<provider>"}`;
+  if (last_synced_at === null) return "tracker sync pull --all";
+  if ((open_conflicts ?? 0) > 0) return "tracker sync conflicts";
+  return "tracker sync run";
 }
 
 /** Draws the state of installations: a line about each, then its bindings. */

@@ -18,7 +18,7 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { ConfigError } from "./errors.ts";
+import { ConfigError, TrackerError } from "./errors.ts";
 
 const LOCK_PATIENCE_MS = 10_000;
 const MAX_ATTEMPTS = 10;
@@ -77,6 +77,80 @@ export function replaceFile(
       retryable: true,
     });
   });
+}
+
+/**
+ * A file that is written piece by piece and takes its place as a whole: until
+ * it is finished, whoever reads `path` finds what was there before. The pieces
+ * are in a temporary file in the same folder. A symbolic link stays one.
+ */
+export class PendingFile {
+  readonly #path: string;
+  readonly #target: Target;
+  readonly #temporary: string;
+  readonly #descriptor: number;
+  #isOpen = true;
+
+  /** @throws TrackerError `file_unwritable` when no such file can be written */
+  constructor(path: string) {
+    this.#path = path;
+    const target = outputTarget(path);
+    const { stats } = target;
+    if (stats !== null && !stats.isFile()) {
+      throw unwritableFile(path, stats.isDirectory() ? "it is a folder" : "it is not a regular file");
+    }
+    if (stats !== null && (stats.mode & 0o222) === 0) throw unwritableFile(path, "it is read-only");
+    const mark = crypto.randomUUID().slice(0, 8);
+    this.#target = target;
+    this.#temporary = join(dirname(target.path), `.${basename(target.path)}.${mark}.tracker-tmp`);
+    this.#descriptor = this.#guard(() => {
+      try {
+        return openTemporary(this.#temporary, stats, undefined);
+      } catch (error) {
+        rmSync(this.#temporary, { force: true });
+        throw error;
+      }
+    });
+  }
+
+  /** @throws TrackerError `file_unwritable` when the disk refuses, or the file is finished or discarded */
+  append(text: string): void {
+    if (!this.#isOpen) throw unwritableFile(this.#path, "it is closed");
+    this.#guard(() => writeFully(this.#descriptor, Buffer.from(text, "utf8")));
+  }
+
+  /**
+   * Puts the file in its place.
+   *
+   * @throws TrackerError `file_unwritable` when the disk refuses
+   */
+  finish(): void {
+    this.#guard(() => {
+      fsyncSync(this.#descriptor);
+      this.#close();
+      renameSync(this.#temporary, this.#target.path);
+      syncFolder(dirname(this.#target.path));
+    });
+  }
+
+  /** Leaves nothing behind; does nothing once the file is finished. */
+  discard(): void {
+    this.#close();
+    rmSync(this.#temporary, { force: true });
+  }
+
+  #close(): void {
+    if (this.#isOpen) closeSync(this.#descriptor);
+    this.#isOpen = false;
+  }
+
+  #guard<T>(action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      throw unwritableFile(this.#path, reasonOf(error), error);
+    }
+  }
 }
 
 function tryReplace(
@@ -162,18 +236,33 @@ function writeTemporary(
   old: Stats | null,
   mode: number | undefined,
 ): void {
+  const descriptor = openTemporary(path, old, mode);
+  try {
+    writeFully(descriptor, content);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Makes a new file that belongs to whom the old one belongs, with its permissions unless `mode` says otherwise. */
+function openTemporary(path: string, old: Stats | null, mode: number | undefined): number {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
   const descriptor = openSync(path, flags, mode ?? 0o644);
   try {
     const wanted = mode ?? (old === null ? undefined : old.mode & 0o7777);
     if (old !== null && process.getuid?.() === 0) fchownSync(descriptor, old.uid, old.gid);
     if (wanted !== undefined) fchmodSync(descriptor, wanted);
-    for (let written = 0; written < content.length; ) {
-      written += writeSync(descriptor, content, written);
-    }
-    fsyncSync(descriptor);
-  } finally {
+    return descriptor;
+  } catch (error) {
     closeSync(descriptor);
+    throw error;
+  }
+}
+
+function writeFully(descriptor: number, content: Uint8Array): void {
+  for (let written = 0; written < content.length; ) {
+    written += writeSync(descriptor, content, written);
   }
 }
 
@@ -249,9 +338,11 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: "a part of its path is not a folder",
   ELOOP: "too many symbolic links",
   ENXIO: "it is not a regular file",
+  ENOENT: "there is no such file or folder",
 };
 
-function reasonOf(error: unknown): string {
+/** Why the operating system refused, in words. */
+export function reasonOf(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return REASONS[code] ?? (error instanceof Error ? error.message : String(error));
 }
@@ -266,6 +357,23 @@ function unreadable(path: string, reason: string, cause?: unknown): ConfigError 
 function unwritable(path: string, reason: string, cause?: unknown): ConfigError {
   return new ConfigError("config_unwritable", `Cannot write ${path}: ${reason}.`, {
     hint: "Check the file, its folder and their permissions, then run the command again.",
+    cause,
+  });
+}
+
+/** {@link followLinks} for a file that is going to be written. */
+function outputTarget(path: string): Target {
+  try {
+    return followLinks(path);
+  } catch (error) {
+    const isNamed = error instanceof ConfigError && error.cause !== undefined;
+    throw unwritableFile(path, isNamed ? reasonOf(error.cause) : "too many symbolic links", error);
+  }
+}
+
+function unwritableFile(path: string, reason: string, cause?: unknown): TrackerError {
+  return new TrackerError("file_unwritable", `Cannot write ${path}: ${reason}.`, {
+    hint: "Check the path, its folder and their permissions, then run the command again.",
     cause,
   });
 }

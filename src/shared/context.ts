@@ -33,6 +33,9 @@ export interface Context {
   readonly fetch: Fetch;
   /** Begins to connect to an origin that will be asked soon, while there is other work to do. */
   readonly preconnect: (url: URL) => void;
-  /** Calls `stop` on SIGINT or SIGTERM instead of ending the process at once. */
-  readonly onStop: (stop: () => void) => void;
+  /**
+   * Calls `stop` on the next SIGINT or SIGTERM instead of ending the process at
+   * once; the one after that ends it. Null takes that back.
+   */
+  readonly onStop: (stop: (() => void) | null) => void;
 }

@@ -60,10 +60,10 @@ export class NotAuthenticatedError extends TrackerError {
   }
 }
 
-/** The person pressed Ctrl-C. Exit code 130. */
+/** The person pressed Ctrl-C. Exit code 130. Nothing is told about it unless there is a hint. */
 export class InterruptedError extends TrackerError {
-  constructor() {
-    super("interrupted", "Interrupted.");
+  constructor(hint?: string) {
+    super("interrupted", "Interrupted.", { hint });
   }
 }
 

@@ -1,5 +1,6 @@
 import { fstatSync, writeSync } from "node:fs";
 import { OutputClosedError } from "./errors.ts";
+import { readKeys } from "./hidden-line.ts";
 
 /** One output stream and what is true of it. */
 export interface Output {
@@ -15,6 +16,13 @@ export interface Input {
   readonly isTerminal: boolean;
   /** The next line without its end, or null at end of input. */
   readLine(): Promise<string | null>;
+  /**
+   * Runs `use` while the terminal shows nothing of what is typed. Only where
+   * standard input is a terminal.
+   *
+   * @param use is given a `readLine` that works meanwhile and throws InterruptedError on Ctrl-C
+   */
+  withoutEcho<T>(use: (readLine: Input["readLine"]) => Promise<T>): Promise<T>;
   /** All that is left. */
   readAll(): Promise<string>;
 }
@@ -139,6 +147,28 @@ class SystemInput implements Input {
     return line.replace(/\r$/, "");
   }
 
+  async withoutEcho<T>(use: (readLine: Input["readLine"]) => Promise<T>): Promise<T> {
+    process.stdin.setRawMode(true);
+    try {
+      return await use(() => this.#readHidden());
+    } finally {
+      process.stdin.setRawMode(false);
+    }
+  }
+
+  /** The next line where the terminal edits none, and limits the length of none either. */
+  async #readHidden(): Promise<string | null> {
+    for (;;) {
+      const line = readKeys(this.#buffer);
+      if (line !== null) {
+        this.#buffer = line.rest;
+        return line.text;
+      }
+      if (this.#ended) return null;
+      await this.#more();
+    }
+  }
+
   async readAll(): Promise<string> {
     while (!this.#ended) await this.#more();
     const all = this.#buffer;
@@ -196,15 +226,21 @@ export function memoryIo(options: MemoryIoOptions = {}): Io & { out(): string; e
     columns: options.terminalColumns ?? Number.POSITIVE_INFINITY,
   });
   const lines = (options.stdin ?? "").split("\n");
+  const readLine = async (): Promise<string | null> => {
+    const line = lines.shift();
+    return line === undefined || (lines.length === 0 && line === "") ? null : line;
+  };
   const io = describe({
     env: { LANG: "C.UTF-8", ...options.env },
     platform: "linux",
     stdin: {
       isTerminal,
-      readLine: async () => {
-        const line = lines.shift();
-        return line === undefined || (lines.length === 0 && line === "") ? null : line;
-      },
+      readLine,
+      withoutEcho: (use) =>
+        use(async () => {
+          const keys = await readLine();
+          return keys === null ? null : (readKeys(`${keys}\n`)?.text ?? null);
+        }),
       readAll: async () => lines.splice(0).join("\n"),
     },
     stdout: output("out"),

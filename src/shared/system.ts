@@ -13,7 +13,9 @@ export function systemContext(): Context {
   let stop: (() => void) | null = null;
   const onSignal = (exitCode: number) => () => {
     if (stop === null) process.exit(exitCode);
-    stop();
+    const handler = stop;
+    stop = null;
+    handler();
   };
   process.on("SIGINT", onSignal(130));
   process.on("SIGTERM", onSignal(143));

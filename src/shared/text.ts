@@ -21,6 +21,16 @@ export function toJson(value: unknown): string {
   return `${text.replace(UNSAFE, (unit) => (unit === "\n" ? unit : escapeUnit(unit)))}\n`;
 }
 
+/** The same on one line of its own, for files that hold a value a line. */
+export function toJsonLine(value: unknown): string {
+  return `${JSON.stringify(value).replace(UNSAFE, escapeUnit)}\n`;
+}
+
+/** Text as one word of a command line that can be copied into a shell. */
+export function shellWord(text: string): string {
+  return /^[\w@%+:,./][\w@%+:,./=-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 /** Columns that `text` occupies on a terminal (wide characters count two, combining ones none). */
 export function displayWidth(text: string): number {
   return Bun.stringWidth(text);
@@ -53,9 +63,30 @@ export function fold(text: string): string {
   return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().normalize("NFC");
 }
 
-/** `1 resource`, `2 resources`. */
+/** `1 resource`, `2,000 resources`. */
 export function count(amount: number, noun: string): string {
-  return `${amount} ${noun}${amount === 1 ? "" : "s"}`;
+  return `${amount.toLocaleString("en-US")} ${noun}${amount === 1 ? "" : "s"}`;
+}
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/**
+ * How long ago an instant was, such as "3 hours ago", or its date when that is a
+ * month or more. Text that is no instant stays as it is.
+ *
+ * @param now milliseconds since the epoch
+ */
+export function timeAgo(instant: string, now: number): string {
+  const then = Date.parse(instant);
+  if (Number.isNaN(then)) return instant;
+  const passed = now - then;
+  if (passed < MINUTE_MS) return "just now";
+  if (passed < HOUR_MS) return `${count(Math.floor(passed / MINUTE_MS), "minute")} ago`;
+  if (passed < DAY_MS) return `${count(Math.floor(passed / HOUR_MS), "hour")} ago`;
+  if (passed < 30 * DAY_MS) return `${count(Math.floor(passed / DAY_MS), "day")} ago`;
+  return new Date(then).toISOString().slice(0, 10);
 }
 
 /** The known word nearest to a mistyped one, or null when none is near. */

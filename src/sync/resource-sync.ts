@@ -8,9 +8,8 @@ import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
 import type { Conflict, MissionPublishRequest, MissionSeedRequest, PushItem } from "../protocol.ts";
 import type { TrackerConnector } from "../sdk/connector.ts";
-import { parseArgument } from "../sdk/connectors/shared/arguments.ts";
 import { SyncEngine, type SyncEvent } from "../sdk/engine.ts";
-import { ConnectorRequestError, ScopeViolationError, TrackerSdkError } from "../sdk/errors.ts";
+import { ConnectorRequestError, IssueNotFoundError, TrackerSdkError } from "../sdk/errors.ts";
 import { linkIdentity } from "../sdk/merge.ts";
 import { missionSeedFromIssue, publishMissionUpdate } from "../sdk/mission.ts";
 import {
@@ -38,6 +37,7 @@ import {
 import { missionUpdateOf, recordOf, wireSeed } from "./mission.ts";
 import { itemError, type Outcome, outcomeOf } from "./outcome.ts";
 import { NamedRef, patchOf, WireLink, WirePatch } from "./push-item.ts";
+import { SyncRequestError } from "./request-error.ts";
 
 /** Every resource has a store of its own, so one name does for all. */
 const CHECKPOINT = "issues";
@@ -56,6 +56,8 @@ export interface ResourceSyncOptions {
   readonly reads?: "changes" | "everything";
   /** Ends the work, between two items, when it is aborted. */
   readonly signal?: AbortSignal;
+  /** How long a provider that asks for it is waited for at this moment, in milliseconds; without it as long as the engine does. */
+  readonly longestWait?: () => number;
 }
 
 /** How far a phase has come. */
@@ -92,9 +94,15 @@ export interface PushRequest {
   readonly key: string;
   readonly items: readonly PushItem[];
   /** Items that were done before the push was interrupted, by their place. */
-  readonly done?: ReadonlyMap<number, PushResultItem>;
+  readonly done?: ReadonlyMap<number, PushedItem>;
   /** Called after each item, which must not be lost once this has resolved. */
-  readonly onItem?: (index: number, item: PushResultItem) => Promise<void>;
+  readonly onItem?: (index: number, item: PushedItem) => Promise<void>;
+}
+
+/** What became of an item, and what went wrong with it. */
+export interface PushedItem {
+  readonly item: PushResultItem;
+  readonly errors: readonly ItemError[];
 }
 
 /** What a run does. */
@@ -114,6 +122,12 @@ export interface ResourceState {
   readonly lastSyncedAt: string | null;
 }
 
+/** What became of an item, and the issue as it is known afterwards. */
+interface Written {
+  readonly outcome: Outcome;
+  readonly record: IssueRecord | null;
+}
+
 /** Sync of one resource. One call at a time: the caller sees to that. */
 export class ResourceSync {
   readonly #options: ResourceSyncOptions;
@@ -123,7 +137,7 @@ export class ResourceSync {
   readonly #signal: AbortSignal;
 
   constructor(options: ResourceSyncOptions) {
-    const { connector, store, policy, now, signal } = options;
+    const { connector, store, policy, now, signal, longestWait = () => Number.POSITIVE_INFINITY } = options;
     this.#options = options;
     this.#connector = connector;
     this.#store = store;
@@ -134,7 +148,10 @@ export class ResourceSync {
       policy,
       now,
       name: CHECKPOINT,
-      sleep: (milliseconds) => setTimeout(milliseconds, undefined, { signal: this.#signal }),
+      sleep: async (milliseconds) => {
+        if (milliseconds > longestWait()) throw tooLong(connector, milliseconds);
+        await setTimeout(milliseconds, undefined, { signal: this.#signal });
+      },
     });
   }
 
@@ -146,10 +163,7 @@ export class ResourceSync {
   async pull({ limit, cursor, restart = false }: PullRequest, control: PullControl = {}): Promise<PullPhase> {
     const { updatedSince, window } = await this.#checkpoint();
     if (cursor !== null && cursor !== cursorOf(window)) {
-      throw new ConnectorRequestError("The cursor is outdated. Pull again without one: nothing is lost.", {
-        provider: this.#connector.provider,
-        failureClass: "invalid",
-      });
+      throw this.#refusal("cursor", "is outdated; pull again without one, nothing is lost");
     }
     if (restart && cursor === null && window !== null) {
       await this.#store.transaction((transaction) =>
@@ -164,16 +178,15 @@ export class ResourceSync {
 
   /** Writes each item, in order; one that fails does not stop the others. */
   async push({ key, items, done = new Map(), onItem = async () => {} }: PushRequest): Promise<PushPhase> {
-    const results: PushResultItem[] = [];
-    const errors: ItemError[] = [];
+    const pushed: PushedItem[] = [];
     for (const [index, item] of items.entries()) {
       this.#signal.throwIfAborted();
       const known = done.get(index);
-      const result = known ?? (await this.#pushItem(item, `${key}:${index}`, errors));
-      if (known === undefined) await onItem(index, result);
-      results.push(result);
+      const one = known ?? (await this.#pushItem(item, `${key}:${index}`));
+      if (known === undefined) await onItem(index, one);
+      pushed.push(one);
     }
-    return pushPhase(results, errors);
+    return pushPhase(pushed);
   }
 
   /**
@@ -316,43 +329,39 @@ export class ResourceSync {
       if (event.kind === "progress" || event.key === null) continue;
       byKey.set(event.key, [...(byKey.get(event.key) ?? []), event]);
     }
-    const results: PushResultItem[] = [];
-    const errors: ItemError[] = [];
+    const pushed: PushedItem[] = [];
     for (const [key, about] of byKey) {
       const outcome = outcomeOf(about);
       const isCreate = about.some(({ kind }) => kind === "created");
-      const record = await this.#store.transaction((transaction) => transaction.get(key));
-      errors.push(...outcome.errors);
-      results.push(resultOf({ key }, isCreate ? "create" : "update", outcome, record));
+      const record = await this.#record(key);
+      const item = resultOf({ key }, isCreate ? "create" : "update", outcome, record);
+      pushed.push({ item, errors: outcome.errors });
     }
-    return pushPhase(results, errors);
+    return pushPhase(pushed);
   }
 
-  async #pushItem(item: PushItem, key: string, errors: ItemError[]): Promise<PushResultItem> {
+  async #pushItem(item: PushItem, key: string): Promise<PushedItem> {
     try {
       const { outcome, record } = await this.#write(item, key);
-      errors.push(...outcome.errors);
-      return resultOf(item.ref, item.action, outcome, record);
+      return { item: resultOf(item.ref, item.action, outcome, record), errors: outcome.errors };
     } catch (error) {
       if (!(error instanceof TrackerSdkError)) throw error;
       const { failureClass, retryable, message } = error;
-      errors.push({ ref: item.ref, code: itemCode(failureClass), message, retryable });
-      const outcome = {
-        outcome: retryable ? "failed" : "rejected",
-        message,
-        errors: [],
-        refused: [],
-      } as const;
-      return resultOf(item.ref, item.action, outcome, null);
+      const code = error instanceof SyncRequestError ? "invalid_request" : itemCode(failureClass);
+      const outcome = { outcome: retryable ? "failed" : "rejected", message } as const;
+      return {
+        item: resultOf(item.ref, item.action, outcome, null),
+        errors: [{ ref: item.ref, code, message, retryable }],
+      };
     }
   }
 
-  async #write(item: PushItem, key: string): Promise<{ outcome: Outcome; record: IssueRecord | null }> {
+  async #write(item: PushItem, key: string): Promise<Written> {
     switch (item.action) {
       case "create": {
         const patch = await this.#patch(item.patch ?? {});
         await this.#createOnce(key, patch);
-        return this.#send(key);
+        return this.#created(await this.#send(key));
       }
       case "update":
         return this.#edit(await this.#refOf(item.ref, "ref"), await this.#patch(item.patch ?? {}));
@@ -363,11 +372,11 @@ export class ResourceSync {
       case "link": {
         const { type, target } = this.#parse(WireLink, item.link, "link");
         const link = { type, target: await this.#refOf(target, "link.target") };
-        const { ref, key, fields } = await this.#engine.take(await this.#refOf(item.ref, "ref"));
-        if (ref === null || fields.links.some((known) => linkIdentity(known) === linkIdentity(link))) {
-          return { outcome: outcomeOf([]), record: await this.#record(key) };
-        }
-        return this.#edit(ref, { links: [...fields.links, link] });
+        const ref = await this.#refOf(item.ref, "ref");
+        const { links } = (await this.#engine.take(ref)).fields;
+        const isKnown = links.some((known) => linkIdentity(known) === linkIdentity(link));
+        // One that is known here may still have to be sent.
+        return this.#edit(ref, { links: isKnown ? links : [...links, link] });
       }
       case "comment": {
         const ref = await this.#refOf(item.ref, "ref");
@@ -378,10 +387,7 @@ export class ResourceSync {
     }
   }
 
-  async #edit(
-    ref: ExternalRef,
-    patch: IssuePatch,
-  ): Promise<{ outcome: Outcome; record: IssueRecord | null }> {
+  async #edit(ref: ExternalRef, patch: IssuePatch): Promise<Written> {
     const { key } = await this.#known(ref);
     await this.#engine.edit(key, patch);
     return this.#send(key);
@@ -404,8 +410,18 @@ export class ResourceSync {
     await this.#engine.create(key, { ...BLANK, ...patch, title });
   }
 
+  /** A create that was sent before, and whose answer was lost, has come to what it was to come to. */
+  async #created({ outcome, record }: Written): Promise<Written> {
+    if (record !== null && record.ref === null && outcome.outcome === "rejected") {
+      // There will never be such an issue: it is no draft that later runs are to send.
+      await this.#store.transaction((transaction) => transaction.remove(record.key));
+    }
+    const isThere = record !== null && record.ref !== null && outcome.outcome === "noop";
+    return { outcome: isThere ? { ...outcome, outcome: "applied" } : outcome, record };
+  }
+
   /** Pushes one issue; what the provider refuses for good is not tried again by later runs. */
-  async #send(key: string): Promise<{ outcome: Outcome; record: IssueRecord | null }> {
+  async #send(key: string): Promise<Written> {
     const events: SyncEvent[] = [];
     for await (const event of this.#engine.push({ key })) events.push(event);
     const outcome = outcomeOf(events);
@@ -452,19 +468,26 @@ export class ResourceSync {
     const { provider, workspace } = this.#connector;
     const named = this.#parse(NamedRef, value, name);
     if ((named.system ?? provider) !== provider || (named.workspace ?? workspace) !== workspace) {
-      throw new ScopeViolationError(provider, `${name}: an issue of ${provider} ${workspace} is needed.`);
+      throw this.#refusal(name, `an issue of ${provider} ${workspace} is needed`);
     }
     if (named.id !== null) return { system: provider, workspace, id: named.id };
-    const found = named.key === null ? null : await this.#connector.findIssue(named.key);
-    if (found !== null) return found.ref;
-    throw new ConnectorRequestError(
-      named.key === null ? `${name}: an id or a key is needed.` : `${name}: there is no issue ${named.key}.`,
-      { provider, failureClass: named.key === null ? "invalid" : "not_found" },
-    );
+    if (named.key === null) throw this.#refusal(name, "an id or a key is needed");
+    const found = await this.#connector.findIssue(named.key);
+    if (found === null) throw new IssueNotFoundError(provider, named.key);
+    return found.ref;
   }
 
+  /** @throws SyncRequestError naming the path of what is wrong */
   #parse<S extends v.GenericSchema>(schema: S, value: unknown, name: string): v.InferOutput<S> {
-    return parseArgument(this.#connector.provider, schema, value, name);
+    const parsed = v.safeParse(schema, value);
+    if (parsed.success) return parsed.output;
+    const [issue] = parsed.issues;
+    const path = v.getDotPath(issue);
+    throw this.#refusal(path === null ? name : `${name}.${path}`, issue.message);
+  }
+
+  #refusal(path: string, problem: string): SyncRequestError {
+    return new SyncRequestError(this.#connector.provider, path, problem);
   }
 }
 
@@ -498,7 +521,19 @@ function resultOf(
   };
 }
 
-function pushPhase(items: PushResultItem[], errors: ItemError[]): PushPhase {
+/** The provider asks for more time than there is. */
+function tooLong({ provider }: TrackerConnector, milliseconds: number): ConnectorRequestError {
+  const retryAfterSeconds = Math.ceil(milliseconds / 1000);
+  return new ConnectorRequestError(`${provider} asks to be left alone for ${retryAfterSeconds} s.`, {
+    provider,
+    failureClass: "rate_limited",
+    retryAfterSeconds,
+  });
+}
+
+function pushPhase(pushed: readonly PushedItem[]): PushPhase {
+  const items = pushed.map(({ item }) => item);
+  const errors = pushed.flatMap(({ errors }) => errors);
   const count = (...outcomes: readonly string[]) =>
     items.filter(({ outcome }) => outcomes.includes(outcome)).length;
   return {

@@ -13,10 +13,29 @@ const COMMANDS = [
   ["status"],
   ["map"],
   ["map", "list"],
+  ["map", "add"],
+  ["sync"],
+  ["sync", "pull"],
+  ["sync", "push"],
+  ["sync", "run"],
+  ["sync", "wait"],
+  ["sync", "conflicts"],
+  ["sync", "resolve"],
+  ["sync", "publish"],
+  ["mission"],
+  ["mission", "seed"],
+  ["mission", "publish"],
+  ["issues"],
+  ["issues", "list"],
+  ["issues", "search"],
   ["host"],
   ["host", "serve"],
   ["host", "connect"],
   ["host", "connections"],
+  ["host", "connections", "list"],
+  ["host", "connections", "test"],
+  ["host", "connections", "refresh"],
+  ["host", "connections", "remove"],
   ["auth"],
   ["auth", "login"],
   ["auth", "status"],
@@ -107,6 +126,11 @@ describe("a wrong command line exits 2, at once and by name", () => {
     [["bind"], /--provider/],
     [["discover"], /--provider/],
     [["host", "connect"], /provider is missing[\s\S]*tracker host connect/],
+    [["host", "connect", "linear"], /--token-stdin or --from-env/],
+    [["host", "connect", "linear", "--token", "x"], /--token is refused/],
+    [["host", "connect", "beads"], /beads runs on this machine/],
+    [["issues", "search"], /tracker issues search --query/],
+    [["issues", "list", "--limit", "101"], /--limit/],
     [["host", "mappings", "delete"], /binding reference is missing/],
     [["host", "connections", "remove"], /connection id is missing[\s\S]*connections list/],
     [["bnd", "--provider", "linear"], /bnd[\s\S]*bind/],
@@ -176,6 +200,13 @@ describe("providers that cannot be used", () => {
       ["discover", "--provider", provider],
       ["status"],
       ["map", "list"],
+      ["map", "add", "--wp-id", "WP1", "--external-id", "1"],
+      ["issues", "list"],
+      ["issues", "search", "--query", "x"],
+      ["sync", "pull"],
+      ["sync", "push"],
+      ["sync", "run"],
+      ["mission", "seed", "--issue", "x"],
     ]) {
       const outcome = await place.run(args);
       expect({ args, code: outcome.code, stdout: outcome.stdout }).toEqual({ args, code: 1, stdout: "" });
@@ -191,7 +222,7 @@ describe("no project", () => {
     const away = { cwd: place.root };
     const outside = errorOf(await place.run(["bind", "--provider", "linear", "--json"], away));
     expect(outside.message + outside.hint).toMatch(/git|repository/i);
-    for (const command of [["status"], ["map", "list"], ["unbind"]]) {
+    for (const command of [["status"], ["map", "list"], ["issues", "list"], ["unbind"]]) {
       const outcome = await place.run(command);
       expect(outcome.code).toBe(1);
       expect(outcome.stderr).toContain("tracker bind");

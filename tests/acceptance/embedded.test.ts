@@ -82,7 +82,7 @@ test("host connect refuses what it cannot connect", async () => {
     code: 1,
     stdout: "",
   });
-  const undemoed = await place.run(["host", "connect", "linear"]);
-  expect(undemoed.code).not.toBe(0);
-  expect(undemoed.stderr).toContain("--demo");
+  const untold = await place.run(["host", "connect", "linear"]);
+  expect(untold.code).toBe(2);
+  expect(untold.stderr).toContain("--token-stdin or --from-env");
 });

@@ -55,7 +55,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     run: (client) => client.bindConfirm("linear", "cand_1", IDENTITY),
   },
   push: KEYED_WRITE,
-  run: { method: "POST", target: `${BASE}/run/`, run: (client) => client.run("linear", REF, 1) },
+  run: { method: "POST", target: `${BASE}/run/`, run: (client) => client.run("linear", REF, { limit: 1 }) },
   "POST without a key": PLAIN_WRITE,
   "list-tickets": {
     method: "POST",

@@ -1,6 +1,6 @@
 /** Every call of the client as it appears on the wire, and how tolerantly answers are read. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import type { ControlPlaneClient } from "../../src/client.ts";
+import type { ControlPlaneClient, MissionUpdate } from "../../src/client.ts";
 import type { ConnectRequest, PushItem, RoutingKey } from "../../src/protocol.ts";
 import { HttpStubs, PERSONAL, STUB_URL, stubbedClient, USER_AGENT } from "../helpers/http-stubs.ts";
 
@@ -74,6 +74,34 @@ const RUN = {
   ...ENVELOPE,
   pull: { summary: SUMMARY, item_errors: null, items: [ISSUE], has_more: false, next_cursor: null },
   push: { summary: SUMMARY, item_errors: null, items: [] },
+};
+const CONFLICT = {
+  id: "c-1",
+  issue: { id: "i-1", key: "PAY-1", title: "Refunds" },
+  field: "title",
+  base: "Refund",
+  local: "Refunds",
+  remote: "Refunding",
+  resolution: null,
+};
+const SEED = {
+  mission_id: "M-1",
+  source_issue_ref: ISSUE.ref,
+  title: "Refunds",
+  body: null,
+  status: "todo",
+  priority: 2,
+  assignees: ["Ada"],
+  labels: [],
+  decision_references: [{ id: "D-1", blocking: true, title: null, external_ref: ISSUE.ref }],
+};
+const UPDATE: MissionUpdate = {
+  mission_id: "M-1",
+  mission_state: "implementing",
+  target_status: "in_progress",
+  summary: null,
+  mission_url: null,
+  decision_references: [],
 };
 const ACCEPTED = { operation_id: OPERATION, status: "pending" };
 const STATUS = {
@@ -234,18 +262,8 @@ const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
       answer: PUSH,
     },
     {
-      name: `push by ${by}, accepted`,
-      run: (client) => client.push("linear", key, ITEMS),
-      method: "POST",
-      target: `${BASE}/push/`,
-      body: { provider: "linear", ...key, items: ITEMS },
-      keyed: true,
-      status: 202,
-      answer: ACCEPTED,
-    },
-    {
       name: `run by ${by}`,
-      run: (client) => client.run("linear", key, 50),
+      run: (client) => client.run("linear", key, { limit: 50 }),
       method: "POST",
       target: `${BASE}/run/`,
       body: { provider: "linear", ...key, pull_first: true, limit: 50 },
@@ -253,14 +271,62 @@ const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
       answer: RUN,
     },
     {
-      name: `run by ${by}, accepted`,
-      run: (client) => client.run("linear", key, 50),
+      name: `run by ${by}, dry`,
+      run: (client) => client.run("linear", key, { limit: 1, dry_run: true }),
       method: "POST",
       target: `${BASE}/run/`,
-      body: { provider: "linear", ...key, pull_first: true, limit: 50 },
+      body: { provider: "linear", ...key, pull_first: true, limit: 1, dry_run: true },
       keyed: true,
-      status: 202,
-      answer: ACCEPTED,
+      answer: { ...RUN, dry_run: true },
+    },
+    {
+      name: `pull by ${by} that begins again`,
+      run: (client) => client.pull("linear", key, { limit: 100, restart: true }),
+      method: "POST",
+      target: `${BASE}/pull/`,
+      body: { provider: "linear", ...key, limit: 100, restart: true },
+      answer: PULL,
+    },
+    {
+      name: `conflicts by ${by}`,
+      run: (client) => client.conflicts("linear", key),
+      method: "POST",
+      target: `${BASE}/conflicts/`,
+      body: { provider: "linear", ...key },
+      answer: { ...UPGRADE, conflicts: [CONFLICT] },
+    },
+    {
+      name: `conflicts/resolve by ${by}`,
+      run: (client) => client.resolveConflict("linear", key, "c-1", "external"),
+      method: "POST",
+      target: `${BASE}/conflicts/resolve/`,
+      body: { provider: "linear", ...key, id: "c-1", take: "external" },
+      answer: { ...UPGRADE, ...CONFLICT, resolution: "external" },
+    },
+    {
+      name: `missions/seed by ${by}`,
+      run: (client) => client.seedMission("linear", key, "PAY-1", null),
+      method: "POST",
+      target: `${BASE}/missions/seed/`,
+      body: { provider: "linear", ...key, issue: "PAY-1" },
+      answer: { ...UPGRADE, ...SEED },
+    },
+    {
+      name: `missions/seed by ${by} for a mission`,
+      run: (client) => client.seedMission("linear", key, "PAY-1", "M-1"),
+      method: "POST",
+      target: `${BASE}/missions/seed/`,
+      body: { provider: "linear", ...key, issue: "PAY-1", mission_id: "M-1" },
+      answer: { ...UPGRADE, ...SEED },
+    },
+    {
+      name: `missions/publish by ${by}`,
+      run: (client) => client.publishMission("linear", key, "PAY-1", UPDATE),
+      method: "POST",
+      target: `${BASE}/missions/publish/`,
+      body: { provider: "linear", ...key, issue: "PAY-1", update: UPDATE },
+      keyed: true,
+      answer: { ...UPGRADE, ...ISSUE, omitted: ["links"] },
     },
   ];
 });
@@ -542,16 +608,16 @@ describe("requests", () => {
     stubs.on("POST", `${BASE}/run/`, Response.json(RUN));
     const client = stubbedClient(stubs);
     await client.bindConfirm("linear", "cand_1", IDENTITY, keys[0]);
-    await client.push("linear", REF, ITEMS, keys[1]);
-    await client.run("linear", REF, 1, keys[2]);
+    await client.push("linear", REF, ITEMS, { idempotencyKey: keys[1] });
+    await client.run("linear", REF, { limit: 1 }, { idempotencyKey: keys[2] });
     expect(stubs.requests.map(({ headers }) => headers["idempotency-key"])).toEqual([...keys]);
   });
 
   test("two calls have two Idempotency-Keys", async () => {
     stubs.repeat(2, "POST", `${BASE}/run/`, () => Response.json(RUN));
     const client = stubbedClient(stubs);
-    await client.run("linear", REF, 1);
-    await client.run("linear", REF, 1);
+    await client.run("linear", REF, { limit: 1 });
+    await client.run("linear", REF, { limit: 1 });
     const [first, second] = stubs.requests.map(({ headers }) => headers["idempotency-key"]);
     expect(first).not.toBe(second);
   });
@@ -597,7 +663,9 @@ describe("tolerant reading", () => {
     const answer = { ...(name === "push" ? PUSH : RUN), operation_id: OPERATION };
     stubs.on("POST", `${BASE}/${name}/`, Response.json(answer));
     const client = stubbedClient(stubs);
-    const result = await (name === "push" ? client.push("linear", REF, []) : client.run("linear", REF, 1));
+    const result = await (name === "push"
+      ? client.push("linear", REF, [])
+      : client.run("linear", REF, { limit: 1 }));
     expectWithin(result, answer);
   });
 

@@ -195,6 +195,41 @@ describe("links", () => {
   });
 });
 
+describe("a link that somebody else", () => {
+  const link = { type: "blocked_by", target: refOf(2) } as const;
+  const isDependency = (wanted: string) => (request: SimulatedRequest) =>
+    request.method === wanted && request.path.includes("/dependencies/");
+  const answering = (status: number, message: string) =>
+    ({ kind: "distort", distort: () => ({ status, body: { message } }) }) as const;
+  beforeEach(() => {
+    simulator.addIssue(NAME, { title: "Blocked" });
+    simulator.addIssue(NAME, { title: "Blocker" });
+  });
+
+  test("made meanwhile is there", async () => {
+    simulator.fail(answering(422, "An error occurred while adding the dependency"), isDependency("POST"));
+    await connector.upsertLink(refOf(1), link);
+    expect(simulator.pendingFaults).toBe(0);
+    expect((await connector.getIssue(refOf(1))).links).toMatchObject([link]);
+  });
+
+  test("removed meanwhile is gone", async () => {
+    simulator.blockIssue(`${NAME}#2`, `${NAME}#1`);
+    simulator.fail(answering(404, "Not Found"), isDependency("DELETE"));
+    await connector.removeLink(refOf(1), link);
+    expect(simulator.pendingFaults).toBe(0);
+    expect((await connector.getIssue(refOf(1))).links).toEqual([]);
+  });
+
+  test("has not touched is refused as GitHub refuses it", async () => {
+    const refused = { kind: "answer", status: 404, body: { message: "Not Found" } } as const;
+    simulator.fail(refused, isDependency("POST"));
+    expect(await failureOf(() => connector.upsertLink(refOf(1), link))).toMatchObject({
+      failureClass: "not_found",
+    });
+  });
+});
+
 describe("comments", () => {
   test("are read whole while some are deleted", async () => {
     const number = simulator.addIssue(NAME, { title: "Talk" });

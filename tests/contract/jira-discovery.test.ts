@@ -8,6 +8,7 @@ import {
   discoverResources,
   discoverWorkspaces,
 } from "../../src/sdk/discovery.ts";
+import { DiscoveryContractError } from "../../src/sdk/errors.ts";
 import { createDiscoverySource, createHostedConnector } from "../../src/sdk/hosted.ts";
 import { BLANK } from "../../src/sdk/model.ts";
 import { connectorParamsToHostedParams } from "../../src/sdk/params.ts";
@@ -182,6 +183,15 @@ describe("on a site", () => {
       failureClass: "invalid",
       message: expect.stringContaining("Data Center"),
     });
+  });
+
+  test("a malformed answer is refused where it is wrong", async () => {
+    const body = { values: [{ id: 10_000, key: "PAY", name: "Payments" }], isLast: true };
+    const isSearch = ({ path }: { readonly path: string }) => path.endsWith("/project/search");
+    simulator.fail({ kind: "answer", status: 200, body }, isSearch);
+    const error = await failureOf(async () => resourcesOf(await onSite()));
+    expect(error).toBeInstanceOf(DiscoveryContractError);
+    expect(error).toMatchObject({ fieldPath: "projects.values.0.id" });
   });
 
   test("a cursor of somebody else's is refused", async () => {

@@ -240,6 +240,17 @@ describe("what is gone", () => {
     }
   });
 
+  test("a link that somebody else removed meanwhile is removed", async () => {
+    const [a, b] = [await create({ title: "a" }), await create({ title: "b" })];
+    const link = { type: "blocks", target: b.ref } as const;
+    await connector.upsertLink(a.ref, link);
+    const gone = { status: 404, body: { errorMessages: ["No issue link exists"], errors: {} } };
+    simulator.fail({ kind: "distort", distort: () => gone }, ({ method }) => method === "DELETE");
+    await connector.removeLink(a.ref, link);
+    expect(simulator.pendingFaults).toBe(0);
+    expect((await connector.getIssue(a.ref)).links).toEqual([]);
+  });
+
   test("a link of an issue that went meanwhile is told", async () => {
     const [a, b] = [await create({ title: "a" }), await create({ title: "b" })];
     simulator.site.remove(b.ref.id);

@@ -9,6 +9,7 @@ import {
   discoverResources,
   discoverWorkspaces,
 } from "../../src/sdk/discovery.ts";
+import { DiscoveryContractError } from "../../src/sdk/errors.ts";
 import { createDiscoverySource, createHostedConnector } from "../../src/sdk/hosted.ts";
 import { BLANK } from "../../src/sdk/model.ts";
 import { connectorParamsToHostedParams } from "../../src/sdk/params.ts";
@@ -105,6 +106,15 @@ describe("discovery", () => {
     const made = await createHostedConnector({ provider: "linear", params, transport: directly(simulator) });
     const { ref } = await made.createIssue({ ...BLANK, title: "From discovery" }, { idempotencyKey: "key" });
     expect(await client.issue(ref.id)).toMatchObject({ identifier: "ENG-1", teamId: TEAM_ID });
+  });
+
+  test("a malformed answer is refused where it is wrong", async () => {
+    const source = await createDiscoverySource({ provider: "linear", transport: directly(simulator) });
+    const body = { data: { viewer: { id: "u-1" }, organization: { id: "o-1", name: "Acme" } } };
+    simulator.fail({ kind: "answer", status: 200, body });
+    const error = await discoverWorkspaces(source).catch((failure: unknown) => failure);
+    expect(error).toBeInstanceOf(DiscoveryContractError);
+    expect(error).toMatchObject({ fieldPath: "answer.data.organization.urlKey" });
   });
 
   test("shows each credential its own organization only", async () => {

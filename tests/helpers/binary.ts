@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly env: Readonly<Record<string, string>>;
   /** What is piped in; empty by default. */
   readonly stdin?: string;
+  /** How long it may take, in ms; {@link DEADLINE_MS} by default. */
+  readonly deadline?: number;
 }
 
 /** What a run left behind. */
@@ -30,7 +32,7 @@ export interface Outcome {
 /**
  * Runs the executable over pipes.
  *
- * @throws when it has not ended after {@link DEADLINE_MS}
+ * @throws when it has not ended in time
  */
 export async function runBinary(args: readonly string[], options: RunOptions): Promise<Outcome> {
   return runProgram([BINARY, ...args], options);
@@ -49,7 +51,7 @@ export async function runProgram(command: readonly string[], options: RunOptions
   const timer = setTimeout(() => {
     hung = true;
     child.kill("SIGKILL");
-  }, DEADLINE_MS);
+  }, options.deadline ?? DEADLINE_MS);
   const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
   clearTimeout(timer);
   if (hung) throw new Error(`Hung: ${command.join(" ")}\nstdout: ${stdout}\nstderr: ${stderr}`);

@@ -14,6 +14,8 @@ export interface MemoryRun {
   readonly terminalColumns?: number;
   /** Changes the streams. */
   readonly adapt?: (io: Io) => Io;
+  /** Is given what Ctrl-C does. */
+  readonly onStop?: (stop: (() => void) | null) => void;
 }
 
 /** A person with an empty folder and a control plane whose every answer is scripted, all but the folder in memory. */
@@ -24,7 +26,7 @@ export class CommandLine implements Disposable {
   /** Runs a command line; the clock moves by waiting alone. */
   async run(
     args: readonly string[],
-    { stdin = "", env = {}, terminalColumns, adapt = (io) => io }: MemoryRun = {},
+    { stdin = "", env = {}, terminalColumns, adapt = (io) => io, onStop = () => {} }: MemoryRun = {},
   ): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
     const settings = {
       TRACKER_HOME: join(this.folder, "tracker"),
@@ -53,7 +55,7 @@ export class CommandLine implements Disposable {
       nature: new StubbedNature(),
       fetch: this.stubs.fetch,
       preconnect: () => {},
-      onStop: () => {},
+      onStop,
     });
     return { code, out: io.out(), err: io.err() };
   }

@@ -9,7 +9,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { type Outcome, runBinary } from "./binary.ts";
+import { DEADLINE_MS, type Outcome, runBinary } from "./binary.ts";
 import { type TerminalRunOptions, TerminalSession } from "./terminal.ts";
 
 /** The `origin` of a scratch repository unless a test says otherwise. */
@@ -20,6 +20,8 @@ export interface ScratchRun {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly stdin?: string;
+  /** How long it may take, in ms. */
+  readonly deadline?: number;
 }
 
 /** What {@link Scratch} starts with. */
@@ -64,9 +66,9 @@ export class Scratch implements Disposable {
   /** Runs the executable over pipes, in the repository unless told otherwise. */
   run(
     args: readonly string[],
-    { env = {}, cwd = this.repository, stdin = "" }: ScratchRun = {},
+    { env = {}, cwd = this.repository, stdin = "", deadline = DEADLINE_MS }: ScratchRun = {},
   ): Promise<Outcome> {
-    return runBinary(args, { cwd, env: { ...this.env, ...env }, stdin });
+    return runBinary(args, { cwd, env: { ...this.env, ...env }, stdin, deadline });
   }
 
   /** Runs the executable in a terminal, in the repository unless told otherwise. */

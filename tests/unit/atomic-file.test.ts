@@ -16,7 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { editProjectConfig, readProjectConfig } from "../../src/config.ts";
-import { readRegularFile, replaceFile } from "../../src/shared/atomic-file.ts";
+import { PendingFile, readRegularFile, replaceFile } from "../../src/shared/atomic-file.ts";
 import { ConfigError } from "../../src/shared/errors.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -274,5 +274,72 @@ describe("editProjectConfig", () => {
 
   test("a missing file reads as an empty one", () => {
     expect(readProjectConfig(file)).toMatchObject({ project: { uuid: null }, tracker: { provider: null } });
+  });
+});
+
+describe("a file that is written piece by piece", () => {
+  const place = (): string => join(folder, "files");
+
+  test("takes its place as a whole, with the permissions of the one before", () => {
+    const path = join(place(), "issues.ndjson");
+    writeFileSync(path, "old\n");
+    chmodSync(path, 0o600);
+    const file = new PendingFile(path);
+    file.append("one\n");
+    file.append("two\n");
+    expect(readFileSync(path, "utf8")).toBe("old\n");
+    file.finish();
+    file.discard();
+    expect(readFileSync(path, "utf8")).toBe("one\ntwo\n");
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(entries()).toEqual(["issues.ndjson"]);
+  });
+
+  test("that is discarded leaves nothing behind", () => {
+    const file = new PendingFile(join(place(), "issues.ndjson"));
+    file.append("one\n");
+    file.discard();
+    file.discard();
+    expect(entries()).toEqual([]);
+    expect(() => file.append("two\n")).toThrow("Cannot write");
+  });
+
+  test("goes where a symbolic link leads, which stays one", () => {
+    const link = join(place(), "link");
+    symlinkSync("target.ndjson", link);
+    const file = new PendingFile(link);
+    file.append("one\n");
+    file.finish();
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(readFileSync(join(place(), "target.ndjson"), "utf8")).toBe("one\n");
+  });
+
+  test("two at once do not get into each other", () => {
+    const path = join(place(), "issues.ndjson");
+    const [first, second] = [new PendingFile(path), new PendingFile(path)];
+    first.append("first\n");
+    second.append("second\n");
+    second.finish();
+    first.finish();
+    expect(readFileSync(path, "utf8")).toBe("first\n");
+    expect(entries()).toEqual(["issues.ndjson"]);
+  });
+
+  test.each([
+    ["no folder", () => join(place(), "nowhere", "x"), "there is no such file or folder"],
+    ["a folder", () => place(), "it is a folder"],
+    ["a device", () => "/dev/null", "it is not a regular file"],
+    [
+      "a read-only file",
+      () => {
+        const path = join(place(), "x");
+        writeFileSync(path, "", { mode: 0o444 });
+        return path;
+      },
+      "it is read-only",
+    ],
+  ])("%s is refused at once", (_name, make, reason) => {
+    const path = make();
+    expect(() => new PendingFile(path)).toThrow(`Cannot write ${path}: ${reason}.`);
   });
 });

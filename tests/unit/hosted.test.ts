@@ -271,14 +271,22 @@ describe("work on a binding", () => {
   test("an older config is upgraded, once", async () => {
     stubs.on("GET", BY_SLUG, Response.json({ connected: true, ...upgrade }));
     const before = project(LEGACY);
-    const { result, pendingUpgrade } = await tracker().status(before);
+    const { result, pendingUpgrade } = await tracker().binding(before).status();
     expect([result.connected, pendingUpgrade]).toEqual([true, null]);
     for (const line of LEGACY.trim().split("\n")) expect(config()).toContain(line);
     expect(config()).toContain("binding_ref: srm_1");
     stubs.on("GET", `${STATUS}&binding_ref=srm_1`, Response.json({ connected: true, ...upgrade }));
     const after = findProject(root);
     if (after === null) throw new Error("no project");
-    await tracker().status(after);
+    await tracker().binding(after).status();
+  });
+
+  test("from then on calls go by the reference", async () => {
+    const binding = tracker().binding(project(LEGACY));
+    stubs.on("GET", BY_SLUG, Response.json(upgrade));
+    stubs.on("GET", `${STATUS}&binding_ref=srm_1`, Response.json({ issue_count: 7 }));
+    await binding.status();
+    expect((await binding.status()).result.issue_count).toBe(7);
   });
 
   test.each([
@@ -291,7 +299,7 @@ describe("work on a binding", () => {
       writeFileSync(configPath(), meanwhile);
       return Response.json(upgrade);
     });
-    const { result } = await tracker().status(project(LEGACY));
+    const { result } = await tracker().binding(project(LEGACY)).status();
     expect(result.binding_ref).toBe("srm_1");
     expect(config()).toBe(meanwhile);
   });
@@ -301,7 +309,7 @@ describe("work on a binding", () => {
       chmodSync(configPath(), 0o444);
       return Response.json({ issue_count: 7, ...upgrade });
     });
-    const { result, pendingUpgrade } = await tracker().status(project(LEGACY));
+    const { result, pendingUpgrade } = await tracker().binding(project(LEGACY)).status();
     expect(result.issue_count).toBe(7);
     expect(pendingUpgrade).toEqual(upgrade);
     expect(config()).toBe(LEGACY);
@@ -314,13 +322,13 @@ describe("work on a binding", () => {
       writeFileSync(configPath(), broken);
       return Response.json(upgrade);
     });
-    expect((await tracker().status(project(LEGACY))).pendingUpgrade).toEqual(upgrade);
+    expect((await tracker().binding(project(LEGACY)).status()).pendingUpgrade).toEqual(upgrade);
     expect(config()).toBe(broken);
   });
 
   test("upgrades that are not wanted are handed back", async () => {
     stubs.on("GET", BY_SLUG, Response.json({ binding_ref: "srm_1" }));
-    const { pendingUpgrade } = await tracker({ upgradesConfigs: false }).status(project(LEGACY));
+    const { pendingUpgrade } = await tracker({ upgradesConfigs: false }).binding(project(LEGACY)).status();
     expect(pendingUpgrade).toEqual({ binding_ref: "srm_1", display_label: null, provider_context: null });
     expect(config()).toBe(LEGACY);
   });
@@ -329,7 +337,7 @@ describe("work on a binding", () => {
     "without a reference nothing is upgraded",
     async (answer) => {
       stubs.on("GET", BY_SLUG, Response.json(answer));
-      expect((await tracker().status(project(LEGACY))).pendingUpgrade).toBeNull();
+      expect((await tracker().binding(project(LEGACY)).status()).pendingUpgrade).toBeNull();
       expect(config()).toBe(LEGACY);
     },
   );
@@ -341,7 +349,7 @@ describe("work on a binding", () => {
   ])("%s makes a reference stale, and the slug is not tried", async (code, status) => {
     const text = `${LEGACY}  binding_ref: srm_old\n`;
     stubs.on("GET", `${STATUS}&binding_ref=srm_old`, refused(code, status));
-    expect(await rejection(tracker().status(project(text)))).toMatchObject({
+    expect(await rejection(tracker().binding(project(text)).status())).toMatchObject({
       code: "stale_binding",
       details: { binding_ref: "srm_old", reason: code },
       hint: expect.stringContaining("tracker bind --provider linear"),
@@ -351,27 +359,30 @@ describe("work on a binding", () => {
 
   test("a slug that is not known is no stale binding", async () => {
     stubs.on("GET", BY_SLUG, refused("binding_not_found", 404));
-    expect(await rejection(tracker().status(project(LEGACY)))).toMatchObject({ code: "binding_not_found" });
+    expect(await rejection(tracker().binding(project(LEGACY)).status())).toMatchObject({
+      code: "binding_not_found",
+    });
   });
 
   test("another error of a call by reference stays what it is", async () => {
     stubs.on("GET", `${STATUS}&binding_ref=srm_old`, refused("team_mismatch", 403));
     const text = "tracker:\n  provider: linear\n  binding_ref: srm_old\n";
-    expect(await rejection(tracker().status(project(text)))).toMatchObject({ code: "team_mismatch" });
+    expect(await rejection(tracker().binding(project(text)).status())).toMatchObject({
+      code: "team_mismatch",
+    });
   });
 
   test.each(["", "tracker:\n  provider: linear\n", "tracker:\n  provider: beads\n  workspace: w\n"])(
     "without a hosted binding nothing is asked: %p",
     async (text) => {
-      expect(await rejection(tracker().status(project(text)))).toMatchObject({ code: "not_bound" });
-      expect(await rejection(tracker().mappings(project(text)))).toMatchObject({ code: "not_bound" });
+      expect(() => tracker().binding(project(text))).toThrow("This project is not bound to a tracker.");
     },
   );
 
   test("mappings upgrade as well", async () => {
     const target = `${BASE}/mappings/?provider=linear&project_slug=payments-api`;
     stubs.on("GET", target, Response.json({ ...upgrade, mappings: [{ external_key: "PAY" }] }));
-    const { result } = await tracker().mappings(project(LEGACY));
+    const { result } = await tracker().binding(project(LEGACY)).mappings();
     expect(result).toHaveLength(1);
     expect(config()).toContain("binding_ref: srm_1");
   });

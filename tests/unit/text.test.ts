@@ -7,7 +7,10 @@ import {
   fold,
   nearest,
   padEnd,
+  shellWord,
+  timeAgo,
   toJson,
+  toJsonLine,
   truncate,
 } from "../../src/shared/text.ts";
 
@@ -16,6 +19,27 @@ const anyText = fc.string({
     fc.string({ unit: "binary", minLength: 1, maxLength: 1 }),
     fc.constantFrom("\ud800", "\udfff", "\x1b", "\u202e", "決", "e\u0301", "👩‍👩‍👧‍👦"),
   ),
+});
+
+describe("timeAgo", () => {
+  const now = Date.parse("2026-03-01T12:00:00Z");
+  test.each([
+    ["2026-03-01T12:00:00Z", "just now"],
+    ["2026-03-01T11:59:01Z", "just now"],
+    ["2026-03-01T11:59:00Z", "1 minute ago"],
+    ["2026-03-01T11:00:01Z", "59 minutes ago"],
+    ["2026-03-01T11:00:00Z", "1 hour ago"],
+    ["2026-02-28T12:00:01Z", "23 hours ago"],
+    ["2026-02-28T12:00:00Z", "1 day ago"],
+    ["2026-01-30T12:00:01Z", "29 days ago"],
+    ["2026-01-30T12:00:00Z", "2026-01-30"],
+    ["2026-03-01T13:30:00+01:00", "just now"],
+    ["2030-01-01T00:00:00Z", "just now"],
+    ["soon", "soon"],
+    ["", ""],
+  ])("%s is %s", (instant, told) => {
+    expect(timeAgo(instant, now)).toBe(told);
+  });
 });
 
 describe("escapeText", () => {
@@ -111,4 +135,23 @@ test.each([
   ["", null],
 ])("the command nearest to %j is %j", (word, expected) => {
   expect(nearest(word, ["bind", "discover", "status", "providers"])).toBe(expected);
+});
+
+test.each([
+  ["srm_01HX", "srm_01HX"],
+  ["a/b-c.d=1", "a/b-c.d=1"],
+  ["my issues.ndjson", "'my issues.ndjson'"],
+  ["-rf", "'-rf'"],
+  ["", "''"],
+  ["it's $(x)", "'it'\\''s $(x)'"],
+])("%p as a word of a shell is %p", (text, word) => {
+  expect(shellWord(text)).toBe(word);
+});
+
+test("a line of JSON is one line that a terminal can show", () => {
+  const value = { text: "\u001b[2J\n\u2028\u202e", wide: "決済" };
+  const line = toJsonLine(value);
+  expect(line.indexOf("\n")).toBe(line.length - 1);
+  expect(line).not.toMatch(/[\u001b\u2028\u202e]/);
+  expect(JSON.parse(line)).toEqual(value);
 });

@@ -65,8 +65,10 @@ export class Channel {
       throw this.#noAnswer(label, error);
     }
     const { status, headers: answered } = response;
-    const body = parseBody(answered.get("content-type"), text);
-    if (!response.ok) throw this.#refusal(label, { status, headers: answered, body: body ?? text });
+    // What is told of a refusal may be cut: a credential that it echoes goes before.
+    const told = response.ok ? text : this.#withoutSecrets(text);
+    const body = parseBody(answered.get("content-type"), told);
+    if (!response.ok) throw this.#refusal(label, { status, headers: answered, body: body ?? told });
     if (body === undefined) {
       throw this.#failure(`${this.#provider} answered ${label} with broken JSON.`, {
         failureClass: "contract",
@@ -148,8 +150,11 @@ export class Channel {
     message: string,
     facts: Omit<ConstructorParameters<typeof TransportError>[1], "provider">,
   ): TransportError {
-    const safe = this.#secrets.reduce((text, secret) => text.replaceAll(secret, "***"), message);
-    return new TransportError(safe, { ...facts, provider: this.#provider });
+    return new TransportError(this.#withoutSecrets(message), { ...facts, provider: this.#provider });
+  }
+
+  #withoutSecrets(text: string): string {
+    return this.#secrets.reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Whatever a control plane or a repository says, no human output hands the terminal over. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import type { MissionSeedResponse, NormalizedIssue, RunResult } from "../../../src/protocol.ts";
 import {
   renderBinding,
   renderConfiguredBinding,
@@ -9,15 +10,19 @@ import {
 } from "../../../src/render/binding.ts";
 import { renderCandidates } from "../../../src/render/candidates.ts";
 import { renderChecks } from "../../../src/render/checks.ts";
+import { renderConflicts, renderDecision } from "../../../src/render/conflicts.ts";
 import { renderConnection, renderConnections } from "../../../src/render/connections.ts";
 import { renderDiff } from "../../../src/render/diff.ts";
 import { renderError } from "../../../src/render/error.ts";
 import { renderMappings } from "../../../src/render/mappings.ts";
+import { renderPublished, renderSeed } from "../../../src/render/mission.ts";
 import { renderBindsByItself, renderResources } from "../../../src/render/resources.ts";
 import { renderSession } from "../../../src/render/session.ts";
 import { renderInstallations, renderProjectStatus } from "../../../src/render/status.ts";
 import type { Style } from "../../../src/render/style.ts";
+import { renderSync } from "../../../src/render/sync.ts";
 import { renderTable } from "../../../src/render/table.ts";
+import { renderTickets } from "../../../src/render/tickets.ts";
 import { TrackerError } from "../../../src/shared/errors.ts";
 import { displayWidth } from "../../../src/shared/text.ts";
 import { style, terminal } from "./style.ts";
@@ -62,6 +67,7 @@ function drawings(text: string, style: Style): Record<string, string> {
     connection_id: text,
     provider: text,
     kind: text,
+    base_url: text,
     status: "degraded",
     account_label: text,
     resource_count: 3,
@@ -77,7 +83,11 @@ function drawings(text: string, style: Style): Record<string, string> {
     configured: renderConfiguredBinding({ ...facts, binding_ref: null, project_slug: text }, style),
     candidates: renderCandidates([choice, { ...choice, number: 10 }], style),
     checks: renderChecks([{ name: "git", outcome: "failed", message: text, hint: text }], style),
-    connected: renderConnection({ ...connection, error: null }, style),
+    connected: renderConnection({ ...connection, status: "connected", error: null }, style),
+    reachingNothing: renderConnection(
+      { ...connection, status: "connected", resource_count: 0, error: null },
+      style,
+    ),
     degraded: renderConnection({ ...connection, error: text }, style),
     diff: renderDiff(`a\n${text}`, `${text}\nb`, style),
     error: renderError(
@@ -99,9 +109,98 @@ function drawings(text: string, style: Style): Record<string, string> {
         issue_count: 1,
         open_conflicts: 1,
         last_error: text,
+        conflicts: [{ id: text, issue: { id: text, key: text }, field: text }],
       },
+      NOW,
       style,
     ),
+    decision: renderDecision(conflictOf(text), "local"),
+    seed: renderSeed(seedOf(text), style, text),
+    published: renderPublished({ ...issueOf(text), ...NO_UPGRADE, omitted: [text] }, style),
+  };
+}
+
+const SUMMARY = { total: 2, succeeded: 1, failed: 1, skipped: 0 };
+const NO_UPGRADE = { binding_ref: null, display_label: null, provider_context: null };
+
+function refOf(text: string) {
+  return { system: text, id: text, workspace: text, key: text, url: text };
+}
+
+function issueOf(text: string): NormalizedIssue {
+  return {
+    ref: refOf(text),
+    title: text,
+    body: text,
+    status: "todo",
+    issue_type: "task",
+    priority: 0,
+    assignees: [text],
+    labels: [text],
+    parent_ref: null,
+    links: [],
+    custom_fields: {},
+    created_at: text,
+    updated_at: text,
+    provider_metadata: {},
+  };
+}
+
+function conflictOf(text: string) {
+  const issue = { id: text, key: text, title: text };
+  return { id: text, issue, field: text, base: null, local: text, remote: { text }, resolution: null };
+}
+
+function seedOf(text: string): MissionSeedResponse {
+  return {
+    mission_id: text,
+    source_issue_ref: refOf(text),
+    title: text,
+    body: text,
+    status: "todo",
+    priority: 1,
+    assignees: [text],
+    labels: [text],
+    decision_references: [{ id: text, blocking: true, title: text, external_ref: null }],
+    ...NO_UPGRADE,
+  };
+}
+
+/** A run that went wrong in every way, or the plan of one. */
+function runOf(text: string, facts: object = {}): RunResult {
+  const item_errors = [{ ref: refOf(text), code: text, message: text, retryable: false }];
+  const item = { ref: text, action: text, remote_ref: null, version: null, message: `${text}!` };
+  return {
+    status: "partial",
+    summary: SUMMARY,
+    identity_path: {
+      type: text,
+      installation_id: text,
+      user_link_id: null,
+      provider: text,
+      provider_account_id: text,
+    },
+    doctrine: null,
+    ...NO_UPGRADE,
+    pull: { summary: SUMMARY, items: [issueOf(text)], item_errors, has_more: true, next_cursor: text },
+    push: {
+      summary: SUMMARY,
+      items: [
+        { ...item, outcome: "conflict" },
+        { ...item, outcome: "applied" },
+      ],
+      item_errors,
+    },
+    ...facts,
+  };
+}
+
+/** Renderers that draw tables among other things. */
+function reports(text: string, style: Style): Record<string, string> {
+  return {
+    conflicts: renderConflicts([conflictOf(text)], style),
+    sync: renderSync({ kind: "run", result: runOf(text) }, style, text),
+    plan: renderSync({ kind: "run", result: runOf(text, { dry_run: true }) }, style),
   };
 }
 
@@ -137,13 +236,33 @@ function tables(text: string, style: Style): Record<string, string> {
           connection_id: text,
           provider: text,
           kind: text,
-          status: "connected",
+          base_url: text,
+          status: "degraded",
           account_label: text,
           resource_count: 3,
           last_refreshed_at: text,
-          error: null,
+          error: text,
         },
       ],
+      NOW,
+      style,
+    ),
+    tickets: renderTickets(
+      [
+        {
+          external_issue_id: text,
+          identifier: text,
+          title: text,
+          url: text,
+          state: { name: text },
+          team: text,
+          assignee: text,
+          created_at: text,
+          updated_at: text,
+          body: text,
+        },
+      ],
+      NOW,
       style,
     ),
     installations: renderInstallations(
@@ -160,6 +279,7 @@ function tables(text: string, style: Style): Record<string, string> {
   };
 }
 
+const NOW = Date.parse("2026-03-01T12:00:00Z");
 const TEAM = { id: 1, name: null, role: null, is_private_teamspace: false };
 const NO_EXTERNALS = { wp_id: null, external_id: null, external_key: null, external_url: null };
 
@@ -181,7 +301,7 @@ describe(`${RUNS} hostile strings`, () => {
     fc.assert(
       fc.property(hostile, (text) => {
         expect(unsafe(drawings(text, pipe), NOTHING)).toEqual([]);
-        expect(unsafe(tables(text, pipe), TABS)).toEqual([]);
+        expect(unsafe({ ...tables(text, pipe), ...reports(text, pipe) }, TABS)).toEqual([]);
       }),
       { numRuns: RUNS },
     );
@@ -191,7 +311,8 @@ describe(`${RUNS} hostile strings`, () => {
     const colored = style({ columns: 80 });
     fc.assert(
       fc.property(hostile, (text) => {
-        expect(unsafe({ ...drawings(text, colored), ...tables(text, colored) }, OUR_COLORS)).toEqual([]);
+        const drawn = { ...drawings(text, colored), ...tables(text, colored), ...reports(text, colored) };
+        expect(unsafe(drawn, OUR_COLORS)).toEqual([]);
       }),
       { numRuns: RUNS },
     );
@@ -218,5 +339,6 @@ const ROWS: Readonly<Record<string, number>> = {
   resources: 3,
   mappings: 2,
   connections: 2,
+  tickets: 2,
   installations: 3,
 };

@@ -258,6 +258,17 @@ describe("pages", () => {
   });
 });
 
+test("a page that is not in order is left to a later attempt: what stands behind would be missed", async () => {
+  const rows = [0, 5000, 1000, 2000].map((at) => ({ id: `${at}`, updatedAt: instant(START + at) }));
+  const reading = (part: Pick<ProviderPage<Dated>, "rows" | "others">) =>
+    readWindow({ provider: "test", ...WHOLE, place: null }, async () => ({ ...part, next: null }));
+  for (const part of [{ rows }, { rows: [], others: rows }]) {
+    await expect(reading(part)).rejects.toMatchObject({ failureClass: "transient", retryable: true });
+  }
+  const ordered = rows.toSorted((a, b) => (a.updatedAt < b.updatedAt ? -1 : 1));
+  expect((await reading({ rows: ordered })).rows).toEqual(ordered);
+});
+
 test.each<[string, JsonValue]>([
   ["text", "page 2"],
   ["a number", 7],

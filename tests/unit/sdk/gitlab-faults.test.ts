@@ -218,7 +218,7 @@ describe("malformed payloads", () => {
     ["an empty title", "issue.title", { title: "" }],
     ["a title that is null", "issue.title", { title: null }],
     ["a state that nobody knows", "issue.state", { state: "reopened" }],
-    ["a type that nobody knows", "issue.issue_type", { issue_type: "spaceship" }],
+    ["a type that is none", "issue.issue_type", { issue_type: 7 }],
     ["no description at all", "issue.description", { description: undefined }],
     ["a number that is text", "issue.iid", { iid: "1" }],
     ["labels that are objects", "issue.labels.0", { labels: [{ name: "bug" }] }],

@@ -102,8 +102,16 @@ test.each([
   ["task", "subtask"],
   ["ticket", "task"],
   ["epic", "epic"],
+  ["objective", "task"],
+  ["spaceship", "task"],
+  [null, "task"],
 ] as const)("the type %s is a %s", (issue_type, issueType) => {
   expect(read({ issue_type })).toMatchObject({ issueType });
+});
+
+test("an issue of a server that has no types is a task", () => {
+  const { issue_type: _, ...payload } = PAYLOAD;
+  expect(canonicalIssue(issueOf(payload), []).issueType).toBe("task");
 });
 
 test("a closed issue tells since when", () => {

@@ -400,6 +400,14 @@ describe("credentials", () => {
     expect((await failureOf(nango())).message).toEndWith(": ***?");
   });
 
+  test("a credential that the end of a message would cut in two is not repeated in part", async () => {
+    const padding = "x".repeat(300 - TOKEN.length / 2 - 1);
+    answering(() => Response.json({ message: `${padding} ${TOKEN}` }, { status: 401 }));
+    const { message, response } = await failureOf(direct({ authorization: `Bearer ${TOKEN}` }));
+    expect(message).not.toContain(TOKEN.slice(0, 4));
+    expect(JSON.stringify(response?.body)).not.toContain(TOKEN);
+  });
+
   test("are not shown when a transport is printed", () => {
     for (const transport of [direct(), nango()]) {
       const shown = `${inspect(transport, { depth: 9, showHidden: true })}${JSON.stringify(transport)}`;

@@ -23,6 +23,12 @@ export const sync: Migration = {
       .where(sql.ref("idempotency_key"), "is not", null)
       .execute();
     await schema
+      .createIndex("operations_unfinished")
+      .on("operations")
+      .column("lease_expires_at")
+      .where(sql.ref("lease_expires_at"), "is not", null)
+      .execute();
+    await schema
       .createTable("operation_items")
       .addColumn("operation_id", "text", (column) =>
         column.notNull().references("operations.id").onDelete("cascade"),
@@ -66,6 +72,14 @@ export const sync: Migration = {
       .addColumn("deleted_at", "text")
       .addPrimaryKeyConstraint("issues_key", ["binding_ref", "key"])
       .addUniqueConstraint("issues_identity", ["binding_ref", "identity"])
+      .execute();
+
+    // What a status counts.
+    await schema
+      .createIndex("issues_present")
+      .on("issues")
+      .column("binding_ref")
+      .where(sql.ref("deleted_at"), "is", null)
       .execute();
 
     await schema

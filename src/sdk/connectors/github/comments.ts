@@ -1,8 +1,8 @@
 /** The comments of an issue: https://docs.github.com/en/rest/issues/comments */
 import * as v from "valibot";
-import { ConnectorRequestError } from "../../errors.ts";
 import type { CanonicalComment, JsonValue } from "../../model.ts";
 import { parsePayload } from "../shared/arguments.ts";
+import { parsePlace } from "../shared/cursor.ts";
 import { earliestUse, markOf, readMark, withMark } from "../shared/marker.ts";
 import type { Portion } from "../shared/provider-connector.ts";
 import type { GitHubIssues } from "./issues.ts";
@@ -30,14 +30,7 @@ export class GitHubComments {
    * read moves the others forward: every portion starts with the page before.
    */
   async list(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
-    const start = v.safeParse(Place, place);
-    if (!start.success) {
-      throw new ConnectorRequestError("The cursor is not one of this listing.", {
-        provider: GITHUB,
-        failureClass: "invalid",
-      });
-    }
-    const { page: first, after } = start.output ?? { page: 1, after: 0 };
+    const { page: first, after } = parsePlace(GITHUB, Place, place) ?? { page: 1, after: 0 };
     for (let page = first; ; page += 1) {
       const path = this.#repository.path("issues", id, "comments");
       const { rows, hasNext } = await this.#issues.ask(id, () => this.#rest.page(path, {}, page, "comments"));

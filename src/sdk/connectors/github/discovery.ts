@@ -1,8 +1,9 @@
 /** What a GitHub credential can see: owners, and their repositories that take issues. */
 import * as v from "valibot";
 import type { DiscoveredResource, DiscoveredWorkspace, DiscoverySource } from "../../discovery.ts";
-import { DiscoveryContractError, TrackerSdkError } from "../../errors.ts";
+import { TrackerSdkError } from "../../errors.ts";
 import type { Page } from "../../model.ts";
+import { parseDiscovered } from "../shared/arguments.ts";
 import { GITHUB, type GitHubRest } from "./rest.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
@@ -44,7 +45,12 @@ export class GitHubDiscovery implements DiscoverySource {
   /** The user's id. An app's installation acts for nobody: it is known by the owner whose repositories it sees. */
   async account(): Promise<string> {
     try {
-      return parse(NativeUser, await this.#rest.send({ method: "GET", path: "/user" }), "user").id;
+      return parseDiscovered(
+        GITHUB,
+        NativeUser,
+        await this.#rest.send({ method: "GET", path: "/user" }),
+        "user",
+      ).id;
     } catch (error) {
       const [first] = await this.#installed(error);
       return first === undefined ? "installation" : `installation:${first.owner.id}`;
@@ -137,10 +143,12 @@ export class GitHubDiscovery implements DiscoverySource {
     query: Readonly<Record<string, string>>,
     member: (body: unknown) => unknown = (body) => body,
   ): Promise<readonly NativeRepository[]> {
-    const rowsOf = (body: unknown) => parse(v.array(v.unknown()), member(body), "repositories");
+    const rowsOf = (body: unknown) =>
+      parseDiscovered(GITHUB, v.array(v.unknown()), member(body), "repositories");
     const found: NativeRepository[] = [];
     for await (const rows of this.#rest.pages(path, query, "repositories", rowsOf)) {
-      for (const row of rows) found.push(parse(NativeRepository, row, `repositories.${found.length}`));
+      for (const row of rows)
+        found.push(parseDiscovered(GITHUB, NativeRepository, row, `repositories.${found.length}`));
     }
     return found;
   }
@@ -148,17 +156,9 @@ export class GitHubDiscovery implements DiscoverySource {
 
 /** https://docs.github.com/en/rest/apps/installations#list-repositories-accessible-to-the-app-installation */
 function installed(body: unknown): unknown {
-  return parse(v.object({ repositories: v.unknown() }), body, "installation").repositories;
+  return parseDiscovered(GITHUB, v.object({ repositories: v.unknown() }), body, "installation").repositories;
 }
 
 function isPermission(error: unknown): boolean {
   return error instanceof TrackerSdkError && error.failureClass === "permission";
-}
-
-function parse<S extends v.GenericSchema>(schema: S, value: unknown, name: string): v.InferOutput<S> {
-  const parsed = v.safeParse(schema, value, { abortEarly: true });
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  const path = [name, v.getDotPath(issue)].filter((part) => part !== null).join(".");
-  throw new DiscoveryContractError(GITHUB, path, issue.message);
 }

@@ -11,7 +11,7 @@ import {
   JsonValue,
 } from "../../model.ts";
 import { parsePayload } from "../shared/arguments.ts";
-import { readMark } from "../shared/marker.ts";
+import { bodyWithoutMark, readMark } from "../shared/marker.ts";
 import { GITHUB } from "./rest.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
@@ -128,7 +128,7 @@ export function canonicalIssue(
   return {
     ref: issueRef(native, workspace),
     title: native.title,
-    body: bodyOf(native),
+    body: bodyWithoutMark(native.body),
     status: statusOf(native),
     issueType: issueTypeOf(native.type?.name),
     priority: null,
@@ -142,13 +142,6 @@ export function canonicalIssue(
     revision: null,
     raw,
   };
-}
-
-/** The text without the mark of a create. */
-function bodyOf({ body }: NativeIssue): string | null {
-  if (body === null) return null;
-  const { text, mark } = readMark(body);
-  return mark !== null && text === "" ? null : text;
 }
 
 function parentOf({ parent_issue_url, html_url }: NativeIssue, workspace: string): ExternalRef | null {

@@ -4,9 +4,11 @@
  */
 import * as v from "valibot";
 import type { DiscoveredResource, DiscoveredWorkspace, DiscoverySource } from "../../discovery.ts";
-import { ConnectorRequestError, DiscoveryContractError } from "../../errors.ts";
+import { DiscoveryContractError } from "../../errors.ts";
 import type { Page } from "../../model.ts";
 import { type Transport, TransportError } from "../../transport.ts";
+import { parseDiscovered } from "../shared/arguments.ts";
+import { foreignCursor } from "../shared/cursor.ts";
 import { NativeId } from "./map.ts";
 import { PAGE_SIZE, PROVIDER, send } from "./requests.ts";
 
@@ -70,7 +72,7 @@ export class GitLabDiscovery implements DiscoverySource {
   }
 
   async account(): Promise<string> {
-    return String(parse("user", NativeAccount, await this.#get("/user")).id);
+    return String(parseDiscovered(PROVIDER, NativeAccount, await this.#get("/user"), "user").id);
   }
 
   async listWorkspaces(cursor: string | null): Promise<Page<DiscoveredWorkspace>> {
@@ -102,8 +104,8 @@ export class GitLabDiscovery implements DiscoverySource {
   async #readProjects(): Promise<readonly NativeProject[]> {
     const all: NativeProject[] = [];
     for (let after: number | undefined; ; ) {
-      const page = parse(
-        "projects",
+      const page = parseDiscovered(
+        PROVIDER,
         v.array(NativeProject),
         await this.#get("/projects", {
           membership: true,
@@ -117,6 +119,7 @@ export class GitLabDiscovery implements DiscoverySource {
           per_page: PAGE_SIZE,
           id_after: after,
         }),
+        "projects",
       );
       all.push(...page.filter(isBindable));
       const last = page.at(-1)?.id;
@@ -145,11 +148,8 @@ export class GitLabDiscovery implements DiscoverySource {
     }
     try {
       const query = { with_projects: false };
-      const group = parse(
-        "group",
-        NativeGroup,
-        await this.#get(`/groups/${encodeURIComponent(path)}`, query),
-      );
+      const found = await this.#get(`/groups/${encodeURIComponent(path)}`, query);
+      const group = parseDiscovered(PROVIDER, NativeGroup, found, "group");
       return { path: group.full_path, kind: "group", id: group.id, name: group.name, url };
     } catch (error) {
       const isHidden =
@@ -238,17 +238,5 @@ function isBindable(project: NativeProject): boolean {
 }
 
 function assertFirstPage(cursor: string | null): void {
-  if (cursor === null) return;
-  throw new ConnectorRequestError("The cursor is not one of this listing.", {
-    provider: PROVIDER,
-    failureClass: "invalid",
-  });
-}
-
-function parse<S extends v.GenericSchema>(name: string, schema: S, payload: unknown): v.InferOutput<S> {
-  const parsed = v.safeParse(schema, payload, { abortEarly: true });
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  const path = [name, v.getDotPath(issue)].filter((part) => part !== null).join(".");
-  throw new DiscoveryContractError(PROVIDER, path, issue.message);
+  if (cursor !== null) throw foreignCursor(PROVIDER);
 }

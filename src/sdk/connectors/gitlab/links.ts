@@ -4,7 +4,7 @@ import type { CanonicalLink } from "../../model.ts";
 import { TransportError } from "../../transport.ts";
 import { type IdentifiedLink, linksOf, nativeLinkType } from "./map.ts";
 import { type GitLabProject, pathOf } from "./project.ts";
-import { isNotFound, PROVIDER } from "./requests.ts";
+import { PROVIDER } from "./requests.ts";
 
 /**
  * The links between issues: https://docs.gitlab.com/api/issue_links/
@@ -51,13 +51,10 @@ export class IssueLinks {
   }
 
   async remove(id: string, link: CanonicalLink): Promise<void> {
-    const found = await this.#find(id, link);
+    const links = await this.#readIdentified(id);
+    const found = links.find((known) => linkIdentity(known.link) === linkIdentity(link));
     if (found === undefined) return;
-    try {
-      await this.#project.send({ method: "DELETE", path: pathOf(id, `/links/${found.id}`) });
-    } catch (error) {
-      if (!isNotFound(error) || (await this.#find(id, link)) !== undefined) throw error;
-    }
+    await this.#project.send({ method: "DELETE", path: pathOf(id, `/links/${found.id}`) });
   }
 
   /** Returns when the link is there after all. */
@@ -74,11 +71,6 @@ export class IssueLinks {
     }
     await this.#project.sendToIssue(target.id);
     throw refusal.failureClass === "not_found" && type !== "relates_to" ? needsPremium(type) : refusal;
-  }
-
-  async #find(id: string, link: CanonicalLink): Promise<IdentifiedLink | undefined> {
-    const links = await this.#readIdentified(id);
-    return links.find((known) => linkIdentity(known.link) === linkIdentity(link));
   }
 
   async #readIdentified(id: string): Promise<readonly IdentifiedLink[]> {

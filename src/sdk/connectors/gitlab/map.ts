@@ -18,7 +18,7 @@ import {
   JsonValue,
 } from "../../model.ts";
 import { parsePayload } from "../shared/arguments.ts";
-import { readMark } from "../shared/marker.ts";
+import { bodyWithoutMark, readMark } from "../shared/marker.ts";
 import { PROVIDER } from "./requests.ts";
 
 /** Ids and counts; GitLab writes them as numbers. */
@@ -28,18 +28,17 @@ const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 const STATUS = { opened: "todo", closed: "done" } as const satisfies Record<string, CanonicalStatus>;
 
 /**
- * The types of work items that GitLab counts as issues. Only the first three
- * and tasks can be made by the REST API; types are read and not written.
+ * The types of work items that are more than tasks: https://docs.gitlab.com/user/work_items/
+ * GitLab adds to its types, and before 13.12 it told none: what is not known
+ * here is a task. Types are read and not written.
  */
-const ISSUE_TYPE = {
-  issue: "task",
-  incident: "bug",
-  test_case: "chore",
-  requirement: "story",
-  task: "subtask",
-  ticket: "task",
-  epic: "epic",
-} as const satisfies Record<string, CanonicalIssueType>;
+const ISSUE_TYPE: ReadonlyMap<string, CanonicalIssueType> = new Map([
+  ["incident", "bug"],
+  ["test_case", "chore"],
+  ["requirement", "story"],
+  ["task", "subtask"],
+  ["epic", "epic"],
+]);
 
 /** The link types of the API, as seen from the issue whose links are read. */
 const LINK_TYPE = {
@@ -62,7 +61,7 @@ export const NativeIssue = v.pipe(
     title: filled,
     description: v.nullable(v.string()),
     state: v.picklist(["opened", "closed"]),
-    issue_type: v.picklist(["issue", "incident", "test_case", "requirement", "task", "ticket", "epic"]),
+    issue_type: v.nullish(filled),
     labels: v.array(filled),
     assignees: v.array(NativeUser),
     created_at: Instant,
@@ -110,9 +109,9 @@ export function canonicalIssue(native: NativeIssue, links: readonly CanonicalLin
   return {
     ref: refOf(native, native.project_id),
     title: native.title,
-    body: bodyOf(native.description),
+    body: bodyWithoutMark(native.description),
     status: STATUS[native.state],
-    issueType: ISSUE_TYPE[native.issue_type],
+    issueType: ISSUE_TYPE.get(native.issue_type ?? "") ?? "task",
     priority: null,
     assignees: native.assignees.map(({ username }) => username).sort(),
     labels: native.labels,
@@ -210,13 +209,6 @@ export function displacedLabels(added: readonly string[], kept: readonly string[
 function scopeOf(label: string): string | null {
   const end = label.lastIndexOf("::");
   return end === -1 ? null : label.slice(0, end);
-}
-
-/** A description as it was before it was marked; a mark alone stands for none. */
-function bodyOf(description: string | null): string | null {
-  if (description === null) return null;
-  const { text, mark } = readMark(description);
-  return mark !== null && text === "" ? null : text;
 }
 
 function refOf({ iid, web_url }: { iid: number; web_url: string }, projectId: number): ExternalRef {

@@ -1,11 +1,12 @@
 import * as v from "valibot";
 import type { CanonicalComment, JsonValue } from "../../model.ts";
 import { parsePayload } from "../shared/arguments.ts";
+import { parsePlace } from "../shared/cursor.ts";
 import { earliestUse, markOf, readMark, withMark } from "../shared/marker.ts";
 import type { Portion } from "../shared/provider-connector.ts";
 import { canonicalComment, NativeNote } from "./map.ts";
 import type { GitLabProject } from "./project.ts";
-import { assertTaken, invalid, nextPage, PAGE_SIZE, PROVIDER } from "./requests.ts";
+import { assertTaken, nextPage, PAGE_SIZE, PROVIDER } from "./requests.ts";
 
 const PageNumber = v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1)));
 
@@ -24,9 +25,7 @@ export class IssueNotes {
   }
 
   async list(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
-    const start = v.safeParse(PageNumber, place);
-    if (!start.success) throw invalid("The cursor is not one of this listing.");
-    for (let page = start.output ?? 1; ; ) {
+    for (let page = parsePlace(PROVIDER, PageNumber, place) ?? 1; ; ) {
       const { notes, next } = await this.#read(id, "asc", page);
       const items = notes.filter(({ system }) => !system).map(canonicalComment);
       if (items.length > 0 || next === null) return { items, next };

@@ -18,6 +18,7 @@ import {
 import type { JiraParams } from "../../params.ts";
 import type { Transport } from "../../transport.ts";
 import { parsePayload } from "../shared/arguments.ts";
+import { parsePlace } from "../shared/cursor.ts";
 import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
 import { documentOf, markdownOf } from "./adf-markdown.ts";
 import { IssueComments } from "./comments.ts";
@@ -109,9 +110,7 @@ export class JiraApi implements ProviderApi {
       ...(from === null ? [] : [`updated >= ${from}`]),
       ...(to === null ? [] : [`updated < ${to}`]),
     ].join(" AND ");
-    const parsed = v.safeParse(Token, place);
-    if (!parsed.success) throw invalid("The cursor is not one of this listing.");
-    let token = parsed.output;
+    let token = parsePlace(PROVIDER, Token, place);
     for (;;) {
       const page = await this.#changes(
         `${jql} ORDER BY updated ASC, key ASC`,

@@ -1,7 +1,7 @@
 /** Comments: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-comments/ */
 import * as v from "valibot";
-import { ConnectorRequestError } from "../../errors.ts";
 import type { CanonicalComment, JsonValue } from "../../model.ts";
+import { parsePlace } from "../shared/cursor.ts";
 import { earliestUse, markOf } from "../shared/marker.ts";
 import type { Portion } from "../shared/provider-connector.ts";
 import { documentOf } from "./adf-markdown.ts";
@@ -29,12 +29,8 @@ export class IssueComments {
 
   /** Oldest first. */
   async list(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
-    const start = v.safeParse(Place, place);
-    if (!start.success) {
-      const message = "The cursor is not one of this listing.";
-      throw new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "invalid" });
-    }
-    const { items, next } = await this.#read(id, start.output ?? 0, "created");
+    const start = parsePlace(PROVIDER, Place, place) ?? 0;
+    const { items, next } = await this.#read(id, start, "created");
     return { items: items.map(commentOf), next };
   }
 

@@ -4,7 +4,8 @@ import type { DiscoveredResource, DiscoveredWorkspace, DiscoverySource } from ".
 import { ConnectorRequestError } from "../../errors.ts";
 import type { Page } from "../../model.ts";
 import { type Transport, TransportError } from "../../transport.ts";
-import { parsePayload } from "../shared/arguments.ts";
+import { parseDiscovered } from "../shared/arguments.ts";
+import { foreignCursor } from "../shared/cursor.ts";
 import { whoami } from "./project.ts";
 import { JiraRest, PROVIDER, sendClassified } from "./rest.ts";
 
@@ -68,17 +69,14 @@ export class JiraDiscovery implements DiscoverySource {
     { id, providerContext }: DiscoveredWorkspace,
     cursor: string | null,
   ): Promise<Page<DiscoveredResource>> {
-    const { site_url: siteUrl, cloud_id: cloudId } = parsePayload(
-      PROVIDER,
-      Context,
-      providerContext,
-      "workspace",
-    );
+    const context = parseDiscovered(PROVIDER, Context, providerContext, "workspace");
+    const { site_url: siteUrl, cloud_id: cloudId } = context;
     const gatewayId = this.#siteUrl === null ? (cloudId ?? id) : null;
     const rest = this.#rest(gatewayId);
     const startAt = startOf(cursor);
     const query = { startAt, maxResults: PAGE_SIZE, status: "live", action: "browse", orderBy: "key" };
-    const { values, isLast } = await rest.get(Projects, "projects", "/rest/api/3/project/search", query);
+    const found = await rest.get(v.unknown(), "projects", "/rest/api/3/project/search", query);
+    const { values, isLast } = parseDiscovered(PROVIDER, Projects, found, "projects");
     // A credential that has ended is answered like a stranger: with nothing.
     if (values.length === 0) await whoami(rest);
     const items = values
@@ -115,7 +113,7 @@ export class JiraDiscovery implements DiscoverySource {
   async #sites(): Promise<v.InferOutput<typeof Sites>> {
     const path = "/oauth/token/accessible-resources";
     const body = await sendClassified(this.#transport, { method: "GET", path });
-    const sites = parsePayload(PROVIDER, Sites, body, "sites");
+    const sites = parseDiscovered(PROVIDER, Sites, body, "sites");
     const withJira = sites.filter(
       ({ scopes }) => scopes.length === 0 || scopes.some((scope) => /jira/i.test(scope)),
     );
@@ -154,6 +152,5 @@ function workspaceOf(url: string, cloudId: string | null, display: string): Disc
 function startOf(cursor: string | null): number {
   if (cursor === null) return 0;
   if (/^\d{1,9}$/.test(cursor)) return Number(cursor);
-  const message = "The cursor is not one of this listing.";
-  throw new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "invalid" });
+  throw foreignCursor(PROVIDER);
 }

@@ -14,7 +14,8 @@ import {
 } from "../../model.ts";
 import type { LinearParams } from "../../params.ts";
 import type { Transport } from "../../transport.ts";
-import { parseArgument, parsePayload } from "../shared/arguments.ts";
+import { parsePayload } from "../shared/arguments.ts";
+import { parsePlace } from "../shared/cursor.ts";
 import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
 import { readWindow } from "../shared/window.ts";
 import {
@@ -251,7 +252,7 @@ export class LinearApi implements ProviderApi {
   }
 
   async comments(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
-    const before = parseArgument(this.provider, Place, place, "cursor");
+    const before = parsePlace(this.provider, Place, place);
     const { nodes, pageInfo } = await this.#comments(id, {
       last: PAGE_SIZE,
       ...(before !== null && { before }),

@@ -4,6 +4,7 @@ import type { DiscoveredResource, DiscoveredWorkspace, DiscoverySource } from ".
 import { ConnectorRequestError } from "../../errors.ts";
 import type { Page } from "../../model.ts";
 import type { Transport } from "../../transport.ts";
+import { parseDiscovered } from "../shared/arguments.ts";
 import { ACCOUNT, TEAMS } from "./documents.ts";
 import { connection, cursorAfter, LinearRequests } from "./requests.ts";
 
@@ -38,12 +39,12 @@ export class LinearDiscovery implements DiscoverySource {
 
   /** A user is somebody in one organization only. */
   async account(): Promise<string> {
-    const { viewer, organization } = await this.#requests.ask(ACCOUNT, {}, Account);
+    const { viewer, organization } = await this.#ask(ACCOUNT, {}, Account);
     return `${organization.id}:${viewer.id}`;
   }
 
   async listWorkspaces(): Promise<Page<DiscoveredWorkspace>> {
-    const { organization } = await this.#requests.ask(ACCOUNT, {}, Account);
+    const { organization } = await this.#ask(ACCOUNT, {}, Account);
     const { id, name, urlKey } = organization;
     const workspace: DiscoveredWorkspace = {
       id,
@@ -64,7 +65,7 @@ export class LinearDiscovery implements DiscoverySource {
     { id, providerContext }: DiscoveredWorkspace,
     cursor: string | null,
   ): Promise<Page<DiscoveredResource>> {
-    const { organization, teams } = await this.#requests.ask(TEAMS, { after: cursor }, Teams);
+    const { organization, teams } = await this.#ask(TEAMS, { after: cursor }, Teams);
     if (organization.id !== id) {
       throw new ConnectorRequestError(`This credential of Linear is not one of the organization ${id}.`, {
         provider: this.provider,
@@ -83,7 +84,7 @@ export class LinearDiscovery implements DiscoverySource {
         connectorParams: {
           teamId: team.id,
           ...(handle !== undefined && { workspace: handle }),
-          ...(this.#baseUrl !== null && { graphqlUrl: `${this.#baseUrl}/graphql` }),
+          ...(this.#baseUrl !== null && { graphqlUrl: `${this.#baseUrl.replace(/\/+$/, "")}/graphql` }),
         },
         routingMetadata: {
           team_id: team.id,
@@ -94,5 +95,14 @@ export class LinearDiscovery implements DiscoverySource {
         },
       }));
     return { items, nextCursor: cursorAfter(teams.pageInfo, cursor) };
+  }
+
+  async #ask<S extends v.GenericSchema>(
+    document: string,
+    variables: Readonly<Record<string, unknown>>,
+    data: S,
+  ): Promise<v.InferOutput<S>> {
+    const found = await this.#requests.ask(document, variables, v.unknown());
+    return parseDiscovered(this.provider, data, found, "answer.data");
   }
 }

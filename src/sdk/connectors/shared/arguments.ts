@@ -1,6 +1,11 @@
 /** What callers hand to a connector, parsed; and what comes back from a provider. */
 import * as v from "valibot";
-import { ConnectorRequestError, IssuePayloadContractError, ScopeViolationError } from "../../errors.ts";
+import {
+  ConnectorRequestError,
+  DiscoveryContractError,
+  IssuePayloadContractError,
+  ScopeViolationError,
+} from "../../errors.ts";
 import { type ExternalRef, Instant, IssuePatch } from "../../model.ts";
 
 /** A listing as it is asked for. No connector knows a filter yet; unknown ones are refused. */
@@ -56,6 +61,24 @@ export function parsePayload<S extends v.GenericSchema>(
   if (parsed.success) return parsed.output;
   const { path, message } = problemIn(parsed.issues, name);
   throw new IssuePayloadContractError(provider, path, message);
+}
+
+/**
+ * Reads what a provider answered to discovery.
+ *
+ * @param name What the answer is, such as `projects`; the path in the error starts with it
+ * @throws DiscoveryContractError naming the path of what is missing or wrong
+ */
+export function parseDiscovered<S extends v.GenericSchema>(
+  provider: string,
+  schema: S,
+  value: unknown,
+  name: string,
+): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, value, { abortEarly: true });
+  if (parsed.success) return parsed.output;
+  const { path, message } = problemIn(parsed.issues, name);
+  throw new DiscoveryContractError(provider, path, message);
 }
 
 function problemIn(

@@ -23,7 +23,26 @@ export function placeOf(provider: string, question: string, cursor: string | und
     Buffer.from(cursor, "base64url").toString(),
   );
   if (parsed.success && parsed.output.question === question) return parsed.output.place;
-  throw new ConnectorRequestError("The cursor is not one of this listing.", {
+  throw foreignCursor(provider);
+}
+
+/**
+ * A place in the shape that its listing gives it.
+ *
+ * @throws ConnectorRequestError (`invalid`) when it has another one
+ */
+export function parsePlace<S extends v.GenericSchema>(
+  provider: string,
+  schema: S,
+  place: JsonValue,
+): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, place);
+  if (parsed.success) return parsed.output;
+  throw foreignCursor(provider);
+}
+
+export function foreignCursor(provider: string): ConnectorRequestError {
+  return new ConnectorRequestError("The cursor is not one of this listing.", {
     provider,
     failureClass: "invalid",
   });

@@ -23,6 +23,13 @@ export function readMark(text: string): { readonly text: string; readonly mark: 
   return found === null ? { text, mark: null } : { text: text.slice(0, found.index), mark: found[1] ?? null };
 }
 
+/** A body as it was before it was marked; a mark alone stands for none. */
+export function bodyWithoutMark(body: string | null): string | null {
+  if (body === null) return null;
+  const { text, mark } = readMark(body);
+  return mark !== null && text === "" ? null : text;
+}
+
 /** How much earlier a provider's clock may show than the one that made a key, in milliseconds. */
 const CLOCK_SLACK = 24 * 60 * 60_000;
 

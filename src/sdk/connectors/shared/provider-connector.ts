@@ -14,7 +14,7 @@ import {
   type UpdateOptions,
   type WriteOptions,
 } from "../../connector.ts";
-import { CapabilityNotSupportedError, notApplied } from "../../errors.ts";
+import { CapabilityNotSupportedError, ConnectorRequestError, notApplied } from "../../errors.ts";
 import { filledPatch, linkIdentity, sameField, sendablePatch } from "../../merge.ts";
 import {
   type CanonicalComment,
@@ -196,7 +196,7 @@ export class ProviderConnector implements TrackerConnector {
     const wanted = this.#linkToChange(ref, link);
     await this.#inTurn(async () => {
       const current = await this.#api.get(ref.id);
-      if (!hasLink(current, wanted)) await this.#api.link(current, wanted);
+      if (!hasLink(current, wanted)) await this.#link(current, wanted);
     });
   }
 
@@ -204,7 +204,9 @@ export class ProviderConnector implements TrackerConnector {
     const unwanted = this.#linkToChange(ref, link);
     await this.#inTurn(async () => {
       const current = await this.#api.get(ref.id);
-      if (hasLink(current, unwanted)) await this.#api.unlink(current, unwanted);
+      if (!hasLink(current, unwanted)) return;
+      const isDone = (issue: CanonicalIssue) => !hasLink(issue, unwanted);
+      await this.#unlessDone(ref.id, () => this.#api.unlink(current, unwanted), isDone);
     });
   }
 
@@ -243,9 +245,27 @@ export class ProviderConnector implements TrackerConnector {
     const values = missing.filter((field) => field !== "status" && field !== "links" && field !== "body");
     if (values.length > 0) await this.#api.update(made, sendablePatch(wanted, values));
     const links = wanted.links.filter((link) => !hasLink(made, link));
-    for (const link of links) await this.#api.link(made, link);
+    for (const link of links) await this.#link(made, link);
     if (missing.includes("status")) return this.#transition(made, wanted.status);
     return values.length + links.length === 0 ? made : this.#api.get(made.ref.id);
+  }
+
+  #link(current: CanonicalIssue, wanted: CanonicalLink): Promise<void> {
+    const isDone = (issue: CanonicalIssue) => hasLink(issue, wanted);
+    return this.#unlessDone(current.ref.id, () => this.#api.link(current, wanted), isDone);
+  }
+
+  /** A refusal counts for nothing when the issue is as it was meant to be: somebody else was faster. */
+  async #unlessDone(
+    id: string,
+    work: () => Promise<void>,
+    isDone: (issue: CanonicalIssue) => boolean,
+  ): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!isRefusal(error) || !isDone(await this.#api.get(id))) throw error;
+    }
   }
 
   async #transition(before: CanonicalIssue, status: CanonicalStatus): Promise<CanonicalIssue> {
@@ -289,6 +309,12 @@ export class ProviderConnector implements TrackerConnector {
 
 function page<T>(question: string, { items, next }: Portion<T>): Page<T> {
   return { items, nextCursor: next === null ? null : cursorText(question, next) };
+}
+
+/** Whether the provider says that a request cannot be carried out as things are. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof ConnectorRequestError)) return false;
+  return ["not_found", "conflict", "invalid"].includes(error.failureClass);
 }
 
 function hasLink({ links }: CanonicalIssue, wanted: CanonicalLink): boolean {

@@ -4,8 +4,9 @@
  * of a listing that is under way.
  */
 import * as v from "valibot";
-import { ConnectorRequestError, IssueNotFoundError } from "../../errors.ts";
+import { IssueNotFoundError } from "../../errors.ts";
 import type { CanonicalIssue } from "../../model.ts";
+import { parsePlace } from "./cursor.ts";
 import type { ChangeQuery, Portion } from "./provider-connector.ts";
 
 /** Where a listing stands: after the issue `id`, which was changed at `updatedAt`. */
@@ -31,7 +32,7 @@ export class SnapshotReader {
    * issue is that has changed.
    */
   async list({ since, until, limit, place }: ChangeQuery): Promise<Portion<CanonicalIssue>> {
-    const after = this.#placeOf(place);
+    const after = parsePlace(this.#provider, Place, place);
     if (after === null || this.#listed.length === 0) this.#listed = (await this.#read()).toSorted(byChange);
     const wanted = this.#listed.filter(
       (issue) =>
@@ -72,15 +73,6 @@ export class SnapshotReader {
       return words.every((word) => all.includes(word));
     });
     return issues.toSorted((one, other) => byChange(other, one)).slice(0, limit);
-  }
-
-  #placeOf(place: ChangeQuery["place"]): Place {
-    const parsed = v.safeParse(Place, place);
-    if (parsed.success) return parsed.output;
-    throw new ConnectorRequestError("The cursor is not one of this listing.", {
-      provider: this.#provider,
-      failureClass: "invalid",
-    });
   }
 }
 

@@ -11,6 +11,7 @@
 import * as v from "valibot";
 import { ConnectorRequestError } from "../../errors.ts";
 import { Instant, type JsonValue } from "../../model.ts";
+import { parsePlace } from "./cursor.ts";
 
 /** An issue of a page as far as its place in the order goes. */
 export interface Dated {
@@ -65,15 +66,9 @@ export async function readWindow<T extends Dated>(
   query: WindowQuery,
   read: (request: PageRequest) => Promise<ProviderPage<T>>,
 ): Promise<{ readonly rows: readonly T[]; readonly next: JsonValue | null }> {
-  const place = v.safeParse(Place, query.place);
-  if (!place.success) {
-    throw new ConnectorRequestError("The cursor is not one of this listing.", {
-      provider: query.provider,
-      failureClass: "invalid",
-    });
-  }
-  let since = place.output?.since ?? query.since;
-  let seen = new Set(place.output?.seen);
+  const place = parsePlace(query.provider, Place, query.place);
+  let since = place?.since ?? query.since;
+  let seen = new Set(place?.seen);
   const rows: T[] = [];
   for (;;) {
     const [from, known, wanted] = [since, seen, query.limit - rows.length];
@@ -139,10 +134,12 @@ async function readStretch<T extends Dated>(
     let pages = 0;
     do {
       if (pages > 0 && isEnough(rows)) return { rows, things, isLast: false, reached };
-      const page: ProviderPage<T> = await read({ since, next });
+      const { others = [], ...page }: ProviderPage<T> = await read({ since, next });
+      // What changed between being sorted and being read would lead past what stands behind it.
+      if (!isInOrder(page.rows) || !isInOrder(others)) throw unsteady(provider, since);
       pages += 1;
       rows.push(...page.rows);
-      for (const thing of [...page.rows, ...(page.others ?? [])]) {
+      for (const thing of [...page.rows, ...others]) {
         things.push(thing);
         if (isLater(thing.updatedAt, reached)) reached = thing.updatedAt;
       }
@@ -153,10 +150,19 @@ async function readStretch<T extends Dated>(
     if (before !== null && foundAt(since, before.things) === foundAt(since, things)) return before;
     before = stretch;
   }
-  throw new ConnectorRequestError(`${provider}: the issues that changed at ${since} do not stand still.`, {
+  throw unsteady(provider, since);
+}
+
+function unsteady(provider: string, since: string | null): ConnectorRequestError {
+  const which = since === null ? "issues" : `issues that changed from ${since} on`;
+  return new ConnectorRequestError(`${provider}: the ${which} do not stand still.`, {
     provider,
     failureClass: "transient",
   });
+}
+
+function isInOrder(things: readonly Dated[]): boolean {
+  return things.every(({ updatedAt }, index) => updatedAt >= (things[index - 1]?.updatedAt ?? ""));
 }
 
 /** Equal text for the same issues, in whatever order. */

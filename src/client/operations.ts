@@ -1,0 +1,195 @@
+/** Work that may take longer than one answer: the control plane then names an operation that will have the result. */
+import * as v from "valibot";
+import { ControlPlaneError, errorOfEnvelope } from "../http.ts";
+import {
+  type ErrorEnvelope,
+  OperationAccepted,
+  type OperationResult,
+  PullResult,
+  PushResult,
+  RunResult,
+} from "../protocol.ts";
+import type { Nature } from "../shared/context.ts";
+import { shellWord } from "../shared/text.ts";
+
+/** How long an operation is waited for, in ms. */
+const PATIENCE_MS = 5 * 60_000;
+const LONGEST_POLL_S = 30;
+
+/** How far an operation has come; `total` is null while nobody knows. Null when it does not say. */
+export type OperationProgress = OperationResult["progress"];
+
+/** Who hears of work that takes longer than one answer. */
+export interface WorkListener {
+  /** The work goes on as this operation, also when nobody waits for it. */
+  readonly onAccepted?: (operationId: string) => void;
+  readonly onProgress?: (progress: OperationProgress) => void;
+}
+
+/** What a sync comes to, told apart by its shape. */
+const SyncOutcome = v.union([
+  v.pipe(
+    RunResult,
+    v.transform((result) => ({ kind: "run", result }) as const),
+  ),
+  v.pipe(
+    PullResult,
+    v.transform((result) => ({ kind: "pull", result }) as const),
+  ),
+  v.pipe(
+    PushResult,
+    v.transform((result) => ({ kind: "push", result }) as const),
+  ),
+]);
+export type SyncOutcome = v.InferOutput<typeof SyncOutcome>;
+
+/** A result, or the operation that will have it. */
+type Eventual<T> =
+  | { readonly kind: "result"; readonly value: T }
+  | { readonly kind: "operation"; readonly id: string };
+
+/** The schema of an answer that holds the result, or names the operation that will have it. */
+export function eventually<S extends v.GenericSchema>(result: S) {
+  return v.union([
+    v.pipe(
+      result,
+      v.transform((value) => ({ kind: "result", value }) as const),
+    ),
+    v.pipe(
+      OperationAccepted,
+      v.transform(({ operation_id }) => ({ kind: "operation", id: operation_id }) as const),
+    ),
+  ]);
+}
+
+/** What to do about an operation that takes too long, and about one with a strange end. */
+interface OperationHints {
+  readonly late: string;
+  readonly strange: string;
+}
+
+export const CONNECT_HINTS: OperationHints = {
+  late: "See how it stands: tracker host connections list",
+  strange: "See what is connected: tracker host connections list",
+};
+const STATUS_HINT = "See how the sync stands: tracker status";
+
+/** The command that waits for an operation of a sync. */
+export function waitCommand(operationId: string): string {
+  return `tracker sync wait ${shellWord(operationId)}`;
+}
+
+/** What {@link Operations} depends on. */
+export interface OperationsOptions {
+  /** How messages call the control plane. */
+  readonly name: string;
+  readonly nature: Nature;
+  /** Asks for an operation as it stands. */
+  readonly read: (operationId: string) => Promise<OperationResult>;
+}
+
+/** Waits for operations. */
+export class Operations {
+  readonly #options: OperationsOptions;
+
+  constructor(options: OperationsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Polls an operation until it has ended: after 1, 2, 4, … seconds, at most 30.
+   *
+   * @param timeoutHint what to do next when it takes too long
+   * @throws ControlPlaneError `operation_timeout` after five minutes; the operation goes on
+   */
+  async awaitEnd(
+    operationId: string,
+    onProgress: (operation: OperationResult) => void,
+    timeoutHint?: string,
+  ): Promise<OperationResult> {
+    const { nature, read } = this.#options;
+    const deadline = nature.now() + PATIENCE_MS;
+    for (let seconds = 1; ; seconds = Math.min(seconds * 2, LONGEST_POLL_S)) {
+      const patience = deadline - nature.now();
+      if (patience <= 0) {
+        throw new ControlPlaneError("operation_timeout", `Operation ${operationId} is still running.`, {
+          retryable: true,
+          details: { operation_id: operationId },
+          hint: timeoutHint,
+        });
+      }
+      await nature.sleep(Math.min(seconds * 1_000 * (0.8 + 0.4 * nature.random()), patience));
+      const operation = await read(operationId);
+      if (isOver(operation)) return operation;
+      onProgress(operation);
+    }
+  }
+
+  /**
+   * The result itself, or the operation's as soon as it has one.
+   *
+   * @throws ControlPlaneError what the operation failed with, or as {@link awaitEnd} does
+   */
+  async resultOf<S extends v.GenericSchema>(
+    answer: Eventual<v.InferOutput<S>>,
+    schema: S,
+    listener: WorkListener,
+    hints?: OperationHints,
+  ): Promise<v.InferOutput<S>> {
+    if (answer.kind === "result") return answer.value;
+    listener.onAccepted?.(answer.id);
+    listener.onProgress?.(null);
+    return this.#follow(answer.id, schema, listener, hints);
+  }
+
+  /** What an operation of a sync comes to; one that is over is not waited for. Fails as {@link resultOf} does. */
+  async syncOutcome(
+    operationId: string,
+    onProgress: (progress: OperationProgress) => void,
+  ): Promise<SyncOutcome> {
+    const operation = await this.#options.read(operationId);
+    if (isOver(operation)) return this.#parse(operation, SyncOutcome, STATUS_HINT);
+    onProgress(operation.progress);
+    return this.#follow(operationId, SyncOutcome, { onProgress });
+  }
+
+  async #follow<S extends v.GenericSchema>(
+    operationId: string,
+    schema: S,
+    { onProgress = () => {} }: WorkListener,
+    hints: OperationHints = waitHints(operationId),
+  ): Promise<v.InferOutput<S>> {
+    const operation = await this.awaitEnd(operationId, ({ progress }) => onProgress(progress), hints.late);
+    return this.#parse(operation, schema, hints.strange);
+  }
+
+  #parse<S extends v.GenericSchema>(
+    { operation_id, status, result, error }: OperationResult,
+    schema: S,
+    hint: string,
+  ): v.InferOutput<S> {
+    if (status === "failed") throw failureOf(operation_id, error);
+    const parsed = v.safeParse(schema, result);
+    if (parsed.success) return parsed.output;
+    throw new ControlPlaneError(
+      "invalid_response",
+      `${this.#options.name} finished operation ${operation_id} and does not say with what.`,
+      { details: { operation_id }, hint },
+    );
+  }
+}
+
+function isOver({ status }: OperationResult): boolean {
+  return status === "completed" || status === "failed";
+}
+
+function waitHints(operationId: string): OperationHints {
+  return { late: `It goes on. Wait for it again: ${waitCommand(operationId)}`, strange: STATUS_HINT };
+}
+
+function failureOf(operationId: string, error: ErrorEnvelope | null): ControlPlaneError {
+  const unnamed = { code: "operation_failed", message: `Operation ${operationId} failed.` };
+  return error === null
+    ? new ControlPlaneError(unnamed.code, unnamed.message)
+    : errorOfEnvelope(error, unnamed);
+}

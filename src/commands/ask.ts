@@ -1,0 +1,44 @@
+import type { Input, Io, Output } from "../shared/io.ts";
+
+/** A question that takes one line of input. */
+export interface Question {
+  readonly question: string;
+  /** What is wrong with an answer; null when it will do. */
+  readonly problemOf: (answer: string) => string | null;
+}
+
+/** Asks until an answer will do; null when the person ends the input. */
+export async function ask(
+  stderr: Output,
+  readLine: Input["readLine"],
+  { question, problemOf }: Question,
+): Promise<string | null> {
+  for (;;) {
+    stderr.write(question);
+    const answer = await readLine();
+    if (answer === null) return null;
+    const text = answer.trim();
+    const problem = problemOf(text);
+    if (problem === null) return text;
+    stderr.write(`${problem}\n`);
+  }
+}
+
+/** {@link ask} for an answer that may be seen. */
+export function askVisibly(io: Io, question: Question): Promise<string | null> {
+  return ask(io.stderr, () => readVisible(io), question);
+}
+
+/** Asks a question that silence answers with no. */
+export async function confirm(io: Io, question: string): Promise<boolean> {
+  io.stderr.write(`${question} [y/N] `);
+  const answer = await readVisible(io);
+  return /^y(es)?$/i.test(answer?.trim() ?? "");
+}
+
+/** The end of the input leaves the cursor where it is, so the line is ended here. */
+async function readVisible({ stdin, stderr }: Io): Promise<string | null> {
+  const line = await stdin.readLine();
+  if (line === null) stderr.write("\n");
+  return line;
+}

@@ -1,0 +1,28 @@
+import { InterruptedError } from "../shared/errors.ts";
+import type { Invocation } from "./invocation.ts";
+
+/**
+ * Runs `work` until it is done or the person presses Ctrl-C: then the wait for
+ * it ends at once.
+ *
+ * @param work is given a signal that is aborted on Ctrl-C
+ * @param hintOf tells what to do next, as things stand when it happens
+ * @throws InterruptedError on Ctrl-C
+ */
+export async function interruptible<T>(
+  { context }: Invocation,
+  work: (signal: AbortSignal) => Promise<T>,
+  hintOf: () => string | undefined,
+): Promise<T> {
+  const controller = new AbortController();
+  const { promise: interrupted, reject } = Promise.withResolvers<never>();
+  context.onStop(() => {
+    controller.abort();
+    reject(new InterruptedError(hintOf()));
+  });
+  try {
+    return await Promise.race([work(controller.signal), interrupted]);
+  } finally {
+    context.onStop(null);
+  }
+}

@@ -1,0 +1,108 @@
+import { resolve } from "node:path";
+import { defineCommand } from "citty";
+import { renderSync } from "../render/sync.ts";
+import { type PullOrder, pullPages } from "../service/pull.ts";
+import type { BoundResult, PullResult } from "../service.ts";
+import { PendingFile } from "../shared/atomic-file.ts";
+import { shellWord, toJsonLine } from "../shared/text.ts";
+import { interruptible } from "./interruption.ts";
+import { type Invocation, limitOf, payloadOf, print, withService } from "./invocation.ts";
+import { withProgress } from "./progress.ts";
+import { exitCodeOf, MAX_PAGE, showSync } from "./sync-work.ts";
+
+/** `tracker sync pull` */
+export function pullCommand(invocation: Invocation) {
+  const args = {
+    limit: {
+      type: "string",
+      valueHint: "N",
+      default: "100",
+      description: `Issues a page, up to ${MAX_PAGE.toLocaleString("en-US")}`,
+    },
+    all: { type: "boolean", description: "All pages; one by default" },
+    out: {
+      type: "string",
+      valueHint: "FILE",
+      description:
+        "Write the issues to FILE, one JSON object a line. What an interrupted pull had taken in is read again, so that nothing is missing",
+    },
+  } as const;
+  return defineCommand({
+    meta: { name: "pull", description: "Take in what changed at the tracker since the last pull" },
+    args,
+    run: async ({ args }) => {
+      const order = {
+        limit: limitOf(args.limit, MAX_PAGE),
+        all: args.all === true,
+        restart: args.out !== undefined,
+      };
+      if (args.out !== undefined) return pullToFile(invocation, order, args.out);
+      return pullToScreen(invocation, order);
+    },
+  });
+}
+
+/** Programs are given the issues of all pages, people their number: then none is kept. */
+async function pullToScreen(invocation: Invocation, order: PullOrder): Promise<number> {
+  const items: PullResult["items"] = [];
+  const { result, pendingUpgrade } = await pull(invocation, order, {
+    onPage: (page) => {
+      if (invocation.globals.json) items.push(...page);
+    },
+    whenInterrupted: "The next `tracker sync pull --all` goes on where this one stopped.",
+  });
+  return showSync(invocation, { kind: "pull", result: { ...result, items } }, pendingUpgrade);
+}
+
+/** The file is there when all of it is, and each page is written as it comes. */
+async function pullToFile(invocation: Invocation, order: PullOrder, out: string): Promise<number> {
+  const path = resolve(invocation.context.cwd, out);
+  const file = new PendingFile(path);
+  try {
+    const answer = await pull(invocation, order, {
+      onPage: (page) => file.append(page.map(toJsonLine).join("")),
+      whenInterrupted: [
+        `${out} was not written. The next \`tracker sync pull --all\` goes on where this one stopped;`,
+        `with --out ${shellWord(out)} it begins again, so that nothing is missing from the file.`,
+      ].join(" "),
+    });
+    file.finish();
+    const { items: _, ...summary } = answer.result;
+    const payload = payloadOf({ result: { ...summary, out: path }, pendingUpgrade: answer.pendingUpgrade });
+    const outcome = { kind: "pull", result: answer.result } as const;
+    await print(invocation, payload, (_, style) => renderSync(outcome, style, path));
+    return exitCodeOf(outcome);
+  } finally {
+    file.discard();
+  }
+}
+
+interface PullSink {
+  readonly onPage: (page: PullResult["items"]) => void;
+  /** What to do next. */
+  readonly whenInterrupted: string;
+}
+
+function pull(
+  invocation: Invocation,
+  order: PullOrder,
+  { onPage, whenInterrupted }: PullSink,
+): Promise<BoundResult<PullResult>> {
+  return withService(invocation, async (service) => {
+    const tracker = await service.boundTracker();
+    return withProgress(invocation, { title: "Pulling", noun: "issue" }, (onProgress) =>
+      interruptible(
+        invocation,
+        (signal) =>
+          pullPages(tracker, order, {
+            signal,
+            onPage: (page, soFar) => {
+              onPage(page);
+              if (order.all) onProgress({ done: soFar, total: null });
+            },
+          }),
+        () => whenInterrupted,
+      ),
+    );
+  });
+}

@@ -1,0 +1,66 @@
+import { renderSync } from "../render/sync.ts";
+import {
+  type BoundResult,
+  type OperationProgress,
+  type PushResult,
+  type SyncOutcome,
+  type WorkListener,
+  waitCommand,
+} from "../service.ts";
+import { interruptible } from "./interruption.ts";
+import { type Invocation, payloadOf, print } from "./invocation.ts";
+import { type Activity, withProgress } from "./progress.ts";
+
+/** The most issues that one page of a pull, or the pull of a run, has. */
+export const MAX_PAGE = 10_000;
+
+/** What became of items that a person has to look at. */
+const BAD_OUTCOMES: ReadonlySet<string> = new Set(["rejected", "conflict", "failed"]);
+
+/** Shows how far work has come. Ctrl-C ends the wait for it, and names the command that waits for it again. */
+export function withWork<T>(
+  invocation: Invocation,
+  activity: Activity,
+  work: (listener: Required<WorkListener>) => Promise<T>,
+): Promise<T> {
+  let operation: string | null = null;
+  const hintOf = (): string | undefined =>
+    operation === null ? undefined : `It goes on. Wait for it again: ${waitCommand(operation)}`;
+  return withProgress(invocation, activity, (onProgress: (progress: OperationProgress) => void) =>
+    interruptible(
+      invocation,
+      () =>
+        work({
+          onAccepted: (id) => {
+            operation = id;
+          },
+          onProgress,
+        }),
+      hintOf,
+    ),
+  );
+}
+
+/** Prints what a sync came to, or would come to; 1 when not all of it goes well. */
+export async function showSync(
+  invocation: Invocation,
+  outcome: SyncOutcome,
+  pendingUpgrade: BoundResult<unknown>["pendingUpgrade"],
+): Promise<number> {
+  const payload: Readonly<Record<string, unknown>> = outcome.result;
+  await print(invocation, payloadOf({ result: payload, pendingUpgrade }), (_, style) =>
+    renderSync(outcome, style),
+  );
+  return exitCodeOf(outcome);
+}
+
+/** 1 for a partial or failed result, and for one with an item that somebody has to look at. */
+export function exitCodeOf(outcome: SyncOutcome): number {
+  const pushed = pushedItems(outcome);
+  return outcome.result.status === "ok" && !pushed.some((item) => BAD_OUTCOMES.has(item.outcome)) ? 0 : 1;
+}
+
+function pushedItems(outcome: SyncOutcome): PushResult["items"] {
+  if (outcome.kind === "pull") return [];
+  return outcome.kind === "push" ? outcome.result.items : (outcome.result.push.items ?? []);
+}

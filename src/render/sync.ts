@@ -1,0 +1,118 @@
+/** What a sync came to: a title, totals, then what somebody has to look at. */
+import type { SyncOutcome } from "../client.ts";
+import type { PullResult, RunResult } from "../protocol.ts";
+import { escapeText } from "../shared/text.ts";
+import type { Style } from "./style.ts";
+import { renderFacts, renderTable } from "./table.ts";
+
+type PullPart = RunResult["pull"];
+type PushPart = RunResult["push"];
+type Row = readonly [issue: string, problem: string, message: string];
+
+const VERBS = {
+  pull: { ok: "Pulled from", partial: "Pulled in part from", error: "Could not pull from" },
+  push: { ok: "Pushed to", partial: "Pushed in part to", error: "Could not push to" },
+  run: { ok: "Synchronized with", partial: "Synchronized in part with", error: "Could not synchronize with" },
+} as const;
+const GOOD_OUTCOMES: ReadonlySet<string> = new Set(["applied", "noop"]);
+
+/**
+ * Draws what a sync came to, or would come to.
+ *
+ * @param out file that pulled issues were written to
+ */
+export function renderSync(outcome: SyncOutcome, style: Style, out?: string): string {
+  const { kind, result } = outcome;
+  if (kind === "run" && result.dry_run === true) return renderPlan(result, style);
+  const { pull, push } = partsOf(outcome);
+  const conflicts = (push.items ?? []).filter((item) => item.outcome === "conflict").length;
+  const { colors } = style;
+  const paint = result.status === "ok" ? colors.green : colors.red;
+  const title = paint(`${VERBS[kind][result.status]} ${escapeText(providerOf(result))}`);
+  const facts = renderFacts(
+    [
+      ["Identity", result.identity_path?.type],
+      ["Pulled", kind === "run" ? totals(pull.summary) : null],
+      ["Pushed", kind === "run" ? totals(push.summary) : null],
+      ["Total", totals(result.summary)],
+      ["Conflicts", kind === "pull" ? null : conflicts],
+      ["File", out],
+      ["More", pull.has_more === true ? "yes: tracker sync pull --all" : null],
+      ["Next", conflicts > 0 ? "tracker sync conflicts" : null],
+    ],
+    style,
+  );
+  return `${title}\n${facts}${renderProblems([...errorRows(pull.item_errors), ...pushProblems(push)], style)}`;
+}
+
+/** Draws what a run would do. */
+function renderPlan(result: RunResult, style: Style): string {
+  const { pull, push } = result;
+  const pulled = (pull.items ?? []).map(({ ref, title }) => ["would pull", nameOf(ref), title]);
+  const pushed = (push.items ?? [])
+    .filter(({ outcome }) => outcome === "applied")
+    .map(({ action, ref, remote_ref }) => [`would ${action}`, nameOf(remote_ref) || nameOf(ref), ""]);
+  const steps = [...pulled, ...pushed].map((row) => row.map((text) => ({ text })));
+  const title = steps.length === 0 ? "A run would change nothing" : "A run would do this";
+  const table = steps.length === 0 ? "" : renderTable(["Step", "Issue", "Title"], steps, style);
+  const problems = renderProblems([...errorRows(pull.item_errors), ...pushProblems(push)], style);
+  return `${title} (${escapeText(providerOf(result))}); nothing was written.\n${table}${problems}`;
+}
+
+function partsOf(outcome: SyncOutcome): { readonly pull: PullPart; readonly push: PushPart } {
+  switch (outcome.kind) {
+    case "pull":
+      return { pull: outcome.result, push: {} };
+    case "push":
+      return { pull: {}, push: outcome.result };
+    case "run":
+      return { pull: outcome.result.pull, push: outcome.result.push };
+  }
+}
+
+function providerOf({ identity_path }: SyncOutcome["result"]): string {
+  return identity_path?.provider ?? "the tracker";
+}
+
+function totals(summary: PullResult["summary"] | undefined): string | null {
+  if (summary === undefined) return null;
+  const { total, succeeded, failed, skipped } = summary;
+  const parts = Object.entries({ succeeded, failed, skipped }).map(
+    ([name, amount]) => `${amount.toLocaleString("en-US")} ${name}`,
+  );
+  return `${total.toLocaleString("en-US")} (${parts.join(", ")})`;
+}
+
+function errorRows(errors: PullPart["item_errors"]): Row[] {
+  return (errors ?? []).map(({ ref, code, message }) => [nameOf(ref), code, message]);
+}
+
+/** Items that were not written, and errors that are about no such item. */
+function pushProblems({ items, item_errors }: PushPart): Row[] {
+  const bad = (items ?? []).flatMap((item, index): Row[] => {
+    if (GOOD_OUTCOMES.has(item.outcome)) return [];
+    const name = nameOf(item.ref) || nameOf(item.remote_ref) || `items[${index}]`;
+    return [[name, `${item.action}: ${item.outcome}`, item.message ?? ""]];
+  });
+  const told = new Set(bad.map(([, , message]) => message));
+  const others = errorRows(item_errors).filter(([, , message]) => !told.has(message));
+  return [...bad, ...others];
+}
+
+function renderProblems(rows: readonly Row[], style: Style): string {
+  if (rows.length === 0) return "";
+  const cells = rows.map(([issue, problem, message]) => [
+    { text: issue, paint: style.colors.bold },
+    { text: problem, paint: style.colors.red },
+    { text: message },
+  ]);
+  return `\n${renderTable(["Issue", "Problem", "Message"], cells, style)}`;
+}
+
+/** What people call an issue; empty when its reference does not say. */
+function nameOf(ref: unknown): string {
+  if (typeof ref === "string") return ref;
+  if (typeof ref !== "object" || ref === null) return "";
+  if ("key" in ref && typeof ref.key === "string") return ref.key;
+  return "id" in ref && (typeof ref.id === "string" || typeof ref.id === "number") ? String(ref.id) : "";
+}

@@ -1,0 +1,80 @@
+/** The binding that a config holds, and the one that a bind would leave in it. */
+import { type Binding, bindingEdit, isBoundHosted, spliceConfig } from "../config.ts";
+import { type BindResult, notBound } from "../hosted.ts";
+import { identityEdit, type ProjectIdentity } from "../identity.ts";
+import type { Project } from "../project.ts";
+import { readRegularFile } from "../shared/atomic-file.ts";
+import { isLocal } from "../shared/providers.ts";
+
+/** The binding in a config, as it is reported. */
+export interface ConfiguredBinding {
+  readonly provider: string;
+  readonly binding_ref: string | null;
+  readonly project_slug: string | null;
+  readonly display_label: string | null;
+  readonly provider_context: Record<string, string> | null;
+}
+
+/** A config's text as it is and as a bind would leave it. */
+export interface ConfigPreview {
+  readonly path: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** The binding in the project's config; null when there is none. */
+export function configuredBinding({ config }: Project): ConfiguredBinding | null {
+  const { provider, bindingRef, projectSlug, displayLabel, providerContext } = config.tracker;
+  if (provider === null || !(isBoundHosted(config.tracker) || isLocal(provider))) return null;
+  return {
+    provider,
+    binding_ref: bindingRef,
+    project_slug: projectSlug,
+    display_label: displayLabel,
+    provider_context: providerContext,
+  };
+}
+
+/**
+ * The binding in the project's config.
+ *
+ * @throws TrackerError `not_bound` when there is none
+ */
+export function requireBinding(project: Project): ConfiguredBinding {
+  const binding = configuredBinding(project);
+  if (binding === null) throw notBound();
+  return binding;
+}
+
+/** The binding as the config holds it: what the control plane left out stays as it was recorded. */
+export function withKnown(
+  binding: BindResult["binding"],
+  existing: ConfiguredBinding | null,
+): BindResult["binding"] {
+  if (existing === null || existing.provider !== binding.provider) return binding;
+  return {
+    ...binding,
+    displayLabel: binding.displayLabel ?? existing.display_label,
+    providerContext: binding.providerContext ?? existing.provider_context,
+  };
+}
+
+/** What a bind would write. */
+export function previewBind(
+  project: Project,
+  identity: ProjectIdentity,
+  binding: BindResult["binding"],
+): ConfigPreview {
+  const before = readText(project.configPath);
+  const recorded: Binding = { ...binding, bindingRef: binding.bindingRef ?? "(assigned when bound)" };
+  const after = spliceConfig(before, {
+    project: identityEdit(project.config.project, identity),
+    tracker: bindingEdit(project.config.tracker, recorded),
+  });
+  return { path: project.configPath, before, after };
+}
+
+function readText(path: string): string {
+  const bytes = readRegularFile(path);
+  return bytes === null ? "" : new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+}

@@ -1,0 +1,63 @@
+import type { OperationProgress } from "../client.ts";
+import type { Connection, ConnectRequest } from "../protocol.ts";
+import { TrackerError } from "../shared/errors.ts";
+import type { ControlPlaneAccess } from "./control-plane.ts";
+
+/** The providers that the control plane is connected to. */
+export class Connections {
+  readonly #access: ControlPlaneAccess;
+
+  constructor(access: ControlPlaneAccess) {
+    this.#access = access;
+  }
+
+  /** Connects a provider; `onProgress` hears from a discovery that takes longer. */
+  async connect(
+    request: ConnectRequest,
+    onProgress: (progress: OperationProgress) => void,
+  ): Promise<Connection> {
+    return (await this.#access.client()).connect(request, onProgress);
+  }
+
+  async list(): Promise<readonly Connection[]> {
+    return (await (await this.#access.client()).connections()).connections;
+  }
+
+  /**
+   * The connection with this id, or the only one to the provider of this name.
+   *
+   * @throws TrackerError `connection_not_found`, or `ambiguous_connection`
+   */
+  async find(name: string): Promise<Connection> {
+    const found = (await this.list()).filter(
+      ({ connection_id, provider }) => connection_id === name || provider === name.toLowerCase(),
+    );
+    const [connection, ...others] = found;
+    if (connection === undefined) {
+      throw new TrackerError("connection_not_found", `There is no connection "${name}".`, {
+        hint: "See what is connected: tracker host connections list",
+      });
+    }
+    if (others.length === 0) return connection;
+    const ids = found.map(({ connection_id, account_label }) => `${connection_id} (${account_label})`);
+    throw new TrackerError("ambiguous_connection", `There are ${found.length} connections to ${name}.`, {
+      hint: `Name one by its id: ${ids.join(", ")}`,
+    });
+  }
+
+  /** Asks the provider whether the connection that {@link find} finds works. */
+  async test(name: string): Promise<Connection> {
+    const { connection_id } = await this.find(name);
+    return (await this.#access.client()).testConnection(connection_id);
+  }
+
+  /** Discovers anew what is behind the connection that {@link find} finds. */
+  async refresh(name: string, onProgress: (progress: OperationProgress) => void): Promise<Connection> {
+    const { connection_id } = await this.find(name);
+    return (await this.#access.client()).refreshConnection(connection_id, onProgress);
+  }
+
+  async remove({ connection_id }: Connection): Promise<void> {
+    await (await this.#access.client()).removeConnection(connection_id);
+  }
+}

@@ -1,0 +1,76 @@
+/** What people hand in as JSON, checked before anything is sent. */
+import * as v from "valibot";
+import type { MissionUpdate } from "../client.ts";
+import { MissionPublishRequest, PushItem } from "../protocol.ts";
+import { UsageError } from "../shared/errors.ts";
+
+/** The most items that one push takes. */
+const MAX_ITEMS = 10_000;
+
+const Items = v.pipe(
+  v.array(v.strictObject(PushItem.entries), "must be an array"),
+  v.maxLength(MAX_ITEMS, `must be at most ${MAX_ITEMS} items`),
+);
+const Update = v.strictObject(MissionPublishRequest.entries.update.entries);
+
+/**
+ * The items of a push.
+ *
+ * @throws UsageError naming the place of what is wrong, such as `items[3].action`
+ */
+export function parsePushItems(text: string): PushItem[] {
+  return parse(Items, text, "items");
+}
+
+/**
+ * A mission's update, as JSON.
+ *
+ * @throws UsageError naming the place of what is wrong, such as `update.mission_state`
+ */
+export function parseMissionUpdate(text: string): MissionUpdate {
+  return parse(Update, text, "update");
+}
+
+/**
+ * A mission's update, put together from flags.
+ *
+ * @throws UsageError naming the place of what is wrong
+ */
+export function checkMissionUpdate(update: Readonly<Record<string, unknown>>): MissionUpdate {
+  return check(Update, update, "update");
+}
+
+function parse<S extends v.GenericSchema>(schema: S, text: string, root: string): v.InferOutput<S> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const reason = error instanceof Error ? `: ${error.message}` : "";
+    throw new UsageError(`The JSON of the ${root} is broken${reason}.`, {
+      hint: "Nothing was sent.",
+      cause: error,
+    });
+  }
+  return check(schema, value, root);
+}
+
+function check<S extends v.GenericSchema>(schema: S, value: unknown, root: string): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, value, { abortEarly: true });
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  throw new UsageError(`${placeOf(issue, root)} ${problemOf(issue)}.`, { hint: "Nothing was sent." });
+}
+
+/** Where in the value it is, such as `items[3].action`. */
+function placeOf({ path }: v.BaseIssue<unknown>, root: string): string {
+  const steps = (path ?? []).map(({ key }) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`));
+  return root + steps.join("");
+}
+
+function problemOf({ received, expected, message, type }: v.BaseIssue<unknown>): string {
+  if (type === "strict_object" && expected === "never") return "is not known";
+  if (received === "undefined") return "is missing";
+  // A message of a schema's own says more than the types do.
+  if (!message.startsWith("Invalid ")) return message;
+  return expected === null ? message : `must be ${expected}, not ${received}`;
+}

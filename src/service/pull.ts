@@ -1,0 +1,83 @@
+import type { BoundResult, BoundTracker } from "../bound-tracker.ts";
+import type { PullResult } from "../protocol.ts";
+import { TrackerError } from "../shared/errors.ts";
+
+/** What is pulled, and how much of it is wanted. */
+export interface PullOrder {
+  /** Issues a page, 1 to 10000. */
+  readonly limit: number;
+  /** Every page; else the first one. */
+  readonly all: boolean;
+  /** Also what an interrupted pull had taken in. */
+  readonly restart: boolean;
+}
+
+/** Who takes the pages, and ends the pull early. */
+export interface PullControl {
+  /**
+   * Takes the issues of one page.
+   *
+   * @param soFar issues that were read up to here, these included
+   */
+  readonly onPage: (items: PullResult["items"], soFar: number) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Pulls page by page; no page is kept.
+ *
+ * @returns the sum of all pages, without their issues
+ * @throws TrackerError `invalid_response` when there is more and nobody says where
+ */
+export async function pullPages(
+  tracker: Pick<BoundTracker, "pull">,
+  { limit, all, restart }: PullOrder,
+  { onPage, signal }: PullControl,
+): Promise<BoundResult<PullResult>> {
+  const seen = new Set<string>();
+  let total: PullResult | null = null;
+  let cursor: string | null = null;
+  for (;;) {
+    const { result, pendingUpgrade }: BoundResult<PullResult> = await tracker.pull({
+      limit,
+      ...(cursor !== null && { cursor }),
+      ...(restart && { restart }),
+    });
+    signal.throwIfAborted();
+    const { items } = result;
+    total = together(total, { ...result, items: [] });
+    onPage(items, total.summary.total);
+    if (!all || !result.has_more) return { result: total, pendingUpgrade };
+    cursor = result.next_cursor;
+    if (cursor === null || seen.has(cursor)) throw endless();
+    seen.add(cursor);
+  }
+}
+
+/** Two pages as one. */
+function together(sum: PullResult | null, page: PullResult): PullResult {
+  if (sum === null) return page;
+  const add = (name: keyof PullResult["summary"]): number => sum.summary[name] + page.summary[name];
+  const errors = [...(sum.item_errors ?? []), ...(page.item_errors ?? [])];
+  return {
+    ...page,
+    status: sum.status === page.status ? page.status : "partial",
+    summary: {
+      total: add("total"),
+      succeeded: add("succeeded"),
+      failed: add("failed"),
+      skipped: add("skipped"),
+    },
+    identity_path: page.identity_path ?? sum.identity_path,
+    doctrine: page.doctrine ?? sum.doctrine,
+    item_errors: errors.length === 0 ? null : errors,
+  };
+}
+
+function endless(): TrackerError {
+  return new TrackerError(
+    "invalid_response",
+    "The control plane says that there are more issues and not where they begin.",
+    { hint: "Run `tracker sync pull --all` again; it goes on where this one stopped." },
+  );
+}

@@ -1,0 +1,77 @@
+import type { ClientCredential } from "../client.ts";
+import type { MeResponse } from "../protocol.ts";
+import type { CredentialStore } from "../settings.ts";
+import { NotAuthenticatedError } from "../shared/errors.ts";
+import type { Environment } from "../shared/io.ts";
+import type { ControlPlaneAccess } from "./control-plane.ts";
+
+/** Who the control plane takes the person for. */
+export interface Session {
+  readonly host: string;
+  readonly source: string;
+  readonly team: string | null;
+  readonly user: MeResponse | null;
+}
+
+/** What {@link Sessions} depends on. */
+export interface SessionsOptions {
+  readonly access: ControlPlaneAccess;
+  readonly credentials: CredentialStore;
+  readonly env: Environment;
+}
+
+/** Logging in and out. */
+export class Sessions {
+  readonly #options: SessionsOptions;
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+  }
+
+  /** Proves a personal access token to the control plane and stores it. */
+  async login(token: string): Promise<Session> {
+    const { access, credentials, env } = this.#options;
+    const { url } = await access.remote();
+    const teamSlug = env.TRACKER_TEAM || null;
+    let credential: ClientCredential = {
+      kind: "personal",
+      accessToken: token,
+      refreshToken: null,
+      teamSlug,
+    };
+    const client = access.clientAt(url, {
+      current: async () => credential,
+      replace: async (renewed) => {
+        credential = renewed;
+      },
+    });
+    const user = await client.me();
+    const team = teamSlug ?? (user.teams.length === 1 ? (user.teams[0]?.slug ?? null) : null);
+    credentials.store(url, { ...credential, teamSlug: team });
+    return { host: url.origin, source: credentials.path, team, user };
+  }
+
+  /** Who the control plane takes the person for. */
+  async current(): Promise<Session> {
+    const { access, credentials } = this.#options;
+    const plane = await access.plane();
+    if (plane.kind === "embedded") {
+      return { host: "embedded", source: "none needed", team: "local", user: null };
+    }
+    const found = await credentials.find(plane.url);
+    if (found === null) {
+      throw new NotAuthenticatedError(`You are not logged in to ${plane.url.origin}.`, {
+        hint: "Run `tracker auth login --with-token`, or set TRACKER_TOKEN.",
+      });
+    }
+    const user = await (await access.client()).me();
+    return { host: plane.url.origin, source: found.source, team: found.credential.teamSlug, user };
+  }
+
+  /** Forgets the stored credential; false when there was none. */
+  async logout(): Promise<{ readonly host: string; readonly removed: boolean }> {
+    const { access, credentials } = this.#options;
+    const { url } = await access.remote();
+    return { host: url.origin, removed: credentials.remove(url) };
+  }
+}

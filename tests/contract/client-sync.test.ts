@@ -1,0 +1,153 @@
+/** Pushes and runs that take longer than one answer, and operations that are waited for again. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import type { ControlPlaneClient, OperationProgress, WorkOptions } from "../../src/client.ts";
+import { ControlPlaneError } from "../../src/http.ts";
+import type { RoutingKey } from "../../src/protocol.ts";
+import { errorBody, HttpStubs, rejection, StubbedNature, stubbedClient } from "../helpers/http-stubs.ts";
+
+const BASE = "/api/v1/tracker";
+const ID = "6b0cf7d6-0a4f-4a3d-8f43-1f1d6a4b7c11";
+const OPERATION = `${BASE}/operations/${ID}/`;
+const REF: RoutingKey = { binding_ref: "srm_1" };
+const SUMMARY = { total: 1, succeeded: 1, failed: 0, skipped: 0 };
+const ENVELOPE = {
+  status: "ok",
+  summary: SUMMARY,
+  identity_path: null,
+  doctrine: null,
+  binding_ref: null,
+  display_label: null,
+  provider_context: null,
+};
+const PART = { summary: SUMMARY, item_errors: null, items: [] };
+const PUSH = { ...ENVELOPE, ...PART };
+const PULL = { ...PUSH, has_more: false, next_cursor: null };
+const RUN = { ...ENVELOPE, pull: { ...PART, has_more: false, next_cursor: null }, push: PART };
+
+type Run = (client: ControlPlaneClient, options?: WorkOptions) => Promise<unknown>;
+const CALLS: readonly (readonly [call: string, result: object, run: Run])[] = [
+  ["push", PUSH, (client, options) => client.push("linear", REF, [], options)],
+  ["run", RUN, (client, options) => client.run("linear", REF, { limit: 1 }, options)],
+];
+
+let stubs = new HttpStubs();
+beforeEach(() => {
+  stubs = new HttpStubs();
+});
+afterEach(() => stubs.verify());
+
+const operation = (status: string, facts: object = {}): Response =>
+  Response.json({ operation_id: ID, status, ...facts });
+const accepted = (id = ID): Response =>
+  Response.json({ operation_id: id, status: "pending" }, { status: 202 });
+
+describe.each(CALLS)("%s", (call, result, run) => {
+  const target = `${BASE}/${call}/`;
+
+  test("is answered at once, or waited for", async () => {
+    stubs.on("POST", target, Response.json(result));
+    expect(await run(stubbedClient(stubs))).toEqual(result);
+    const nature = new StubbedNature();
+    stubs
+      .on("POST", target, accepted())
+      .on("GET", OPERATION, operation("pending"))
+      .on("GET", OPERATION, operation("running", { progress: { done: 3, total: 10 } }))
+      .on("GET", OPERATION, operation("completed", { result }));
+    const seen: (OperationProgress | string)[] = [];
+    const options: WorkOptions = {
+      onAccepted: (id) => seen.push(id),
+      onProgress: (progress) => seen.push(progress),
+    };
+    expect(await run(stubbedClient(stubs, { nature }), options)).toEqual(result);
+    expect(seen).toEqual([ID, null, null, { done: 3, total: 10 }]);
+    expect(nature.sleeps).toEqual([1_000, 2_000, 4_000]);
+    expect(stubs.requests.filter(({ method }) => method === "POST")).toHaveLength(2);
+  });
+
+  test("is one push however often it is sent: every attempt has the same Idempotency-Key", async () => {
+    stubs.on("POST", target, Response.json(errorBody("internal"), { status: 503 }));
+    stubs.on("POST", target, Object.assign(new Error("reset"), { code: "ECONNRESET" }));
+    stubs.on("POST", target, accepted());
+    stubs.on("GET", OPERATION, operation("completed", { result }));
+    await run(stubbedClient(stubs));
+    const keys = stubs.requests.flatMap(({ headers }) => headers["idempotency-key"] ?? []);
+    expect(keys).toHaveLength(3);
+    expect(new Set(keys).size).toBe(1);
+  });
+
+  test("fails with the error of the operation", async () => {
+    const error = errorBody("provider_unavailable", { message: "linear does not answer." });
+    stubs.on("POST", target, accepted()).on("GET", OPERATION, operation("failed", { error }));
+    const failure = await rejection(run(stubbedClient(stubs)));
+    expect(failure).toBeInstanceOf(ControlPlaneError);
+    expect(failure).toMatchObject({ code: "provider_unavailable", message: "linear does not answer." });
+  });
+
+  test.each([undefined, null, {}, { status: "ok" }])("does not take %j for a result", async (strange) => {
+    stubs.on("POST", target, accepted()).on("GET", OPERATION, operation("completed", { result: strange }));
+    expect(await rejection(run(stubbedClient(stubs)))).toMatchObject({
+      code: "invalid_response",
+      hint: expect.stringContaining("tracker status"),
+    });
+  });
+
+  test.each([
+    [ID, `tracker sync wait ${ID}`],
+    ["x; rm -rf '~'", `tracker sync wait 'x; rm -rf '\\''~'\\'''`],
+  ])("after five minutes names the command that waits again for %j", async (id, command) => {
+    const nature = new StubbedNature();
+    const started = nature.now();
+    const patient = stubbedClient(stubs, {
+      nature,
+      fetch: async ({ method }) =>
+        method === "POST" ? accepted(id) : Response.json({ operation_id: id, status: "running" }),
+    });
+    expect(await rejection(run(patient))).toMatchObject({
+      code: "operation_timeout",
+      retryable: true,
+      hint: `It goes on. Wait for it again: ${command}`,
+    });
+    expect(nature.now() - started).toBe(300_000);
+  });
+});
+
+describe("an operation that is waited for again", () => {
+  test.each([
+    ["pull", PULL],
+    ["push", PUSH],
+    ["run", RUN],
+  ] as const)("that is over is not waited for: %s", async (kind, result) => {
+    const nature = new StubbedNature();
+    stubs.on("GET", OPERATION, operation("completed", { result }));
+    expect<unknown>(await stubbedClient(stubs, { nature }).syncOutcome(ID)).toEqual({ kind, result });
+    expect(nature.sleeps).toEqual([]);
+  });
+
+  test("goes on being polled", async () => {
+    const seen: OperationProgress[] = [];
+    stubs
+      .on("GET", OPERATION, operation("running", { progress: { done: 1, total: 2 } }))
+      .on("GET", OPERATION, operation("running", { progress: { done: 2, total: 2 } }))
+      .on("GET", OPERATION, operation("completed", { result: RUN }));
+    const outcome = await stubbedClient(stubs).syncOutcome(ID, (progress) => seen.push(progress));
+    expect(outcome.kind).toBe("run");
+    expect(seen.map((progress) => progress?.done)).toEqual([1, 2]);
+  });
+
+  test.each([
+    ["operation_not_found", 404],
+    ["unauthorized", 401],
+  ])("that nobody knows: %s", async (code, status) => {
+    stubs.on("GET", OPERATION, Response.json(errorBody(code), { status }));
+    expect(await rejection(stubbedClient(stubs).syncOutcome(ID))).toMatchObject({ code });
+  });
+
+  test("that failed, or that was no sync, is an error", async () => {
+    stubs.on("GET", OPERATION, operation("failed", { error: errorBody("provider_rejected") }));
+    expect(await rejection(stubbedClient(stubs).syncOutcome(ID))).toMatchObject({
+      code: "provider_rejected",
+    });
+    stubs.on("GET", OPERATION, operation("completed", { result: { connection_id: "conn_1" } }));
+    expect(await rejection(stubbedClient(stubs).syncOutcome(ID))).toMatchObject({ code: "invalid_response" });
+  });
+});
