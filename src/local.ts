@@ -8,29 +8,16 @@ import { mkdirSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import type { ProjectConfig } from "./config.ts";
+import { explained, LocalMapping, LocalTracker } from "./local/tracker.ts";
 import type { Project } from "./project.ts";
-import type {
-  Conflict,
-  MissionPublishRequest,
-  MissionSeedRequest,
-  PullRequest,
-  PushItem,
-  RunRequest,
-  Ticket,
-} from "./protocol.ts";
 import type { TrackerConnector } from "./sdk/connector.ts";
-import { TrackerSdkError } from "./sdk/errors.ts";
-import type { CanonicalIssue } from "./sdk/model.ts";
 import { createLocalConnector } from "./sdk/registry.ts";
-import { openSqliteStore } from "./sdk/stores/sqlite.ts";
 import type { Folders } from "./settings.ts";
 import { readRegularFile, replaceFile } from "./shared/atomic-file.ts";
 import type { Context } from "./shared/context.ts";
 import { ConfigError, TrackerError, UsageError } from "./shared/errors.ts";
 import { isLocal, type LocalProvider } from "./shared/providers.ts";
-import { Doctrine, policyOf } from "./sync/doctrine.ts";
-import { statusOf, totalOf } from "./sync/envelope.ts";
-import { ResourceSync } from "./sync/resource-sync.ts";
+import { Doctrine } from "./sync/doctrine.ts";
 
 /** How the program of a tracker is run; kept with the person, never in a repository. */
 const Credentials = v.strictObject({
@@ -47,14 +34,6 @@ export const CREDENTIAL_KEYS = ["command", "cwd"] as const;
 /** Which projects this person has bound on this machine, by project, provider and workspace. */
 const BindingsFile = v.record(v.string(), Credentials);
 
-/** A work package and the issue that stands for it. */
-const LocalMapping = v.object({
-  wp_id: v.string(),
-  external_id: v.string(),
-  external_key: v.nullable(v.string()),
-  external_url: v.nullable(v.string()),
-});
-export type LocalMapping = v.InferOutput<typeof LocalMapping>;
 const MappingsFile = v.array(LocalMapping);
 
 /** A binding to a tracker on this machine. */
@@ -194,147 +173,6 @@ export function parseCredentials(entries: Readonly<Record<string, string>>): Loc
   throw new UsageError(`--credential takes ${CREDENTIAL_KEYS.join("=… or ")}=… for a local provider.`);
 }
 
-interface LocalTrackerOptions {
-  readonly provider: LocalProvider;
-  readonly workspace: string;
-  readonly connector: TrackerConnector;
-  readonly storePath: string;
-  readonly doctrine: Doctrine;
-  readonly now: () => Date;
-  readonly mappings: {
-    read(): readonly LocalMapping[];
-    edit(change: (all: readonly LocalMapping[]) => LocalMapping[]): void;
-  };
-}
-
-/** Work on a project that is bound to a tracker on this machine, answered as a control plane answers. */
-export class LocalTracker {
-  readonly #options: LocalTrackerOptions;
-
-  constructor(options: LocalTrackerOptions) {
-    this.#options = options;
-  }
-
-  async status() {
-    const { provider, workspace } = this.#options;
-    const { state, conflicts } = await this.#work(async (sync) => ({
-      state: await sync.state(),
-      conflicts: await sync.conflicts(),
-    }));
-    return {
-      provider,
-      connected: true,
-      configured: true,
-      binding_ref: null,
-      display_label: workspace,
-      provider_context: null,
-      identity_path: null,
-      sync_state: state.lastSyncedAt === null ? "never" : "idle",
-      last_synced_at: state.lastSyncedAt,
-      issue_count: state.issueCount,
-      open_conflicts: state.openConflicts,
-      conflicts: conflicts.slice(0, 3),
-      last_error: null,
-    };
-  }
-
-  async pull({ limit, cursor, restart }: Pick<PullRequest, "limit" | "cursor" | "restart">) {
-    const phase = await this.#work((sync) => sync.pull({ limit, cursor, restart: restart ?? false }));
-    return { ...this.#envelope(phase.summary), ...phase };
-  }
-
-  /** Writes the items, in order. */
-  async push(items: readonly PushItem[]) {
-    const phase = await this.#work((sync) => sync.push({ key: crypto.randomUUID(), items }));
-    return { ...this.#envelope(phase.summary), ...phase };
-  }
-
-  async run({ pull_first, limit, dry_run }: Pick<RunRequest, "pull_first" | "limit" | "dry_run">) {
-    const request = { pullFirst: pull_first ?? true, limit, dryRun: dry_run ?? false };
-    const { pull, push } = await this.#work((sync) => sync.run(request));
-    return { ...this.#envelope(totalOf(pull.summary, push.summary)), pull, push };
-  }
-
-  conflicts(): Promise<Conflict[]> {
-    return this.#work((sync) => sync.conflicts());
-  }
-
-  resolveConflict(id: string, take: "local" | "external"): Promise<Conflict> {
-    return this.#work((sync) => sync.resolveConflict(id, take));
-  }
-
-  /** The latest issues. */
-  async tickets(limit: number): Promise<readonly Ticket[]> {
-    const { connector } = this.#options;
-    return (await explained(() => connector.searchIssues({ limit }))).map((issue) => this.#ticket(issue));
-  }
-
-  /** The issue with a key, else issues with these words. */
-  async searchTickets(
-    { key, text }: { readonly key: string | null; readonly text: string | null },
-    limit: number,
-  ): Promise<readonly Ticket[]> {
-    const { connector } = this.#options;
-    const found = await explained(async () => {
-      if (key === null) return connector.searchIssues({ limit, ...(text !== null && { text }) });
-      const issue = await connector.findIssue(key);
-      return issue === null ? [] : [issue];
-    });
-    return found.map((issue) => this.#ticket(issue));
-  }
-
-  seedMission(request: Pick<MissionSeedRequest, "issue" | "mission_id">) {
-    return this.#work((sync) => sync.seedMission(request));
-  }
-
-  publishMission(request: Pick<MissionPublishRequest, "issue" | "update">) {
-    return this.#work((sync) => sync.publishMission(request));
-  }
-
-  /** Work packages and the issues that stand for them. */
-  mappings(): readonly LocalMapping[] {
-    return this.#options.mappings.read();
-  }
-
-  /** Notes which issue stands for a work package; one that was noted before is replaced. */
-  addMapping(mapping: LocalMapping): void {
-    this.#options.mappings.edit((all) => [...all.filter(({ wp_id }) => wp_id !== mapping.wp_id), mapping]);
-  }
-
-  /** Opens the store for one piece of work. */
-  async #work<T>(work: (sync: ResourceSync) => Promise<T>): Promise<T> {
-    const { connector, storePath, doctrine, now } = this.#options;
-    const store = openSqliteStore(storePath);
-    try {
-      return await explained(() =>
-        work(new ResourceSync({ connector, store, policy: policyOf(doctrine), now, reads: "everything" })),
-      );
-    } finally {
-      await store.close();
-    }
-  }
-
-  #envelope(summary: Parameters<typeof statusOf>[0]) {
-    const { doctrine } = this.#options;
-    return { status: statusOf(summary), summary, identity_path: null, doctrine };
-  }
-
-  #ticket({ ref, title, body, status, assignees, createdAt, updatedAt }: CanonicalIssue): Ticket {
-    return {
-      external_issue_id: ref.id,
-      identifier: ref.key ?? ref.id,
-      title,
-      url: ref.url ?? null,
-      state: { name: status },
-      team: this.#options.workspace,
-      assignee: assignees[0] ?? null,
-      created_at: createdAt,
-      updated_at: updatedAt,
-      body,
-    };
-  }
-}
-
 /** The place of a binding among the person's own: nobody else's folder can take it. */
 function keyOf(
   project: Project,
@@ -368,18 +206,4 @@ function parseFile<S extends v.GenericSchema>(
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), Buffer.from(bytes).toString());
   if (parsed.success) return parsed.output;
   throw new ConfigError("invalid_settings", `${path} cannot be read.`, { hint: "Mend or remove this file." });
-}
-
-/** The tracker's own words, as an error of the command line. */
-async function explained<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof TrackerSdkError)) throw error;
-    const { failureClass, message, retryable } = error;
-    throw new TrackerError(failureClass === "not_found" ? "issue_not_found" : "provider_rejected", message, {
-      retryable,
-      cause: error,
-    });
-  }
 }

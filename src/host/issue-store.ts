@@ -30,7 +30,7 @@ export class MappingStore implements IssueStore {
   readonly #queue = new SerialQueue();
 
   /** @param guard Asked at the start of each transaction, in it; what it throws, the transaction does */
-  constructor(queries: Queries, bindingRef: string, guard: (queries: Queries) => Promise<void>) {
+  constructor(queries: Queries, bindingRef: string, guard = async (_: Queries): Promise<void> => {}) {
     this.#queries = queries;
     this.#bindingRef = bindingRef;
     this.#guard = guard;

@@ -67,7 +67,7 @@ export class Synchronization {
   ) {
     requireConnected(mapping);
     const until = scope.now() + PULL_PATIENCE;
-    return withLease(scope, mapping.bindingRef, (lease) =>
+    return this.#alone(scope, mapping, (lease) =>
       this.#noted({ scope, mapping, lease }, async () => {
         const sync = await this.#open(
           { scope, mapping, lease },
@@ -99,7 +99,7 @@ export class Synchronization {
     { id, take }: Pick<ResolveConflictRequest, "id" | "take">,
   ) {
     requireConnected(mapping);
-    return withLease(scope, mapping.bindingRef, async (lease) => {
+    return this.#alone(scope, mapping, async (lease) => {
       const sync = await this.#open({ scope, mapping, lease });
       return sync.resolveConflict(id, take).catch((error: unknown) => {
         throw conflictFailure(error);
@@ -160,6 +160,15 @@ export class Synchronization {
     const leased = { scope, mapping, lease: job.lease };
     // A rehearsal says nothing about how the mapping stands.
     return request.dryRun ? explained(() => work(leased)) : this.#noted(leased, work);
+  }
+
+  /** Runs `work` under the mapping's lease, which a host that stops still gives back. */
+  #alone<T>(
+    scope: TeamScope,
+    { bindingRef }: MappingView,
+    work: (lease: Lease) => Promise<T>,
+  ): Promise<T> {
+    return this.#background.track(withLease(scope, bindingRef, work));
   }
 
   /** Runs `work`, and notes at the mapping how it ended. */

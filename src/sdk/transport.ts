@@ -3,7 +3,7 @@
  * through Nango's proxy, which keeps the token. A transport sends a request
  * once. It never repeats one: the engine does, and it alone knows what is safe.
  */
-import { ConnectorRequestError, type FailureFacts } from "./errors.ts";
+import { ConnectorRequestError, type FailureClass, type FailureFacts } from "./errors.ts";
 
 /** One request to a provider's API. */
 export interface TransportRequest {
@@ -58,6 +58,24 @@ export class TransportError extends ConnectorRequestError {
     super(message, facts);
     this.processed = facts.processed;
     this.response = facts.response ?? null;
+  }
+
+  /** The same failure, as somebody tells it who knows the provider better. */
+  retold(better: {
+    readonly message?: string;
+    readonly failureClass?: FailureClass;
+    readonly retryAfterSeconds?: number | null;
+  }): TransportError {
+    const { message, provider, failureClass, retryAfterSeconds, processed, response } = this;
+    return new TransportError(better.message ?? message, {
+      provider,
+      failureClass,
+      retryAfterSeconds,
+      ...better,
+      processed,
+      ...(response !== null && { response }),
+      cause: this,
+    });
   }
 }
 

@@ -1,7 +1,7 @@
 /** The wire's words for what the SDK knows: issues, references, failures, sums. Pure. */
 import type { Conflict, NormalizedIssue, PullResult, PushResult } from "../protocol.ts";
 import type { FailureClass } from "../sdk/errors.ts";
-import type { CanonicalLink, ExternalRef } from "../sdk/model.ts";
+import type { CanonicalIssue, CanonicalLink, ExternalRef, IssueFields } from "../sdk/model.ts";
 import type { ConflictRecord, IssueRecord } from "../sdk/store.ts";
 import { wireField } from "./doctrine.ts";
 
@@ -27,7 +27,15 @@ function wireLink({ type, target }: CanonicalLink) {
 
 /** A pulled issue as it is sent; null for a draft, which the provider does not know. */
 export function normalizedIssue({ ref, fields, base }: IssueRecord): NormalizedIssue | null {
-  if (ref === null || base === null) return null;
+  return ref === null || base === null ? null : wireIssue(ref, fields, base);
+}
+
+/** An issue as it is sent. */
+export function wireIssue(
+  ref: ExternalRef,
+  fields: IssueFields,
+  { createdAt, updatedAt }: Pick<CanonicalIssue, "createdAt" | "updatedAt">,
+): NormalizedIssue {
   return {
     ref: wireRef(ref),
     title: fields.title,
@@ -40,8 +48,8 @@ export function normalizedIssue({ ref, fields, base }: IssueRecord): NormalizedI
     parent_ref: fields.parent === null ? null : wireRef(fields.parent),
     links: fields.links.map(wireLink),
     custom_fields: { ...fields.customFields },
-    created_at: base.createdAt,
-    updated_at: base.updatedAt,
+    created_at: createdAt,
+    updated_at: updatedAt,
     provider_metadata: {},
   };
 }

@@ -2,9 +2,6 @@
 import type * as v from "valibot";
 import type { MissionPublishRequest, MissionSeedResponse } from "../protocol.ts";
 import type { MissionSeed, MissionUpdate } from "../sdk/mission.ts";
-import type { CanonicalIssue } from "../sdk/model.ts";
-import { identityOf } from "../sdk/model.ts";
-import { baseOf, fieldsOf, type IssueRecord } from "../sdk/store.ts";
 import { wireRef } from "./envelope.ts";
 
 /** A seed as it is sent. */
@@ -48,10 +45,4 @@ export function missionUpdateOf(update: MissionPublishRequest["update"]): Missio
 
 function sdkRef({ system, workspace, id, key, url }: Parameters<typeof wireRef>[0]) {
   return { system, workspace, id, ...(key && { key }), ...(url && { url }) };
-}
-
-/** An issue of the provider as a record that nobody has edited. */
-export function recordOf(issue: CanonicalIssue): IssueRecord {
-  const { ref } = issue;
-  return { key: identityOf(ref), ref, fields: fieldsOf(issue), base: baseOf(issue), deletedAt: null };
 }

@@ -32,9 +32,10 @@ import {
   type PushResultItem,
   type Summary,
   wireConflict,
+  wireIssue,
   wireRef,
 } from "./envelope.ts";
-import { missionUpdateOf, recordOf, wireSeed } from "./mission.ts";
+import { missionUpdateOf, wireSeed } from "./mission.ts";
 import { itemError, type Outcome, outcomeOf } from "./outcome.ts";
 import { NamedRef, patchOf, WireLink, WirePatch } from "./push-item.ts";
 import { SyncRequestError } from "./request-error.ts";
@@ -148,6 +149,8 @@ export class ResourceSync {
       policy,
       now,
       name: CHECKPOINT,
+      // Keys tell when they were made, and providers are asked for what is newer: by one clock.
+      newId: () => Bun.randomUUIDv7("hex", now()),
       sleep: async (milliseconds) => {
         if (milliseconds > longestWait()) throw tooLong(connector, milliseconds);
         await setTimeout(milliseconds, undefined, { signal: this.#signal });
@@ -187,6 +190,11 @@ export class ResourceSync {
       pushed.push(one);
     }
     return pushPhase(pushed);
+  }
+
+  /** Writes what was edited and has not been written. */
+  pushEdits(): Promise<PushPhase> {
+    return this.#pushPhase(this.#engine.push());
   }
 
   /**
@@ -235,7 +243,7 @@ export class ResourceSync {
       ref,
       missionUpdateOf(update),
     );
-    return { ...normalizedIssue(recordOf(published)), omitted: [...omitted] };
+    return { ...wireIssue(published.ref, published, published), omitted: [...omitted] };
   }
 
   /** Conflicts that wait for a decision. */

@@ -132,11 +132,31 @@ describe("a long list", () => {
     expect(simulator.requests.length).toBeLessThanOrEqual(5);
   });
 
+  test("without words is not looked for to the first pull request", async () => {
+    fill(1);
+    fill(2000, "pull");
+    expect(await connector.searchIssues({})).toEqual([]);
+    expect(simulator.requests).toHaveLength(10);
+  });
+
   test("ends where an empty page claims that there is more", async () => {
     const headers = { link: '<https://github.test/2>; rel="next"' };
     simulator.fail({ kind: "answer", status: 200, headers, body: [] });
     expect(await connector.listIssues({})).toEqual({ items: [], nextCursor: null });
     expect(simulator.requests).toHaveLength(1);
+  });
+
+  test("is not read in circles", async () => {
+    fill(250, "pull");
+    const start = Buffer.from("cursor:0").toString("base64url");
+    const headers = { link: `<https://github.test/issues?after=${start}>; rel="next"` };
+    const circle = {
+      kind: "distort",
+      distort: ({ status, body }: SimulatedAnswer) => ({ status, headers, body }),
+    } as const;
+    for (let page = 0; page < 3; page += 1) simulator.fail(circle, isList);
+    expect(await failureOf(() => connector.searchIssues({}))).toMatchObject({ failureClass: "contract" });
+    expect(simulator.requests).toHaveLength(2);
   });
 
   test("of changed issues has no pull requests in it, and neither has anything else", async () => {
@@ -275,6 +295,15 @@ describe("the issue of a create", () => {
     const key = Bun.randomUUIDv7("hex", simulator.now());
     expect(await connector.findCreated(key)).toBeNull();
     expect(simulator.requests).toHaveLength(1);
+  });
+
+  test("is found behind the pages that GitHub numbers", async () => {
+    const made = await connector.createIssue({ ...BLANK, title: "First" }, KEY);
+    for (let at = 0; at < 1100; at += 1) {
+      simulator.tick();
+      simulator.addIssue(NAME, { title: `Later ${at}` });
+    }
+    expect((await connector.findCreated(KEY.idempotencyKey))?.ref).toEqual(made.ref);
   });
 
   test("is no pull request, although somebody copied its text", async () => {

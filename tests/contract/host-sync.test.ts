@@ -137,7 +137,7 @@ describe("pull", () => {
     [{ binding_ref: null }, [400, "invalid_request"]],
     [{ limit: 0 }, [400, "invalid_request"]],
     [{ limit: 10_001 }, [400, "invalid_request"]],
-    [{ cursor: "pull_nonsense" }, [502, "provider_rejected"]],
+    [{ cursor: "pull_nonsense" }, [400, "invalid_request"]],
     [{ filters: { label: "x" } }, [400, "invalid_request"]],
     [{ binding_ref: "srm_unknown" }, [404, "binding_not_found"]],
   ])("refuses %j", async (body, expected) => {

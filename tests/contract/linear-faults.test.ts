@@ -321,6 +321,7 @@ describe("what is not there", () => {
     vanish();
     const calls = [
       () => connector.getIssue(ref),
+      () => connector.findIssue("ENG-1"),
       () => connector.listIssues({}),
       () => connector.searchIssues({}),
       () => connector.listComments(ref),

@@ -90,6 +90,45 @@ export function paged<T>(
   };
 }
 
+/** Since 2025 numbered pages of issues end somewhere: GitHub does not say where, people have met it from here on. */
+const MOST_NUMBERED = 1000;
+
+/**
+ * One page of a list that may be long: the link to the next page has a cursor,
+ * and without it pages behind the first thousand rows are refused.
+ */
+export function pagedByCursor<T>(
+  request: SimulatedRequest,
+  address: string,
+  rows: readonly T[],
+  render: (rows: readonly T[]) => unknown,
+): SimulatedAnswer {
+  const after = request.query.get("after");
+  const perPage = Math.min(100, positive(request, "per_page") ?? 30);
+  const start = after === null ? ((positive(request, "page") ?? 1) - 1) * perPage : startOf(after);
+  const end = start + perPage;
+  if (after === null && end > MOST_NUMBERED) {
+    throw new Refusal(
+      422,
+      "Pagination with the page parameter is not supported for large datasets, please use cursor based pagination (after/before)",
+    );
+  }
+  const query = new URLSearchParams(request.query);
+  query.set("page", String(end / perPage + 1));
+  query.set("after", Buffer.from(`cursor:${end}`).toString("base64url"));
+  return {
+    status: 200,
+    headers: end < rows.length ? { link: `<${address}?${query}>; rel="next"` } : {},
+    body: render(rows.slice(start, end)),
+  };
+}
+
+function startOf(cursor: string): number {
+  const found = /^cursor:(\d+)$/.exec(Buffer.from(cursor, "base64url").toString());
+  if (found === null) throw invalid("after", "invalid", cursor);
+  return Number(found[1]);
+}
+
 function positive(request: SimulatedRequest, name: string): number | null {
   const value = Number(request.query.get(name) ?? Number.NaN);
   return Number.isInteger(value) && value > 0 ? value : null;

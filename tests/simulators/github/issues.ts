@@ -1,7 +1,18 @@
 /** The issue endpoints of one repository: https://docs.github.com/en/rest/issues */
 import * as v from "valibot";
 import type { SimulatedAnswer, SimulatedRequest } from "../server.ts";
-import { bodyOf, choiceOf, created, instantOf, invalid, notFound, ok, paged, Refusal } from "./answers.ts";
+import {
+  bodyOf,
+  choiceOf,
+  created,
+  instantOf,
+  invalid,
+  notFound,
+  ok,
+  paged,
+  pagedByCursor,
+  Refusal,
+} from "./answers.ts";
 import type { GitHubPayloads } from "./payloads.ts";
 import { type GitHubStore, type Issue, isSame, issuesOf, type Repository } from "./store.ts";
 
@@ -79,7 +90,7 @@ export class IssueEndpoints {
     const rows = issuesOf(repository)
       .filter((issue) => (state === "all" || issue.state === state) && issue.updatedAt >= first)
       .sort((a, b) => sign * (a[by] - b[by] || a.number - b.number));
-    return paged(request, address, rows, (page) => page.map((issue) => this.#payloads.issue(issue)));
+    return pagedByCursor(request, address, rows, (page) => page.map((issue) => this.#payloads.issue(issue)));
   }
 
   create({ request, repository }: Call): SimulatedAnswer {

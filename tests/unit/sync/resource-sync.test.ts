@@ -161,7 +161,7 @@ describe("push", () => {
     ];
     await push(items);
     const again = await push(items);
-    expect(again.items.map(({ outcome }) => outcome)).toEqual(["noop", "applied", "noop"]);
+    expect(again.items.map(({ outcome }) => outcome)).toEqual(["applied", "applied", "noop"]);
     expect(remote.issues()).toHaveLength(2);
     expect(remote.comments(known)).toHaveLength(1);
   });
@@ -169,20 +169,43 @@ describe("push", () => {
   test("taken up again, leaves out what was done", async () => {
     const known = file("Known");
     const items = [update(known.id, { title: "One" }), update(known.id, { title: "Two" })];
-    const [first] = (await push(items.slice(0, 1))).items;
-    if (first === undefined) throw new Error("nothing was pushed");
+    const [item] = (await push(items.slice(0, 1))).items;
+    if (item === undefined) throw new Error("nothing was pushed");
+    const errors = [{ ref: item.ref, code: "provider_rejected", message: "No labels.", retryable: false }];
     remote.edit(known, { title: "Somebody else's" });
     const told: number[] = [];
     const result = await sync.push({
       key: "push-1",
       items,
-      done: new Map([[0, first]]),
+      done: new Map([[0, { item, errors }]]),
       onItem: async (index) => {
         told.push(index);
       },
     });
     expect(told).toEqual([1]);
-    expect(result.items[0]).toEqual(first);
+    expect(result).toMatchObject({ items: [item, {}], item_errors: errors });
+  });
+
+  test("a link that could not be sent is sent by the next push of it", async () => {
+    const [one, two] = [file("One"), file("Two")];
+    await pull();
+    const items: PushItem[] = [
+      { ref: { id: one.id }, action: "link", link: { type: "blocks", target: { id: two.id } } },
+    ];
+    tracker.faults.add({ kind: "fail" }, { on: "upsertLink", times: 3 });
+    expect((await push(items)).items).toMatchObject([{ outcome: "failed" }]);
+    expect((await push(items)).items).toMatchObject([{ outcome: "applied" }]);
+    expect(remote.issue(one).links).toEqual([{ type: "blocks", target: two }]);
+    expect((await push(items)).items).toMatchObject([{ outcome: "noop" }]);
+  }, 20_000);
+
+  test("a create that the provider refuses for good leaves nothing behind", async () => {
+    tracker.faults.add({ kind: "fail", failureClass: "invalid" }, { on: "createIssue" });
+    const { items } = await push([{ ref: {}, action: "create", patch: { title: "New" } }]);
+    expect(items).toMatchObject([{ outcome: "rejected", remote_ref: null }]);
+    expect((await run()).push.items).toEqual([]);
+    expect(remote.issues()).toEqual([]);
+    expect((await sync.state()).issueCount).toBe(0);
   });
 
   const refused: readonly (readonly [string, PushItem, string])[] = [
@@ -196,11 +219,7 @@ describe("push", () => {
       { ref: {}, action: "update", patch: { title: "x" } },
       "an id or a key is needed",
     ],
-    [
-      "an unknown key",
-      { ref: { key: "404" }, action: "update", patch: { title: "x" } },
-      "there is no issue 404",
-    ],
+    ["an unknown key", { ref: { key: "404" }, action: "update", patch: { title: "x" } }, "no issue 404"],
     ["an issue that is not there", update("404", { title: "x" }), "no issue 404"],
     [
       "another resource's issue",

@@ -78,7 +78,7 @@ export const sync: Migration = {
     await schema
       .createIndex("issues_present")
       .on("issues")
-      .column("binding_ref")
+      .columns(["binding_ref", "deleted_at"])
       .where(sql.ref("deleted_at"), "is", null)
       .execute();
 

@@ -22,10 +22,13 @@ import { GitHubFields } from "./fields.ts";
 import { GitHubIssues } from "./issues.ts";
 import { IsPullRequest, isSameName, stateOf, statusOf } from "./map.ts";
 import { GitHubRepository } from "./repository.ts";
-import { GITHUB, type GitHubRest } from "./rest.ts";
+import { FIRST_PAGE, GITHUB, type GitHubRest } from "./rest.ts";
 
 /** Changes per portion: a page repeats the last two seconds of the page before, and this is what fits beside. */
 const PORTION_ROWS = 90;
+
+/** How many of the latest changes are looked through for issues: where pull requests are the rule, more is not worth it. */
+const MOST_LATEST = 1000;
 
 const CAPABILITIES: Capabilities = {
   comments: true,
@@ -253,9 +256,10 @@ export class GitHubApi implements ProviderApi {
       direction: "asc",
       ...(since !== null && { since: secondOf(since, -1) }),
     };
-    const page = Number(next ?? 1);
     const path = this.#repository.path("issues");
-    const { rows, hasNext } = await this.#repository.ask(() => this.#rest.page(path, query, page, "issues"));
+    const { rows, next: after } = await this.#repository.ask(() =>
+      this.#rest.page(path, query, next ?? FIRST_PAGE, "issues"),
+    );
     const changed = rows.map((row, index) => {
       const at = `issues.${index}`;
       const { number, updated_at, pull_request } = parsePayload(GITHUB, ChangedRow, row, at);
@@ -264,17 +268,22 @@ export class GitHubApi implements ProviderApi {
     return {
       rows: changed.filter((change) => !change.pull_request),
       others: changed.filter((change) => change.pull_request),
-      next: hasNext ? String(page + 1) : null,
+      next: after,
     };
   }
 
-  /** The latest changed issues. One that changes meanwhile pushes others onto the next page once more. */
+  /**
+   * The latest changed issues, as far as the latest changes of issues and pull requests have some.
+   * One that changes meanwhile pushes others onto the next page once more.
+   */
   async #latest(limit: number): Promise<readonly CanonicalIssue[]> {
     const found = new Map<string, CanonicalIssue>();
+    let looked = 0;
     for await (const { row, path } of this.#rows({ sort: "updated" })) {
+      looked += 1;
       const issue = await this.#issues.fromRow(row, path);
       if (issue !== null && !found.has(issue.ref.id)) found.set(issue.ref.id, issue);
-      if (found.size === limit) break;
+      if (found.size === limit || looked === MOST_LATEST) break;
     }
     return [...found.values()];
   }

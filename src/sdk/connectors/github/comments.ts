@@ -8,10 +8,10 @@ import type { Portion } from "../shared/provider-connector.ts";
 import type { GitHubIssues } from "./issues.ts";
 import { canonicalComment, isSameName, NativeComment } from "./map.ts";
 import type { GitHubRepository } from "./repository.ts";
-import { GITHUB, type GitHubRest } from "./rest.ts";
+import { FIRST_PAGE, GITHUB, type GitHubRest } from "./rest.ts";
 
 /** Where a list of comments stands: the page that was read last, and the id that was last on it. */
-const Place = v.nullable(v.strictObject({ page: v.number(), after: v.number() }));
+const Place = v.nullable(v.strictObject({ page: v.string(), after: v.number() }));
 
 /** The comments of a repository's issues. */
 export class GitHubComments {
@@ -30,18 +30,18 @@ export class GitHubComments {
    * read moves the others forward: every portion starts with the page before.
    */
   async list(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
-    const { page: first, after } = parsePlace(GITHUB, Place, place) ?? { page: 1, after: 0 };
-    for (let page = first; ; page += 1) {
+    const { page: first, after } = parsePlace(GITHUB, Place, place) ?? { page: FIRST_PAGE, after: 0 };
+    for (let page = first; ; ) {
       const path = this.#repository.path("issues", id, "comments");
-      const { rows, hasNext } = await this.#issues.ask(id, () => this.#rest.page(path, {}, page, "comments"));
+      const { rows, next } = await this.#issues.ask(id, () => this.#rest.page(path, {}, page, "comments"));
       const comments = await this.#parse(id, rows);
       const unseen = comments.filter((comment) => comment.id > after);
       const last = unseen.at(-1);
-      if (last === undefined && hasNext) continue;
-      return {
-        items: unseen.map(canonicalComment),
-        next: hasNext && last !== undefined ? { page, after: last.id } : null,
-      };
+      if (last !== undefined || next === null) {
+        const place = next === null || last === undefined ? null : { page, after: last.id };
+        return { items: unseen.map(canonicalComment), next: place };
+      }
+      page = next;
     }
   }
 

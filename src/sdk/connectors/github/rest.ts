@@ -1,7 +1,9 @@
 /** Requests to GitHub's REST API, and what its refusals mean. */
 import * as v from "valibot";
+import { IssuePayloadContractError } from "../../errors.ts";
 import { type Transport, TransportError, type TransportRequest } from "../../transport.ts";
 import { parsePayload } from "../shared/arguments.ts";
+import { secondsUntil } from "../shared/limits.ts";
 
 export const GITHUB = "github";
 
@@ -21,8 +23,12 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 307, 308]);
 /** One page of a list. */
 export interface RestPage {
   readonly rows: readonly unknown[];
-  readonly hasNext: boolean;
+  /** Place of the page after this one; null when this is the last. */
+  readonly next: string | null;
 }
+
+/** Place of the first page of a list. */
+export const FIRST_PAGE = "1";
 
 /** What a list is asked for. */
 export type RestQuery = NonNullable<TransportRequest["query"]>;
@@ -47,27 +53,24 @@ export class GitHubRest {
   /**
    * One page of a list.
    *
-   * @param page Counted from 1
+   * @param place {@link FIRST_PAGE}, or `next` of the page before
    * @param name What is listed; the path in a contract error starts with it
    * @param rowsOf Finds the rows in an answer that is no array itself
    */
   async page(
     path: string,
     query: RestQuery,
-    page: number,
+    place: string,
     name: string,
     rowsOf: (body: unknown) => unknown = (body) => body,
   ): Promise<RestPage> {
     const { body, headers } = await this.#exchange({
       method: "GET",
       path,
-      query: { ...query, per_page: PAGE_ROWS, page },
+      query: { ...query, per_page: PAGE_ROWS, [isNumber(place) ? "page" : "after"]: place },
     });
     const rows = parsePayload(GITHUB, v.array(v.unknown()), rowsOf(body), name);
-    const link = headers.get("link");
-    // There is no header when everything fits on one page, and none behind a proxy that drops it.
-    const isMoreTold = link === null ? rows.length >= PAGE_ROWS : /rel="next"/.test(link);
-    return { rows, hasNext: isMoreTold && rows.length > 0 };
+    return { rows, next: rows.length === 0 ? null : nextPlace(headers.get("link"), place, rows.length) };
   }
 
   /** The pages of a list, one after the other, until nobody wants more. */
@@ -77,10 +80,10 @@ export class GitHubRest {
     name: string,
     rowsOf?: (body: unknown) => unknown,
   ): AsyncGenerator<readonly unknown[]> {
-    for (let number = 1; ; number += 1) {
-      const { rows, hasNext } = await this.page(path, query, number, name, rowsOf);
+    for (let place: string | null = FIRST_PAGE; place !== null; ) {
+      const { rows, next }: RestPage = await this.page(path, query, place, name, rowsOf);
       yield rows;
-      if (!hasNext) return;
+      place = next;
     }
   }
 
@@ -91,6 +94,27 @@ export class GitHubRest {
       throw error instanceof TransportError ? explained(error) : error;
     }
   }
+}
+
+function isNumber(place: string): boolean {
+  return /^\d+$/.test(place);
+}
+
+/**
+ * The place after `place`: a cursor where the answer has one, because of long
+ * lists of issues GitHub gives the first numbered pages only; else a number.
+ * There is no header when everything fits on one page, and none behind a proxy
+ * that drops it.
+ * https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api#using-link-headers
+ */
+function nextPlace(link: string | null, place: string, rows: number): string | null {
+  const following = isNumber(place) ? String(Number(place) + 1) : null;
+  if (link === null) return rows < PAGE_ROWS ? null : following;
+  const address = /<([^>]*)>; rel="next"/.exec(link)?.[1];
+  if (address === undefined) return null;
+  const after = URL.canParse(address) ? new URL(address).searchParams.get("after") : null;
+  if (after !== place) return after ?? following;
+  throw new IssuePayloadContractError(GITHUB, "link", "leads back to the same page");
 }
 
 /** Whether GitHub says that there is nothing (any more) where it was asked: 404, 410, or it is elsewhere now. */
@@ -106,9 +130,10 @@ export function isRedirect({ response }: TransportError): boolean {
 /** The error in the words that GitHub's documentation has for it. */
 function explained(error: TransportError): TransportError {
   const wait = limitSeconds(error);
-  if (wait !== null) return retold(error, error.message, "rate_limited", wait);
+  if (wait !== null) return error.retold({ failureClass: "rate_limited", retryAfterSeconds: wait });
   const details = detailsOf(error.response?.body);
-  return details === "" ? error : retold(error, `${error.message.replace(/\.$/, "")} (${details}).`);
+  if (details === "") return error;
+  return error.retold({ message: `${error.message.replace(/\.$/, "")} (${details}).` });
 }
 
 /**
@@ -122,8 +147,7 @@ function limitSeconds({ response, message, retryAfterSeconds }: TransportError):
   const { status, headers } = response;
   if (headers.get("x-ratelimit-remaining") === "0") {
     const reset = Number(headers.get("x-ratelimit-reset") ?? Number.NaN);
-    const now = Date.parse(headers.get("date") ?? "") || Date.now();
-    const untilReset = Number.isFinite(reset) ? Math.ceil(reset - now / 1000) : LEAST_WAIT;
+    const untilReset = Number.isFinite(reset) ? secondsUntil(reset * 1000, response) : LEAST_WAIT;
     return Math.max(1, untilReset, retryAfterSeconds ?? 0);
   }
   const isLimit = status === 429 || retryAfterSeconds !== null || /rate limit|abuse detection/i.test(message);
@@ -156,21 +180,4 @@ function detailsOf(body: unknown): string {
     .join("; ")
     .replace(/\S{30,}/g, "***")
     .slice(0, 300);
-}
-
-function retold(
-  error: TransportError,
-  message: string,
-  failureClass = error.failureClass,
-  retryAfterSeconds = error.retryAfterSeconds,
-): TransportError {
-  const { provider, processed, response } = error;
-  return new TransportError(message, {
-    provider,
-    failureClass,
-    retryAfterSeconds,
-    processed,
-    ...(response !== null && { response }),
-    cause: error,
-  });
 }

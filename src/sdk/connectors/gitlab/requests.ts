@@ -6,6 +6,7 @@ import {
   type TransportRequest,
   type TransportResponse,
 } from "../../transport.ts";
+import { secondsUntil } from "../shared/limits.ts";
 
 export const PROVIDER = "gitlab";
 
@@ -61,19 +62,9 @@ export function invalid(message: string): ConnectorRequestError {
  * https://docs.gitlab.com/administration/settings/user_and_ip_rate_limits/#response-headers
  */
 function withWait(error: TransportError): TransportError {
-  const { response, failureClass, processed, cause } = error;
+  const { response, failureClass } = error;
   if (failureClass !== "rate_limited" || response === null || error.retryAfterSeconds !== null) return error;
   const reset = response.headers.get("ratelimit-reset") ?? "";
   if (!/^\d+$/.test(reset)) return error;
-  // By the server's own clock, in case that this one is wrong.
-  const answeredAt = Date.parse(response.headers.get("date") ?? "");
-  const now = Number.isNaN(answeredAt) ? Date.now() : answeredAt;
-  return new TransportError(error.message, {
-    provider: PROVIDER,
-    failureClass,
-    processed,
-    response,
-    retryAfterSeconds: Math.max(0, Math.ceil(Number(reset) - now / 1000)),
-    cause,
-  });
+  return error.retold({ retryAfterSeconds: secondsUntil(Number(reset) * 1000, response) });
 }

@@ -8,6 +8,7 @@ import {
   type TransportResponse,
 } from "../../transport.ts";
 import { parsePayload } from "../shared/arguments.ts";
+import { secondsUntil } from "../shared/limits.ts";
 
 export const PROVIDER = "jira";
 
@@ -97,14 +98,11 @@ function classified(error: TransportError): TransportError {
     ...(reason === null ? [] : [`(${short(reason)})`]),
   ].join(" ");
   const failureClass = failureClassOf(error, response);
-  return new TransportError(message, {
-    provider: PROVIDER,
+  return error.retold({
+    message,
     failureClass,
-    processed: error.processed,
-    response,
     retryAfterSeconds:
       error.retryAfterSeconds ?? (failureClass === "rate_limited" ? secondsToReset(response) : null),
-    cause: error,
   });
 }
 
@@ -117,14 +115,12 @@ function failureClassOf(error: TransportError, { status, body }: TransportRespon
 const Message = v.object({ message: v.string() });
 
 /**
- * Seconds to the end of a rate limit, by the provider's clock; null when it does not say.
+ * Seconds to the end of a rate limit; null when the answer does not say.
  * https://developer.atlassian.com/cloud/jira/platform/rate-limiting/
  */
-function secondsToReset({ headers }: TransportResponse): number | null {
-  const reset = Date.parse(headers.get("x-ratelimit-reset") ?? "");
-  const date = Date.parse(headers.get("date") ?? "");
-  const now = Number.isNaN(date) ? Date.now() : date;
-  return Number.isNaN(reset) ? null : Math.max(0, Math.ceil((reset - now) / 1000));
+function secondsToReset(response: TransportResponse): number | null {
+  const reset = Date.parse(response.headers.get("x-ratelimit-reset") ?? "");
+  return Number.isNaN(reset) ? null : secondsUntil(reset, response);
 }
 
 function short(text: string): string {

@@ -160,6 +160,7 @@ export class LinearApi implements ProviderApi {
     const asked = askedFor(key);
     if (asked === null) return null;
     const found = await orNull(this.#requests.ask(ISSUE, { id: asked.id }, Found));
+    if (found === null) await this.#assertTeam();
     if (found === null || !this.#isOurs(found.issue)) return null;
     const isElsewhere = asked.organization !== null && asked.organization !== organizationOf(found.issue.url);
     return isElsewhere ? null : this.#whole(found.issue);

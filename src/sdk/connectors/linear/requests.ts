@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { ConnectorRequestError, type FailureClass, IssuePayloadContractError } from "../../errors.ts";
 import { type Transport, TransportError, type TransportResponse } from "../../transport.ts";
 import { parsePayload } from "../shared/arguments.ts";
+import { secondsUntil } from "../shared/limits.ts";
 
 const text = v.fallback(v.optional(v.string()), undefined);
 
@@ -162,17 +163,17 @@ function presentable(message: string): string {
  *
  * @see https://linear.app/developers/rate-limiting
  */
-function retryAfter({ headers }: TransportResponse, cause: TransportError | undefined): number | null {
+function retryAfter(response: TransportResponse, cause: TransportError | undefined): number | null {
   if (cause !== undefined && cause.retryAfterSeconds !== null) return cause.retryAfterSeconds;
-  const now = Date.parse(headers.get("date") ?? "") || Date.now();
+  const { headers } = response;
   const budgets = ["requests", "endpoint-requests", "complexity"].flatMap((name) => {
     const reset = Number(headers.get(`x-ratelimit-${name}-reset`) ?? Number.NaN);
     const remaining = Number(headers.get(`x-ratelimit-${name}-remaining`) ?? Number.NaN);
-    return Number.isFinite(reset) ? [{ seconds: Math.ceil((reset - now) / 1000), remaining }] : [];
+    return Number.isFinite(reset) ? [{ seconds: secondsUntil(reset, response), remaining }] : [];
   });
   const empty = budgets.filter(({ remaining }) => remaining <= 0);
   const waits = (empty.length > 0 ? empty : budgets).map(({ seconds }) => seconds);
-  return waits.length === 0 ? null : Math.max(0, ...waits);
+  return waits.length === 0 ? null : Math.max(...waits);
 }
 
 /** A page's place in its connection, forward. */
