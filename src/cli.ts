@@ -68,6 +68,8 @@ const REFUSED_COMMANDS: Readonly<Record<string, { readonly message: string; read
 
 /** Flags that may be given more than once. */
 const REPEATABLE_FLAGS: ReadonlySet<string> = new Set([
+  "bind --field-owner",
+  "bind --credential",
   "mission publish --decision",
   "mission publish --blocking-decision",
 ]);

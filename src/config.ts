@@ -122,6 +122,17 @@ export function bindingEdit(current: TrackerProjectConfig, binding: Binding): Se
   return current.provider === binding.provider ? known : { ...unbindEdit(), ...known };
 }
 
+/** What a bind to a tracker on this machine persists. */
+export interface LocalBinding {
+  readonly provider: string;
+  readonly workspace: string;
+}
+
+/** The edit that records a binding to a tracker on this machine; nothing of a hosted one stays. */
+export function localBindingEdit({ provider, workspace }: LocalBinding): SectionEdit {
+  return { ...unbindEdit(), provider, workspace };
+}
+
 /** The edit that removes a binding. Ownership and unknown keys stay. */
 export function unbindEdit(): SectionEdit {
   return {

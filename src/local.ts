@@ -173,6 +173,17 @@ export function parseCredentials(entries: Readonly<Record<string, string>>): Loc
   throw new UsageError(`--credential takes ${CREDENTIAL_KEYS.join("=… or ")}=… for a local provider.`);
 }
 
+/** @throws UsageError when there is no such mode, field or owner */
+export function requireDoctrine(mode: string | null, fieldOwners: Readonly<Record<string, string>>): void {
+  const parsed = v.safeParse(Doctrine, { ...(mode !== null && { mode }), field_owners: fieldOwners });
+  if (parsed.success) return;
+  const [issue] = parsed.issues;
+  const flag = v.getDotPath(issue) === "mode" ? "--doctrine-mode" : "--field-owner";
+  throw new UsageError(`${flag}: ${issue.message}`, {
+    hint: "Modes: external_authoritative, spec_kitty_authoritative, split_ownership. Owners: external, local, shared.",
+  });
+}
+
 /** The place of a binding among the person's own: nobody else's folder can take it. */
 function keyOf(
   project: Project,

@@ -26,6 +26,7 @@ import {
 } from "./service/configured-binding.ts";
 import { Connections } from "./service/connections.ts";
 import { ControlPlaneAccess, type EmbeddedHost } from "./service/control-plane.ts";
+import type { LocalBindOutcome, LocalBindRequest, LocalBindTools } from "./service/local-binding.ts";
 import { Sessions } from "./service/sessions.ts";
 import { CredentialStore, editLock, userFolders } from "./settings.ts";
 import type { Context } from "./shared/context.ts";
@@ -137,13 +138,29 @@ export class TrackerService {
     };
   }
 
+  /** Binds the project to a tracker on this machine; no control plane is involved. */
+  async bindLocal(request: LocalBindRequest): Promise<LocalBindOutcome> {
+    const project = this.#requireProject();
+    const [{ bindLocal }, tools, identity] = await Promise.all([
+      import("./service/local-binding.ts"),
+      this.#localTools(),
+      this.#projects.identity(project),
+    ]);
+    return bindLocal(tools, { project, identity }, request);
+  }
+
   /** Removes the project's binding from its config and returns it. */
-  unbind(): ConfiguredBinding {
+  async unbind(): Promise<ConfiguredBinding> {
     const project = this.#requireProject();
     const binding = configuredBinding(project);
     if (binding === null) throw notBound();
-    requireHosted(binding.provider);
-    this.#projects.edit(project, () => ({ tracker: unbindEdit() }));
+    const provider = parseProvider(binding.provider);
+    if (isLocal(provider)) {
+      const { unbindLocal } = await import("./service/local-binding.ts");
+      unbindLocal(await this.#localTools(), project, provider);
+    } else {
+      this.#projects.edit(project, () => ({ tracker: unbindEdit() }));
+    }
     return binding;
   }
 
@@ -151,24 +168,26 @@ export class TrackerService {
 
   /** The project's binding from its config alone. */
   offlineStatus(): ConfiguredBinding {
-    const binding = requireBinding(this.#requireProject());
-    requireHosted(binding.provider);
-    return binding;
+    return requireBinding(this.#requireProject());
   }
 
   /** The tracker that the project is bound to: the one place that picks who does the work. */
   async boundTracker(): Promise<BoundTracker> {
     const project = this.#requireProject();
     const provider = parseProvider(requireBinding(project).provider);
-    if (isLocal(provider)) throw localUnavailable(provider);
+    if (isLocal(provider)) return (await this.#localTools()).trackers.open(project);
     return (await this.#hosted()).binding(project);
   }
 
   /** What can be looked at of the named provider, else of the tracker that the project is bound to. */
   async tracker(providerName: string | undefined): Promise<TrackerView> {
     if (providerName === undefined) return this.boundTracker();
-    const provider = requireHosted(providerName);
-    return (await this.#hosted()).provider(provider);
+    const provider = parseProvider(providerName);
+    if (isHosted(provider)) return (await this.#hosted()).provider(provider);
+    // What is on this machine belongs to a project: there is nothing to look at without one.
+    const bound = findProject(this.#options.projectFolder)?.config.tracker.provider;
+    if (bound === provider) return this.boundTracker();
+    throw notBoundTo(provider);
   }
 
   /** What an operation of a sync comes to, however long ago it began. */
@@ -182,7 +201,7 @@ export class TrackerService {
   /** State of one provider's installation: the named one, else the bound one; else of every installation. */
   async installationStatus(providerName?: string): Promise<InstallationStatus | InstallationStatus[]> {
     const bound = findProject(this.#options.projectFolder)?.config.tracker.provider ?? undefined;
-    const name = providerName ?? bound;
+    const name = providerName ?? (bound !== undefined && isLocal(bound) ? undefined : bound);
     const provider = name === undefined ? null : requireHosted(name);
     const hosted = await this.#hosted();
     return provider === null ? hosted.allInstallations() : hosted.installationStatus(provider);
@@ -212,6 +231,19 @@ export class TrackerService {
     return this.#project;
   }
 
+  /** The binding that a bind would replace, without asking which control plane there is. */
+  localBinding(): ConfiguredBinding | null {
+    return configuredBinding(this.#requireProject());
+  }
+
+  async #localTools(): Promise<LocalBindTools> {
+    const { LocalTrackers } = await import("./local.ts");
+    const { context } = this.#options;
+    const folders = userFolders(context.env, context.machine);
+    const trackers = new LocalTrackers({ context, folders, lockPath: editLock(folders) });
+    return { projects: this.#projects, trackers };
+  }
+
   async #hosted(): Promise<HostedTracker> {
     const upgradesConfigs = !this.#options.context.env.TRACKER_NO_UPGRADE;
     const { debug } = this.#options;
@@ -227,21 +259,23 @@ export class TrackerService {
 /**
  * Parses the name of a hosted provider.
  *
- * @throws TrackerError for a local one, whose programs this version does not drive
+ * @throws TrackerError for a local one, which no control plane knows
  * @throws UnsupportedProviderError when it is removed or unknown
  */
 export function requireHosted(name: string): HostedProvider {
   const provider = parseProvider(name);
   if (isHosted(provider)) return provider;
-  throw localUnavailable(provider);
+  throw new TrackerError(
+    "local_provider",
+    `${provider} is on this machine: no control plane knows it, and there is nothing to discover or connect.`,
+    { hint: `Bind to it: tracker bind --provider ${provider} --workspace NAME` },
+  );
 }
 
-function localUnavailable(provider: LocalProvider): TrackerError {
-  return new TrackerError(
-    "local_provider_unavailable",
-    `The local provider ${provider} is not available in this version.`,
-    { hint: `Bind to a hosted provider instead: ${HOSTED_PROVIDERS.join(", ")}.` },
-  );
+function notBoundTo(provider: LocalProvider): TrackerError {
+  return new TrackerError("not_bound", `This project is not bound to ${provider}.`, {
+    hint: `Bind it: tracker bind --provider ${provider} --workspace NAME`,
+  });
 }
 
 export type { BoundResult, BoundTracker, MappingRequest } from "./bound-tracker.ts";
@@ -269,3 +303,4 @@ export type {
 } from "./protocol.ts";
 export type { ConfiguredBinding } from "./service/configured-binding.ts";
 export type { EmbeddedHost } from "./service/control-plane.ts";
+export type { LocalBindOutcome, LocalBindRequest } from "./service/local-binding.ts";

@@ -11,8 +11,9 @@ import {
   SelectionRequiredError,
 } from "../service.ts";
 import { TrackerError, UsageError } from "../shared/errors.ts";
-import { isHosted, parseProvider } from "../shared/providers.ts";
+import { isHosted, isLocal, parseProvider } from "../shared/providers.ts";
 import { confirm } from "./ask.ts";
+import { bindLocal } from "./bind-local.ts";
 import { type Invocation, positiveInteger, print, required, withService } from "./invocation.ts";
 
 /** `tracker bind` */
@@ -30,15 +31,21 @@ export function bindCommand(invocation: Invocation) {
     "field-owner": {
       type: "string",
       valueHint: "FIELD=OWNER",
-      description: "Owner of a field (local providers)",
+      description: "Owner of a field (local providers); may be given again",
     },
-    credential: { type: "string", valueHint: "KEY=VALUE", description: "Setting of a local provider" },
+    credential: {
+      type: "string",
+      valueHint: "KEY=VALUE",
+      description: "How a local provider's program is run: command=… or cwd=…; may be given again",
+    },
   } as const;
   return defineCommand({
     meta: { name: "bind", description: "Bind this project to a tracker resource" },
     args,
-    run: async ({ args }) => {
+    run: async ({ args, rawArgs }) => {
       const provider = required("--provider", args.provider, "tracker bind --provider linear");
+      const local = parseProvider(provider);
+      if (isLocal(local)) return bindLocal(invocation, local, args, rawArgs);
       const selection = selectionOf(args.select, args.match, args["bind-ref"]);
       refuseLocalFlags(provider, args);
       await bind(invocation, {

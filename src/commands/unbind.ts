@@ -11,7 +11,7 @@ export function unbindCommand(invocation: Invocation) {
       withService(invocation, async (service) =>
         print(
           invocation,
-          service.unbind(),
+          await service.unbind(),
           (binding) => `Unbound from ${escapeText(renderReplacement(binding))}\n`,
         ),
       ),

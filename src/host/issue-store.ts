@@ -280,9 +280,10 @@ class MappingTransaction implements StoreTransaction {
   }
 
   async openConflicts(key?: string): Promise<readonly ConflictRecord[]> {
-    const open = this.#conflicts().where("resolution", "is", null).orderBy("id");
+    // Put in order here: asked to do it, SQLite reads the decided ones, too, which are the many.
+    const open = this.#conflicts().where("resolution", "is", null);
     const rows = await (key === undefined ? open : open.where("key", "=", key)).execute();
-    return rows.map(withoutMapping);
+    return rows.map(withoutMapping).sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   async checkpoint(name: string): Promise<SyncCheckpoint> {

@@ -163,11 +163,7 @@ export class Synchronization {
   }
 
   /** Runs `work` under the mapping's lease, which a host that stops still gives back. */
-  #alone<T>(
-    scope: TeamScope,
-    { bindingRef }: MappingView,
-    work: (lease: Lease) => Promise<T>,
-  ): Promise<T> {
+  #alone<T>(scope: TeamScope, { bindingRef }: MappingView, work: (lease: Lease) => Promise<T>): Promise<T> {
     return this.#background.track(withLease(scope, bindingRef, work));
   }
 

@@ -41,6 +41,13 @@ export function renderBinding({ binding }: DrawnOutcome, style: Style): string {
   return `${style.colors.green("Bound to")} ${style.colors.bold(label)}\n${facts}`;
 }
 
+/** Draws what was bound on this machine. */
+export function renderLocalBinding({ binding }: DrawnOutcome, style: Style): string {
+  const facts = renderFacts([["Provider", binding.provider]], style);
+  const label = style.colors.bold(escapeText(binding.displayLabel ?? ""));
+  return `${style.colors.green("Bound to")} ${label}\n${facts}Next: tracker sync pull --all\n`;
+}
+
 /** Draws what would be bound and how the config would change. */
 export function renderDryRun(
   { binding }: DrawnOutcome,

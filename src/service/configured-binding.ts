@@ -1,5 +1,5 @@
 /** The binding that a config holds, and the one that a bind would leave in it. */
-import { type Binding, bindingEdit, isBoundHosted, spliceConfig } from "../config.ts";
+import { type Binding, bindingEdit, type ConfigEdit, isBoundHosted, spliceConfig } from "../config.ts";
 import { type BindResult, notBound } from "../hosted.ts";
 import { identityEdit, type ProjectIdentity } from "../identity.ts";
 import type { Project } from "../project.ts";
@@ -24,13 +24,13 @@ export interface ConfigPreview {
 
 /** The binding in the project's config; null when there is none. */
 export function configuredBinding({ config }: Project): ConfiguredBinding | null {
-  const { provider, bindingRef, projectSlug, displayLabel, providerContext } = config.tracker;
+  const { provider, bindingRef, projectSlug, displayLabel, providerContext, workspace } = config.tracker;
   if (provider === null || !(isBoundHosted(config.tracker) || isLocal(provider))) return null;
   return {
     provider,
     binding_ref: bindingRef,
     project_slug: projectSlug,
-    display_label: displayLabel,
+    display_label: displayLabel ?? (isLocal(provider) ? workspace : null),
     provider_context: providerContext,
   };
 }
@@ -72,6 +72,12 @@ export function previewBind(
     tracker: bindingEdit(project.config.tracker, recorded),
   });
   return { path: project.configPath, before, after };
+}
+
+/** What a bind to a tracker on this machine would write. */
+export function previewLocalBind(project: Project, edit: ConfigEdit): ConfigPreview {
+  const before = readText(project.configPath);
+  return { path: project.configPath, before, after: spliceConfig(before, edit) };
 }
 
 function readText(path: string): string {

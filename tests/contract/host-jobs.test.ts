@@ -1,5 +1,6 @@
 /** Jobs and leases: processes that die, sleep or stop, and what others find afterwards. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import * as v from "valibot";
 import { connectSqlite } from "../../src/host/database/sqlite.ts";
 import { TeamScope } from "../../src/host/team-scope.ts";
@@ -148,6 +149,30 @@ describe("who wakes up after the lease has passed on", () => {
     expect((await status()).issue_count).toBe(2);
   });
 });
+
+test("of several processes that find the same job, one does it", async () => {
+  const { id, letGo } = await heldPush("One", "Two");
+  await host.stop();
+  letGo();
+  await host.restart();
+  // For the others, whose clock is the real one, it is lost.
+  const servers = Array.from({ length: 3 }, () =>
+    Bun.spawn([process.execPath, join(import.meta.dir, "host-server.ts"), host.databasePath], {
+      stdout: "ignore",
+      stderr: "inherit",
+    }),
+  );
+  try {
+    while ((await operation(id)).status !== "completed") await Bun.sleep(20);
+  } finally {
+    for (const server of servers) {
+      server.kill();
+      await server.exited;
+    }
+  }
+  expect(await operation(id)).toMatchObject({ result: { status: "ok", summary: { succeeded: 2 } } });
+  expect(creates()).toBe(2);
+}, 20_000);
 
 describe("what goes while a job runs", () => {
   test("a mapping: nothing more is written", async () => {

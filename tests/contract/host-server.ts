@@ -5,6 +5,7 @@ const [databasePath = ""] = process.argv.slice(2);
 const { url, ownerToken } = await startServer({
   databasePath,
   port: 0,
+  allowPrivateNetwork: true,
   log: () => {},
   now: Date.now,
   version: "0.0.0",

@@ -21,6 +21,7 @@ const ROOMS = {
       "doctor",
       "hosted",
       "identity",
+      "local",
       "project",
       "protocol",
       "settings",
@@ -35,8 +36,8 @@ const ROOMS = {
     types: ["bound-tracker", "client", "identity", "project"],
   },
   local: {
-    imports: ["sdk", "shared", "sync"],
-    types: ["config", "project", "protocol", "settings"],
+    imports: ["protocol", "sdk", "shared", "sync"],
+    types: ["bound-tracker", "client", "config", "project", "settings"],
   },
   client: { imports: ["http", "protocol", "shared"] },
   http: { imports: ["protocol", "shared"] },

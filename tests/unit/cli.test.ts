@@ -175,7 +175,7 @@ describe("exit codes", () => {
     [["status"], "no_project"],
     [["bind", "--provider", "azure-devops"], "unsupported_provider"],
     [["bind", "--provider", "nope"], "unsupported_provider"],
-    [["bind", "--provider", "beads"], "local_provider_unavailable"],
+    [["discover", "--provider", "beads"], "local_provider"],
     [["status", "--host", "http://tracker.example.com"], "insecure_host"],
   ])("1: %j fails with %s", async (args, expected) => {
     if (expected === "insecure_host") bindProject();

@@ -166,6 +166,15 @@ describe("links", () => {
     expect((await free.getIssue(one)).links).toMatchObject([{ type: "relates_to" }]);
   });
 
+  test("are made on servers that show `is_blocked_by` and do not take it", async () => {
+    const body = { error: "link_type does not have a valid value" };
+    const isInverse = ({ body }: SimulatedRequest) => /is_blocked_by/.test(JSON.stringify(body));
+    simulator.fail({ kind: "answer", status: 400, body }, isInverse);
+    await connector.upsertLink(a, { type: "blocked_by", target: b });
+    expect((await connector.getIssue(a)).links).toMatchObject([{ type: "blocked_by", target: refTo(2) }]);
+    expect((await connector.getIssue(b)).links).toMatchObject([{ type: "blocks", target: refTo(1) }]);
+  });
+
   test("are there although GitLab answered that something was not found", async () => {
     const distort = () => ({ status: 404, body: { message: "404 Not found" } });
     simulator.fail({ kind: "distort", distort }, to("POST", "/links"));

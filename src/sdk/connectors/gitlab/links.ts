@@ -2,7 +2,7 @@ import { CapabilityNotSupportedError, ConnectorRequestError } from "../../errors
 import { linkIdentity } from "../../merge.ts";
 import type { CanonicalLink } from "../../model.ts";
 import { TransportError } from "../../transport.ts";
-import { type IdentifiedLink, linksOf, nativeLinkType } from "./map.ts";
+import { type IdentifiedLink, linksOf } from "./map.ts";
 import { type GitLabProject, pathOf } from "./project.ts";
 import { PROVIDER } from "./requests.ts";
 
@@ -26,20 +26,24 @@ export class IssueLinks {
   }
 
   /**
+   * What blocks is told of the issue that blocks: of the one that is blocked, servers before 15.9 refuse it
+   * (https://gitlab.com/gitlab-org/gitlab/-/merge_requests/110067).
+   *
    * @throws CapabilityNotSupportedError when the type of link needs a plan that the project does not have
    * @throws ConnectorRequestError (`conflict`) when another type of link is in its place
    * @throws IssueNotFoundError when the target is not there
    */
   async add(id: string, link: CanonicalLink): Promise<void> {
     const { target, type } = link;
+    const [from, to] = type === "blocked_by" ? [target.id, id] : [id, target.id];
     try {
       await this.#project.send({
         method: "POST",
-        path: pathOf(id, "/links"),
+        path: pathOf(from, "/links"),
         json: {
           target_project_id: Number(target.workspace),
-          target_issue_iid: Number(target.id),
-          link_type: nativeLinkType(type),
+          target_issue_iid: Number(to),
+          link_type: type === "relates_to" ? type : "blocks",
         },
       });
     } catch (error) {

@@ -145,19 +145,6 @@ export function linksOf(payload: unknown): readonly IdentifiedLink[] {
   );
 }
 
-/** The API's word for a type of link; null for one that it does not have. */
-export function nativeLinkType(type: CanonicalLink["type"]): keyof typeof LINK_TYPE | null {
-  switch (type) {
-    case "relates_to":
-    case "blocks":
-      return type;
-    case "blocked_by":
-      return "is_blocked_by";
-    default:
-      return null;
-  }
-}
-
 /** The comment that a note is. */
 export function canonicalComment({ id, body, author, created_at }: NativeNote): CanonicalComment {
   return {

@@ -1,0 +1,101 @@
+/** Binding to a tracker on this machine, and letting go of it. */
+import { type ConfigEdit, localBindingEdit, unbindEdit } from "../config.ts";
+import { identityEdit, type ProjectIdentity } from "../identity.ts";
+import { type LocalTrackers, parseCredentials, requireDoctrine } from "../local.ts";
+import type { Project, ProjectStore } from "../project.ts";
+import type { LocalProvider } from "../shared/providers.ts";
+import {
+  type ConfigPreview,
+  type ConfiguredBinding,
+  configuredBinding,
+  previewLocalBind,
+} from "./configured-binding.ts";
+
+/** A bind to a tracker on this machine, as it was asked for. */
+export interface LocalBindRequest {
+  readonly provider: LocalProvider;
+  readonly workspace: string;
+  /** How the tracker's program is run: `command`, `cwd`. */
+  readonly credentials: Readonly<Record<string, string>>;
+  /** Ownership mode; null keeps what is recorded. */
+  readonly mode: string | null;
+  /** Owners by field; what is not named stays as it is recorded. */
+  readonly fieldOwners: Readonly<Record<string, string>>;
+  readonly dryRun: boolean;
+}
+
+/** A finished bind to a tracker on this machine. */
+export interface LocalBindOutcome {
+  readonly provider: LocalProvider;
+  readonly workspace: string;
+  readonly replaced: ConfiguredBinding | null;
+  readonly configPath: string;
+  /** True when the bind made the project's config. */
+  readonly isNewProject: boolean;
+  /** What a dry run would have written; null when it was written. */
+  readonly preview: ConfigPreview | null;
+}
+
+/** What local binds work with. */
+export interface LocalBindTools {
+  readonly projects: ProjectStore;
+  readonly trackers: LocalTrackers;
+}
+
+/**
+ * Binds a project to a tracker on this machine, which is asked first.
+ *
+ * @throws UsageError for credentials, modes, fields or owners that there are not
+ * @throws TrackerError when the tracker's program cannot be run or does not answer; nothing was written then
+ */
+export async function bindLocal(
+  { projects, trackers }: LocalBindTools,
+  { project, identity }: { readonly project: Project; readonly identity: ProjectIdentity },
+  request: LocalBindRequest,
+): Promise<LocalBindOutcome> {
+  const { provider, workspace, dryRun } = request;
+  const credentials = parseCredentials(request.credentials);
+  requireDoctrine(request.mode, request.fieldOwners);
+  await trackers.check(project, { provider, workspace, credentials });
+  const existing = configuredBinding(project);
+  const edit = editOf(project, request);
+  const outcome = {
+    provider,
+    workspace,
+    replaced: existing?.provider === provider && existing.display_label === workspace ? null : existing,
+    configPath: project.configPath,
+    isNewProject: !project.exists,
+  };
+  if (dryRun) {
+    const whole = { ...edit, project: identityEdit(project.config.project, identity) };
+    return { ...outcome, preview: previewLocalBind(project, whole) };
+  }
+  trackers.remember(project, { provider, workspace, credentials });
+  projects.bind(project, identity, () => edit);
+  return { ...outcome, preview: null };
+}
+
+/** Removes a binding to a tracker on this machine; how it was run is forgotten, what was synchronized stays. */
+export function unbindLocal(
+  { projects, trackers }: LocalBindTools,
+  project: Project,
+  provider: LocalProvider,
+): void {
+  const { workspace } = project.config.tracker;
+  projects.edit(project, () => ({ tracker: unbindEdit() }));
+  if (workspace !== null) trackers.forget(project, { provider, workspace });
+}
+
+function editOf(
+  { config }: Project,
+  { provider, workspace, mode, fieldOwners }: LocalBindRequest,
+): ConfigEdit {
+  const owners = { ...config.tracker.ownership.fieldOwners, ...fieldOwners };
+  return {
+    tracker: localBindingEdit({ provider, workspace }),
+    ownership: {
+      ...(mode !== null && { mode }),
+      ...(Object.keys(fieldOwners).length > 0 && { field_owners: owners }),
+    },
+  };
+}

@@ -1,0 +1,172 @@
+/** beads and fp, as a person drives them: no control plane is involved. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { errorOf, resultOf } from "../helpers/binary.ts";
+import { Scratch } from "../helpers/scratch.ts";
+import { BEADS_FILE } from "../simulators/beads.ts";
+
+const SIMULATORS = join(import.meta.dir, "..", "simulators");
+
+let place: Scratch;
+let bin: string;
+
+beforeEach(() => {
+  place = new Scratch();
+  bin = join(place.root, "bin");
+  mkdirSync(bin);
+});
+afterEach(() => place[Symbol.dispose]());
+
+const env = () => ({ PATH: [bin, process.env.PATH ?? ""].join(delimiter) });
+const run = (args: readonly string[], stdin = "") => place.run(args, { env: env(), stdin });
+
+/** Puts a shell script on PATH. */
+function install(name: string, script: string): void {
+  const path = join(bin, name);
+  writeFileSync(path, `#!/bin/sh\n${script}\n`);
+  chmodSync(path, 0o755);
+}
+
+/** Puts a stand-in for `bd` on PATH, and an empty tracker into the repository. */
+function installBeads(): void {
+  install("bd", `exec "${process.execPath}" "${join(SIMULATORS, "beads.ts")}" "$@"`);
+  const store = {
+    prefix: "pay",
+    now: Date.parse("2026-03-01T09:00:00Z"),
+    created: 0,
+    statuses: {},
+    issues: [],
+  };
+  place.write(BEADS_FILE, JSON.stringify(store));
+}
+
+const BIND = ["bind", "--provider", "beads", "--workspace", "payments"];
+
+describe("beads", () => {
+  beforeEach(installBeads);
+
+  test("from bind to unbind", async () => {
+    const bound = await run(BIND);
+    expect(bound).toMatchObject({ code: 0 });
+    expect(bound.stdout).toBe("Bound to payments\nProvider  beads\nNext: tracker sync pull --all\n");
+    expect(place.config()).toContain("tracker:\n  provider: beads\n  workspace: payments\n");
+    // Nothing has asked for a control plane.
+    expect(existsSync(join(place.home, ".local", "state", "tracker", "host.db"))).toBe(false);
+
+    const items = JSON.stringify([
+      { ref: {}, action: "create", patch: { title: "Refund twice", labels: ["web"] } },
+      { ref: {}, action: "create", patch: { title: "Rotate keys" } },
+    ]);
+    const pushed = resultOf(await run(["sync", "push", "--items-json", "-", "--json"], items));
+    expect(pushed).toMatchObject({ status: "ok", items: [{ outcome: "applied" }, { outcome: "applied" }] });
+    expect((await run(["issues", "list"])).stdout).toContain("Refund twice");
+    expect((await run(["issues", "search", "--query", "refund"])).stdout).not.toContain("Rotate");
+    expect(await run(["sync", "run"])).toMatchObject({ code: 0 });
+    const again = resultOf(await run(["sync", "run", "--json"]));
+    expect(again).toMatchObject({ pull: { items: [] }, push: { items: [] } });
+
+    const status = await run(["status"]);
+    expect(status.stdout).toMatch(/^Resource +payments\nProvider +beads\n/);
+    expect(status.stdout).toMatch(/^Issues +2$/m);
+    expect((await run(["status", "--offline"])).stdout).toContain("payments");
+
+    expect(await run(["map", "add", "--wp-id", "WP01", "--external-id", "pay-1"])).toMatchObject({ code: 0 });
+    expect(resultOf(await run(["map", "list", "--json"]))).toMatchObject({
+      mappings: [{ wp_id: "WP01", external_id: "pay-1" }],
+    });
+
+    expect((await run(["unbind"])).stdout).toBe("Unbound from payments (beads)\n");
+    expect(errorOf(await run(["status", "--json"]))).toMatchObject({ code: "not_bound" });
+  }, 60_000);
+
+  test("ownership and how the program is run: the one in the repository, the other with the person", async () => {
+    const command = join(bin, "bd");
+    const outcome = await run([
+      ...BIND,
+      "--doctrine-mode",
+      "split_ownership",
+      "--field-owner",
+      "title=local",
+      "--field-owner",
+      "status=external",
+      "--credential",
+      `command=${command}`,
+    ]);
+    expect(outcome).toMatchObject({ code: 0 });
+    expect(place.config()).toContain(
+      "  doctrine:\n    mode: split_ownership\n    field_owners:\n      title: local\n      status: external\n",
+    );
+    expect(place.config()).not.toContain(command);
+    const kept = readFileSync(join(place.home, ".config", "tracker", "local-trackers.json"), "utf8");
+    expect(kept).toContain(command);
+  });
+
+  test.each([
+    [["--doctrine-mode", "mine"], "--doctrine-mode"],
+    [["--field-owner", "colour=local"], "--field-owner"],
+    [["--field-owner", "title"], "--field-owner"],
+    [["--credential", "token=x"], "--credential"],
+    [["--select", "1"], "--select"],
+    [["--bind-ref", "srm_1"], "--bind-ref"],
+  ])("refuses %p, and writes nothing", async (flags, named) => {
+    const outcome = await run([...BIND, ...flags, "--json"]);
+    expect(outcome.code).toBe(2);
+    expect(errorOf(outcome).message).toContain(named);
+    expect(place.config()).toBeNull();
+  });
+
+  test("a dry run shows what it would write", async () => {
+    const outcome = await run([...BIND, "--dry-run"]);
+    expect(outcome.stdout).toContain("+   workspace: payments");
+    expect(place.config()).toBeNull();
+  });
+
+  test("replaces a binding only when it is told to", async () => {
+    await run(BIND);
+    const other = ["bind", "--provider", "beads", "--workspace", "other"];
+    expect(errorOf(await run([...other, "--json"]))).toMatchObject({ code: "already_bound_here" });
+    expect((await run([...other, "--yes"])).stderr).toContain("Replaced payments (beads)");
+    expect(place.config()).toContain("workspace: other");
+  });
+
+  test("closing belongs to the person: rejected, exit 1", async () => {
+    await run(BIND);
+    const create = [{ ref: {}, action: "create", patch: { title: "Work" } }];
+    const made = resultOf(await run(["sync", "push", "--items-json", "-", "--json"], JSON.stringify(create)));
+    const id = /"id": "([^"]+)"/.exec(JSON.stringify(made, null, 1))?.[1] ?? "";
+    const close = [{ ref: { id }, action: "transition", target_status: "done" }];
+    const outcome = await run(["sync", "push", "--items-json", "-", "--json"], JSON.stringify(close));
+    expect(outcome.code).toBe(1);
+    expect(JSON.parse(outcome.stdout)).toMatchObject({ status: "error", items: [{ outcome: "rejected" }] });
+  });
+
+  test("what only a control plane has says so", async () => {
+    await run(BIND);
+    for (const args of [
+      ["discover", "--provider", "beads"],
+      ["host", "connect", "beads", "--demo"],
+    ]) {
+      const outcome = await run([...args, "--json"]);
+      expect(outcome.code).not.toBe(0);
+      expect(errorOf(outcome).message).toContain("beads");
+    }
+  });
+});
+
+test("a program that is missing: how to get it, and nothing is written", async () => {
+  const outcome = await place.run([...BIND, "--json"], { env: { PATH: "/usr/bin:/bin" } });
+  expect(outcome.code).toBe(1);
+  expect(errorOf(outcome).message).toContain("bd");
+  expect(errorOf(outcome).message).toMatch(/Install/);
+  expect(place.config()).toBeNull();
+});
+
+test("a clone whose config names a local tracker runs nothing until it is bound here", async () => {
+  install("bd", `touch "${place.root}/ran"`);
+  place.write(".kittify/config.yaml", "tracker:\n  provider: beads\n  workspace: payments\n");
+  for (const args of [["status"], ["sync", "pull"], ["sync", "run"], ["issues", "list"], ["map", "list"]]) {
+    expect(errorOf(await run([...args, "--json"]))).toMatchObject({ code: "not_bound_here" });
+  }
+  expect(existsSync(join(place.root, "ran"))).toBe(false);
+});
