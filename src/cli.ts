@@ -70,6 +70,7 @@ const REFUSED_COMMANDS: Readonly<Record<string, { readonly message: string; read
 const REPEATABLE_FLAGS: ReadonlySet<string> = new Set([
   "bind --field-owner",
   "bind --credential",
+  "host mappings update --field-owner",
   "mission publish --decision",
   "mission publish --blocking-decision",
 ]);

@@ -27,6 +27,7 @@ import {
   IssueSearchResponse,
   ListTicketsResponse,
   MappingsResponse,
+  type MappingUpdate,
   type MeResponse,
   type MissionPublishRequest,
   MissionPublishResponse,
@@ -43,6 +44,7 @@ import {
   type RoutingKey,
   RunResult,
   TRACKER_PATH,
+  UpdatedMapping,
 } from "./protocol.ts";
 
 /** What pages a pull. */
@@ -306,6 +308,11 @@ export class ControlPlaneClient {
 
   async removeConnection(connectionId: string): Promise<void> {
     await this.#admin("DELETE", `connections/${encodeURIComponent(connectionId)}`, Nothing);
+  }
+
+  /** Decides who owns which field of a mapping's issues. */
+  updateMapping(bindingRef: string, update: MappingUpdate): Promise<UpdatedMapping> {
+    return this.#admin("PATCH", `mappings/${encodeURIComponent(bindingRef)}`, UpdatedMapping, update);
   }
 
   /** Deletes a mapping, so that its project can be bound to another resource. */

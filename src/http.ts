@@ -68,7 +68,7 @@ export type Repeatability =
 
 /** One request. */
 export interface Exchange {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   /** Absolute path on the control plane. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;

@@ -595,5 +595,8 @@ export const MappingUpdate = v.object({
 });
 export type MappingUpdate = v.InferOutput<typeof MappingUpdate>;
 
+export const UpdatedMapping = v.looseObject({ ...Mapping.entries, ...MappingUpdate.entries });
+export type UpdatedMapping = v.InferOutput<typeof UpdatedMapping>;
+
 export const ConnectionsResponse = v.object({ connections: v.array(Connection) });
 export type ConnectionsResponse = v.InferOutput<typeof ConnectionsResponse>;

@@ -15,7 +15,7 @@ import {
   notBound,
 } from "./hosted.ts";
 import { findProject, type Project, ProjectStore, requireProject } from "./project.ts";
-import type { InstallationStatus } from "./protocol.ts";
+import type { InstallationStatus, MappingUpdate, UpdatedMapping } from "./protocol.ts";
 import {
   type ConfigPreview,
   type ConfiguredBinding,
@@ -207,6 +207,11 @@ export class TrackerService {
     return provider === null ? hosted.allInstallations() : hosted.installationStatus(provider);
   }
 
+  /** Decides who owns which field of a mapping's issues. */
+  async updateMapping(bindingRef: string, update: MappingUpdate): Promise<UpdatedMapping> {
+    return (await this.#access.client()).updateMapping(bindingRef, update);
+  }
+
   /** Deletes a mapping at the control plane, so that its project can be bound to another resource. */
   async deleteMapping(bindingRef: string): Promise<void> {
     await (await this.#access.client()).deleteMapping(bindingRef);
@@ -300,6 +305,7 @@ export type {
   PushResult,
   RunResult,
   Ticket,
+  UpdatedMapping,
 } from "./protocol.ts";
 export type { ConfiguredBinding } from "./service/configured-binding.ts";
 export type { EmbeddedHost } from "./service/control-plane.ts";

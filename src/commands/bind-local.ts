@@ -3,7 +3,7 @@ import type { ConfiguredBinding, LocalBindOutcome } from "../service.ts";
 import { TrackerError, UsageError } from "../shared/errors.ts";
 import type { LocalProvider } from "../shared/providers.ts";
 import { confirm } from "./ask.ts";
-import { valuesOf } from "./input.ts";
+import { pairsOf } from "./input.ts";
 import { type Invocation, print, required, withService } from "./invocation.ts";
 
 /** Flags that choose among what a control plane offers. */
@@ -83,17 +83,6 @@ async function mayReplace(
   }
   io.stderr.write(`This project is bound to ${text}.\n`);
   return confirm(io, "Replace it?");
-}
-
-/** `--flag key=value`, as often as it was given. */
-function pairsOf(flag: string, tokens: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    valuesOf(flag, tokens).map((text) => {
-      const [, key, value] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
-      if (key !== undefined && value !== undefined) return [key, value] as const;
-      throw new UsageError(`--${flag} takes key=value, not "${text}".`);
-    }),
-  );
 }
 
 function toJsonResult({ provider, workspace, replaced }: LocalBindOutcome, dryRun: boolean) {

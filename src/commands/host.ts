@@ -1,9 +1,11 @@
 import { defineCommand } from "citty";
+import type { UpdatedMapping } from "../service.ts";
 import { UsageError } from "../shared/errors.ts";
 import { escapeText, toJson } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
 import { connectCommand } from "./connect.ts";
 import { connectionsCommand } from "./connections.ts";
+import { pairsOf } from "./input.ts";
 import { type Invocation, print, required, vaultKeyOf, withService } from "./invocation.ts";
 
 const DEFAULT_PORT = 7411;
@@ -87,6 +89,7 @@ async function serve(invocation: Invocation, options: ServeOptions): Promise<voi
     ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
     allowPrivateNetwork: options.allowPrivateNetwork,
     vaultKey: vaultKeyOf(context),
+    providerFetch: context.fetch,
     hostname: options.hostname,
     port: options.port,
     log: (entry) => io.stderr.write(`${escapeText(JSON.stringify(entry))}\n`),
@@ -113,6 +116,7 @@ function mappingsCommand(invocation: Invocation) {
   return defineCommand({
     meta: { name: "mappings", description: "Manage mappings; `tracker map list` shows them" },
     subCommands: {
+      update: () => updateMappingCommand(invocation),
       delete: () =>
         defineCommand({
           meta: { name: "delete", description: "Delete a mapping, so that its project can be bound anew" },
@@ -129,4 +133,39 @@ function mappingsCommand(invocation: Invocation) {
         }),
     },
   });
+}
+
+function updateMappingCommand(invocation: Invocation) {
+  const args = {
+    ref: { type: "positional", required: false, description: "Binding reference" },
+    "doctrine-mode": {
+      type: "string",
+      valueHint: "MODE",
+      description: "external_authoritative, spec_kitty_authoritative or split_ownership",
+    },
+    "field-owner": {
+      type: "string",
+      valueHint: "FIELD=OWNER",
+      description: "Owner of a field: external, local or shared; may be given again",
+    },
+  } as const;
+  return defineCommand({
+    meta: { name: "update", description: "Decide who owns which field of a mapping's issues" },
+    args,
+    run: async ({ args, rawArgs }) => {
+      const example = "tracker host mappings update srm_… --doctrine-mode split_ownership";
+      const bindingRef = required("The binding reference", args.ref, example);
+      const mode = required("--doctrine-mode", args["doctrine-mode"], example);
+      const doctrine = { mode, field_owners: pairsOf("field-owner", rawArgs) };
+      const updated = await withService(invocation, (service) =>
+        service.updateMapping(bindingRef, { doctrine }),
+      );
+      await print(invocation, updated, () => renderDoctrine(updated));
+    },
+  });
+}
+
+function renderDoctrine({ display_label, binding_ref, doctrine }: UpdatedMapping): string {
+  const owners = Object.entries(doctrine.field_owners).map(([field, owner]) => `, ${field}: ${owner}`);
+  return escapeText(`${display_label ?? binding_ref}: ${doctrine.mode}${owners.join("")}`).concat("\n");
 }

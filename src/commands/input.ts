@@ -26,3 +26,14 @@ export function valuesOf(flag: string, tokens: readonly string[]): string[] {
     return token.startsWith(`--${flag}=`) ? token.slice(flag.length + 3) : [];
   });
 }
+
+/** `--flag key=value`, as often as it was given. */
+export function pairsOf(flag: string, tokens: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    valuesOf(flag, tokens).map((text) => {
+      const [, key, value] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
+      if (key !== undefined && value !== undefined) return [key, value] as const;
+      throw new UsageError(`--${flag} takes key=value, not "${text}".`);
+    }),
+  );
+}

@@ -85,6 +85,7 @@ async function openEmbedded(databasePath: string, context: Context): Promise<Emb
     now: context.nature.now,
     version: VERSION,
     vaultKey: vaultKeyOf(context),
+    providerFetch: context.fetch,
   });
 }
 

@@ -66,12 +66,13 @@ export class TransportError extends ConnectorRequestError {
     readonly failureClass?: FailureClass;
     readonly retryAfterSeconds?: number | null;
   }): TransportError {
-    const { message, provider, failureClass, retryAfterSeconds, processed, response } = this;
-    return new TransportError(better.message ?? message, {
+    const { provider, failureClass, retryAfterSeconds, processed, response } = this;
+    const { message = this.message, ...facts } = better;
+    return new TransportError(message, {
       provider,
       failureClass,
       retryAfterSeconds,
-      ...better,
+      ...facts,
       processed,
       ...(response !== null && { response }),
       cause: this,

@@ -32,6 +32,8 @@ export function systemFetch(env: Environment): Fetch {
         // Unpacked here: the runtime tells the terminal about data that it cannot unpack.
         decompress: false,
         tls: { rejectUnauthorized: true },
+        // Over a connection that is kept alive the runtime repeats these on its own when it breaks.
+        keepalive: request.method !== "PUT" && request.method !== "DELETE",
         ...(watch === null ? {} : { signal: AbortSignal.any([request.signal, watch.signal]) }),
       });
       return unpack(response);

@@ -403,6 +403,39 @@ describe("refusals", () => {
   );
 });
 
+describe("an issue without the fields that a project can hide", () => {
+  const HIDDEN = ["description", "priority", "assignee", "labels", "parent", "issuelinks"];
+  const Issue = v.looseObject({ fields: v.record(v.string(), v.unknown()) });
+  const hide = (kind: "absent" | "null") => (issue: unknown) => {
+    const { fields, ...rest } = v.parse(Issue, issue);
+    const shown = Object.entries(fields).filter(([name]) => !HIDDEN.includes(name));
+    const hidden = kind === "null" ? HIDDEN.map((name) => [name, null] as const) : [];
+    return { ...rest, fields: Object.fromEntries([...shown, ...hidden]) };
+  };
+
+  test.each(["absent", "null"] as const)("is read, and listed: %s", async (kind) => {
+    const { ref } = await create();
+    const bare = { body: null, priority: null, assignees: [], labels: [], parent: null, links: [] };
+    const changed = (change: (body: unknown) => unknown) =>
+      ({
+        kind: "distort",
+        distort: ({ body, ...answer }: SimulatedAnswer) => ({ ...answer, body: change(body) }),
+      }) as const;
+    simulator.fail(changed(hide(kind)), ({ path }) => path.endsWith(ref.id));
+    expect(await connector.getIssue(ref)).toMatchObject(bare);
+    const Page = v.looseObject({ issues: v.array(v.unknown()) });
+    simulator.fail(
+      changed((body) => {
+        const page = v.parse(Page, body);
+        return { ...page, issues: page.issues.map(hide(kind)) };
+      }),
+      isSearch,
+    );
+    expect((await connector.listIssues({})).items).toMatchObject([bare]);
+    expect(simulator.pendingFaults).toBe(0);
+  });
+});
+
 describe("answers that are not what they should be", () => {
   const Payload = v.looseObject({ fields: v.record(v.string(), v.unknown()) });
   const withField = (name: string, value: unknown) => (body: unknown) => {

@@ -58,6 +58,33 @@ function read(value: unknown): CanonicalIssue {
 }
 
 describe("an issue", () => {
+  const bare = {
+    id: 1,
+    number: 7,
+    repository_url: "https://api.github.com/repos/acme/payments.api",
+    html_url: "https://github.com/acme/payments.api/issues/7",
+    title: "Refund twice",
+    body: null,
+    state: "open",
+    labels: [],
+    assignees: [],
+    created_at: "2026-03-01T09:00:00Z",
+    updated_at: "2026-03-01T09:00:00Z",
+  };
+
+  test.each([
+    ["of a server that is years behind", {}],
+    ["whose author has left", { user: null, assignee: null, closed_by: null }],
+    ["without type, reason and parent", { type: null, state_reason: null, parent_issue_url: null }],
+  ])("%s is read", (_, more) => {
+    expect(read({ ...bare, ...more })).toMatchObject({ body: null, status: "todo", issueType: "task" });
+  });
+
+  test("has labels that are words, and labels that are described", () => {
+    const labels = ["bug", { name: "api", color: null, description: null }];
+    expect(read({ ...bare, labels }).labels).toEqual(["bug", "api"]);
+  });
+
   test("loses nothing that the model carries, and its payload nothing at all", () => {
     fc.assert(
       fc.property(payload, (native) => {
