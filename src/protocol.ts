@@ -245,10 +245,10 @@ export type NormalizedIssue = v.InferOutput<typeof NormalizedIssue>;
 export const PushItem = v.object({
   ref: v.looseObject({}),
   action: v.picklist(["create", "update", "transition", "comment", "link"]),
-  patch: v.optional(v.record(v.string(), v.unknown())),
-  target_status: v.optional(CanonicalStatus),
-  body: v.optional(text),
-  link: v.optional(v.looseObject({})),
+  patch: v.nullish(v.record(v.string(), v.unknown())),
+  target_status: v.nullish(CanonicalStatus),
+  body: v.nullish(text),
+  link: v.nullish(v.looseObject({})),
 });
 export type PushItem = v.InferOutput<typeof PushItem>;
 
@@ -394,6 +394,18 @@ export const MissionPublishResponse = v.looseObject({
 });
 export type MissionPublishResponse = v.InferOutput<typeof MissionPublishResponse>;
 
+/** A person or a team: named as an object, or by text alone as some hosts do. */
+const Named = v.nullish(
+  v.union([
+    v.looseObject({ id: v.nullish(v.union([text, v.number()]), null), name: nullableText }),
+    v.pipe(
+      text,
+      v.transform((name) => ({ id: null, name })),
+    ),
+  ]),
+  null,
+);
+
 /** An issue as people look for it. */
 export const Ticket = v.looseObject({
   external_issue_id: text,
@@ -401,8 +413,8 @@ export const Ticket = v.looseObject({
   title: text,
   url: nullableText,
   state: v.looseObject({ name: text }),
-  team: nullableText,
-  assignee: nullableText,
+  team: Named,
+  assignee: Named,
   created_at: instant,
   updated_at: instant,
   body: nullableText,

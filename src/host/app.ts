@@ -112,7 +112,12 @@ export function createHost(dependencies: HostDependencies): Host {
   app.onError((error, c) => {
     const known = asHostError(error) ?? unexpected(error, c.get("requestId"), c.req);
     if (known.retryAfterSeconds !== null) c.header("Retry-After", String(known.retryAfterSeconds));
-    return c.json(errorEnvelope(known), known.status);
+    // Spec Kitty clients give a write up as unknown unless they are told that nothing came of it.
+    const certainty = known.status < 500 && {
+      effect_certainty: "no_effect",
+      idempotency_key: c.req.header("idempotency-key") ?? null,
+    };
+    return c.json({ ...errorEnvelope(known), ...certainty }, known.status);
   });
 
   app.notFound((c) => {
@@ -120,6 +125,8 @@ export function createHost(dependencies: HostDependencies): Host {
     return c.json(errorEnvelope(error), error.status);
   });
 
+  // Spec Kitty clients ask here whether there is anybody.
+  app.get("/", (c) => c.json({ name: "tracker", version }));
   addHealthRoute(app, version);
   app.use("/api/v1/*", async (c, next) => {
     const principal = await authenticate(c.req.raw);

@@ -420,6 +420,8 @@ export function toWire(mapping: MappingView): Mapping {
   return {
     binding_ref: mapping.bindingRef,
     provider: mapping.provider,
+    // Spec Kitty clients read the provider by this name.
+    system: mapping.provider,
     project_slug: mapping.projectSlug,
     project_uuid: mapping.projectUuid,
     display_label: mapping.label,

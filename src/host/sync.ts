@@ -16,7 +16,7 @@ import type { Background } from "./background.ts";
 import { asHostError, explained, HostError } from "./errors.ts";
 import type { Job, Worker } from "./jobs.ts";
 import { assertLease, type Lease, noteSync, withLease } from "./mapping-lease.ts";
-import { type MappingView, mappingByRef, requireConnected } from "./mappings.ts";
+import { type MappingView, mappingByRef, requireConnected, upgradeOf } from "./mappings.ts";
 import type { Sources } from "./sources.ts";
 import { identityPathOf } from "./sync-state.ts";
 import type { TeamScope } from "./team-scope.ts";
@@ -25,9 +25,13 @@ import type { TeamScope } from "./team-scope.ts";
 const PULL_PATIENCE = 20_000;
 
 /** What a push is stored as until it is done. */
-const PushPayload = v.object({ items: v.array(PushItem) });
+const Routed = v.object({ routed_by: v.picklist(["binding_ref", "project_slug"]) });
+const PushPayload = v.object({ ...Routed.entries, items: v.array(PushItem) });
 /** What a run is stored as until it is done. */
-const RunPayload = v.pick(RunRequest, ["pull_first", "limit", "dry_run"]);
+const RunPayload = v.object({
+  ...Routed.entries,
+  ...v.pick(RunRequest, ["pull_first", "limit", "dry_run"]).entries,
+});
 
 /** A pushed item that was done before a crash; this host wrote it. */
 const DoneItem = v.custom<PushedItem>((value) => typeof value === "object" && value !== null);
@@ -126,7 +130,7 @@ export class Synchronization {
   }
 
   async #push(scope: TeamScope, job: Job) {
-    const { items } = v.parse(PushPayload, job.payload);
+    const { items, routed_by } = v.parse(PushPayload, job.payload);
     const mapping = await mappingByRef(scope, job.lease.bindingRef);
     requireConnected(mapping);
     return this.#noted({ scope, mapping, lease: job.lease }, async (leased) => {
@@ -141,12 +145,12 @@ export class Synchronization {
           job.progress(position + 1);
         },
       });
-      return { ...envelopeOf(mapping, phase.summary), ...phase };
+      return { ...envelopeOf(mapping, phase.summary), ...phase, ...upgradeFor(mapping, routed_by) };
     });
   }
 
   async #run(scope: TeamScope, job: Job) {
-    const { pull_first: pullFirst, limit, dry_run: dryRun } = v.parse(RunPayload, job.payload);
+    const { pull_first: pullFirst, limit, dry_run: dryRun, routed_by } = v.parse(RunPayload, job.payload);
     const mapping = await mappingByRef(scope, job.lease.bindingRef);
     requireConnected(mapping);
     const request = { pullFirst: pullFirst ?? true, limit, dryRun: dryRun ?? false };
@@ -155,7 +159,14 @@ export class Synchronization {
       const { pull, push } = await sync.run(request, { onProgress: job.progress });
       const errors = [...(pull.item_errors ?? []), ...(push.item_errors ?? [])];
       const item_errors = errors.length === 0 ? null : errors;
-      return { ...envelopeOf(mapping, totalOf(pull.summary, push.summary)), item_errors, pull, push };
+      return {
+        ...envelopeOf(mapping, totalOf(pull.summary, push.summary)),
+        item_errors,
+        pull,
+        push,
+        ...(request.dryRun && { dry_run: true }),
+        ...upgradeFor(mapping, routed_by),
+      };
     };
     const leased = { scope, mapping, lease: job.lease };
     // A rehearsal says nothing about how the mapping stands.
@@ -231,6 +242,11 @@ function conflictFailure(error: unknown): unknown {
   if (!(error instanceof TrackerSdkError)) return error;
   if (error.failureClass === "not_found") return new HostError("conflict_not_found", error.message);
   return error.failureClass === "conflict" ? new HostError("conflict_decided", error.message) : error;
+}
+
+/** What a client that still routes by slug upgrades its config with, however late it reads the result. */
+function upgradeFor(mapping: MappingView, routedBy: v.InferOutput<typeof Routed>["routed_by"]) {
+  return routedBy === "project_slug" ? upgradeOf(mapping) : {};
 }
 
 function envelopeOf(mapping: MappingView, summary: Summary) {

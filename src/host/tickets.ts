@@ -6,11 +6,11 @@ import type {
   ListTicketsRequest,
   ListTicketsResponse,
   RoutingKey,
-  Ticket,
 } from "../protocol.ts";
 import type { TrackerConnector } from "../sdk/connector.ts";
 import type { CanonicalIssue } from "../sdk/model.ts";
 import type { HostedProvider } from "../shared/providers.ts";
+import { ticketOf } from "../sync/envelope.ts";
 import { requireConnections } from "./connections.ts";
 import { explained, HostError } from "./errors.ts";
 import { plainRef } from "./json.ts";
@@ -61,9 +61,13 @@ export async function searchTickets(
   const key = request.query_key?.trim() ?? "";
   const text = request.query_text?.trim() ?? "";
   const { issues, ...rest } = await read(scope, sources, request, async (tracker) => {
-    if (key === "") return tracker.searchIssues({ limit, ...(text !== "" && { text }) });
-    const found = await tracker.findIssue(key);
-    return found === null ? [] : [found];
+    if (key !== "") {
+      const found = await tracker.findIssue(key);
+      return found === null ? [] : [found];
+    }
+    // People type a key where words are asked for.
+    const named = isKey(text) ? await tracker.findIssue(text) : null;
+    return named === null ? tracker.searchIssues({ limit, ...(text !== "" && { text }) }) : [named];
   });
   return { candidates: issues, ...rest };
 }
@@ -83,10 +87,11 @@ async function read(
     // Whatever a provider's search finds: the mapping says which resource may be read.
     return found.filter(({ ref }) => ref.system === tracker.provider && ref.workspace === tracker.workspace);
   });
+  const resource_id = plainRef(mapping.routing, mapping.resourceRef);
   return {
-    issues: issues.map((issue) => toTicket(issue, mapping)),
+    issues: issues.map((issue) => ticketOf(issue, { id: resource_id, name: mapping.label })),
     resource_type: mapping.routing.resource.kind,
-    resource_id: plainRef(mapping.routing, mapping.resourceRef),
+    resource_id,
     ...(key !== null && "project_slug" in key && upgradeOf(mapping)),
   };
 }
@@ -115,18 +120,7 @@ async function onlyMapping(scope: TeamScope, provider: HostedProvider): Promise<
   });
 }
 
-function toTicket(issue: CanonicalIssue, mapping: MappingView): Ticket {
-  const { ref, title, body, status, assignees, createdAt, updatedAt } = issue;
-  return {
-    external_issue_id: ref.id,
-    identifier: ref.key ?? ref.id,
-    title,
-    url: ref.url ?? null,
-    state: { name: status },
-    team: mapping.label,
-    assignee: assignees[0] ?? null,
-    created_at: createdAt,
-    updated_at: updatedAt,
-    body,
-  };
+/** `#7` or `PAY-7`. */
+function isKey(text: string): boolean {
+  return /^(#\d+|[a-z][a-z0-9]*-\d+)$/i.test(text);
 }

@@ -31,7 +31,7 @@ import { openSqliteStore } from "../sdk/stores/sqlite.ts";
 import { TrackerError, UsageError } from "../shared/errors.ts";
 import type { LocalProvider } from "../shared/providers.ts";
 import { type Doctrine, policyOf } from "../sync/doctrine.ts";
-import { statusOf, totalOf } from "../sync/envelope.ts";
+import { statusOf, ticketOf, totalOf } from "../sync/envelope.ts";
 import { ResourceSync } from "../sync/resource-sync.ts";
 
 /** A work package and the issue that stands for it. */
@@ -225,18 +225,8 @@ export class LocalTracker implements BoundTracker {
   }
 
   #tickets(issues: readonly CanonicalIssue[]): Ticket[] {
-    return issues.map(({ ref, title, body, status, assignees, createdAt, updatedAt }) => ({
-      external_issue_id: ref.id,
-      identifier: ref.key ?? ref.id,
-      title,
-      url: ref.url ?? null,
-      state: { name: status },
-      team: this.#options.workspace,
-      assignee: assignees[0] ?? null,
-      created_at: createdAt,
-      updated_at: updatedAt,
-      body,
-    }));
+    const team = { id: null, name: this.#options.workspace };
+    return issues.map((issue) => ticketOf(issue, team));
   }
 }
 

@@ -13,7 +13,7 @@ export function renderTickets(tickets: readonly Ticket[], now: number, style: St
     { text: identifier, paint: style.colors.bold },
     { text: title },
     { text: state.name },
-    { text: assignee ?? "" },
+    { text: assignee?.name ?? String(assignee?.id ?? "") },
     { text: timeAgo(updated_at, now), paint: style.colors.dim },
   ]);
   return renderTable(["Key", "Title", "Status", "Assignee", "Updated"], rows, style);

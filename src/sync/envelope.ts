@@ -1,5 +1,5 @@
 /** The wire's words for what the SDK knows: issues, references, failures, sums. Pure. */
-import type { Conflict, NormalizedIssue, PullResult, PushResult } from "../protocol.ts";
+import type { Conflict, NormalizedIssue, PullResult, PushResult, Ticket } from "../protocol.ts";
 import type { FailureClass } from "../sdk/errors.ts";
 import type { CanonicalIssue, CanonicalLink, ExternalRef, IssueFields } from "../sdk/model.ts";
 import type { ConflictRecord, IssueRecord } from "../sdk/store.ts";
@@ -51,6 +51,30 @@ export function wireIssue(
     created_at: createdAt,
     updated_at: updatedAt,
     provider_metadata: {},
+  };
+}
+
+/** An issue as people look for it, of a team, a project or a repository. */
+export function ticketOf(
+  { ref, title, body, status, assignees, createdAt, updatedAt }: CanonicalIssue,
+  team: { readonly id: string | null; readonly name: string },
+): Ticket {
+  const key = ref.key ?? ref.id;
+  const [assignee] = assignees;
+  return {
+    external_issue_id: ref.id,
+    identifier: key,
+    // Spec Kitty clients read key and status by these names.
+    external_issue_key: key,
+    status,
+    title,
+    url: ref.url ?? null,
+    state: { name: status },
+    team,
+    assignee: assignee === undefined ? null : { id: assignee, name: assignee },
+    created_at: createdAt,
+    updated_at: updatedAt,
+    body,
   };
 }
 

@@ -507,9 +507,9 @@ function cursorOf(window: SyncCheckpoint["window"]): string | null {
 
 function failureOf(
   { provider }: TrackerConnector,
-  { message, failureClass }: Extract<SyncEvent, { kind: "failed" }>,
+  { message, failureClass, retryAfterSeconds }: Extract<SyncEvent, { kind: "failed" }>,
 ): ConnectorRequestError {
-  return new ConnectorRequestError(message, { provider, failureClass });
+  return new ConnectorRequestError(message, { provider, failureClass, retryAfterSeconds });
 }
 
 function resultOf(

@@ -169,6 +169,18 @@ describe("with the engine", () => {
     expect(writes()).toBe(before);
   });
 
+  test("space around a title, which GitLab drops, is nothing to be written again and again", async () => {
+    await engine.create("draft", { ...DRAFT, title: " Draft " });
+    expect(await sync()).toMatchObject({ errors: [] });
+    await engine.edit("draft", { title: " Named " });
+    expect(await sync()).toMatchObject({ errors: [], conflicts: [] });
+    expect(simulator.issueOf(PROJECT, 1)).toMatchObject({ title: "Named" });
+
+    const before = writes();
+    expect(await sync()).toMatchObject({ errors: [], conflicts: [] });
+    expect(writes()).toBe(before);
+  });
+
   test("a create whose answer was lost is not made again", async () => {
     await engine.create("draft", DRAFT);
     const isCreate = ({ method, path }: { method: string; path: string }) =>

@@ -37,30 +37,28 @@ export function addSyncRoutes(app: Hono<HostEnvironment>, services: () => Promis
   });
 
   app.post(`${TRACKER_PATH}/push`, async (c) => {
-    const { request, scope, mapping, upgrade } = await routed(c, PushRequest);
+    const { request, scope, mapping, routed_by } = await routed(c, PushRequest);
     const { jobs } = await services();
     const answer = await jobs.start(scope, {
       kind: "push",
       bindingRef: mapping.bindingRef,
-      payload: { items: request.items },
+      payload: { items: request.items, routed_by },
       idempotencyKey: idempotencyKeyOf(c.req.raw),
     });
-    if ("operation" in answer) return c.json(answer.operation, 202);
-    return c.json({ ...Object(answer.result), ...upgrade });
+    return "operation" in answer ? c.json(answer.operation, 202) : c.json(Object(answer.result));
   });
 
   app.post(`${TRACKER_PATH}/run`, async (c) => {
-    const { request, scope, mapping, upgrade } = await routed(c, RunRequest);
+    const { request, scope, mapping, routed_by } = await routed(c, RunRequest);
     const { pull_first, limit, dry_run } = request;
     const { jobs } = await services();
     const answer = await jobs.start(scope, {
       kind: "run",
       bindingRef: mapping.bindingRef,
-      payload: { pull_first, limit, dry_run },
+      payload: { pull_first, limit, dry_run, routed_by },
       idempotencyKey: idempotencyKeyOf(c.req.raw),
     });
-    if ("operation" in answer) return c.json(answer.operation, 202);
-    return c.json({ ...Object(answer.result), ...upgrade });
+    return "operation" in answer ? c.json(answer.operation, 202) : c.json(Object(answer.result));
   });
 
   app.post(`${TRACKER_PATH}/conflicts`, async (c) => {
@@ -105,6 +103,7 @@ async function routed<S extends v.GenericSchema<unknown, Routed>>(
   readonly mapping: MappingView;
   /** What a client that still routes by slug upgrades its config with. */
   readonly upgrade: Partial<ReturnType<typeof upgradeOf>>;
+  readonly routed_by: "binding_ref" | "project_slug";
 }> {
   const request = await readBody(c.req.raw, schema);
   const scope = c.get("scope");
@@ -112,7 +111,9 @@ async function routed<S extends v.GenericSchema<unknown, Routed>>(
   const key = routingKey(request);
   if (key === null) throw invalidRequest({ binding_ref: "is required, or project_slug" });
   const mapping = await routeToMapping(scope, provider, key);
-  return { request, scope, mapping, upgrade: "project_slug" in key ? upgradeOf(mapping) : {} };
+  return "project_slug" in key
+    ? { request, scope, mapping, upgrade: upgradeOf(mapping), routed_by: "project_slug" }
+    : { request, scope, mapping, upgrade: {}, routed_by: "binding_ref" };
 }
 
 interface Routed {

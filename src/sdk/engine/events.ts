@@ -40,6 +40,8 @@ export type SyncEvent =
       readonly key: string | null;
       readonly failureClass: FailureClass;
       readonly retryable: boolean;
+      /** How long the provider asks to be left alone; null when it does not say. */
+      readonly retryAfterSeconds: number | null;
       readonly message: string;
     })
   | {
@@ -87,8 +89,9 @@ export async function collect(events: AsyncIterable<SyncEvent>): Promise<SyncRes
 export function failed(
   side: Side,
   about: Omit<About, "key"> & { readonly key: string | null },
-  { failureClass, retryable, message }: Pick<TrackerSdkError, "failureClass" | "retryable" | "message">,
+  error: Pick<TrackerSdkError, "failureClass" | "retryable" | "retryAfterSeconds" | "message">,
 ): FailedEvent {
+  const { failureClass, retryable, retryAfterSeconds, message } = error;
   const { key, ref, fields } = about;
-  return { kind: "failed", side, key, ref, fields, failureClass, retryable, message };
+  return { kind: "failed", side, key, ref, fields, failureClass, retryable, retryAfterSeconds, message };
 }

@@ -102,9 +102,10 @@ function isNumber(place: string): boolean {
 
 /**
  * The place after `place`: a cursor where the answer has one, because of long
- * lists of issues GitHub gives the first numbered pages only; else a number.
- * There is no header when everything fits on one page, and none behind a proxy
- * that drops it.
+ * lists of issues GitHub gives the first numbered pages only, since 2025 and
+ * without documenting it (https://github.com/google/go-github/issues/3565);
+ * else a number. There is no header when everything fits on one page, and none
+ * behind a proxy that drops it.
  * https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api#using-link-headers
  */
 function nextPlace(link: string | null, place: string, rows: number): string | null {

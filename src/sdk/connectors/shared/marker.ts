@@ -35,10 +35,11 @@ const CLOCK_SLACK = 24 * 60 * 60_000;
 
 /**
  * The instant before which nothing can have been made under a key. Keys that
- * are UUIDs of version 7 tell when they were made (RFC 9562, section 5.7).
+ * are UUIDs of version 7, or begin with one and a colon, tell when they were
+ * made (RFC 9562, section 5.7).
  */
 export function earliestUse(idempotencyKey: string): string | null {
-  const found = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i.exec(
+  const found = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}(?::|$)/i.exec(
     idempotencyKey,
   );
   if (found === null) return null;
