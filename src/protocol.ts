@@ -394,17 +394,11 @@ export const MissionPublishResponse = v.looseObject({
 });
 export type MissionPublishResponse = v.InferOutput<typeof MissionPublishResponse>;
 
-/** A person or a team: named as an object, or by text alone as some hosts do. */
-const Named = v.nullish(
-  v.union([
-    v.looseObject({ id: v.nullish(v.union([text, v.number()]), null), name: nullableText }),
-    v.pipe(
-      text,
-      v.transform((name) => ({ id: null, name })),
-    ),
-  ]),
-  null,
+/** A person or a team: an object as this product names them, text as some hosts do. */
+const Named = nullable(
+  v.union([text, v.looseObject({ id: v.nullish(v.union([text, v.number()]), null), name: nullableText })]),
 );
+export type Named = v.InferOutput<typeof Named>;
 
 /** An issue as people look for it. */
 export const Ticket = v.looseObject({

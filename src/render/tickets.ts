@@ -1,4 +1,4 @@
-import type { Ticket } from "../protocol.ts";
+import type { Named, Ticket } from "../protocol.ts";
 import { timeAgo } from "../shared/text.ts";
 import type { Style } from "./style.ts";
 import { renderTable } from "./table.ts";
@@ -13,8 +13,13 @@ export function renderTickets(tickets: readonly Ticket[], now: number, style: St
     { text: identifier, paint: style.colors.bold },
     { text: title },
     { text: state.name },
-    { text: assignee?.name ?? String(assignee?.id ?? "") },
+    { text: nameOf(assignee) },
     { text: timeAgo(updated_at, now), paint: style.colors.dim },
   ]);
   return renderTable(["Key", "Title", "Status", "Assignee", "Updated"], rows, style);
+}
+
+function nameOf(named: Named): string {
+  if (named === null || typeof named === "string") return named ?? "";
+  return named.name ?? String(named.id ?? "");
 }

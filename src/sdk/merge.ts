@@ -222,6 +222,8 @@ function comparable(field: CoreField, issue: IssueFields): string {
       return canonicalJson([...new Set(issue.links.map(linkIdentity))].sort());
     case "parent":
       return canonicalJson(issue.parent === null ? null : identityOf(issue.parent));
+    case "title":
+      return canonicalJson(issue.title.trim());
     case "priority":
       // Both mean that nobody has set one.
       return canonicalJson(issue.priority ?? 0);

@@ -192,28 +192,30 @@ describe("providers that cannot be used", () => {
     expect(outcome.stderr).toContain("tracker providers");
   });
 
-  test.each(["beads", "fp"])("%s is named as not available yet, and nothing changes", async (provider) => {
-    const config = `tracker:\n  provider: ${provider}\n  workspace: w1\n`;
-    using place = new Scratch({ config });
-    for (const args of [
-      ["bind", "--provider", provider, "--yes"],
-      ["discover", "--provider", provider],
-      ["status"],
-      ["map", "list"],
-      ["map", "add", "--wp-id", "WP1", "--external-id", "1"],
-      ["issues", "list"],
-      ["issues", "search", "--query", "x"],
-      ["sync", "pull"],
-      ["sync", "push"],
-      ["sync", "run"],
-      ["mission", "seed", "--issue", "x"],
-    ]) {
-      const outcome = await place.run(args);
-      expect({ args, code: outcome.code, stdout: outcome.stdout }).toEqual({ args, code: 1, stdout: "" });
-      expect(outcome.stderr).toContain(provider);
-    }
-    expect(place.config()).toBe(config);
-  });
+  test.each(["beads", "fp"])(
+    "%s in a config: nothing runs until it is bound on this machine, and nothing changes",
+    async (provider) => {
+      const config = `tracker:\n  provider: ${provider}\n  workspace: w1\n`;
+      using place = new Scratch({ config });
+      for (const args of [
+        ["discover", "--provider", provider],
+        ["status"],
+        ["map", "list"],
+        ["map", "add", "--wp-id", "WP1", "--external-id", "1"],
+        ["issues", "list"],
+        ["issues", "search", "--query", "x"],
+        ["sync", "pull"],
+        ["sync", "push"],
+        ["sync", "run"],
+        ["mission", "seed", "--issue", "x"],
+      ]) {
+        const outcome = await place.run(args);
+        expect({ args, code: outcome.code, stdout: outcome.stdout }).toEqual({ args, code: 1, stdout: "" });
+        expect(outcome.stderr).toContain(provider);
+      }
+      expect(place.config()).toBe(config);
+    },
+  );
 });
 
 describe("no project", () => {

@@ -181,7 +181,7 @@ describe.each(CASES)("%s", (_, start) => {
     at.simulator.requests.length = 0;
 
     const { tickets, resource_type } = await ticketsOf(binding_ref);
-    expect(tickets).toMatchObject([{ identifier: at.key, title: at.title, team: at.label }]);
+    expect(tickets).toMatchObject([{ identifier: at.key, title: at.title, team: { name: at.label } }]);
     expect(resource_type).toBe(at.kind);
     expect(await searched({ binding_ref, query_key: at.key })).toEqual([at.title]);
     expect(await searched({ binding_ref, query_text: "refunds" })).toEqual([at.title]);

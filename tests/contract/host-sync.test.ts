@@ -172,7 +172,7 @@ describe("push", () => {
     );
     expect(answer.status).toBe("ok");
     expect(await issueOf(1)).toMatchObject({ title: "Renamed", body: "Why", state: { name: "done" } });
-    expect(await issueOf(2)).toMatchObject({ title: "New", assignee: "ada" });
+    expect(await issueOf(2)).toMatchObject({ title: "New", assignee: { name: "ada" } });
     const { items } = await pull();
     expect(items.map(({ title }) => title)).toEqual([]);
   });

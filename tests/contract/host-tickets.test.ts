@@ -29,15 +29,21 @@ test("are listed by the binding, the last changed first", async () => {
   expect(body).toEqual({
     tickets: [
       expect.objectContaining({ identifier: "PMT-3", state: { name: "done" }, assignee: null, body: null }),
-      expect.objectContaining({ identifier: "PMT-2", state: { name: "todo" }, assignee: "grace" }),
+      expect.objectContaining({
+        identifier: "PMT-2",
+        state: { name: "todo" },
+        assignee: { id: "grace", name: "grace" },
+      }),
       {
         external_issue_id: "1",
         identifier: "PMT-1",
+        external_issue_key: "PMT-1",
+        status: "in_progress",
         title: "Refunds are booked twice when the customer retries",
         url: "https://tracker.example/PMT-1",
         state: { name: "in_progress" },
-        team: "Payments (PMT)",
-        assignee: "ada",
+        team: { id: "id:PMT", name: "Payments (PMT)" },
+        assignee: { id: "ada", name: "ada" },
         created_at: "2026-01-05T10:00:00.000Z",
         updated_at: "2026-01-05T10:00:00.000Z",
         body: expect.stringContaining("Payments (PMT)"),

@@ -62,7 +62,16 @@ describe("every answer", () => {
       retry_after_seconds: null,
       provider: "jira",
       details: null,
+      effect_certainty: "no_effect",
+      idempotency_key: null,
     });
+  });
+
+  test("whoever asks whether there is anybody is answered", async () => {
+    for (const method of ["GET", "HEAD"]) {
+      const answer = await host.send(new Request("http://host.test/", { method }));
+      expect(answer.status).toBe(200);
+    }
   });
 });
 
@@ -684,6 +693,7 @@ describe.each(["binding_ref", "project_slug"] as const)("routed by %s", (key) =>
       {
         binding_ref: ref,
         provider: "linear",
+        system: "linear",
         project_slug: "payments-api",
         project_uuid: IDENTITY.uuid,
         display_label: "Payments (PMT)",

@@ -151,7 +151,7 @@ test("tickets, by words, by key, and the latest", async () => {
     "The quokka escaped",
   ]);
   const found = await tracker.search({ query_text: "quokka" });
-  expect(found).toMatchObject([{ identifier: id, state: { name: "todo" }, team: "payments" }]);
+  expect(found).toMatchObject([{ identifier: id, state: { name: "todo" }, team: { name: "payments" } }]);
   expect(await tracker.search({ query_key: id })).toEqual([...found]);
 });
 

@@ -26,7 +26,14 @@ export function fieldsWith(changes: Partial<IssueFields> = {}): IssueFields {
 }
 
 export function baseWith(fields: IssueFields, changes: Partial<Base> = {}): Base {
-  return { fields, raw: { id: 7, extra: [true] }, revision: "r1", createdAt: NOON, updatedAt: NOON, ...changes };
+  return {
+    fields,
+    raw: { id: 7, extra: [true] },
+    revision: "r1",
+    createdAt: NOON,
+    updatedAt: NOON,
+    ...changes,
+  };
 }
 
 /** An issue that both sides agree about. */

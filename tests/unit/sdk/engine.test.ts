@@ -285,15 +285,15 @@ describe("push", () => {
 
   test("takes a value as the provider writes it", async () => {
     const { key, ref } = await knownIssue();
-    await engine.edit(key, { title: "mine " });
+    await engine.edit(key, { title: "mine" });
     const update = tracker.updateIssue.bind(tracker);
     tracker.updateIssue = (target, { title = "", ...patch }, options) =>
-      update(target, { ...patch, title: title.trim() }, options);
+      update(target, { ...patch, title: title.toUpperCase() }, options);
     expect(told(await all(engine.push()))).toEqual([
       `updated remote ${key} title`,
       `updated local ${key} title`,
     ]);
-    expect([(await recordOf(key)).fields.title, remote.issue(ref).title]).toEqual(["mine", "mine"]);
+    expect([(await recordOf(key)).fields.title, remote.issue(ref).title]).toEqual(["MINE", "MINE"]);
     expect(await dirtyOf(key)).toEqual([]);
   });
 
