@@ -35,10 +35,12 @@ export interface Capabilities {
   readonly statuses: readonly CanonicalStatus[];
   /** How issues can be linked. */
   readonly linkTypes: readonly LinkType[];
+  /** Members that custom fields can have; missing where they can have any. */
+  readonly customFieldNames?: readonly string[];
 }
 
 /** A capability that is there or not. */
-export type CapabilityFlag = Exclude<keyof Capabilities, "statuses" | "linkTypes">;
+export type CapabilityFlag = Exclude<keyof Capabilities, "statuses" | "linkTypes" | "customFieldNames">;
 
 /** Why the value that `fields` have in `field` cannot be carried; null when it can. */
 export function refusal(
@@ -80,8 +82,18 @@ export function refusal(
         (uncarried === undefined ? null : refuse("linkTypes", `links of the type ${uncarried.type}`))
       );
     }
-    case "customFields":
-      return lacks("customFields", "custom fields");
+    case "customFields": {
+      const { customFieldNames: names } = capabilities;
+      const uncarried = Object.keys(fields.customFields ?? {}).find(
+        (name) => names?.includes(name) === false,
+      );
+      return (
+        lacks("customFields", "custom fields") ??
+        (uncarried === undefined
+          ? null
+          : refuse("customFieldNames", `the custom field ${uncarried}, only ${names?.join(", ")}`))
+      );
+    }
     case "priority":
       return lacks("priority", "priorities that are set from outside");
     case "issueType":

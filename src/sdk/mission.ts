@@ -16,6 +16,8 @@ import {
 
 /** The custom field that names an issue's mission. */
 export const MISSION_FIELD = "spec_kitty_mission";
+/** The custom field that holds an issue's decision references. */
+export const DECISIONS_FIELD = "decision_refs";
 
 /** How often a write is tried again on an issue that keeps changing. */
 const ATTEMPTS = 3;
@@ -82,13 +84,13 @@ export function missionSeedFromIssue(
     priority,
     assignees,
     labels,
-    decisionReferences: decisionReferencesIn(customFields.decision_refs),
+    decisionReferences: decisionReferencesIn(customFields[DECISIONS_FIELD]),
   };
 }
 
 /**
- * Publishes a mission's state to its issue: the custom field that names the
- * mission, a `blocked_by` link for each blocking decision that is an issue of
+ * Publishes a mission's state to its issue: the custom fields that name the
+ * mission and its decisions, a `blocked_by` link for each blocking decision that is an issue of
  * the same tracker and workspace, one comment, and last the status. What the
  * provider has no place for is left out and named in `omitted`; the comment
  * names every decision, linked or not.
@@ -111,8 +113,11 @@ export async function publishMissionUpdate(
     const [problem] = parsed.issues;
     throw failure(connector, "invalid", `update.${v.getDotPath(problem) ?? ""}: ${problem.message}`);
   }
-  const { missionId, targetStatus, decisionReferences } = parsed.output;
-  const { customFields, dependencies, comments } = connector.capabilities();
+  const { targetStatus, decisionReferences } = parsed.output;
+  const { customFields, customFieldNames, dependencies, comments } = connector.capabilities();
+  const facts = Object.entries(factsOf(parsed.output)).filter(
+    ([name]) => customFields && customFieldNames?.includes(name) !== false,
+  );
   const blockers = decisionReferences
     .filter(({ blocking }) => blocking)
     .flatMap(({ externalRef }) => (externalRef === undefined ? [] : [externalRef]))
@@ -120,7 +125,7 @@ export async function publishMissionUpdate(
   const links = dependencies ? blockers.filter(({ target }) => isReachable(connector, target)) : [];
 
   const before = await connector.getIssue(issueRef);
-  if (customFields) await nameMission(connector, before, missionId);
+  await recordFacts(connector, before, Object.fromEntries(facts));
   for (const link of links) {
     if (!hasLink(before, link)) await connector.upsertLink(issueRef, link);
   }
@@ -132,7 +137,9 @@ export async function publishMissionUpdate(
 
   const issue = await connector.getIssue(issueRef);
   const lost = [
-    ...(customFields && issue.customFields[MISSION_FIELD] !== missionId ? ["the custom field"] : []),
+    ...facts
+      .filter(([name, value]) => !hasFact(issue, name, value))
+      .map(([name]) => `the custom field ${name}`),
     ...(links.every((link) => hasLink(issue, link)) ? [] : ["a link"]),
     ...(targetStatus !== undefined && issue.status !== targetStatus ? ["the status"] : []),
   ];
@@ -213,20 +220,36 @@ function listIn(value: JsonValue | undefined): readonly unknown[] {
   return list.success ? list.output : [];
 }
 
-/** Writes the mission's id next to the other custom fields, as they are at that moment. */
-async function nameMission(
+/** What an update has to tell in custom fields; without decisions those that are there stay. */
+function factsOf({ missionId, decisionReferences }: MissionUpdate): Record<string, JsonValue> {
+  const decisions = decisionReferences.map(({ id, blocking, title, externalRef }) => ({
+    id,
+    blocking,
+    ...(title !== undefined && { title }),
+    ...(externalRef !== undefined && { externalRef }),
+  }));
+  return { [MISSION_FIELD]: missionId, ...(decisions.length > 0 && { [DECISIONS_FIELD]: decisions }) };
+}
+
+function hasFact({ customFields }: CanonicalIssue, name: string, value: JsonValue): boolean {
+  return canonicalJson(customFields[name] ?? null) === canonicalJson(value);
+}
+
+/** Writes facts next to the other custom fields, as they are at that moment. */
+async function recordFacts(
   connector: TrackerConnector,
   issue: CanonicalIssue,
-  missionId: string,
+  facts: Readonly<Record<string, JsonValue>>,
 ): Promise<void> {
   let current = issue;
-  for (let attempt = 1; current.customFields[MISSION_FIELD] !== missionId; attempt++) {
-    const customFields = { ...current.customFields, [MISSION_FIELD]: missionId };
+  const isMissing = ([name, value]: readonly [string, JsonValue]) => !hasFact(current, name, value);
+  for (let attempt = 1; Object.entries(facts).some(isMissing); attempt++) {
+    const customFields = { ...current.customFields, ...facts };
     const { revision } = current;
     const guard =
       connector.capabilities().conditionalWrites && revision !== null ? { expectedRevision: revision } : {};
     try {
-      const idempotencyKey = keyOf("custom_field", current, missionId);
+      const idempotencyKey = keyOf("custom_field", current, canonicalJson(facts));
       await connector.updateIssue(issue.ref, { customFields }, { idempotencyKey, ...guard });
       return;
     } catch (error) {

@@ -210,7 +210,7 @@ describe("publishMissionUpdate", () => {
       },
     });
     const { issue: after } = await publishMissionUpdate(connector, issue.ref, update);
-    expect(after.customFields).toEqual({ effort: 5, sprint: "12", spec_kitty_mission: "mission-7" });
+    expect(after.customFields).toMatchObject({ effort: 5, sprint: "12", spec_kitty_mission: "mission-7" });
   });
 
   test("gives up on an issue that changes under every attempt, and says that it did", async () => {
@@ -239,6 +239,25 @@ describe("publishMissionUpdate", () => {
 
   test("works where writes cannot be made conditional", async () => {
     const { connector, issue, update } = scene({ without: ["conditionalWrites"] });
+    const { issue: after } = await publishMissionUpdate(connector, issue.ref, update);
+    expect(after.customFields).toMatchObject({ effort: 3, spec_kitty_mission: "mission-7" });
+  });
+
+  test("its decisions can be read back from the issue", async () => {
+    const { connector, issue, update } = scene();
+    const { issue: after } = await publishMissionUpdate(connector, issue.ref, update);
+    expect(missionSeedFromIssue(after).decisionReferences).toEqual(update.decisionReferences);
+    const { issue: without } = await publishMissionUpdate(connector, issue.ref, {
+      ...update,
+      decisionReferences: [],
+    });
+    expect(missionSeedFromIssue(without).decisionReferences).toEqual(update.decisionReferences);
+  });
+
+  test("writes no custom field that the tracker has no place for", async () => {
+    const { connector, issue, update } = scene();
+    const capabilities = { ...connector.capabilities(), customFieldNames: ["effort", "spec_kitty_mission"] };
+    Object.assign(connector, { capabilities: () => capabilities });
     const { issue: after } = await publishMissionUpdate(connector, issue.ref, update);
     expect(after.customFields).toEqual({ effort: 3, spec_kitty_mission: "mission-7" });
   });
@@ -271,7 +290,7 @@ describe("publishMissionUpdate", () => {
     const fields = ["customFields", "links", "status"] as const;
     connector.faults.add({ kind: "drop_fields", fields }, { times: Infinity });
     await expect(publishMissionUpdate(connector, issue.ref, update)).rejects.toThrow(
-      "did not keep the custom field, a link, the status",
+      "did not keep the custom field spec_kitty_mission, the custom field decision_refs, a link, the status",
     );
   });
 

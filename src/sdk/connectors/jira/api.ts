@@ -78,7 +78,11 @@ export class JiraApi implements ProviderApi {
     this.#defaultIssueType = params.defaultIssueType ?? null;
     this.#fields = [...FIELDS, ...(missionFieldId === null ? [] : [missionFieldId])];
     this.workspace = this.#project.name;
-    this.capabilities = { ...CAPABILITIES, customFields: missionFieldId !== null };
+    this.capabilities = {
+      ...CAPABILITIES,
+      customFields: missionFieldId !== null,
+      customFieldNames: [MISSION_FIELD],
+    };
     this.#reading = {
       workspace: this.workspace,
       siteUrl: baseUrl.replace(/\/+$/, ""),
@@ -314,12 +318,9 @@ export class JiraApi implements ProviderApi {
   }
 
   #missionOf(customFields: IssueFields["customFields"]): Readonly<Record<string, string | null>> {
-    const { [MISSION_FIELD]: mission = null, ...others } = customFields;
-    const [unknown] = Object.keys(others);
+    const { [MISSION_FIELD]: mission = null } = customFields;
     const { missionFieldId } = this.#reading;
-    if (unknown !== undefined || missionFieldId === null) {
-      throw invalid(`customFields.${unknown}: ${PROVIDER} carries ${MISSION_FIELD} only.`);
-    }
+    if (missionFieldId === null) return {};
     if (mission !== null && typeof mission !== "string") {
       throw invalid(`customFields.${MISSION_FIELD}: must be text.`);
     }
