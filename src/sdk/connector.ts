@@ -43,6 +43,12 @@ export interface WriteOptions {
 export interface UpdateOptions extends WriteOptions {
   /** Refuse with a `conflict` failure when the issue is not at this revision; where the provider can. */
   readonly expectedRevision?: string;
+  /**
+   * The issue as the caller last saw it. Labels and assignees are then written as
+   * what the patch adds to and takes from these, so that what somebody else added
+   * since stays.
+   */
+  readonly seen?: Pick<IssueFields, "labels" | "assignees">;
 }
 
 /**
@@ -89,4 +95,24 @@ export function keptBodyOf(
 ): Pick<IssuePatch, "body"> {
   if (typeof body !== "string" || connector.keptBody === undefined) return {};
   return { body: connector.keptBody(body) };
+}
+
+/** The labels and assignees of a patch, brought to an issue that may have moved on since the caller saw it. */
+export function setsFor(
+  current: Pick<IssueFields, "labels" | "assignees">,
+  { labels, assignees }: IssuePatch,
+  seen: Pick<IssueFields, "labels" | "assignees"> | undefined,
+): Pick<IssuePatch, "labels" | "assignees"> {
+  if (seen === undefined) return {};
+  return {
+    ...(labels !== undefined && { labels: moved(current.labels, seen.labels, labels) }),
+    ...(assignees !== undefined && { assignees: moved(current.assignees, seen.assignees, assignees) }),
+  };
+}
+
+/** `current` with what `wanted` has and `seen` has not, and without what `seen` has and `wanted` has not. */
+function moved(current: readonly string[], seen: readonly string[], wanted: readonly string[]): string[] {
+  const kept = current.filter((name) => wanted.includes(name) || !seen.includes(name));
+  const added = wanted.filter((name) => !seen.includes(name) && !current.includes(name));
+  return [...kept, ...added];
 }

@@ -214,6 +214,17 @@ export function describeConnector(name: string, make: () => Promise<ConnectorSub
         });
       });
 
+      test("keeps a label that somebody else added since the caller looked", async () => {
+        const before = await create("Labeled");
+        const [theirs] = subject.changed.labels;
+        // Trackers whose labels cannot be written have none to keep.
+        if (theirs === undefined) return;
+        await connector.updateIssue(before.ref, { labels: [...before.labels, theirs] }, key());
+        const options = { ...key(), seen: before };
+        await connector.updateIssue(before.ref, { title: "Renamed", labels: [] }, options);
+        expect(await connector.getIssue(before.ref)).toMatchObject({ title: "Renamed", labels: [theirs] });
+      });
+
       test("sent twice with one key is one update", async () => {
         const { ref } = await create("Old");
         const options = key();

@@ -211,7 +211,9 @@ async function write(
     const idempotencyKey = newId();
     const isConditional = connector.capabilities().conditionalWrites;
     const condition = isConditional && remote.revision !== null ? { expectedRevision: remote.revision } : {};
-    await send(values, () => connector.updateIssue(ref, patch, { idempotencyKey, ...condition }));
+    await send(values, () =>
+      connector.updateIssue(ref, patch, { idempotencyKey, seen: remote, ...condition }),
+    );
     const isChanged = values.some((field) => failures.get(field)?.failureClass === "conflict");
     if (isChanged) return "changed meanwhile";
   }

@@ -1,12 +1,13 @@
 import { Buffer } from "node:buffer";
 import * as v from "valibot";
 import { assertCarried, type Capabilities, type CapabilityFlag } from "../../capabilities.ts";
-import type {
-  IssueQuery,
-  IssueSearch,
-  TrackerConnector,
-  UpdateOptions,
-  WriteOptions,
+import {
+  type IssueQuery,
+  type IssueSearch,
+  setsFor,
+  type TrackerConnector,
+  type UpdateOptions,
+  type WriteOptions,
 } from "../../connector.ts";
 import {
   CapabilityNotSupportedError,
@@ -258,7 +259,8 @@ export class MemoryTracker implements TrackerConnector {
           `Issue ${ref.id} is at revision ${current.revision}, not ${expectedRevision}.`,
         );
       }
-      this.remote.edit(ref, withoutLost(wanted, fault));
+      const sets = setsFor(current, wanted, options.seen);
+      this.remote.edit(ref, withoutLost({ ...wanted, ...sets }, fault));
     });
   }
 

@@ -10,6 +10,7 @@ import {
   type IssueQuery,
   type IssueSearch,
   keptBodyOf,
+  setsFor,
   type TrackerConnector,
   type UpdateOptions,
   type WriteOptions,
@@ -167,7 +168,8 @@ export class ProviderConnector implements TrackerConnector {
     }
     return this.#inTurn(async () => {
       const before = await this.#api.get(ref.id);
-      const after = { ...before, ...wanted, ...keptBodyOf(this, wanted) };
+      const sets = setsFor(before, wanted, options.seen);
+      const after = { ...before, ...wanted, ...keptBodyOf(this, wanted), ...sets };
       const changed = CORE_FIELDS.filter((field) => !sameField(field, after, before));
       if (changed.length === 0) return before;
       await this.#api.update(before, sendablePatch(after, changed));
