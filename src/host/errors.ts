@@ -1,5 +1,5 @@
 import { ERROR_STATUS, type ErrorCode, type ErrorEnvelope } from "../protocol.ts";
-import { IssueNotFoundError, TrackerSdkError } from "../sdk/errors.ts";
+import { CapabilityNotSupportedError, IssueNotFoundError, TrackerSdkError } from "../sdk/errors.ts";
 import { StoreError } from "../sdk/stores/serial.ts";
 import { TrackerError } from "../shared/errors.ts";
 import { SyncRequestError } from "../sync/request-error.ts";
@@ -87,6 +87,8 @@ function workFailure(error: TrackerSdkError): HostError {
     return new HostError("invalid_request", message, { provider, details: { [path]: problem } });
   }
   if (error instanceof IssueNotFoundError) return providerFailure(error, "issue_not_found");
+  // No credential helps where the tracker has no place for what was asked.
+  if (error instanceof CapabilityNotSupportedError) return providerFailure(error, "invalid_request");
   return error.failureClass === "rate_limited"
     ? providerFailure(error, "rate_limited")
     : providerFailure(error);

@@ -136,6 +136,16 @@ export class SyncEngine {
     return takeOne(this.#context, ref);
   }
 
+  /**
+   * Sends a request of the caller's to the provider as the engine sends its own:
+   * again when its failure is one that may pass. It must be safe to repeat.
+   *
+   * @throws TrackerSdkError when it fails for good, or too often
+   */
+  ask<T>(request: () => Promise<T>): Promise<T> {
+    return this.#context.ask(request);
+  }
+
   /** Gives up local edits that are not pushed: the fields are what was last agreed. */
   discard(key: string, fields: readonly CoreField[]): Promise<void> {
     return discard(this.#context, key, fields);

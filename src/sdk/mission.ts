@@ -1,8 +1,9 @@
 /** The bridge between an issue and a mission: what a mission starts from, and what it tells back. */
 import { createHash } from "node:crypto";
 import * as v from "valibot";
+import { assertCarried } from "./capabilities.ts";
 import type { TrackerConnector } from "./connector.ts";
-import { ConnectorRequestError, TrackerSdkError } from "./errors.ts";
+import { CapabilityNotSupportedError, ConnectorRequestError, TrackerSdkError } from "./errors.ts";
 import {
   type CanonicalIssue,
   type CanonicalLink,
@@ -122,12 +123,16 @@ export async function publishMissionUpdate(
     .filter(({ blocking }) => blocking)
     .flatMap(({ externalRef }) => (externalRef === undefined ? [] : [externalRef]))
     .map((target): CanonicalLink => ({ type: "blocked_by", target }));
-  const links = dependencies ? blockers.filter(({ target }) => isReachable(connector, target)) : [];
+  const wanted = dependencies ? blockers.filter(({ target }) => isReachable(connector, target)) : [];
+  if (targetStatus !== undefined) {
+    assertCarried(connector.provider, connector.capabilities(), { status: targetStatus });
+  }
 
   const before = await connector.getIssue(issueRef);
   await recordFacts(connector, before, Object.fromEntries(facts));
-  for (const link of links) {
-    if (!hasLink(before, link)) await connector.upsertLink(issueRef, link);
+  const links: CanonicalLink[] = [];
+  for (const link of wanted) {
+    if (hasLink(before, link) || (await isLinked(connector, issueRef, link))) links.push(link);
   }
   if (comments) await commentOnce(connector, issueRef, missionComment(parsed.output));
   if (targetStatus !== undefined && before.status !== targetStatus) {
@@ -257,6 +262,21 @@ async function recordFacts(
       if (!changed || attempt === ATTEMPTS) throw error;
       current = await connector.getIssue(issue.ref);
     }
+  }
+}
+
+/** Links the issue; false when the tracker turns out to have no place for that link, as on a plan without it. */
+async function isLinked(
+  connector: TrackerConnector,
+  issueRef: ExternalRef,
+  link: CanonicalLink,
+): Promise<boolean> {
+  try {
+    await connector.upsertLink(issueRef, link);
+    return true;
+  } catch (error) {
+    if (error instanceof CapabilityNotSupportedError) return false;
+    throw error;
   }
 }
 

@@ -227,7 +227,8 @@ export class ResourceSync {
    * @throws TrackerSdkError when there is no such issue
    */
   async seedMission({ issue, mission_id }: Pick<MissionSeedRequest, "issue" | "mission_id">) {
-    const found = await this.#connector.getIssue(await this.#refOf(issue, "issue"));
+    const ref = await this.#refOf(issue, "issue");
+    const found = await this.#engine.ask(() => this.#connector.getIssue(ref));
     return wireSeed(missionSeedFromIssue(found, mission_id ?? undefined));
   }
 
@@ -238,10 +239,8 @@ export class ResourceSync {
    */
   async publishMission({ issue, update }: Pick<MissionPublishRequest, "issue" | "update">) {
     const ref = await this.#refOf(issue, "issue");
-    const { issue: published, omitted } = await publishMissionUpdate(
-      this.#connector,
-      ref,
-      missionUpdateOf(update),
+    const { issue: published, omitted } = await this.#engine.ask(() =>
+      publishMissionUpdate(this.#connector, ref, missionUpdateOf(update)),
     );
     return { ...wireIssue(published.ref, published, published), omitted: [...omitted] };
   }
@@ -389,7 +388,7 @@ export class ResourceSync {
       case "comment": {
         const ref = await this.#refOf(item.ref, "ref");
         const body = this.#parse(v.pipe(v.string(), v.nonEmpty("must not be empty")), item.body, "body");
-        await this.#connector.addComment(ref, body, { idempotencyKey: key });
+        await this.#engine.ask(() => this.#connector.addComment(ref, body, { idempotencyKey: key }));
         return { outcome: { ...outcomeOf([]), outcome: "applied" }, record: await this.#engine.take(ref) };
       }
     }
@@ -480,8 +479,9 @@ export class ResourceSync {
     }
     if (named.id !== null) return { system: provider, workspace, id: named.id };
     if (named.key === null) throw this.#refusal(name, "an id or a key is needed");
-    const found = await this.#connector.findIssue(named.key);
-    if (found === null) throw new IssueNotFoundError(provider, named.key);
+    const { key } = named;
+    const found = await this.#engine.ask(() => this.#connector.findIssue(key));
+    if (found === null) throw new IssueNotFoundError(provider, key);
     return found.ref;
   }
 

@@ -1,10 +1,10 @@
 /** Each real provider, from its token to a mission: the binary over the provider's own protocol. */
-import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { type Outcome, resultOf } from "../helpers/binary.ts";
+import { resultOf } from "../helpers/binary.ts";
 import { startHost } from "../helpers/host-process.ts";
 import { type Company, github, gitlab, jira, linear } from "../helpers/providers.ts";
+import { MINUTE, Person } from "../helpers/providers-person.ts";
 import { Scratch } from "../helpers/scratch.ts";
 import { NangoSimulator } from "../simulators/nango.ts";
 
@@ -14,81 +14,7 @@ const COMPANIES: readonly (readonly [string, () => Promise<Company>])[] = [
   ["jira", jira],
   ["linear", linear],
 ];
-const MINUTE = 60_000;
 const NANGO_KEY = "nango-canary-5d0e71b94a";
-
-/** Somebody with a clone of acme/payments-api, and the company they work for. */
-class Person implements AsyncDisposable {
-  readonly company: Company;
-  readonly #place = new Scratch();
-  readonly #env: Readonly<Record<string, string>>;
-  #said = "";
-
-  constructor(company: Company, env: Readonly<Record<string, string>> = {}) {
-    this.company = company;
-    this.#env = env;
-    // What is made at the provider is older than everything that happens here.
-    company.simulator.setClock(Date.now() - 60 * MINUTE);
-  }
-
-  async run(args: readonly string[], stdin = "", env = this.#env): Promise<Outcome> {
-    const outcome = await this.#place.run(args, { env, stdin });
-    this.#said += outcome.stdout + outcome.stderr;
-    return outcome;
-  }
-
-  connect(...flags: readonly string[]): Promise<Outcome> {
-    const { provider, address, token } = this.company;
-    return this.run(["host", "connect", provider, "--token-stdin", ...address, ...flags], `${token}\n`);
-  }
-
-  /** Connects, and binds the way that the provider's names allow. */
-  async settle(): Promise<void> {
-    expect(await this.connect()).toMatchObject({ code: 0, stderr: "" });
-    expect(await this.bind()).toMatchObject({ code: 0 });
-  }
-
-  bind(): Promise<Outcome> {
-    const { provider, binds } = this.company;
-    return this.run(["bind", "--provider", provider, ...(binds === "alone" ? [] : ["--select", "1"])]);
-  }
-
-  push(...items: readonly object[]): Promise<Outcome> {
-    return this.run(["sync", "push", "--items-json", "-", "--json"], JSON.stringify(items));
-  }
-
-  /** Lets what is done at the provider next be done now, or somewhat later. */
-  later(milliseconds = 0): void {
-    this.company.simulator.setClock(Date.now() + milliseconds);
-  }
-
-  writes(): number {
-    return this.company.simulator.requests.filter((request) => this.company.isWrite(request)).length;
-  }
-
-  get reference(): string {
-    return /binding_ref: (\S+)/.exec(this.#place.config() ?? "")?.[1] ?? "";
-  }
-
-  /** The embedded control plane's own. */
-  database(): Database {
-    return new Database(join(this.#place.home, ".local", "state", "tracker", "host.db"));
-  }
-
-  /** Fails when any of the secrets was said, or is in a file. */
-  expectSecretless(secrets: readonly string[] = this.company.secrets): void {
-    const files = [...this.#place.files(this.#place.root)];
-    for (const secret of secrets) {
-      expect(this.#said).not.toContain(secret);
-      expect(files.filter(([, text]) => text.includes(secret)).map(([path]) => path)).toEqual([]);
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#place[Symbol.dispose]();
-    await this.company.simulator.stop();
-  }
-}
 
 describe.each(COMPANIES)("%s", (_, open) => {
   let person: Person;
@@ -105,7 +31,7 @@ describe.each(COMPANIES)("%s", (_, open) => {
 
   test("is connected, and bound to what the repository is about", async () => {
     const { provider, label, binds } = company;
-    company.add("Refund twice");
+    const key = company.add("Refund twice");
     const connected = await person.connect();
     expect(connected).toMatchObject({ code: 0, stderr: "" });
     expect(connected.stdout).toEndWith(`Next: tracker bind --provider ${provider}\n`);
@@ -133,13 +59,17 @@ describe.each(COMPANIES)("%s", (_, open) => {
       expect(chosen).toMatchObject({ code: 0 });
       expect(chosen.stdout).toContain(`Bound to ${label}\n`);
     }
-    const listed = await person.run(["issues", "list"]);
-    expect(listed.stdout).toContain("\tRefund twice\ttodo\t");
+    const row = `${key}\tRefund twice\ttodo\t`;
+    expect((await person.run(["issues", "list"])).stdout).toContain(row);
+    expect((await person.run(["issues", "search", "--key", key])).stdout).toContain(row);
   });
 
   test("is pulled and pushed to, and a second run writes nothing", async () => {
     const key = company.add("Refund twice");
     await person.settle();
+    const unsynced = await person.run(["status"]);
+    expect(unsynced.stdout).toMatch(/^Last synced +never$/m);
+    expect(unsynced.stdout).toMatch(/^Next +tracker sync pull --all$/m);
     expect(await person.run(["sync", "pull"])).toMatchObject({ code: 0 });
     person.later();
     company.rename(key, "Refund thrice");
@@ -228,6 +158,7 @@ describe.each(COMPANIES)("%s", (_, open) => {
     for (const [index, { flags, editedThere }] of cases.entries()) {
       const update = ["host", "mappings", "update", person.reference, "--doctrine-mode", ...flags];
       expect(await person.run(update)).toMatchObject({ code: 0 });
+      // Within what every pull reads again.
       person.later(-2 * MINUTE);
       const key = company.add(`Old ${index}`);
       expect(await person.run(["sync", "pull"])).toMatchObject({ code: 0 });
@@ -249,6 +180,10 @@ describe.each(COMPANIES)("%s", (_, open) => {
     }
     expect(results).toEqual(cases.map(({ result }) => result));
     expect((await person.run(["sync", "conflicts"])).stdout).toBe("No conflict waits for a decision.\n");
+    // Nothing of it is left for a run to write.
+    const before = person.writes();
+    expect(await person.run(["sync", "run"])).toMatchObject({ code: 0 });
+    expect(person.writes()).toBe(before);
 
     /** How the record of a conflict says that it was decided. */
     function recordOf(index: number): string | undefined {
@@ -259,6 +194,33 @@ describe.each(COMPANIES)("%s", (_, open) => {
         )
         .get(JSON.stringify(`Ours ${index}`), JSON.stringify(`Theirs ${index}`))?.resolution;
     }
+  });
+
+  test("makes once what it was asked for, when its answer is lost", async () => {
+    const key = company.add("Refund twice");
+    await person.settle();
+    const items = [
+      { ref: {}, action: "create", patch: { title: "Which ledger?" } },
+      { ref: { key }, action: "update", patch: { title: "Refund once" } },
+      { ref: { key }, action: "transition", target_status: "done" },
+    ];
+    for (const item of items) {
+      company.simulator.fail({ kind: "lost_response" }, company.isWrite);
+      expect(resultOf(await person.push(item))).toMatchObject({ items: [{ outcome: "applied" }] });
+      expect(company.simulator.pendingFaults).toBe(0);
+    }
+    expect(await company.see(key)).toMatchObject({ title: "Refund once", isDone: true });
+    const { stdout } = await person.run(["issues", "list"]);
+    expect(stdout.match(/Which ledger\?/g)).toHaveLength(1);
+  });
+
+  test("shows a comment once, when its answer is lost", async () => {
+    const key = company.add("Refund twice");
+    await person.settle();
+    company.simulator.fail({ kind: "lost_response" }, company.isWrite);
+    const { stdout } = await person.push({ ref: { key }, action: "comment", body: "On it." });
+    expect(JSON.parse(stdout)).toMatchObject({ items: [{ outcome: "applied" }] });
+    expect((await company.see(key)).comments).toEqual(["On it."]);
   });
 
   test("gives a mission its start, and hears of it once", async () => {
@@ -280,6 +242,22 @@ describe.each(COMPANIES)("%s", (_, open) => {
     expect({ blockers, isDone }).toEqual({ blockers: [decision], isDone: true });
     expect(comments).toHaveLength(1);
     for (const fact of ["m-7", "implementing", "Half way", "D-1", "D-2"]) expect(comments[0]).toContain(fact);
+  });
+
+  test("hears of a mission once, when an answer is lost", async () => {
+    const [key, decision] = [company.add("Refund twice"), company.add("Which ledger?")];
+    await person.settle();
+    const about = ["--issue", key, "--mission-id", "m-7", "--state", "waiting"];
+    const publish = ["mission", "publish", ...about, "--blocking-decision", `D-1=${decision}`];
+    // That of the link, and that of the comment.
+    for (let count = 0; count < 2; count++)
+      company.simulator.fail({ kind: "lost_response" }, company.isWrite);
+    expect(await person.run(publish)).toMatchObject({ code: 0 });
+    expect(company.simulator.pendingFaults).toBe(0);
+    expect(await company.see(key)).toMatchObject({
+      comments: [expect.stringContaining("D-1")],
+      blockers: [decision],
+    });
   });
 
   test("is worked on when the inventory is gone", async () => {
@@ -308,7 +286,9 @@ describe.each(COMPANIES)("%s", (_, open) => {
       errors: [{ message: token }],
     };
     company.simulator.fail({ kind: "answer", status: 401, body });
-    expect((await person.run(["issues", "list", "--verbose"], "", noise)).code).not.toBe(0);
+    const refused = await person.run(["issues", "list", "--verbose"], "", noise);
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    expect(refused.stderr).toContain(`tracker host connect ${provider}`);
     expect(await person.run(["issues", "list", "--verbose"], "", noise)).toMatchObject({ code: 0 });
     // `afterEach` looks at all that was said and kept.
   });
@@ -322,7 +302,7 @@ describe.each(COMPANIES)("%s", (_, open) => {
         baseUrl: route.baseUrl,
         connections: [{ connectionId: "ada", credential: { authorization: route.authorization } }],
       });
-      company.add("Refund twice");
+      const key = company.add("Refund twice");
       const ids = ["--nango-connection-id", "ada", "--nango-provider-config-key", "ours"];
       const connect = ["host", "connect", provider, ...ids, "--nango-url", nango.origin, "--token-stdin"];
       expect(await person.run(connect, NANGO_KEY)).toMatchObject({ code: 0, stderr: "" });
@@ -331,8 +311,11 @@ describe.each(COMPANIES)("%s", (_, open) => {
       expect(bound.stdout).toContain(`Bound to ${company.label}\n`);
       company.simulator.requests.length = 0;
       expect((await person.run(["issues", "list"])).stdout).toContain("Refund twice");
+      const comment = { ref: { key }, action: "comment", body: "On it." };
+      expect(resultOf(await person.push(comment))).toMatchObject({ items: [{ outcome: "applied" }] });
       const shown = company.simulator.requests.map(({ headers }) => headers.get("authorization"));
       expect(new Set(shown)).toEqual(new Set([route.authorization]));
+      expect((await company.see(key)).comments).toEqual(["On it."]);
       person.expectSecretless([NANGO_KEY]);
     } finally {
       await nango.stop();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { MemoryRemote } from "../../../src/sdk/connectors/memory/remote.ts";
 import { MemoryTracker, type MemoryTrackerOptions } from "../../../src/sdk/connectors/memory/tracker.ts";
+import { CapabilityNotSupportedError } from "../../../src/sdk/errors.ts";
 import {
   type DecisionReference,
   type MissionUpdate,
@@ -271,18 +272,32 @@ describe("publishMissionUpdate", () => {
     expect(remote.comments(issue.ref)[0]?.body).toContain("Decision refs: D-9");
   });
 
-  test("a status that is refused loses nothing else", async () => {
-    const { remote, connector, issue, update } = scene({ without: ["terminalTransition"] });
+  test("a status that the tracker has no place for is refused before anything is sent", async () => {
+    const { connector, issue, update } = scene({ without: ["terminalTransition"] });
     const done: MissionUpdate = { ...update, targetStatus: "done" };
     await expect(publishMissionUpdate(connector, issue.ref, done)).rejects.toMatchObject({
       capability: "terminalTransition",
     });
-    expect(remote.comments(issue.ref)).toHaveLength(1);
-    expect(remote.issue(issue.ref)).toMatchObject({
-      status: "in_progress",
-      customFields: { spec_kitty_mission: "mission-7" },
-      links: [{ type: "blocked_by" }],
+    expect(connector.requests).toEqual([]);
+  });
+
+  test("a status that the tracker refuses loses nothing else", async () => {
+    const { remote, connector, issue, update } = scene();
+    connector.faults.add({ kind: "fail", failureClass: "invalid" }, { on: "transitionIssue" });
+    await expect(publishMissionUpdate(connector, issue.ref, update)).rejects.toMatchObject({
+      failureClass: "invalid",
     });
+    expect(remote.comments(issue.ref)).toHaveLength(1);
+  });
+
+  test("a link that the tracker turns out to have no place for is left out, and named", async () => {
+    const { remote, connector, issue, update } = scene();
+    connector.upsertLink = async () => {
+      throw new CapabilityNotSupportedError("memory", "linkTypes", "Only on another plan.");
+    };
+    const published = await publishMissionUpdate(connector, issue.ref, update);
+    expect(published.omitted).toEqual(["links"]);
+    expect(remote.comments(issue.ref)).toHaveLength(1);
   });
 
   test("says when the provider took the update and did not keep it", async () => {
