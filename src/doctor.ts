@@ -1,6 +1,6 @@
 /** The checks behind `tracker doctor`: each says what is wrong and the command that mends it. */
 import type { ControlPlaneClient } from "./client.ts";
-import { isBoundHosted } from "./config.ts";
+import { isBoundHosted, isBoundLocal } from "./config.ts";
 import { findProject, type Project, type ProjectStore } from "./project.ts";
 import type { ControlPlane } from "./settings.ts";
 import type { Context } from "./shared/context.ts";
@@ -22,6 +22,8 @@ export interface Patient {
   readonly projects: ProjectStore;
   readonly controlPlane: () => Promise<ControlPlane>;
   readonly openClient: () => Promise<ControlPlaneClient>;
+  /** Asks the tracker on this machine that a project is bound to; throws a TrackerError when it does not answer. */
+  readonly askLocal: (project: Project) => Promise<void>;
 }
 
 /** Runs every check. A check that fails does not keep the others from running. */
@@ -85,8 +87,13 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
   });
 
   await check("binding", async () => {
-    if (project === null || !isBoundHosted(project.config.tracker)) return skipped("not bound");
-    const { provider, bindingRef } = project.config.tracker;
+    if (project === null) return skipped("no project");
+    const { provider, bindingRef, workspace } = project.config.tracker;
+    if (isBoundLocal(project.config.tracker)) {
+      await patient.askLocal(project);
+      return ok(`${workspace} (${provider}) answers`);
+    }
+    if (!isBoundHosted(project.config.tracker)) return skipped("not bound");
     if (provider === null || bindingRef === null) return skipped("older config without a reference");
     if (reachable === null) return skipped("control plane not reachable");
     const { uuid, slug, nodeId, repoSlug } = await patient.projects.identity(project);
@@ -134,6 +141,8 @@ async function guard<T>(run: () => Promise<Finding<T>>): Promise<Finding<T>> {
     return await run();
   } catch (error) {
     if (!(error instanceof TrackerError)) throw error;
-    return failed(error.message, error.hint);
+    // Who reads this has just run the command that such a hint leads to.
+    const leadsHere = error.hint?.includes("`tracker doctor`") === true;
+    return failed(error.message, leadsHere ? "Check the address above and your network." : error.hint);
   }
 }

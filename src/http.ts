@@ -332,10 +332,15 @@ export function errorOfEnvelope(
 }
 
 /** What a person can do about an error that names no command itself. */
-function hintFor(code: string, { provider, user_action_required }: ErrorEnvelope): string | undefined {
+function hintFor(
+  code: string,
+  { provider, user_action_required, message }: ErrorEnvelope,
+): string | undefined {
   const named = provider !== null && isHosted(provider) ? provider : "<provider>";
   switch (code) {
     case "no_installation":
+      // Where a connection was there before, the message says so, and the command with it.
+      if (message?.includes("tracker host connect") === true) return undefined;
       return `Connect it first: tracker host connect ${named}, or in the control plane's dashboard.`;
     case "provider_rejected":
       return `If access is the problem, check the token, what it may do, and the address; then connect again: tracker host connect ${named}`;

@@ -225,6 +225,10 @@ export class TrackerService {
       projects: this.#projects,
       controlPlane: () => this.#access.plane(),
       openClient: () => this.#access.client(),
+      askLocal: async (project) => {
+        const tracker = await (await this.#localTools()).trackers.open(project);
+        await tracker.tickets(1);
+      },
     });
   }
 

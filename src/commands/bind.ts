@@ -171,7 +171,11 @@ async function createDialog(
     },
     choose: async (candidates) => {
       if (!io.canPrompt) {
-        throw new SelectionRequiredError("Several resources fit this project.", candidates);
+        const what =
+          candidates.length === 1
+            ? "One resource may be this project's, but that is not certain."
+            : "Several resources fit this project.";
+        throw new SelectionRequiredError(what, candidates);
       }
       draw(candidates);
       return ask(invocation, candidates, draw);
@@ -193,7 +197,10 @@ async function ask(
       return null;
     }
     const text = answer.trim();
-    if (text === "") continue;
+    if (text === "") {
+      io.stderr.write("Nothing was entered. Ctrl-D cancels.\n");
+      continue;
+    }
     const chosen = candidates.find((candidate) => String(numberOf(candidate)) === text);
     if (chosen !== undefined) return chosen;
     const narrowed = narrowCandidates(candidates, text);

@@ -4,7 +4,8 @@ import { renderSync } from "../render/sync.ts";
 import { type PullOrder, pullPages } from "../service/pull.ts";
 import type { BoundResult, PullResult } from "../service.ts";
 import { PendingFile } from "../shared/atomic-file.ts";
-import { shellWord, toJsonLine } from "../shared/text.ts";
+import { InterruptedError } from "../shared/errors.ts";
+import { count, shellWord, toJsonLine } from "../shared/text.ts";
 import { interruptible } from "./interruption.ts";
 import { type Invocation, limitOf, payloadOf, print, withService } from "./invocation.ts";
 import { withProgress } from "./progress.ts";
@@ -49,7 +50,7 @@ async function pullToScreen(invocation: Invocation, order: PullOrder): Promise<n
     onPage: (page) => {
       if (invocation.globals.json) items.push(...page);
     },
-    whenInterrupted: "The next `tracker sync pull --all` goes on where this one stopped.",
+    whenCutShort: "The next `tracker sync pull --all` goes on where this one stopped.",
   });
   return showSync(invocation, { kind: "pull", result: { ...result, items } }, pendingUpgrade);
 }
@@ -61,7 +62,7 @@ async function pullToFile(invocation: Invocation, order: PullOrder, out: string)
   try {
     const answer = await pull(invocation, order, {
       onPage: (page) => file.append(page.map(toJsonLine).join("")),
-      whenInterrupted: [
+      whenCutShort: [
         `${out} was not written. The next \`tracker sync pull --all\` goes on where this one stopped;`,
         `with --out ${shellWord(out)} it begins again, so that nothing is missing from the file.`,
       ].join(" "),
@@ -79,15 +80,16 @@ async function pullToFile(invocation: Invocation, order: PullOrder, out: string)
 
 interface PullSink {
   readonly onPage: (page: PullResult["items"]) => void;
-  /** What to do next. */
-  readonly whenInterrupted: string;
+  /** What to do next when it ends early. */
+  readonly whenCutShort: string;
 }
 
 function pull(
   invocation: Invocation,
   order: PullOrder,
-  { onPage, whenInterrupted }: PullSink,
+  { onPage, whenCutShort }: PullSink,
 ): Promise<BoundResult<PullResult>> {
+  let taken = 0;
   return withService(invocation, async (service) => {
     const tracker = await service.boundTracker();
     return withProgress(invocation, { title: "Pulling", noun: "issue" }, (onProgress) =>
@@ -98,11 +100,18 @@ function pull(
             signal,
             onPage: (page, soFar) => {
               onPage(page);
-              if (order.all) onProgress({ done: soFar, total: null });
+              taken = soFar;
+              if (order.all && soFar > 0) onProgress({ done: soFar, total: null });
             },
           }),
-        () => whenInterrupted,
+        () => whenCutShort,
       ),
     );
+  }).catch((error: unknown) => {
+    // What was pulled before stays; who does not know that would begin anew.
+    if (taken > 0 && !(error instanceof InterruptedError)) {
+      invocation.log.info(`${count(taken, "issue")} came in. ${whenCutShort}`);
+    }
+    throw error;
   });
 }

@@ -42,7 +42,8 @@ async function showOffline(invocation: Invocation): Promise<void> {
 
 async function showAll(invocation: Invocation, provider: string | undefined): Promise<void> {
   const result = await withService(invocation, (service) => service.installationStatus(provider));
-  await print(invocation, result, (_, style) => renderInstallations([result].flat(), style));
+  const now = invocation.context.nature.now();
+  await print(invocation, result, (_, style) => renderInstallations([result].flat(), now, style));
 }
 
 /** 0 when the binding is served, 1 when it is stale or missing; other failures are told. */

@@ -17,15 +17,23 @@ export const MAX_PAGE = 10_000;
 /** What became of items that a person has to look at. */
 const BAD_OUTCOMES: ReadonlySet<string> = new Set(["rejected", "conflict", "failed"]);
 
+/** Work that may go on when nobody waits for it any more. */
+export interface WorkActivity extends Activity {
+  /** What to know after Ctrl-C where there is no operation to wait for yet. */
+  readonly whenInterrupted?: string;
+}
+
 /** Shows how far work has come. Ctrl-C ends the wait for it, and names the command that waits for it again. */
 export function withWork<T>(
   invocation: Invocation,
-  activity: Activity,
+  activity: WorkActivity,
   work: (listener: Required<WorkListener>) => Promise<T>,
 ): Promise<T> {
   let operation: string | null = null;
   const hintOf = (): string | undefined =>
-    operation === null ? undefined : `It goes on. Wait for it again: ${waitCommand(operation)}`;
+    operation === null
+      ? activity.whenInterrupted
+      : `It goes on. Wait for it again: ${waitCommand(operation)}`;
   return withProgress(invocation, activity, (onProgress: (progress: OperationProgress) => void) =>
     interruptible(
       invocation,

@@ -40,9 +40,13 @@ function pushCommand(invocation: Invocation) {
         file === undefined ? null : parsePushItems(await readInput(invocation, "items-json", file));
       const answer = await withService(invocation, async (service) => {
         const tracker = await service.boundTracker();
-        return withWork(invocation, { title: "Pushing", noun: "item" }, (listener) =>
-          tracker.push(items, listener),
-        );
+        const activity = {
+          title: "Pushing",
+          noun: "item",
+          whenInterrupted:
+            "It may have been done, in part or in full. Look before you push it again: tracker issues list",
+        };
+        return withWork(invocation, activity, (listener) => tracker.push(items, listener));
       });
       return showSync(invocation, { kind: "push", result: answer.result }, answer.pendingUpgrade);
     },
@@ -67,7 +71,13 @@ function runCommand(invocation: Invocation) {
       const isDry = args["dry-run"] === true;
       const answer = await withService(invocation, async (service) => {
         const tracker = await service.boundTracker();
-        const activity = { title: isDry ? "Planning" : "Synchronizing", noun: "issue" };
+        const activity = isDry
+          ? { title: "Planning", noun: "issue" }
+          : {
+              title: "Synchronizing",
+              noun: "issue",
+              whenInterrupted: "What was done stays. The next `tracker sync run` does the rest.",
+            };
         return withWork(invocation, activity, (listener) =>
           tracker.run({ limit, ...(isDry && { dry_run: true }) }, listener),
         );

@@ -25,7 +25,7 @@ import {
   type Ticket,
 } from "../protocol.ts";
 import type { TrackerConnector } from "../sdk/connector.ts";
-import { TrackerSdkError } from "../sdk/errors.ts";
+import { ConnectorConfigError, IssueNotFoundError, TrackerSdkError } from "../sdk/errors.ts";
 import type { CanonicalIssue } from "../sdk/model.ts";
 import { openSqliteStore } from "../sdk/stores/sqlite.ts";
 import { TrackerError, UsageError } from "../shared/errors.ts";
@@ -243,8 +243,16 @@ export async function explained<T>(work: () => Promise<T>): Promise<T> {
     if (!(error instanceof TrackerSdkError)) throw error;
     const { failureClass, message, retryable } = error;
     throw new TrackerError(failureClass === "not_found" ? "issue_not_found" : "provider_rejected", message, {
+      hint: hintFor(error),
       retryable,
       cause: error,
     });
   }
+}
+
+/** What a person can do about a refusal, in commands of ours. */
+function hintFor(error: TrackerSdkError): string | undefined {
+  if (error instanceof IssueNotFoundError) return "Look for it: tracker issues search --query TEXT";
+  if (!(error instanceof ConnectorConfigError)) return undefined;
+  return `To say how it is run: tracker bind --provider ${error.provider} --workspace NAME --credential command=PATH --credential cwd=FOLDER`;
 }

@@ -28,6 +28,9 @@ export interface DrawnPreview {
   readonly after: string;
 }
 
+/** What a binding leads to. */
+const NEXT = "Next: tracker sync pull --all\n";
+
 /** Draws what was bound. */
 export function renderBinding({ binding }: DrawnOutcome, style: Style): string {
   const label = escapeText(binding.displayLabel ?? binding.bindingRef ?? "");
@@ -38,14 +41,14 @@ export function renderBinding({ binding }: DrawnOutcome, style: Style): string {
     ],
     style,
   );
-  return `${style.colors.green("Bound to")} ${style.colors.bold(label)}\n${facts}`;
+  return `${style.colors.green("Bound to")} ${style.colors.bold(label)}\n${facts}${NEXT}`;
 }
 
 /** Draws what was bound on this machine. */
 export function renderLocalBinding({ binding }: DrawnOutcome, style: Style): string {
   const facts = renderFacts([["Provider", binding.provider]], style);
   const label = style.colors.bold(escapeText(binding.displayLabel ?? ""));
-  return `${style.colors.green("Bound to")} ${label}\n${facts}Next: tracker sync pull --all\n`;
+  return `${style.colors.green("Bound to")} ${label}\n${facts}${NEXT}`;
 }
 
 /** Draws what would be bound and how the config would change. */

@@ -13,7 +13,7 @@ export function renderConflicts(conflicts: readonly Conflict[], style: Style): s
     { text: field },
     { text: valueText(local) },
     { text: valueText(remote) },
-    { text: id },
+    { text: id, isWhole: true },
   ]);
   const table = renderTable(["Issue", "Title", "Field", "Local", "External", "Id"], rows, style);
   return `${table}Decide one: tracker sync resolve <id> --take local|external\n`;

@@ -49,7 +49,9 @@ export function renderConnections(connections: readonly Connection[], now: numbe
   ];
   return renderTable(
     columns.map(([title]) => title),
-    connections.map((connection) => columns.map(([, cell]) => ({ text: cell(connection) }))),
+    connections.map((connection) =>
+      columns.map(([title, cell]) => ({ text: cell(connection), isWhole: title === "Id" })),
+    ),
     style,
   );
 }

@@ -48,18 +48,38 @@ export function flagsOf(args: ArgsDef): (readonly [flag: string, description: st
   });
 }
 
+/** Descriptions are not broken into lines that are shorter than this. */
+const NARROWEST = 16;
+
+/** Text in lines of at most `room` columns, broken between words. */
+function wrap(text: string, room: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + 1 + word.length <= room) lines.splice(-1, 1, `${line} ${word}`);
+    else lines.push(word);
+  }
+  return lines;
+}
+
 /** Draws the help of one command. */
 export async function renderHelp(
   path: readonly string[],
   command: CommandDef,
   globalArgs: ArgsDef,
-  { colors }: Style,
+  { colors, isTerminal, width: columns }: Style,
 ): Promise<string> {
   const { usage, description, commands, flags } = await describeCommand(path, command);
   const list = (title: string, rows: readonly (readonly [string, string])[]): string => {
     if (rows.length === 0) return "";
     const width = Math.max(...rows.map(([name]) => name.length));
-    return `\n${colors.bold(title)}\n${rows.map(([name, text]) => `  ${padEnd(name, width)}  ${text}\n`).join("")}`;
+    const indent = width + 4;
+    const room = isTerminal ? Math.max(columns - indent, NARROWEST) : Number.POSITIVE_INFINITY;
+    const drawn = rows.map(([name, text]) => {
+      const lines = wrap(text, room).join(`\n${" ".repeat(indent)}`);
+      return `  ${padEnd(name, width)}  ${lines}\n`;
+    });
+    return `\n${colors.bold(title)}\n${drawn.join("")}`;
   };
   const everywhere = [
     ...flagsOf(globalArgs),

@@ -10,7 +10,7 @@ export function renderMappings(mappings: readonly Mapping[], style: Style): stri
     { text: mapping.provider ?? "" },
     { text: mapping.project_slug ?? "" },
     { text: mapping.status ?? "" },
-    { text: mapping.binding_ref ?? "" },
+    { text: mapping.binding_ref ?? "", isWhole: true },
   ]);
   return renderTable(["Resource", "Provider", "Project", "Status", "Reference"], rows, style);
 }

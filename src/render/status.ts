@@ -61,21 +61,30 @@ function conflictsOf({ open_conflicts, conflicts }: ProjectStatus, { glyphs }: S
   return `${open_conflicts} open: ${names.join(", ")}${more}`;
 }
 
-/** The command that a person would run now. */
-function nextOf({ provider, connected, last_synced_at, open_conflicts }: ProjectStatus): string {
+/** The command that a person would run now; none while a sync runs, which another one would have to wait for. */
+function nextOf(status: ProjectStatus): string | null {
+  const { provider, connected, sync_state, last_synced_at, open_conflicts } = status;
   if (connected === false) return `tracker host connect ${provider ?? "<provider>"}`;
-  if (last_synced_at === null) return "tracker sync pull --all";
   if ((open_conflicts ?? 0) > 0) return "tracker sync conflicts";
-  return "tracker sync run";
+  if (sync_state === "running") return null;
+  return last_synced_at === null ? "tracker sync pull --all" : "tracker sync run";
 }
 
-/** Draws the state of installations: a line about each, then its bindings. */
-export function renderInstallations(installations: readonly InstallationStatus[], style: Style): string {
-  if (installations.length === 0) return "Nothing is connected.\n";
-  return installations.map((installation) => renderInstallation(installation, style)).join("\n");
+/**
+ * Draws the state of installations: a line about each, then its bindings.
+ *
+ * @param now milliseconds since the epoch
+ */
+export function renderInstallations(
+  installations: readonly InstallationStatus[],
+  now: number,
+  style: Style,
+): string {
+  if (installations.length === 0) return "Nothing is connected.\nNext: tracker host connect <provider>\n";
+  return installations.map((installation) => renderInstallation(installation, now, style)).join("\n");
 }
 
-function renderInstallation(installation: InstallationStatus, style: Style): string {
+function renderInstallation(installation: InstallationStatus, now: number, style: Style): string {
   const { provider, connected, resource_count, bindings } = installation;
   const title = [
     style.colors.bold(escapeText(provider ?? "provider")),
@@ -89,8 +98,8 @@ function renderInstallation(installation: InstallationStatus, style: Style): str
     { text: binding.display_label ?? "" },
     { text: binding.project_slug ?? "" },
     { text: binding.status ?? "" },
-    { text: binding.last_synced_at ?? "never" },
-    { text: binding.binding_ref },
+    { text: binding.last_synced_at === null ? "never" : timeAgo(binding.last_synced_at, now) },
+    { text: binding.binding_ref, isWhole: true },
   ]);
   return heading + renderTable(["Resource", "Project", "Status", "Last synced", "Reference"], rows, style);
 }

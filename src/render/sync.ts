@@ -15,6 +15,8 @@ const VERBS = {
   run: { ok: "Synchronized with", partial: "Synchronized in part with", error: "Could not synchronize with" },
 } as const;
 const GOOD_OUTCOMES: ReadonlySet<string> = new Set(["applied", "noop"]);
+/** How many new issues are named. */
+const SHOWN_CREATED = 10;
 
 /**
  * Draws what a sync came to, or would come to.
@@ -34,15 +36,37 @@ export function renderSync(outcome: SyncOutcome, style: Style, out?: string): st
       ["Identity", result.identity_path?.type],
       ["Pulled", kind === "run" ? totals(pull.summary) : null],
       ["Pushed", kind === "run" ? totals(push.summary) : null],
-      ["Total", totals(result.summary)],
+      ["Total", kind === "pull" && isNothing(result) ? NOTHING_NEW : totals(result.summary)],
+      ["Created", createdBy(push, style)],
       ["Conflicts", kind === "pull" ? null : conflicts],
       ["File", out],
       ["More", pull.has_more === true ? "yes: tracker sync pull --all" : null],
-      ["Next", conflicts > 0 ? "tracker sync conflicts" : null],
+      ["Next", conflicts > 0 && mayWait(result) ? "tracker sync conflicts" : null],
     ],
     style,
   );
   return `${title}\n${facts}${renderProblems([...errorRows(pull.item_errors), ...pushProblems(push)], style)}`;
+}
+
+const NOTHING_NEW = "0 (nothing new since the last pull)";
+
+function isNothing({ status, summary }: SyncOutcome["result"]): boolean {
+  return status === "ok" && summary.total === 0;
+}
+
+/** Where the provider is the authority, its value stands: then no conflict waits for anybody. */
+function mayWait({ doctrine }: SyncOutcome["result"]): boolean {
+  return doctrine?.mode !== "external_authoritative";
+}
+
+/** The issues that a push has made, as people call them. */
+function createdBy({ items }: PushPart, { glyphs }: Style): string | null {
+  const names = (items ?? [])
+    .filter(({ action, outcome }) => action === "create" && outcome === "applied")
+    .map(({ remote_ref }) => nameOf(remote_ref))
+    .filter((name) => name !== "");
+  const shown = names.slice(0, SHOWN_CREATED).join(", ");
+  return names.length > SHOWN_CREATED ? `${shown}, ${glyphs.ellipsis}` : shown;
 }
 
 /** Draws what a run would do. */

@@ -8,6 +8,8 @@ const NARROWEST = 6;
 /** A cell: text from anywhere, and how it is colored once it has its final width. */
 export interface Cell {
   readonly text: string;
+  /** Its column is cut last: other commands are given this text, and a part of it is no use to them. */
+  readonly isWhole?: boolean;
   readonly paint?: (text: string) => string;
 }
 
@@ -31,6 +33,7 @@ export function renderTable(
   const widths = fitWidths(
     header.map((_, column) => Math.max(...lines.map((row) => displayWidth(row[column]?.text ?? "")))),
     style.width - GAP.length * (header.length - 1),
+    header.map((_, column) => rows.some((row) => row[column]?.isWhole === true)),
   );
   const drawCell = (
     { text, paint }: (typeof lines)[number][number],
@@ -49,14 +52,27 @@ export function renderTable(
     .join("");
 }
 
-/** Narrows the widest columns until all fit into `room`; below {@link NARROWEST} only when nothing else helps. */
-function fitWidths(wanted: readonly number[], room: number): number[] {
-  return narrow(narrow(wanted, room, NARROWEST), room, 1);
+/**
+ * Narrows the widest columns until all fit into `room`: those that are to stay
+ * whole only where the others do not suffice, and any below {@link NARROWEST}
+ * only where nothing else helps.
+ */
+function fitWidths(wanted: readonly number[], room: number, areWhole: readonly boolean[]): number[] {
+  const kept = wanted.filter((_, column) => areWhole[column] === true);
+  const others = wanted.filter((_, column) => areWhole[column] !== true);
+  const narrowed = narrow(others, room - sumOf(kept), NARROWEST);
+  if (sumOf(kept) + sumOf(narrowed) > room) return narrow(narrow(wanted, room, NARROWEST), room, 1);
+  const widths = narrowed.values();
+  return wanted.map((width, column) => (areWhole[column] === true ? width : (widths.next().value ?? width)));
+}
+
+function sumOf(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width, 0);
 }
 
 function narrow(wanted: readonly number[], room: number, narrowest: number): number[] {
   const widths = [...wanted];
-  let excess = widths.reduce((sum, width) => sum + width, 0) - room;
+  let excess = sumOf(widths) - room;
   while (excess > 0) {
     const widest = Math.max(...widths);
     if (widest <= narrowest) break;

@@ -10,7 +10,7 @@ import { renderTable } from "./table.ts";
  */
 export function renderTickets(tickets: readonly Ticket[], now: number, style: Style): string {
   const rows = tickets.map(({ identifier, title, state, assignee, updated_at }) => [
-    { text: identifier, paint: style.colors.bold },
+    { text: identifier, paint: style.colors.bold, isWhole: true },
     { text: title },
     { text: state.name },
     { text: nameOf(assignee) },

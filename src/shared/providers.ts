@@ -1,4 +1,5 @@
 import { TrackerError } from "./errors.ts";
+import { nearest } from "./text.ts";
 
 /** Providers reached through a control plane, sorted. */
 export const HOSTED_PROVIDERS = ["github", "gitlab", "jira", "linear"] as const;
@@ -45,8 +46,9 @@ export function parseProvider(name: string): Provider {
       `Bind to one of ${HOSTED_PROVIDERS.join(", ")} instead: tracker bind --provider <name>`,
     );
   }
+  const near = nearest(provider, [...HOSTED_PROVIDERS, ...LOCAL_PROVIDERS]);
   throw new UnsupportedProviderError(
     `Unknown provider "${name}".`,
-    "Run `tracker providers` to see the supported ones.",
+    `${near === null ? "" : `Did you mean ${near}? `}Run \`tracker providers\` to see the supported ones.`,
   );
 }

@@ -184,11 +184,18 @@ describe("providers that cannot be used", () => {
     expect(place.config()).toBeNull();
   });
 
+  test("a mistyped one is recognized", async () => {
+    using place = new Scratch();
+    const outcome = await place.run(["host", "connect", "githup"]);
+    expect(outcome.stderr).toContain("Did you mean github?");
+  });
+
   test("an unknown one is refused with the way to the known ones", async () => {
     using place = new Scratch();
     const outcome = await place.run(["bind", "--provider", "trello"]);
     expect(outcome.code).not.toBe(0);
     expect(outcome.stderr).toContain("trello");
+    expect(outcome.stderr).not.toContain("Did you mean");
     expect(outcome.stderr).toContain("tracker providers");
   });
 

@@ -42,6 +42,8 @@ test("a bound project can still be looked at and unbound", async () => {
   const doctor = await place.run(["doctor"]);
   expect(doctor.code).toBe(1);
   expect(doctor.stdout).toContain(env.TRACKER_HOST);
+  expect(doctor.stdout).toContain("Check the address above and your network.");
+  expect(doctor.stdout).not.toContain("`tracker doctor`");
   expect(place.config()).toBe(BOUND);
   expect(await place.run(["unbind"])).toMatchObject({ code: 0 });
   expect(place.config()).not.toContain("srm_1");

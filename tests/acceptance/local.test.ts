@@ -122,6 +122,22 @@ describe("beads", () => {
     expect(place.config()).toBeNull();
   });
 
+  test("doctor asks the program", async () => {
+    await run(BIND);
+    expect((await run(["doctor"])).stdout).toContain("payments (beads) answers\n");
+    install("bd", "exit 3");
+    const broken = await run(["doctor"]);
+    expect(broken.code).toBe(1);
+    expect(broken.stdout).toMatch(/^failed +binding /m);
+  });
+
+  test("an issue that is not there: where to look for it", async () => {
+    await run(BIND);
+    const error = errorOf(await run(["mission", "seed", "--issue", "pay-404", "--json"]));
+    expect(error).toMatchObject({ code: "issue_not_found" });
+    expect(error.hint).toContain("tracker issues search");
+  });
+
   test("replaces a binding only when it is told to", async () => {
     await run(BIND);
     const other = ["bind", "--provider", "beads", "--workspace", "other"];
@@ -159,6 +175,7 @@ test("a program that is missing: how to get it, and nothing is written", async (
   expect(outcome.code).toBe(1);
   expect(errorOf(outcome).message).toContain("bd");
   expect(errorOf(outcome).message).toMatch(/Install/);
+  expect(errorOf(outcome).hint).toContain("--credential command=PATH");
   expect(place.config()).toBeNull();
 });
 

@@ -54,6 +54,16 @@ describe("the candidate prompt", () => {
     },
   );
 
+  test("Enter alone says how to leave", async () => {
+    using place = new Scratch({ env: host.env, config: CONFIG });
+    const terminal = place.open(BIND);
+    await terminal.waitFor(PROMPT);
+    terminal.typeLine("");
+    await terminal.waitFor("Ctrl-D cancels.");
+    terminal.pressEndOfInput();
+    expect(await terminal.exit()).toBe(0);
+  });
+
   test("Ctrl-C ends it with 130 and nothing changed", async () => {
     using place = new Scratch({ env: host.env, config: CONFIG });
     const terminal = place.open(BIND);

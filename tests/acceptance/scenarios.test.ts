@@ -222,6 +222,19 @@ describe("a choice among several", () => {
   });
 });
 
+test("a single uncertain candidate is not called several", async () => {
+  const [only] = CANDIDATES.candidates;
+  using plane = new ScriptedControlPlane().post("bind-resolve/", resolveBody(IDENTITY), {
+    ...CANDIDATES,
+    candidates: [only],
+  });
+  using place = new Scratch({ env: plane.env, config: PROJECT });
+  const outcome = await place.run(["bind", "--provider", "linear"]);
+  expect(outcome.code).toBe(1);
+  expect(outcome.stderr).toContain("One resource may be this project's");
+  expect(outcome.stderr).toContain("--select");
+});
+
 test("no match: guidance, no talk of raw ids, nothing written", async () => {
   using plane = new ScriptedControlPlane().post("bind-resolve/", resolveBody(NEW_IDENTITY), NONE);
   using place = new Scratch({ env: plane.env });

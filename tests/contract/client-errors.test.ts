@@ -125,6 +125,13 @@ describe("the error envelope", () => {
     expect(error.hint).toContain(words);
   });
 
+  test("a message that names the command needs no hint with it", async () => {
+    const message = "The connection was removed. Connect it again: tracker host connect linear";
+    const body = errorBody("no_installation", { provider: "linear", message });
+    const error = await errorOf(() => Response.json(body, { status: 403 }));
+    expect(error).toMatchObject({ message, hint: null });
+  });
+
   test("a Retry-After header is carried when the body has none", async () => {
     const answer = (): Response =>
       Response.json(errorBody("idempotency_in_flight"), { status: 409, headers: { "retry-after": "7" } });

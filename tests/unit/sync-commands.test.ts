@@ -46,7 +46,7 @@ const envelope = (facts: object = {}) => ({
   status: "ok",
   summary: summary(1),
   identity_path: { type: "installation", installation_id: "i", user_link_id: null, provider: "linear" },
-  doctrine: { mode: "external_authoritative" },
+  doctrine: { mode: "split_ownership" },
   item_errors: null,
   ...facts,
 });
@@ -207,6 +207,20 @@ describe("sync pull", () => {
     expect(lines(out)).toContain(`File      ${path("all.ndjson")}`);
   });
 
+  test("a failure after the first page tells how to go on; programs are given one error", async () => {
+    for (const more of [[], ["--json"]]) {
+      person.stubs
+        .on("POST", PULL, page(["PAY-1", "PAY-2"], "c1"))
+        .on("POST", PULL, Response.json(errorBody("provider_rejected"), { status: 502 }));
+      const { code, err } = await person.run(["sync", "pull", "--all", ...more]);
+      expect(code).toBe(1);
+      if (more.length > 0) expect(JSON.parse(err)).toHaveProperty("error.code", "provider_rejected");
+      else expect(err).toMatch(/^2 issues came in\. The next `tracker sync pull --all` goes on .+\nError: /m);
+    }
+    person.stubs.on("POST", PULL, Response.json(errorBody("provider_rejected"), { status: 502 }));
+    expect((await person.run(["sync", "pull", "--all"])).err).toStartWith("Error: ");
+  });
+
   test("--out keeps the old file when the pull fails", async () => {
     writeFileSync(path("all.ndjson"), "old\n");
     person.stubs
@@ -365,6 +379,28 @@ describe("sync push", () => {
     });
   });
 
+  test("Ctrl-C before any answer warns of doing it twice, unless nothing is written", async () => {
+    let press = (): void => {};
+    const options = {
+      onStop: (stop: (() => void) | null) => (press = stop ?? (() => {})),
+      stdin: JSON.stringify(ITEMS),
+    };
+    for (const [command, told] of [
+      [["push", "--items-json", "-"], "Look before you push it again: tracker issues list"],
+      [["run"], "The next `tracker sync run` does the rest."],
+      [["run", "--dry-run"], ""],
+    ] as const) {
+      person.stubs.on("POST", `${BASE}/${command[0]}/`, () => {
+        press();
+        return new Promise<Response>(() => {});
+      });
+      const { code, err } = await person.run(["sync", ...command], options);
+      expect(code).toBe(130);
+      if (told === "") expect(err.trim()).toBe("");
+      else expect(err).toContain(told);
+    }
+  });
+
   test.each<[unknown, string]>([
     ["{", "The JSON of the items is broken"],
     ["", "The JSON of the items is broken"],
@@ -476,6 +512,43 @@ describe("sync run", () => {
     const { code, out } = await person.run(["sync", "run"]);
     expect(code).toBe(1);
     expect(out).toContain("Conflicts  1\nNext       tracker sync conflicts\n");
+  });
+});
+
+describe("what a sync came to", () => {
+  test("where the provider's value stands, nothing leads to conflicts that wait", async () => {
+    const doctrine = { mode: "external_authoritative" };
+    person.stubs.on("POST", `${BASE}/run/`, Response.json(ran({ doctrine, push: pushed(["conflict"]) })));
+    const { out } = await person.run(["sync", "run"]);
+    expect(out).toContain("Conflicts  1\n");
+    expect(out).not.toContain("tracker sync conflicts");
+  });
+
+  test("new issues are named, the first ten of them", async () => {
+    const created = (amount: number) =>
+      Array.from({ length: amount }, (_, index) => ({
+        ref: {},
+        action: "create",
+        outcome: "applied",
+        remote_ref: { id: `${index + 1}`, key: `PAY-${index + 1}` },
+      }));
+    for (const [amount, names] of [
+      [2, "PAY-1, PAY-2"],
+      [11, "PAY-1, PAY-2, PAY-3, PAY-4, PAY-5, PAY-6, PAY-7, PAY-8, PAY-9, PAY-10, …"],
+    ] as const) {
+      person.stubs.on("POST", `${BASE}/run/`, Response.json(ran({ push: { items: created(amount) } })));
+      const { out } = await person.run(["sync", "run"]);
+      expect(lines(out)).toContain(`Created    ${names}`);
+    }
+  });
+
+  test("a pull of nothing says so, and shows no progress", async () => {
+    person.stubs.on("POST", `${BASE}/pull/`, page([]));
+    expect(await person.run(["sync", "pull", "--all"])).toMatchObject({
+      code: 0,
+      out: "Pulled from linear\nIdentity  installation\nTotal     0 (nothing new since the last pull)\n",
+      err: "",
+    });
   });
 });
 
@@ -683,6 +756,13 @@ describe("status after syncs", () => {
   ])("%j leads to %s", async (facts, command) => {
     person.stubs.on("GET", STATUS, Response.json(status(facts)));
     expect(lines((await person.run(["status"])).out).at(-1)).toBe(`Next         ${command}`);
+  });
+
+  test("while a sync runs it leads to no other one", async () => {
+    person.stubs.on("GET", STATUS, Response.json(status({ sync_state: "running" })));
+    const { out } = await person.run(["status"]);
+    expect(out).toContain("3 hours ago, running now");
+    expect(out).not.toContain("Next");
   });
 
   test("in a terminal no line wraps", async () => {

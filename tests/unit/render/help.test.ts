@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { type ArgsDef, defineCommand } from "citty";
 import { describeCommand, renderHelp } from "../../../src/render/help.ts";
-import { style } from "./style.ts";
+import { style, terminal } from "./style.ts";
 
 const GLOBALS = {
   json: { type: "boolean", description: "Print the result as JSON" },
@@ -42,6 +42,16 @@ test("a command with flags", async () => {
       --help      Print this
     "
   `);
+});
+
+test("descriptions are broken between words in a narrow terminal, and keep to their column", async () => {
+  const port: ArgsDef = {
+    port: { type: "string", valueHint: "N", description: "Port to listen on; 0 takes a free one" },
+  };
+  const wordy = defineCommand({ meta: { name: "serve", description: "Serve" }, args: port });
+  const help = await renderHelp(["tracker", "serve"], wordy, GLOBALS, terminal(34));
+  expect(help).toContain("\n  --port N  Port to listen on; 0\n            takes a free one\n");
+  for (const line of help.split("\n")) expect(line.length).toBeLessThanOrEqual(34);
 });
 
 test("a command with commands", async () => {

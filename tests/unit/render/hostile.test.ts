@@ -274,6 +274,7 @@ function tables(text: string, style: Style): Record<string, string> {
           bindings: [{ ...facts, bound_at: null, last_synced_at: text }],
         },
       ],
+      NOW,
       style,
     ),
   };

@@ -56,6 +56,16 @@ describe("in a terminal", () => {
     for (const width of widths(drawn)) expect(width).toBeLessThanOrEqual(columns);
   });
 
+  test("text for other commands is cut last", () => {
+    const row = [{ text: "abc ".repeat(9) }, { text: "a name" }, { text: "0123456789abcdef", isWhole: true }];
+    const at = (columns: number): string => renderTable(["Title", "Name", "Id"], [row], terminal(columns));
+    expect(at(40)).toContain("  0123456789abcdef\n");
+    expect(at(32)).toContain("  0123456789abcdef\n");
+    for (const columns of [10, 20, 24, 32, 40]) {
+      for (const width of widths(at(columns))) expect(width).toBeLessThanOrEqual(columns);
+    }
+  });
+
   test("six long columns fit into 40", () => {
     const row = Array.from({ length: 6 }, () => ({ text: "abcdefghijklmnopqrstuvwxyz" }));
     const header = ["One", "Two", "Three", "Four", "Five", "Six"];
