@@ -38,6 +38,7 @@ import {
   PullResult,
   type PushItem,
   PushResult,
+  type Reread,
   type ResolveConflictRequest,
   ResolveConflictResponse,
   ResourcesResponse,
@@ -53,8 +54,8 @@ export interface PullQuery {
   readonly limit: number;
   readonly cursor?: string;
   readonly filters?: Readonly<Record<string, unknown>>;
-  /** Gives what an interrupted pull had taken in as well; an extension that other hosts pass over. */
-  readonly restart?: true;
+  /** Gives what is known already as well; an extension that other hosts pass over. */
+  readonly reread?: Reread;
 }
 
 /** What a run does. */
@@ -211,7 +212,7 @@ export class ControlPlaneClient {
     missionId: string | null,
   ): Promise<MissionSeedResponse> {
     const body = { provider, ...key, issue, ...(missionId !== null && { mission_id: missionId }) };
-    return this.#post("missions/seed", body, MissionSeedResponse, "unsafe");
+    return this.#post("missions/seed", body, MissionSeedResponse, "costly");
   }
 
   /** Tells an issue how its mission goes; an extension. */
@@ -228,10 +229,10 @@ export class ControlPlaneClient {
 
   /**
    * The latest issues of the binding's resource, or of the provider's only mapping. A read, but not one to
-   * repeat from here: every attempt asks the provider, and the control plane repeats that where it helps.
+   * repeat unasked: every attempt asks the provider.
    */
   listTickets(provider: string, key: RoutingKey | null, limit: number): Promise<ListTicketsResponse> {
-    return this.#post("list-tickets", { provider, ...key, limit }, ListTicketsResponse, "unsafe");
+    return this.#post("list-tickets", { provider, ...key, limit }, ListTicketsResponse, "costly");
   }
 
   /** The issues of the same resource that fit `query`; a read like {@link listTickets}. */
@@ -241,7 +242,7 @@ export class ControlPlaneClient {
     query: IssueQuery,
     limit: number,
   ): Promise<IssueSearchResponse> {
-    return this.#post("issue-search", { provider, ...key, ...query, limit }, IssueSearchResponse, "unsafe");
+    return this.#post("issue-search", { provider, ...key, ...query, limit }, IssueSearchResponse, "costly");
   }
 
   /** An operation as it stands. */
@@ -337,7 +338,7 @@ export class ControlPlaneClient {
     call: string,
     body: unknown,
     schema: S,
-    repeat: "safe" | "unsafe" | { readonly idempotencyKey: string },
+    repeat: Exchange["repeat"] | { readonly idempotencyKey: string },
   ): Promise<v.InferOutput<S>> {
     const keyed = typeof repeat === "object";
     const exchange: Exchange = {

@@ -22,10 +22,18 @@ import { isHosted, isLocal } from "./shared/providers.ts";
 
 export { type ConfigEdit, type ConfigValue, type SectionEdit, spliceConfig } from "./config/splice.ts";
 
-/** Who owns which field of an issue when both sides changed it. */
-export interface OwnershipSetting {
-  readonly mode: string;
+/** Who is to own which field of an issue. */
+export interface OwnershipRequest {
+  /** Ownership mode; null when it was not said. */
+  readonly mode: string | null;
   readonly fieldOwners: Readonly<Record<string, string>>;
+  /** What decides over a field that both sides own; null when it was not said. */
+  readonly conflictStrategy: string | null;
+}
+
+/** Who owns which field of an issue. */
+export interface OwnershipSetting extends OwnershipRequest {
+  readonly mode: string;
 }
 
 /** The `tracker:` section of `.kittify/config.yaml`. What is missing or blank is null. */
@@ -208,5 +216,6 @@ function readOwnership(pairs: Pairs): OwnershipSetting {
   return {
     mode: readText(settings.get("mode")?.value, `${path}.mode`) ?? "external_authoritative",
     fieldOwners: readTexts(settings.get("field_owners")?.value, `${path}.field_owners`) ?? {},
+    conflictStrategy: readText(settings.get("conflict_strategy")?.value, `${path}.conflict_strategy`),
   };
 }

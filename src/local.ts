@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
-import type { ProjectConfig } from "./config.ts";
+import type { OwnershipRequest, ProjectConfig } from "./config.ts";
 import { explained, LocalMapping, LocalTracker } from "./local/tracker.ts";
 import type { Project } from "./project.ts";
 import type { TrackerConnector } from "./sdk/connector.ts";
@@ -173,16 +173,30 @@ export function parseCredentials(entries: Readonly<Record<string, string>>): Loc
   throw new UsageError(`--credential takes ${CREDENTIAL_KEYS.join("=… or ")}=… for a local provider.`);
 }
 
-/** @throws UsageError when there is no such mode, field or owner */
-export function requireDoctrine(mode: string | null, fieldOwners: Readonly<Record<string, string>>): void {
-  const parsed = v.safeParse(Doctrine, { ...(mode !== null && { mode }), field_owners: fieldOwners });
+/** @throws UsageError when there is no such mode, field, owner or strategy */
+export function requireDoctrine(request: OwnershipRequest): void {
+  const parsed = v.safeParse(Doctrine, wireDoctrine(request));
   if (parsed.success) return;
   const [issue] = parsed.issues;
-  const flag = v.getDotPath(issue) === "mode" ? "--doctrine-mode" : "--field-owner";
-  throw new UsageError(`${flag}: ${issue.message}`, {
-    hint: "Modes: external_authoritative, spec_kitty_authoritative, split_ownership. Owners: external, local, shared.",
-  });
+  const path = v.getDotPath(issue) ?? "";
+  const flag = DOCTRINE_FLAGS.find(([key]) => path.startsWith(key))?.[1];
+  throw new UsageError(`${flag}: ${issue.message}`, { hint: "What there is: tracker bind --help" });
 }
+
+/** Ownership in the words of the wire; what was not said is left out. */
+function wireDoctrine({ mode, fieldOwners, conflictStrategy }: OwnershipRequest) {
+  return {
+    ...(mode !== null && { mode }),
+    field_owners: fieldOwners,
+    ...(conflictStrategy !== null && { conflict_strategy: conflictStrategy }),
+  };
+}
+
+const DOCTRINE_FLAGS = [
+  ["mode", "--doctrine-mode"],
+  ["field_owners", "--field-owner"],
+  ["conflict_strategy", "--conflict-strategy"],
+] as const;
 
 /** The place of a binding among the person's own: nobody else's folder can take it. */
 function keyOf(
@@ -198,8 +212,7 @@ function keyOf(
  * @throws ConfigError when it names no mode, field or owner that there is
  */
 function doctrineOf({ tracker: { ownership } }: ProjectConfig): Doctrine {
-  const { mode, fieldOwners } = ownership;
-  const parsed = v.safeParse(Doctrine, { mode, field_owners: fieldOwners });
+  const parsed = v.safeParse(Doctrine, wireDoctrine(ownership));
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   throw new ConfigError("config_invalid", `tracker.doctrine: ${v.getDotPath(issue)}: ${issue.message}`, {

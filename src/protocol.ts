@@ -294,14 +294,21 @@ export type RunResult = v.InferOutput<typeof RunResult>;
 const routed = { provider: filled, binding_ref: nullableText, project_slug: nullableText };
 const pullLimit = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000));
 
+/** What a pull takes in again. */
+export const Reread = v.picklist(["interrupted", "everything"]);
+export type Reread = v.InferOutput<typeof Reread>;
+
 export const PullRequest = v.object({
   ...routed,
   limit: v.optional(pullLimit, 100),
   /** `next_cursor` of the pull before; without one a pull goes on where the last one ended. */
   cursor: nullableText,
   filters: v.nullish(v.record(v.string(), v.unknown()), {}),
-  /** Extension: gives unchanged issues too, and without a cursor begins where an interrupted pull began. */
-  restart: v.nullish(v.boolean(), false),
+  /**
+   * Extension: gives unchanged issues too, and without a cursor begins where an
+   * interrupted pull began, or reads everything once more.
+   */
+  reread: v.nullish(Reread, null),
 });
 export type PullRequest = v.InferOutput<typeof PullRequest>;
 
@@ -451,7 +458,8 @@ export const ErrorEnvelope = v.object({
   error_category: nullableText,
   http_status: v.nullish(v.unknown(), null),
   message: nullableText,
-  retryable: v.nullish(v.boolean(), false),
+  /** Null when the host does not say. */
+  retryable: nullable(v.boolean()),
   user_action_required: v.nullish(v.boolean(), false),
   source: nullableText,
   retry_after_seconds: nullable(v.pipe(v.number(), v.minValue(0))),
@@ -597,6 +605,7 @@ export const MappingUpdate = v.object({
   doctrine: v.object({
     mode: text,
     field_owners: v.nullish(v.record(v.string(), v.string()), {}),
+    conflict_strategy: v.exactOptional(v.string()),
   }),
 });
 export type MappingUpdate = v.InferOutput<typeof MappingUpdate>;

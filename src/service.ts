@@ -63,6 +63,12 @@ export interface BindOutcome extends BindResult {
   readonly preview: ConfigPreview | null;
 }
 
+/** A discovery from inside of a project. */
+export interface DiscoveryHere extends Discovery {
+  /** The project is bound to what `bind` would take by itself. */
+  readonly isBound: boolean;
+}
+
 /** Every use case of the product. Close it when the command is done. */
 export class TrackerService {
   readonly connections: Connections;
@@ -102,15 +108,18 @@ export class TrackerService {
   // Discovery and binding
 
   /** The bindable resources of a provider. */
-  async discover(providerName: string): Promise<Discovery> {
+  async discover(providerName: string): Promise<DiscoveryHere> {
     const provider = requireHosted(providerName);
     const hosted = await this.#hosted();
-    return hosted.discover(provider, async () => {
-      // Reading the project blocks; the request for the list is on its way by then.
-      await this.#options.context.nature.sleep(0);
-      const project = findProject(this.#options.projectFolder);
+    const { context, projectFolder } = this.#options;
+    // Reading the project blocks; the request for the list is on its way by then.
+    const reading = context.nature.sleep(0).then(() => findProject(projectFolder));
+    const discovery = await hosted.discover(provider, async () => {
+      const project = await reading;
       return project === null ? null : this.#projects.identity(project);
     });
+    const bound = (await reading)?.config.tracker.bindingRef ?? null;
+    return { ...discovery, isBound: bound !== null && bound === discovery.bindsByItself?.bindingRef };
   }
 
   /** The binding that a bind would replace; null when there is none. */
@@ -297,6 +306,7 @@ export type {
   WorkListener,
 } from "./client.ts";
 export { waitCommand } from "./client.ts";
+export type { OwnershipRequest } from "./config.ts";
 export { narrowCandidates, numberOf, orderCandidates } from "./discovery.ts";
 export { type BindDialog, type Selection, SelectionRequiredError } from "./hosted.ts";
 export type {

@@ -1,17 +1,21 @@
 import { renderDryRun, renderLocalBinding, renderReplacement } from "../render/binding.ts";
 import type { ConfiguredBinding, LocalBindOutcome } from "../service.ts";
-import { TrackerError, UsageError } from "../shared/errors.ts";
+import { UsageError } from "../shared/errors.ts";
 import type { LocalProvider } from "../shared/providers.ts";
-import { confirm } from "./ask.ts";
+import { doctrineFlags } from "./doctrine-flags.ts";
 import { pairsOf } from "./input.ts";
 import { type Invocation, print, required, withService } from "./invocation.ts";
+import { mayReplace } from "./replace-binding.ts";
 
 /** Flags that choose among what a control plane offers. */
 const HOSTED_FLAGS = ["select", "match", "bind-ref", "explain"] as const;
 
 /** The flags of `tracker bind` as far as local providers take or refuse them. */
 type LocalBindFlags = Readonly<
-  Record<"workspace" | "doctrine-mode" | "select" | "match" | "bind-ref", string | undefined> &
+  Record<
+    "workspace" | "doctrine-mode" | "conflict-strategy" | "select" | "match" | "bind-ref",
+    string | undefined
+  > &
     Record<"yes" | "dry-run" | "explain", boolean | undefined>
 >;
 
@@ -38,13 +42,13 @@ export async function bindLocal(
       provider,
       workspace,
       credentials: pairsOf("credential", tokens),
-      mode: flags["doctrine-mode"] ?? null,
-      fieldOwners: pairsOf("field-owner", tokens),
+      doctrine: doctrineFlags(flags, tokens),
       dryRun,
     };
     const existing = service.localBinding();
     const replaces = flags.yes === true || dryRun || isSame(existing, request);
-    if (existing !== null && !replaces && !(await mayReplace(invocation, existing, provider))) return null;
+    const command = `tracker bind --provider ${provider} --workspace NAME --yes`;
+    if (existing !== null && !replaces && !(await mayReplace(invocation.io, existing, command))) return null;
     return service.bindLocal(request);
   });
   if (outcome === null) {
@@ -68,21 +72,6 @@ function isSame(
   { provider, workspace }: { readonly provider: string; readonly workspace: string },
 ): boolean {
   return existing?.provider === provider && existing.display_label === workspace;
-}
-
-async function mayReplace(
-  { io }: Invocation,
-  existing: ConfiguredBinding,
-  provider: LocalProvider,
-): Promise<boolean> {
-  const text = renderReplacement(existing);
-  if (!io.canPrompt) {
-    throw new TrackerError("already_bound_here", `This project is bound to ${text}.`, {
-      hint: `Replace it: tracker bind --provider ${provider} --workspace NAME --yes`,
-    });
-  }
-  io.stderr.write(`This project is bound to ${text}.\n`);
-  return confirm(io, "Replace it?");
 }
 
 function toJsonResult({ provider, workspace, replaced }: LocalBindOutcome, dryRun: boolean) {

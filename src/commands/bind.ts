@@ -2,7 +2,7 @@ import { defineCommand } from "citty";
 import { renderBinding, renderDryRun, renderReplacement } from "../render/binding.ts";
 import { renderCandidates } from "../render/candidates.ts";
 import { styleOf } from "../render/style.ts";
-import type { BindCandidate, BindDialog, BindOutcome, ConfiguredBinding, Selection } from "../service.ts";
+import type { BindCandidate, BindDialog, BindOutcome, Selection } from "../service.ts";
 import {
   narrowCandidates,
   numberOf,
@@ -10,11 +10,12 @@ import {
   requireHosted,
   SelectionRequiredError,
 } from "../service.ts";
-import { TrackerError, UsageError } from "../shared/errors.ts";
+import { UsageError } from "../shared/errors.ts";
 import { isHosted, isLocal, parseProvider } from "../shared/providers.ts";
-import { confirm } from "./ask.ts";
 import { bindLocal } from "./bind-local.ts";
+import { DOCTRINE_ARGS } from "./doctrine-flags.ts";
 import { type Invocation, positiveInteger, print, required, withService } from "./invocation.ts";
+import { mayReplace } from "./replace-binding.ts";
 
 /** `tracker bind` */
 export function bindCommand(invocation: Invocation) {
@@ -27,12 +28,7 @@ export function bindCommand(invocation: Invocation) {
     "dry-run": { type: "boolean", description: "Show what would be bound and written" },
     explain: { type: "boolean", description: "Tell why each candidate ranks where it does" },
     workspace: { type: "string", valueHint: "NAME", description: "Workspace (local providers)" },
-    "doctrine-mode": { type: "string", valueHint: "MODE", description: "Ownership mode (local providers)" },
-    "field-owner": {
-      type: "string",
-      valueHint: "FIELD=OWNER",
-      description: "Owner of a field (local providers); may be given again",
-    },
+    ...DOCTRINE_ARGS,
     credential: {
       type: "string",
       valueHint: "KEY=VALUE",
@@ -86,7 +82,7 @@ function selectionOf(
   return { by: "person" };
 }
 
-const LOCAL_FLAGS = ["workspace", "doctrine-mode", "field-owner"] as const;
+const LOCAL_FLAGS = ["workspace", "doctrine-mode", "field-owner", "conflict-strategy"] as const;
 
 /** Flags of the local providers mean nothing to a hosted one. */
 function refuseLocalFlags(
@@ -101,7 +97,12 @@ function refuseLocalFlags(
     });
   }
   const flag = LOCAL_FLAGS.find((candidate) => args[candidate] !== undefined);
-  if (flag !== undefined) throw new UsageError(`--${flag} is for local providers, not for ${provider}.`);
+  if (flag === undefined) return;
+  throw new UsageError(`--${flag} is for local providers, not for ${provider}.`, {
+    ...(flag !== "workspace" && {
+      hint: "Who owns the fields of a hosted resource is kept with its mapping: tracker host mappings update REF --doctrine-mode MODE",
+    }),
+  });
 }
 
 async function bind(invocation: Invocation, options: BindOptions): Promise<void> {
@@ -109,7 +110,9 @@ async function bind(invocation: Invocation, options: BindOptions): Promise<void>
   const outcome = await withService(invocation, async (service) => {
     const provider = requireHosted(options.provider);
     const existing = await service.currentBinding();
-    if (existing !== null && !(await mayReplace(invocation, existing, options))) return null;
+    const asks = existing !== null && !options.replaces && !options.dryRun;
+    const command = `tracker bind --provider ${provider} --yes`;
+    if (asks && !(await mayReplace(invocation.io, existing, command))) return null;
     const request = { provider, selection: options.selection, dryRun: options.dryRun };
     return service.bind(request, await createDialog(invocation, options));
   });
@@ -126,31 +129,14 @@ async function bind(invocation: Invocation, options: BindOptions): Promise<void>
   );
 }
 
-/** Asks before a binding is replaced, unless a flag says so already. */
-async function mayReplace(
-  { io }: Invocation,
-  existing: ConfiguredBinding,
-  { replaces, provider, dryRun }: BindOptions,
-): Promise<boolean> {
-  if (replaces || dryRun) return true;
-  const text = renderReplacement(existing);
-  if (!io.canPrompt) {
-    throw new TrackerError("already_bound_here", `This project is bound to ${text}.`, {
-      hint: `Replace it: tracker bind --provider ${provider} --yes`,
-    });
-  }
-  io.stderr.write(`This project is bound to ${text}.\n`);
-  return confirm(io, "Replace it?");
-}
-
 async function createDialog(
   invocation: Invocation,
   { explain, selection }: BindOptions,
 ): Promise<BindDialog> {
   const { io, log, globals } = invocation;
   const style = await styleOf(io, io.stderr);
-  /** The prompt shows every reason by itself. */
-  const willAsk = io.canPrompt && selection.by === "person";
+  /** Whoever has to choose is shown every reason by what asks for the choice. */
+  const willAsk = selection.by === "person";
   const draw = (candidates: readonly BindCandidate[]): void => {
     io.stderr.write(
       renderCandidates(

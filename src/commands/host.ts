@@ -5,7 +5,7 @@ import { escapeText, toJson } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
 import { connectCommand } from "./connect.ts";
 import { connectionsCommand } from "./connections.ts";
-import { pairsOf } from "./input.ts";
+import { DOCTRINE_ARGS, doctrineFlags } from "./doctrine-flags.ts";
 import { type Invocation, print, required, vaultKeyOf, withService } from "./invocation.ts";
 
 const DEFAULT_PORT = 7411;
@@ -138,16 +138,7 @@ function mappingsCommand(invocation: Invocation) {
 function updateMappingCommand(invocation: Invocation) {
   const args = {
     ref: { type: "positional", required: false, description: "Binding reference" },
-    "doctrine-mode": {
-      type: "string",
-      valueHint: "MODE",
-      description: "external_authoritative, spec_kitty_authoritative or split_ownership",
-    },
-    "field-owner": {
-      type: "string",
-      valueHint: "FIELD=OWNER",
-      description: "Owner of a field: external, local or shared; may be given again",
-    },
+    ...DOCTRINE_ARGS,
   } as const;
   return defineCommand({
     meta: { name: "update", description: "Decide who owns which field of a mapping's issues" },
@@ -156,7 +147,12 @@ function updateMappingCommand(invocation: Invocation) {
       const example = "tracker host mappings update srm_… --doctrine-mode split_ownership";
       const bindingRef = required("The binding reference", args.ref, example);
       const mode = required("--doctrine-mode", args["doctrine-mode"], example);
-      const doctrine = { mode, field_owners: pairsOf("field-owner", rawArgs) };
+      const { fieldOwners, conflictStrategy } = doctrineFlags(args, rawArgs);
+      const doctrine = {
+        mode,
+        field_owners: fieldOwners,
+        ...(conflictStrategy !== null && { conflict_strategy: conflictStrategy }),
+      };
       const updated = await withService(invocation, (service) =>
         service.updateMapping(bindingRef, { doctrine }),
       );
@@ -166,6 +162,8 @@ function updateMappingCommand(invocation: Invocation) {
 }
 
 function renderDoctrine({ display_label, binding_ref, doctrine }: UpdatedMapping): string {
-  const owners = Object.entries(doctrine.field_owners).map(([field, owner]) => `, ${field}: ${owner}`);
-  return escapeText(`${display_label ?? binding_ref}: ${doctrine.mode}${owners.join("")}`).concat("\n");
+  const { mode, field_owners, conflict_strategy: strategy } = doctrine;
+  const owners = Object.entries(field_owners).map(([field, owner]) => `, ${field}: ${owner}`);
+  const decided = strategy === undefined ? "" : `, conflicts: ${strategy}`;
+  return escapeText(`${display_label ?? binding_ref}: ${mode}${owners.join("")}${decided}`).concat("\n");
 }

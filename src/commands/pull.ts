@@ -21,6 +21,10 @@ export function pullCommand(invocation: Invocation) {
       description: `Issues a page, up to ${MAX_PAGE.toLocaleString("en-US")}`,
     },
     all: { type: "boolean", description: "All pages; one by default" },
+    full: {
+      type: "boolean",
+      description: "Everything again, not only what changed since the last pull; all pages",
+    },
     out: {
       type: "string",
       valueHint: "FILE",
@@ -34,13 +38,19 @@ export function pullCommand(invocation: Invocation) {
     run: async ({ args }) => {
       const order = {
         limit: limitOf(args.limit, MAX_PAGE),
-        all: args.all === true,
-        restart: args.out !== undefined,
+        all: args.all === true || args.full === true,
+        reread: rereadOf(args.full === true, args.out),
       };
       if (args.out !== undefined) return pullToFile(invocation, order, args.out);
       return pullToScreen(invocation, order);
     },
   });
+}
+
+/** A file that is begun again begins where the pull of its predecessor did. */
+function rereadOf(isFull: boolean, out: string | undefined): PullOrder["reread"] {
+  if (isFull) return "everything";
+  return out === undefined ? null : "interrupted";
 }
 
 /** Programs are given the issues of all pages, people their number: then none is kept. */

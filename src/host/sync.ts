@@ -4,6 +4,7 @@ import {
   type MissionPublishRequest,
   type MissionSeedRequest,
   type PullRequest,
+  type PullResult,
   PushItem,
   type ResolveConflictRequest,
   RunRequest,
@@ -67,22 +68,23 @@ export class Synchronization {
   async pull(
     scope: TeamScope,
     mapping: MappingView,
-    { limit, cursor, restart }: Pick<PullRequest, "limit" | "cursor" | "restart">,
+    { limit, cursor, reread }: Pick<PullRequest, "limit" | "cursor" | "reread">,
   ) {
     requireConnected(mapping);
     const until = scope.now() + PULL_PATIENCE;
     return this.#alone(scope, mapping, (lease) =>
-      this.#noted({ scope, mapping, lease }, async () => {
-        const sync = await this.#open(
-          { scope, mapping, lease },
-          { longestWait: () => Math.max(0, until - scope.now()) },
-        );
-        const phase = await sync.pull(
-          { limit, cursor, restart: restart ?? false },
-          { isEnough: () => scope.now() > until },
-        );
-        return { ...envelopeOf(mapping, phase.summary), ...phase };
-      }),
+      this.#noted(
+        { scope, mapping, lease },
+        async () => {
+          const sync = await this.#open(
+            { scope, mapping, lease },
+            { longestWait: () => Math.max(0, until - scope.now()) },
+          );
+          const phase = await sync.pull({ limit, cursor, reread }, { isEnough: () => scope.now() > until });
+          return { ...envelopeOf(mapping, phase.summary), ...phase };
+        },
+        isEndOfPull,
+      ),
     );
   }
 
@@ -133,7 +135,7 @@ export class Synchronization {
     const { items, routed_by } = v.parse(PushPayload, job.payload);
     const mapping = await mappingByRef(scope, job.lease.bindingRef);
     requireConnected(mapping);
-    return this.#noted({ scope, mapping, lease: job.lease }, async (leased) => {
+    const push = async (leased: Leased) => {
       const sync = await this.#open(leased);
       const done = new Map([...job.done].map(([position, item]) => [position, v.parse(DoneItem, item)]));
       const phase = await sync.push({
@@ -146,7 +148,8 @@ export class Synchronization {
         },
       });
       return { ...envelopeOf(mapping, phase.summary), ...phase, ...upgradeFor(mapping, routed_by) };
-    });
+    };
+    return this.#noted({ scope, mapping, lease: job.lease }, push, () => false);
   }
 
   async #run(scope: TeamScope, job: Job) {
@@ -170,7 +173,9 @@ export class Synchronization {
     };
     const leased = { scope, mapping, lease: job.lease };
     // A rehearsal says nothing about how the mapping stands.
-    return request.dryRun ? explained(() => work(leased)) : this.#noted(leased, work);
+    return request.dryRun
+      ? explained(() => work(leased))
+      : this.#noted(leased, work, ({ pull }) => isEndOfPull(pull));
   }
 
   /** Runs `work` under the mapping's lease, which a host that stops still gives back. */
@@ -178,18 +183,25 @@ export class Synchronization {
     return this.#background.track(withLease(scope, bindingRef, work));
   }
 
-  /** Runs `work`, and notes at the mapping how it ended. */
-  async #noted<T extends Ended>(leased: Leased, work: (leased: Leased) => Promise<T>): Promise<T> {
+  /**
+   * Runs `work`, and notes at the mapping how it ended.
+   *
+   * @param isSynced whether all that changed at the provider is known now
+   */
+  async #noted<T extends Ended>(
+    leased: Leased,
+    work: (leased: Leased) => Promise<T>,
+    isSynced: (result: T) => boolean,
+  ): Promise<T> {
     const { scope, lease } = leased;
     try {
       const result = await explained(() => work(leased));
       const problem = problemOf(result);
-      const last_synced_at = scope.timestamp();
-      await noteSync(
-        scope,
-        lease,
-        problem === null ? { last_error: null, last_synced_at } : { last_error: problem },
-      );
+      const isDone = problem === null && isSynced(result);
+      await noteSync(scope, lease, {
+        last_error: problem,
+        ...(isDone && { last_synced_at: scope.timestamp() }),
+      });
       return result;
     } catch (error) {
       const known = asHostError(error);
@@ -231,6 +243,11 @@ export class Synchronization {
 
 /** What a sync comes to, as far as the mapping's state is concerned. */
 type Ended = ReturnType<typeof envelopeOf> & { readonly item_errors: readonly ItemError[] | null };
+
+/** A pull that leaves something to the next one has not seen everything. */
+function isEndOfPull({ has_more }: Pick<PullResult, "has_more">): boolean {
+  return !has_more;
+}
 
 /** Why nothing was done at all, where trying again may help; what was refused for good is its sender's to hear. */
 function problemOf({ status, item_errors }: Ended): string | null {

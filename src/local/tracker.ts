@@ -95,10 +95,10 @@ export class LocalTracker implements BoundTracker {
     });
   }
 
-  async pull({ limit, cursor, restart, filters = {} }: PullQuery): Promise<BoundResult<PullResult>> {
+  async pull({ limit, cursor, reread, filters = {} }: PullQuery): Promise<BoundResult<PullResult>> {
     if (Object.keys(filters).length > 0) throw new UsageError(`${this.provider} knows no filters.`);
     const phase = await this.#work((sync) =>
-      sync.pull({ limit, cursor: cursor ?? null, restart: restart ?? false }),
+      sync.pull({ limit, cursor: cursor ?? null, reread: reread ?? null }),
     );
     return answer(PullResult, { ...this.#envelope(phase.summary), ...phase });
   }

@@ -7,7 +7,13 @@ import { renderFacts, renderTable } from "./table.ts";
 
 type PullPart = RunResult["pull"];
 type PushPart = RunResult["push"];
-type Row = readonly [issue: string, problem: string, message: string];
+/** What somebody has to look at, or may want to know. */
+interface Row {
+  readonly issue: string;
+  readonly outcome: string;
+  readonly message: string;
+  readonly isNote?: true;
+}
 
 const VERBS = {
   pull: { ok: "Pulled from", partial: "Pulled in part from", error: "Could not pull from" },
@@ -45,18 +51,18 @@ export function renderSync(outcome: SyncOutcome, style: Style, out?: string): st
     ],
     style,
   );
-  return `${title}\n${facts}${renderProblems([...errorRows(pull.item_errors), ...pushProblems(push)], style)}`;
+  return `${title}\n${facts}${renderRows([...errorRows(pull.item_errors), ...pushRows(push)], style)}`;
 }
 
-const NOTHING_NEW = "0 (nothing new since the last pull)";
+const NOTHING_NEW = "0 (nothing new; --full reads everything again)";
 
 function isNothing({ status, summary }: SyncOutcome["result"]): boolean {
   return status === "ok" && summary.total === 0;
 }
 
-/** Where the provider is the authority, its value stands: then no conflict waits for anybody. */
+/** Any other strategy has decided by itself: then no conflict waits for anybody. */
 function mayWait({ doctrine }: SyncOutcome["result"]): boolean {
-  return doctrine?.mode !== "external_authoritative";
+  return doctrine?.conflict_strategy === "manual_review";
 }
 
 /** The issues that a push has made, as people call them. */
@@ -79,7 +85,7 @@ function renderPlan(result: RunResult, style: Style): string {
   const steps = [...pulled, ...pushed].map((row) => row.map((text) => ({ text })));
   const title = steps.length === 0 ? "A run would change nothing" : "A run would do this";
   const table = steps.length === 0 ? "" : renderTable(["Step", "Issue", "Title"], steps, style);
-  const problems = renderProblems([...errorRows(pull.item_errors), ...pushProblems(push)], style);
+  const problems = renderRows([...errorRows(pull.item_errors), ...pushRows(push)], style);
   return `${title} (${escapeText(providerOf(result))}); nothing was written.\n${table}${problems}`;
 }
 
@@ -108,29 +114,32 @@ function totals(summary: PullResult["summary"] | undefined): string | null {
 }
 
 function errorRows(errors: PullPart["item_errors"]): Row[] {
-  return (errors ?? []).map(({ ref, code, message }) => [nameOf(ref), code, message]);
+  return (errors ?? []).map(({ ref, code, message }) => ({ issue: nameOf(ref), outcome: code, message }));
 }
 
-/** Items that were not written, and errors that are about no such item. */
-function pushProblems({ items, item_errors }: PushPart): Row[] {
-  const bad = (items ?? []).flatMap((item, index): Row[] => {
-    if (GOOD_OUTCOMES.has(item.outcome)) return [];
-    const name = nameOf(item.ref) || nameOf(item.remote_ref) || `items[${index}]`;
-    return [[name, `${item.action}: ${item.outcome}`, item.message ?? ""]];
+/** Items that were not written, or not without a word, and errors that are about no such item. */
+function pushRows({ items, item_errors }: PushPart): Row[] {
+  const remarkable = (items ?? []).flatMap((item, index): Row[] => {
+    const isGood = GOOD_OUTCOMES.has(item.outcome);
+    if (isGood && item.message === null) return [];
+    const issue = nameOf(item.ref) || nameOf(item.remote_ref) || `items[${index}]`;
+    const outcome = `${item.action}: ${item.outcome}`;
+    return [{ issue, outcome, message: item.message ?? "", ...(isGood && { isNote: true }) }];
   });
-  const told = new Set(bad.map(([, , message]) => message));
-  const others = errorRows(item_errors).filter(([, , message]) => !told.has(message));
-  return [...bad, ...others];
+  const told = new Set(remarkable.map(({ message }) => message));
+  const others = errorRows(item_errors).filter(({ message }) => !told.has(message));
+  return [...remarkable, ...others];
 }
 
-function renderProblems(rows: readonly Row[], style: Style): string {
+function renderRows(rows: readonly Row[], style: Style): string {
   if (rows.length === 0) return "";
-  const cells = rows.map(([issue, problem, message]) => [
-    { text: issue, paint: style.colors.bold },
-    { text: problem, paint: style.colors.red },
+  const { bold, red } = style.colors;
+  const cells = rows.map(({ issue, outcome, message, isNote }) => [
+    { text: issue, paint: bold },
+    { text: outcome, ...(isNote !== true && { paint: red }) },
     { text: message },
   ]);
-  return `\n${renderTable(["Issue", "Problem", "Message"], cells, style)}`;
+  return `\n${renderTable(["Issue", "Outcome", "Message"], cells, style)}`;
 }
 
 /** What people call an issue; empty when its reference does not say. */

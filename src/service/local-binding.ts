@@ -1,5 +1,5 @@
 /** Binding to a tracker on this machine, and letting go of it. */
-import { type ConfigEdit, localBindingEdit, unbindEdit } from "../config.ts";
+import { type ConfigEdit, localBindingEdit, type OwnershipRequest, unbindEdit } from "../config.ts";
 import { identityEdit, type ProjectIdentity } from "../identity.ts";
 import { type LocalTrackers, parseCredentials, requireDoctrine } from "../local.ts";
 import type { Project, ProjectStore } from "../project.ts";
@@ -17,10 +17,8 @@ export interface LocalBindRequest {
   readonly workspace: string;
   /** How the tracker's program is run: `command`, `cwd`. */
   readonly credentials: Readonly<Record<string, string>>;
-  /** Ownership mode; null keeps what is recorded. */
-  readonly mode: string | null;
-  /** Owners by field; what is not named stays as it is recorded. */
-  readonly fieldOwners: Readonly<Record<string, string>>;
+  /** Who owns what; a mode or strategy that is null, and fields that are not named, stay as they are recorded. */
+  readonly doctrine: OwnershipRequest;
   readonly dryRun: boolean;
 }
 
@@ -55,7 +53,7 @@ export async function bindLocal(
 ): Promise<LocalBindOutcome> {
   const { provider, workspace, dryRun } = request;
   const credentials = parseCredentials(request.credentials);
-  requireDoctrine(request.mode, request.fieldOwners);
+  requireDoctrine(request.doctrine);
   await trackers.check(project, { provider, workspace, credentials });
   const existing = configuredBinding(project);
   const edit = editOf(project, request);
@@ -86,16 +84,15 @@ export function unbindLocal(
   if (workspace !== null) trackers.forget(project, { provider, workspace });
 }
 
-function editOf(
-  { config }: Project,
-  { provider, workspace, mode, fieldOwners }: LocalBindRequest,
-): ConfigEdit {
+function editOf({ config }: Project, { provider, workspace, doctrine }: LocalBindRequest): ConfigEdit {
+  const { mode, fieldOwners, conflictStrategy } = doctrine;
   const owners = { ...config.tracker.ownership.fieldOwners, ...fieldOwners };
   return {
     tracker: localBindingEdit({ provider, workspace }),
     ownership: {
       ...(mode !== null && { mode }),
       ...(Object.keys(fieldOwners).length > 0 && { field_owners: owners }),
+      ...(conflictStrategy !== null && { conflict_strategy: conflictStrategy }),
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { BoundResult, BoundTracker } from "../bound-tracker.ts";
-import type { PullResult } from "../protocol.ts";
+import type { PullResult, Reread } from "../protocol.ts";
 import { TrackerError } from "../shared/errors.ts";
 
 /** What is pulled, and how much of it is wanted. */
@@ -8,8 +8,8 @@ export interface PullOrder {
   readonly limit: number;
   /** Every page; else the first one. */
   readonly all: boolean;
-  /** Also what an interrupted pull had taken in. */
-  readonly restart: boolean;
+  /** What is pulled although it was taken in before; null for nothing. */
+  readonly reread: Reread | null;
 }
 
 /** Who takes the pages, and ends the pull early. */
@@ -31,7 +31,7 @@ export interface PullControl {
  */
 export async function pullPages(
   tracker: Pick<BoundTracker, "pull">,
-  { limit, all, restart }: PullOrder,
+  { limit, all, reread }: PullOrder,
   { onPage, signal }: PullControl,
 ): Promise<BoundResult<PullResult>> {
   const seen = new Set<string>();
@@ -41,7 +41,7 @@ export async function pullPages(
     const { result, pendingUpgrade }: BoundResult<PullResult> = await tracker.pull({
       limit,
       ...(cursor !== null && { cursor }),
-      ...(restart && { restart }),
+      ...(reread !== null && { reread }),
     });
     signal.throwIfAborted();
     const { items } = result;

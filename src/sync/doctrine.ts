@@ -1,7 +1,7 @@
 /** Who owns which field, in the words of the wire and of project configs. Pure. */
 import * as v from "valibot";
 import type { CoreField } from "../sdk/model.ts";
-import { FieldOwner, OwnershipMode, type OwnershipPolicy } from "../sdk/policy.ts";
+import { ConflictStrategy, FieldOwner, OwnershipMode, type OwnershipPolicy } from "../sdk/policy.ts";
 
 /** What the SDK calls each field. */
 const FIELDS = {
@@ -34,6 +34,8 @@ const FieldName = v.picklist([
 export const Doctrine = v.object({
   mode: v.optional(OwnershipMode, "external_authoritative"),
   field_owners: v.optional(v.record(FieldName, FieldOwner), {}),
+  /** What decides over a field that both sides own and have changed; the engine's own where it is not given. */
+  conflict_strategy: v.exactOptional(ConflictStrategy),
 });
 export type Doctrine = v.InferOutput<typeof Doctrine>;
 
@@ -42,14 +44,18 @@ export type Doctrine = v.InferOutput<typeof Doctrine>;
  * wish: it is written where the provider has not changed the field since both
  * sides agreed, and gives way, on record, where it has.
  */
-export function policyOf({ mode, field_owners }: Doctrine): v.InferInput<typeof OwnershipPolicy> {
+export function policyOf({
+  mode,
+  field_owners,
+  conflict_strategy: strategy,
+}: Doctrine): v.InferInput<typeof OwnershipPolicy> {
   if (mode === "external_authoritative") return { mode: "split_ownership", strategy: "external_wins" };
   const owners: Partial<Record<CoreField, FieldOwner>> = {};
   for (const name of FieldName.options) {
     const owner = field_owners[name];
     if (owner !== undefined) owners[FIELDS[name]] = owner;
   }
-  return { mode, fieldOwners: owners };
+  return { mode, fieldOwners: owners, ...(strategy !== undefined && { strategy }) };
 }
 
 /** What the wire calls a field. */

@@ -1,6 +1,7 @@
 /** What the events about one issue come to, as the outcome of a pushed item. Pure. */
 import type { SyncEvent } from "../sdk/engine.ts";
 import type { CoreField } from "../sdk/model.ts";
+import { wireField } from "./doctrine.ts";
 import { type ItemError, itemCode, wireRef } from "./envelope.ts";
 
 /** What became of an item. */
@@ -41,12 +42,18 @@ export function outcomeOf(events: readonly SyncEvent[]): Outcome {
     return outcome(
       "conflict",
       overruled.resolution === null
-        ? `${overruled.field} was changed on both sides and waits for a decision.`
-        : `${overruled.field} was changed on both sides; the provider's value stands.`,
+        ? `${wireField(overruled.field)} was changed on both sides and waits for a decision.`
+        : `${wireField(overruled.field)} was changed on both sides; the provider's value stands.`,
     );
   }
   if (reasons.has("waits for a decision")) return outcome("conflict", "It waits for a decision.");
-  if (written) return outcome("applied", null);
+  if (written) {
+    const fields = conflicts.map(({ field }) => wireField(field)).join(", ");
+    return outcome(
+      "applied",
+      fields === "" ? null : `Overwrote what was changed at the provider: ${fields}.`,
+    );
+  }
   if (reasons.has("owned externally")) return outcome("rejected", "The provider owns this field.");
   return outcome("noop", null);
 }

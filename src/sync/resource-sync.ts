@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
-import type { Conflict, MissionPublishRequest, MissionSeedRequest, PushItem } from "../protocol.ts";
+import type { Conflict, MissionPublishRequest, MissionSeedRequest, PushItem, Reread } from "../protocol.ts";
 import type { TrackerConnector } from "../sdk/connector.ts";
 import { SyncEngine, type SyncEvent } from "../sdk/engine.ts";
 import { ConnectorRequestError, IssueNotFoundError, TrackerSdkError } from "../sdk/errors.ts";
@@ -77,9 +77,9 @@ export interface PullRequest {
   readonly cursor: string | null;
   /**
    * Gives what is known and unchanged too, and without a cursor begins again
-   * where an interrupted pull began: for whoever needs all of it.
+   * where an interrupted pull began, or reads everything once more.
    */
-  readonly restart?: boolean;
+  readonly reread?: Reread | null;
 }
 
 /** Who hears of a pull, and ends it early. */
@@ -163,19 +163,24 @@ export class ResourceSync {
    *
    * @throws TrackerSdkError when nothing could be read, and (`invalid`) when the cursor is not this resource's
    */
-  async pull({ limit, cursor, restart = false }: PullRequest, control: PullControl = {}): Promise<PullPhase> {
+  async pull({ limit, cursor, reread = null }: PullRequest, control: PullControl = {}): Promise<PullPhase> {
     const { updatedSince, window } = await this.#checkpoint();
     if (cursor !== null && cursor !== cursorOf(window)) {
       throw this.#refusal("cursor", "is outdated; pull again without one, nothing is lost");
     }
-    if (restart && cursor === null && window !== null) {
+    if (reread !== null && cursor === null) {
+      const whole = { since: null, until: this.#options.now().toISOString() };
+      const again = reread === "everything" ? whole : window;
       await this.#store.transaction((transaction) =>
-        transaction.putCheckpoint(CHECKPOINT, { updatedSince, window: { ...window, cursor: null } }),
+        transaction.putCheckpoint(CHECKPOINT, {
+          updatedSince,
+          window: again === null ? null : { ...again, cursor: null },
+        }),
       );
     }
     return this.#pullPhase(this.#read(limit), {
       ...control,
-      known: restart ? "given" : "skipped",
+      known: reread === null ? "skipped" : "given",
     });
   }
 

@@ -2,6 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import * as v from "valibot";
+import { ConflictsResponse, PushResult } from "../../src/protocol.ts";
 import { errorOf, resultOf } from "../helpers/binary.ts";
 import { Scratch } from "../helpers/scratch.ts";
 import { BEADS_FILE } from "../simulators/beads.ts";
@@ -105,6 +107,8 @@ describe("beads", () => {
   test.each([
     [["--doctrine-mode", "mine"], "--doctrine-mode"],
     [["--field-owner", "colour=local"], "--field-owner"],
+    [["--conflict-strategy", "manual_review"], "--conflict-strategy"],
+    [["--doctrine-mode", "split_ownership", "--conflict-strategy", "dice"], "--conflict-strategy"],
     [["--field-owner", "title"], "--field-owner"],
     [["--credential", "token=x"], "--credential"],
     [["--select", "1"], "--select"],
@@ -145,6 +149,36 @@ describe("beads", () => {
     expect((await run([...other, "--yes"])).stderr).toContain("Replaced payments (beads)");
     expect(place.config()).toContain("workspace: other");
   });
+
+  test("a field that both sides changed waits for a decision where that is wanted", async () => {
+    await run([...BIND, "--doctrine-mode", "split_ownership", "--conflict-strategy", "manual_review"]);
+    const push = async (item: unknown) => {
+      const { stdout } = await run(["sync", "push", "--items-json", "-", "--json"], JSON.stringify([item]));
+      return v.parse(PushResult, JSON.parse(stdout)).items[0];
+    };
+    const made = await push({ ref: {}, action: "create", patch: { title: "Old" } });
+    const { remote_ref } = v.parse(v.object({ remote_ref: v.object({ id: v.string() }) }), made);
+    const issue = remote_ref.id;
+    const bd = (...args: string[]) => Bun.spawn([join(bin, "bd"), ...args], { cwd: place.repository }).exited;
+    expect(await bd("update", issue, "--title", "Theirs")).toBe(0);
+    const edit = { ref: { id: issue }, action: "update", patch: { title: "Ours" } };
+    expect(await push(edit)).toMatchObject({ outcome: "conflict" });
+
+    const status = await run(["status"]);
+    expect(status.stdout).toContain(`1 open: ${issue} title\n`);
+    expect(status.stdout).toMatch(/^Next +tracker sync conflicts$/m);
+    const { conflicts } = v.parse(ConflictsResponse, resultOf(await run(["sync", "conflicts", "--json"])));
+    expect(conflicts).toMatchObject([{ field: "title", local: "Ours", remote: "Theirs", resolution: null }]);
+    // Until then neither side gives way, however often it is tried.
+    expect(await run(["sync", "run"])).toMatchObject({ code: 1 });
+    expect((await run(["issues", "list"])).stdout).toContain("Theirs");
+
+    const id = conflicts[0]?.id ?? "";
+    expect(await run(["sync", "resolve", id, "--take", "local"])).toMatchObject({ code: 0 });
+    expect(await run(["sync", "run"])).toMatchObject({ code: 0 });
+    expect((await run(["issues", "list"])).stdout).toContain("Ours");
+    expect((await run(["sync", "conflicts"])).stdout).toBe("No conflict waits for a decision.\n");
+  }, 60_000);
 
   test("closing belongs to the person: rejected, exit 1", async () => {
     await run(BIND);

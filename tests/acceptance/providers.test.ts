@@ -1,6 +1,8 @@
 /** Each real provider, from its token to a mission: the binary over the provider's own protocol. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import * as v from "valibot";
+import { ConflictsResponse } from "../../src/protocol.ts";
 import { resultOf } from "../helpers/binary.ts";
 import { startHost } from "../helpers/host-process.ts";
 import { type Company, github, gitlab, jira, linear } from "../helpers/providers.ts";
@@ -194,6 +196,32 @@ describe.each(COMPANIES)("%s", (_, open) => {
         )
         .get(JSON.stringify(`Ours ${index}`), JSON.stringify(`Theirs ${index}`))?.resolution;
     }
+  });
+
+  test("waits for a person over what both sides changed, where that is wanted", async () => {
+    await person.settle();
+    const update = ["host", "mappings", "update", person.reference, "--doctrine-mode", "split_ownership"];
+    expect(await person.run([...update, "--conflict-strategy", "manual_review"])).toMatchObject({ code: 0 });
+    person.later(-2 * MINUTE);
+    const key = company.add("Old");
+    await person.run(["sync", "pull"]);
+    company.rename(key, "Theirs");
+    const pushed = await person.push({ ref: { key }, action: "update", patch: { title: "Ours" } });
+    expect(JSON.parse(pushed.stdout)).toMatchObject({ items: [{ outcome: "conflict" }] });
+    expect(await company.see(key)).toMatchObject({ title: "Theirs" });
+
+    const { stdout } = await person.run(["status"]);
+    expect(stdout).toMatch(/^Conflicts +1 open: .*title$/m);
+    expect(stdout).toMatch(/^Next +tracker sync conflicts$/m);
+    const { conflicts } = v.parse(
+      ConflictsResponse,
+      resultOf(await person.run(["sync", "conflicts", "--json"])),
+    );
+    expect(conflicts).toMatchObject([{ field: "title", local: "Ours", remote: "Theirs", resolution: null }]);
+    const decide = ["sync", "resolve", conflicts[0]?.id ?? "", "--take", "local"];
+    expect(await person.run(decide)).toMatchObject({ code: 0 });
+    expect(await person.run(["sync", "run"])).toMatchObject({ code: 0 });
+    expect(await company.see(key)).toMatchObject({ title: "Ours" });
   });
 
   test("makes once what it was asked for, when its answer is lost", async () => {

@@ -281,10 +281,10 @@ const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
     },
     {
       name: `pull by ${by} that begins again`,
-      run: (client) => client.pull("linear", key, { limit: 100, restart: true }),
+      run: (client) => client.pull("linear", key, { limit: 100, reread: "interrupted" }),
       method: "POST",
       target: `${BASE}/pull/`,
-      body: { provider: "linear", ...key, limit: 100, restart: true },
+      body: { provider: "linear", ...key, limit: 100, reread: "interrupted" },
       answer: PULL,
     },
     {

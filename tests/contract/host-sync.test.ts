@@ -7,6 +7,7 @@ import {
   OperationResult,
   PullResult,
   PushResult,
+  ResolveConflictResponse,
   RunResult,
 } from "../../src/protocol.ts";
 import { GitHubSimulator } from "../simulators/github/index.ts";
@@ -126,6 +127,29 @@ describe("pull", () => {
       cursor = page.next_cursor;
     } while (cursor !== null);
     expect(titles).toEqual(["a", "b", "c", "d", "e"]);
+  });
+
+  test("has synchronized once it has reached the end, and not by a push", async () => {
+    for (const title of ["a", "b", "c"]) {
+      github.tick();
+      github.addIssue(REPOSITORY, { title });
+    }
+    await pull({ limit: 2 });
+    expect(await status()).toMatchObject({ sync_state: "never", last_synced_at: null, issue_count: 2 });
+    const all = await host.get("tracker/status/?provider=github");
+    expect(all.body.bindings).toMatchObject([{ binding_ref: ref, last_synced_at: null }]);
+    await push([{ ref: { key: "#1" }, action: "comment", body: "On it." }]);
+    await run({ limit: 1, pull_first: false });
+    expect(await status()).toMatchObject({ sync_state: "never", last_synced_at: null });
+    await run();
+    const done = await status();
+    expect(done).toMatchObject({ sync_state: "idle", last_synced_at: new Date(host.now).toISOString() });
+    for (const title of ["d", "e"]) {
+      github.tick();
+      github.addIssue(REPOSITORY, { title });
+    }
+    await pull({ limit: 1 });
+    expect(await status()).toMatchObject({ sync_state: "idle", last_synced_at: done.last_synced_at });
   });
 
   test("routed by slug tells what to upgrade the config with", async () => {
@@ -248,7 +272,7 @@ describe("push", () => {
     expect(results).toHaveLength(6);
     for (const { outcome } of results) expect(["applied", "noop"]).toContain(outcome);
     later();
-    const { items: all } = await pull({ restart: true });
+    const { items: all } = await pull({ reread: "interrupted" });
     expect(github.requests.filter(isCreate)).toHaveLength(6);
     expect(all.length).toBeLessThanOrEqual(6);
     expect((await status()).issue_count).toBe(6);
@@ -350,6 +374,29 @@ describe("the same field changed on both sides", () => {
     expect(issue).toMatchObject({ title: "Ours" });
   });
 
+  test("split_ownership: a field that both sides own waits for a person where that is wanted", async () => {
+    const doctrine = { mode: "split_ownership", field_owners: {}, conflict_strategy: "manual_review" };
+    const { item, issue, conflicts } = await both(doctrine);
+    expect(item).toMatchObject({
+      outcome: "conflict",
+      message: expect.stringContaining("waits for a decision"),
+    });
+    expect(issue).toMatchObject({ title: "Theirs" });
+    expect(conflicts).toMatchObject([{ field: "title", local: "Ours", remote: "Theirs", resolution: null }]);
+    expect(await status()).toMatchObject({ open_conflicts: 1 });
+    const [conflict] = conflicts;
+    const body = { id: conflict?.id, take: "local" };
+    await call("conflicts/resolve", ResolveConflictResponse, body);
+    expect((await run()).push.items).toMatchObject([{ action: "update", outcome: "applied" }]);
+    expect(await issueOf(1)).toMatchObject({ title: "Ours" });
+    expect(await status()).toMatchObject({ open_conflicts: 0 });
+  });
+
+  test("what was written over is told", async () => {
+    const { item } = await both({ mode: "spec_kitty_authoritative" });
+    expect(item).toMatchObject({ message: "Overwrote what was changed at the provider: title." });
+  });
+
   test("an overruled change is on record", async () => {
     await both({ mode: "external_authoritative" });
     const rows = await host.database
@@ -363,6 +410,7 @@ describe("the same field changed on both sides", () => {
     { mode: "mine" },
     { mode: "split_ownership", field_owners: { title: "nobody" } },
     { mode: "split_ownership", field_owners: { colour: "local" } },
+    { mode: "split_ownership", conflict_strategy: "dice" },
   ])("an ownership that is none is refused: %j", async (doctrine) => {
     const answer = await host.call("PATCH", `admin/mappings/${ref}/`, { body: { doctrine } });
     expect([answer.status, answer.body.code]).toEqual([400, "invalid_request"]);

@@ -93,6 +93,14 @@ test("credentials are those that a program needs", () => {
 });
 
 describe("sync", () => {
+  test("has synchronized once a pull has reached the end", async () => {
+    const tracker = await bound();
+    await tracker.push([{ ref: {}, action: "create", patch: { title: "Refund twice" } }]);
+    beads.install("bd", "exit 1");
+    await expect(tracker.pull()).rejects.toThrow();
+    expect(await tracker.status()).toMatchObject({ sync_state: "never", last_synced_at: null });
+  });
+
   test("pulls, pushes and runs; a second run writes nothing", async () => {
     const tracker = await bound();
     const created = await tracker.push([

@@ -17,7 +17,7 @@ const nothing: TrackerProjectConfig = {
   displayLabel: null,
   providerContext: null,
   workspace: null,
-  ownership: { mode: "external_authoritative", fieldOwners: {} },
+  ownership: { mode: "external_authoritative", fieldOwners: {}, conflictStrategy: null },
 };
 
 describe("parseProjectConfig", () => {
@@ -36,7 +36,8 @@ tracker:
   display_label: "My Project (LINEAR-123)"
   provider_context: { team_name: Engineering, workspace_name: Acme Corp }
   workspace: null
-  doctrine: { mode: split_ownership, field_owners: { status: external } }
+  doctrine:
+    { mode: split_ownership, field_owners: { status: external }, conflict_strategy: manual_review }
   egress: { allowed: [a, b] }
 other: [1, 2]
 `);
@@ -49,7 +50,11 @@ other: [1, 2]
         displayLabel: "My Project (LINEAR-123)",
         providerContext: { team_name: "Engineering", workspace_name: "Acme Corp" },
         workspace: null,
-        ownership: { mode: "split_ownership", fieldOwners: { status: "external" } },
+        ownership: {
+          mode: "split_ownership",
+          fieldOwners: { status: "external" },
+          conflictStrategy: "manual_review",
+        },
       },
     });
   });
@@ -91,7 +96,11 @@ other: [1, 2]
     ["tracker:\n  doctrine: {mode: b}\n  ownership: ~\n", "b"],
     ["tracker:\n  doctrine: {field_owners: ~}\n", "external_authoritative"],
   ])("ownership wins over its older spelling: %j", (text, mode) => {
-    expect(parseProjectConfig(text).tracker.ownership).toEqual({ mode, fieldOwners: {} });
+    expect(parseProjectConfig(text).tracker.ownership).toEqual({
+      mode,
+      fieldOwners: {},
+      conflictStrategy: null,
+    });
   });
 });
 

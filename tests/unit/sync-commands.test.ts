@@ -68,7 +68,7 @@ const pushed = (outcomes: readonly string[], facts: object = {}) =>
       outcome,
       remote_ref: null,
       version: null,
-      message: outcome === "applied" ? null : `It was ${outcome}.`,
+      message: ["applied", "noop"].includes(outcome) ? null : `It was ${outcome}.`,
     })),
     ...facts,
   });
@@ -177,6 +177,17 @@ describe("sync pull", () => {
     expect(files()).toEqual([]);
   });
 
+  test("--full asks for everything, all pages of it", async () => {
+    person.stubs.on("POST", PULL, page(["PAY-1", "PAY-2"], "c1")).on("POST", PULL, page(["PAY-3"], null));
+    const { code, out } = await person.run(["sync", "pull", "--full", "--json"]);
+    expect(code).toBe(0);
+    expect(person.sent()).toEqual([
+      { ...KEY, limit: 100, reread: "everything" },
+      { ...KEY, limit: 100, reread: "everything", cursor: "c1" },
+    ]);
+    expect(JSON.parse(out).items).toEqual([issue("PAY-1"), issue("PAY-2"), issue("PAY-3")]);
+  });
+
   test("--out writes an issue a line and asks for all that an interrupted pull had taken in", async () => {
     const evil = { title: "\u001b[2J\u202e\u2028\n決済" };
     person.stubs
@@ -185,8 +196,8 @@ describe("sync pull", () => {
     const { code, out } = await person.run(["sync", "pull", "--all", "--out", "all.ndjson", "--json"]);
     expect(code).toBe(0);
     expect(person.sent()).toEqual([
-      { ...KEY, limit: 100, restart: true },
-      { ...KEY, limit: 100, restart: true, cursor: "c1" },
+      { ...KEY, limit: 100, reread: "interrupted" },
+      { ...KEY, limit: 100, reread: "interrupted", cursor: "c1" },
     ]);
     const text = readFileSync(path("all.ndjson"), "utf8");
     expect(lines(text).map((line) => JSON.parse(line))).toEqual([
@@ -290,6 +301,7 @@ describe("sync push", () => {
   test("exits 1 with the result on stdout when not all of it went well", async () => {
     const answer = pushed(["applied", "noop", "conflict", "rejected", "failed"], {
       status: "partial",
+      doctrine: { mode: "split_ownership", conflict_strategy: "manual_review" },
       summary: summary(1, 3, 1),
       item_errors: [
         { ref: { key: "PAY-5" }, code: "provider_unavailable", message: "It was failed.", retryable: true },
@@ -311,7 +323,7 @@ describe("sync push", () => {
         "Conflicts  1",
         "Next       tracker sync conflicts",
         "",
-        "Issue\tProblem\tMessage",
+        "Issue\tOutcome\tMessage",
         "PAY-3\tupdate: conflict\tIt was conflict.",
         "PAY-4\tupdate: rejected\tIt was rejected.",
         "PAY-5\tupdate: failed\tIt was failed.",
@@ -503,11 +515,12 @@ describe("sync run", () => {
   });
 
   test("a conflict exits 1 and leads to the conflicts", async () => {
+    const doctrine = { mode: "split_ownership", conflict_strategy: "manual_review" };
     const push = { summary: summary(0, 1), item_errors: null, items: pushed(["conflict"]) };
     person.stubs.on(
       "POST",
       RUN,
-      Response.json(ran({ status: "partial", push: { ...push, ...pushed(["conflict"]) } })),
+      Response.json(ran({ status: "partial", doctrine, push: { ...push, ...pushed(["conflict"]) } })),
     );
     const { code, out } = await person.run(["sync", "run"]);
     expect(code).toBe(1);
@@ -516,12 +529,23 @@ describe("sync run", () => {
 });
 
 describe("what a sync came to", () => {
-  test("where the provider's value stands, nothing leads to conflicts that wait", async () => {
-    const doctrine = { mode: "external_authoritative" };
+  test.each([
+    { mode: "external_authoritative", field_owners: {} },
+    { mode: "split_ownership", field_owners: {}, conflict_strategy: "external_wins" },
+  ])("where the provider's value stands, nothing leads to conflicts that wait: %j", async (doctrine) => {
     person.stubs.on("POST", `${BASE}/run/`, Response.json(ran({ doctrine, push: pushed(["conflict"]) })));
     const { out } = await person.run(["sync", "run"]);
     expect(out).toContain("Conflicts  1\n");
     expect(out).not.toContain("tracker sync conflicts");
+  });
+
+  test("what was written over is told, and is no failure", async () => {
+    const message = "Overwrote what was changed at the provider: title.";
+    const item = { ref: { key: "PAY-1" }, action: "update", outcome: "applied" };
+    person.stubs.on("POST", `${BASE}/run/`, Response.json(ran({ push: { items: [{ ...item, message }] } })));
+    const { code, out } = await person.run(["sync", "run"]);
+    expect(code).toBe(0);
+    expect(lines(out).slice(-1)).toEqual([`PAY-1\tupdate: applied\t${message}`]);
   });
 
   test("new issues are named, the first ten of them", async () => {
@@ -546,7 +570,7 @@ describe("what a sync came to", () => {
     person.stubs.on("POST", `${BASE}/pull/`, page([]));
     expect(await person.run(["sync", "pull", "--all"])).toMatchObject({
       code: 0,
-      out: "Pulled from linear\nIdentity  installation\nTotal     0 (nothing new since the last pull)\n",
+      out: "Pulled from linear\nIdentity  installation\nTotal     0 (nothing new; --full reads everything again)\n",
       err: "",
     });
   });

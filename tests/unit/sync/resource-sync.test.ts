@@ -102,11 +102,28 @@ describe("pull", () => {
     const titles: string[] = [];
     let cursor: string | null = null;
     do {
-      const page: Awaited<ReturnType<typeof pull>> = await sync.pull({ limit: 3, cursor, restart: true });
+      const page: Awaited<ReturnType<typeof pull>> = await sync.pull({
+        limit: 3,
+        cursor,
+        reread: "interrupted",
+      });
       titles.push(...page.items.map(({ title }) => title));
       cursor = page.next_cursor;
     } while (cursor !== null);
     expect(titles).toEqual(["a", "b", "c", "d"]);
+  });
+
+  test("gives everything once more, page by page, and stays as synchronized as it was", async () => {
+    for (const title of ["a", "b", "c"]) file(title);
+    await pull();
+    const { lastSyncedAt } = await sync.state();
+    expect(lastSyncedAt).not.toBeNull();
+    const first = await sync.pull({ limit: 2, cursor: null, reread: "everything" });
+    expect(first).toMatchObject({ has_more: true, summary: { total: 2, succeeded: 2 } });
+    expect(await sync.state()).toMatchObject({ issueCount: 3, lastSyncedAt });
+    const rest = await sync.pull({ limit: 2, cursor: first.next_cursor, reread: "everything" });
+    expect([...first.items, ...rest.items].map(({ title }) => title)).toEqual(["a", "b", "c"]);
+    expect((await pull()).items).toEqual([]);
   });
 
   test("refuses a cursor that is not the current one, and loses nothing by it", async () => {
