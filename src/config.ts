@@ -216,6 +216,7 @@ function readOwnership(pairs: Pairs): OwnershipSetting {
   return {
     mode: readText(settings.get("mode")?.value, `${path}.mode`) ?? "external_authoritative",
     fieldOwners: readTexts(settings.get("field_owners")?.value, `${path}.field_owners`) ?? {},
-    conflictStrategy: readText(settings.get("conflict_strategy")?.value, `${path}.conflict_strategy`),
+    // Beside the ownership, not in it: Spec Kitty clients rewrite that one, and keep what they do not know here.
+    conflictStrategy: readText(pairs.get("conflict_strategy")?.value, "tracker.conflict_strategy"),
   };
 }

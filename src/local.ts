@@ -215,7 +215,9 @@ function doctrineOf({ tracker: { ownership } }: ProjectConfig): Doctrine {
   const parsed = v.safeParse(Doctrine, wireDoctrine(ownership));
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
-  throw new ConfigError("config_invalid", `tracker.doctrine: ${v.getDotPath(issue)}: ${issue.message}`, {
+  const path = v.getDotPath(issue) ?? "";
+  const place = path === "conflict_strategy" ? path : `doctrine.${path}`;
+  throw new ConfigError("config_invalid", `tracker.${place}: ${issue.message}`, {
     hint: "Mend it in .kittify/config.yaml, or bind again with --doctrine-mode.",
   });
 }

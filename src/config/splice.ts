@@ -44,6 +44,7 @@ const ORDER: Readonly<Record<SectionName, readonly string[]>> = {
     "provider_context",
     "workspace",
     "doctrine",
+    "conflict_strategy",
   ],
 };
 

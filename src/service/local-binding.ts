@@ -88,11 +88,13 @@ function editOf({ config }: Project, { provider, workspace, doctrine }: LocalBin
   const { mode, fieldOwners, conflictStrategy } = doctrine;
   const owners = { ...config.tracker.ownership.fieldOwners, ...fieldOwners };
   return {
-    tracker: localBindingEdit({ provider, workspace }),
+    tracker: {
+      ...localBindingEdit({ provider, workspace }),
+      ...(conflictStrategy !== null && { conflict_strategy: conflictStrategy }),
+    },
     ownership: {
       ...(mode !== null && { mode }),
       ...(Object.keys(fieldOwners).length > 0 && { field_owners: owners }),
-      ...(conflictStrategy !== null && { conflict_strategy: conflictStrategy }),
     },
   };
 }

@@ -36,8 +36,8 @@ tracker:
   display_label: "My Project (LINEAR-123)"
   provider_context: { team_name: Engineering, workspace_name: Acme Corp }
   workspace: null
-  doctrine:
-    { mode: split_ownership, field_owners: { status: external }, conflict_strategy: manual_review }
+  doctrine: { mode: split_ownership, field_owners: { status: external } }
+  conflict_strategy: manual_review
   egress: { allowed: [a, b] }
 other: [1, 2]
 `);

@@ -20,7 +20,7 @@ const CONNECTION = {
   error: null,
 };
 
-let person = new CommandLine();
+let person: CommandLine;
 beforeEach(() => {
   person = new CommandLine();
 });

@@ -30,7 +30,7 @@ const ticket = (identifier: string, facts: object = {}) => ({
 const RESOURCE = { resource_type: "linear_team", resource_id: "team-1" };
 const PLAIN = { ...RESOURCE, binding_ref: null, display_label: null, provider_context: null };
 
-let person = new CommandLine();
+let person: CommandLine;
 beforeEach(() => {
   person = new CommandLine();
 });
@@ -81,6 +81,16 @@ describe.each(COMMANDS)("tracker %j", (args, target, key, body) => {
     person.stubs.on("POST", target, answer([ticket("PAY-1")]));
     expect((await person.run([...args, "--provider", "GitHub"])).code).toBe(0);
     expect(person.sent()).toEqual([{ provider: "github", ...body, limit: 20 }]);
+  });
+
+  test("of several bindings leads to the projects", async () => {
+    const facts = { provider: "github", details: { project_slugs: ["payments-api", "web"] } };
+    person.stubs.on("POST", target, Response.json(errorBody("invalid_request", facts), { status: 400 }));
+    const { code, err } = await person.run([...args, "--provider", "github"]);
+    expect(code).toBe(1);
+    expect(err).toEndWith(
+      "Run it in the project that you mean, without --provider. See which there are: tracker status --all --provider github\n",
+    );
   });
 
   test("--json prints what the control plane answered", async () => {

@@ -62,7 +62,7 @@ const update = (facts: object = {}) => ({
   ...facts,
 });
 
-let person = new CommandLine();
+let person: CommandLine;
 beforeEach(() => {
   person = new CommandLine();
   person.config = BOUND;
@@ -160,6 +160,23 @@ describe("mission publish", () => {
             { id: "D-3", blocking: true, title: null, external_ref: refOf("PAY-9") },
           ],
         }),
+      },
+    ]);
+  });
+
+  test("keeps the order in which decisions are given", async () => {
+    person.stubs.on("POST", PUBLISH, Response.json(published()));
+    const decisions = ["--blocking-decision=D-1", "--decision", "D-2", "--blocking-decision", "D-3"];
+    expect((await person.run([...ARGS, ...decisions])).code).toBe(0);
+    expect(person.sent()).toMatchObject([
+      {
+        update: {
+          decision_references: [
+            { id: "D-1", blocking: true },
+            { id: "D-2", blocking: false },
+            { id: "D-3", blocking: true },
+          ],
+        },
       },
     ]);
   });

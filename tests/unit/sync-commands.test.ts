@@ -79,7 +79,7 @@ const ran = (facts: object = {}) => ({
   ...facts,
 });
 
-let person = new CommandLine();
+let person: CommandLine;
 beforeEach(() => {
   person = new CommandLine();
   person.config = BOUND;
