@@ -91,9 +91,14 @@ export class ControlPlaneClient {
   readonly #operations: Operations;
 
   constructor(options: ClientOptions) {
-    const { name, nature } = options;
+    const { name, nature, credentials } = options;
     this.#channel = new AuthorizedChannel(options);
-    this.#operations = new Operations({ name, nature, read: (id) => this.operation(id) });
+    this.#operations = new Operations({
+      name,
+      nature,
+      isEmbedded: credentials === null,
+      read: (id) => this.operation(id),
+    });
   }
 
   /** How messages call this control plane. */
@@ -182,11 +187,8 @@ export class ControlPlaneClient {
   }
 
   /** What an operation of a sync comes to, however long ago it began; fails as {@link push} does. */
-  syncOutcome(
-    operationId: string,
-    onProgress: (progress: OperationProgress) => void = () => {},
-  ): Promise<SyncOutcome> {
-    return this.#operations.syncOutcome(operationId, onProgress);
+  syncOutcome(operationId: string, listener: WorkListener = {}): Promise<SyncOutcome> {
+    return this.#operations.syncOutcome(operationId, listener);
   }
 
   /** Fields that both sides changed and nobody has decided about; an extension. A read. */
@@ -374,9 +376,8 @@ export class ControlPlaneClient {
 }
 
 export type { ClientCredential, ClientOptions, CredentialSource } from "./client/authorized-channel.ts";
-export {
-  type OperationProgress,
-  type SyncOutcome,
-  type WorkListener,
-  waitCommand,
+export type {
+  OperationProgress,
+  SyncOutcome,
+  WorkListener,
 } from "./client/operations.ts";

@@ -3,7 +3,7 @@
  * opens the control plane when a use case needs it, and picks hosted or local.
  */
 import type { BoundTracker, TrackerView } from "./bound-tracker.ts";
-import type { OperationProgress, SyncOutcome } from "./client.ts";
+import type { SyncOutcome, WorkListener } from "./client.ts";
 import { unbindEdit } from "./config.ts";
 import { type Check, diagnose } from "./doctor.ts";
 import {
@@ -200,11 +200,8 @@ export class TrackerService {
   }
 
   /** What an operation of a sync comes to, however long ago it began. */
-  async syncOutcome(
-    operationId: string,
-    onProgress: (progress: OperationProgress) => void,
-  ): Promise<SyncOutcome> {
-    return (await this.#access.client()).syncOutcome(operationId, onProgress);
+  async syncOutcome(operationId: string, listener: WorkListener): Promise<SyncOutcome> {
+    return (await this.#access.client()).syncOutcome(operationId, listener);
   }
 
   /** State of one provider's installation: the named one, else the bound one; else of every installation. */
@@ -305,7 +302,6 @@ export type {
   SyncOutcome,
   WorkListener,
 } from "./client.ts";
-export { waitCommand } from "./client.ts";
 export type { OwnershipRequest } from "./config.ts";
 export { narrowCandidates, numberOf, orderCandidates } from "./discovery.ts";
 export { type BindDialog, type Selection, SelectionRequiredError } from "./hosted.ts";

@@ -12,17 +12,22 @@ import {
 import type { Nature } from "../shared/context.ts";
 import { shellWord } from "../shared/text.ts";
 
-/** How long an operation is waited for, in ms. */
+/** How long an operation of a control plane elsewhere is waited for, in ms. */
 const PATIENCE_MS = 5 * 60_000;
-const LONGEST_POLL_S = 30;
+/** The longest pauses between two looks at an operation, in seconds. */
+const LONGEST_POLL_S = { elsewhere: 30, embedded: 1 };
 
 /** How far an operation has come; `total` is null while nobody knows. Null when it does not say. */
 export type OperationProgress = OperationResult["progress"];
 
 /** Who hears of work that takes longer than one answer. */
 export interface WorkListener {
-  /** The work goes on as this operation, also when nobody waits for it. */
-  readonly onAccepted?: (operationId: string) => void;
+  /**
+   * The work is this operation from now on.
+   *
+   * @param hint what to know when nobody waits for it any more
+   */
+  readonly onAccepted?: (operationId: string, hint: string) => void;
   readonly onProgress?: (progress: OperationProgress) => void;
 }
 
@@ -74,16 +79,13 @@ export const CONNECT_HINTS: OperationHints = {
 };
 const STATUS_HINT = "See how the sync stands: tracker status";
 
-/** The command that waits for an operation of a sync. */
-export function waitCommand(operationId: string): string {
-  return `tracker sync wait ${shellWord(operationId)}`;
-}
-
 /** What {@link Operations} depends on. */
 export interface OperationsOptions {
   /** How messages call the control plane. */
   readonly name: string;
   readonly nature: Nature;
+  /** The work is done in this process: it ends with it, and is waited for as long as it takes. */
+  readonly isEmbedded: boolean;
   /** Asks for an operation as it stands. */
   readonly read: (operationId: string) => Promise<OperationResult>;
 }
@@ -97,19 +99,20 @@ export class Operations {
   }
 
   /**
-   * Polls an operation until it has ended: after 1, 2, 4, … seconds, at most 30.
+   * Polls an operation until it has ended: after 1, 2, 4, … seconds, at most 30; each second when it is embedded.
    *
    * @param timeoutHint what to do next when it takes too long
-   * @throws ControlPlaneError `operation_timeout` after five minutes; the operation goes on
+   * @throws ControlPlaneError `operation_timeout` after five minutes, unless it is embedded; the operation goes on
    */
   async awaitEnd(
     operationId: string,
     onProgress: (operation: OperationResult) => void,
     timeoutHint?: string,
   ): Promise<OperationResult> {
-    const { nature, read } = this.#options;
-    const deadline = nature.now() + PATIENCE_MS;
-    for (let seconds = 1; ; seconds = Math.min(seconds * 2, LONGEST_POLL_S)) {
+    const { nature, read, isEmbedded } = this.#options;
+    const deadline = isEmbedded ? Number.POSITIVE_INFINITY : nature.now() + PATIENCE_MS;
+    const longest = isEmbedded ? LONGEST_POLL_S.embedded : LONGEST_POLL_S.elsewhere;
+    for (let seconds = 1; ; seconds = Math.min(seconds * 2, longest)) {
       const patience = deadline - nature.now();
       if (patience <= 0) {
         throw new ControlPlaneError("operation_timeout", `Operation ${operationId} is still running.`, {
@@ -137,30 +140,35 @@ export class Operations {
     hints?: OperationHints,
   ): Promise<v.InferOutput<S>> {
     if (answer.kind === "result") return answer.value;
-    listener.onAccepted?.(answer.id);
+    listener.onAccepted?.(answer.id, this.#leavingHint(answer.id));
     listener.onProgress?.(null);
     return this.#follow(answer.id, schema, listener, hints);
   }
 
   /** What an operation of a sync comes to; one that is over is not waited for. Fails as {@link resultOf} does. */
-  async syncOutcome(
-    operationId: string,
-    onProgress: (progress: OperationProgress) => void,
-  ): Promise<SyncOutcome> {
+  async syncOutcome(operationId: string, listener: WorkListener): Promise<SyncOutcome> {
     const operation = await this.#options.read(operationId);
     if (isOver(operation)) return this.#parse(operation, SyncOutcome, STATUS_HINT);
-    onProgress(operation.progress);
-    return this.#follow(operationId, SyncOutcome, { onProgress });
+    listener.onAccepted?.(operationId, this.#leavingHint(operationId));
+    listener.onProgress?.(operation.progress);
+    return this.#follow(operationId, SyncOutcome, listener);
   }
 
   async #follow<S extends v.GenericSchema>(
     operationId: string,
     schema: S,
     { onProgress = () => {} }: WorkListener,
-    hints: OperationHints = waitHints(operationId),
+    hints: OperationHints = { late: this.#leavingHint(operationId), strange: STATUS_HINT },
   ): Promise<v.InferOutput<S>> {
     const operation = await this.awaitEnd(operationId, ({ progress }) => onProgress(progress), hints.late);
     return this.#parse(operation, schema, hints.strange);
+  }
+
+  #leavingHint(operationId: string): string {
+    const what = this.#options.isEmbedded
+      ? "The rest is not done yet. Do it"
+      : "It goes on. Wait for it again";
+    return `${what}: tracker sync wait ${shellWord(operationId)}`;
   }
 
   #parse<S extends v.GenericSchema>(
@@ -181,10 +189,6 @@ export class Operations {
 
 function isOver({ status }: OperationResult): boolean {
   return status === "completed" || status === "failed";
-}
-
-function waitHints(operationId: string): OperationHints {
-  return { late: `It goes on. Wait for it again: ${waitCommand(operationId)}`, strange: STATUS_HINT };
 }
 
 function failureOf(operationId: string, error: ErrorEnvelope | null): ControlPlaneError {

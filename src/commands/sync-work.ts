@@ -1,12 +1,5 @@
 import { renderSync } from "../render/sync.ts";
-import {
-  type BoundResult,
-  type OperationProgress,
-  type PushResult,
-  type SyncOutcome,
-  type WorkListener,
-  waitCommand,
-} from "../service.ts";
+import type { BoundResult, OperationProgress, PushResult, SyncOutcome, WorkListener } from "../service.ts";
 import { interruptible } from "./interruption.ts";
 import { type Invocation, payloadOf, print } from "./invocation.ts";
 import { type Activity, withProgress } from "./progress.ts";
@@ -17,34 +10,30 @@ export const MAX_PAGE = 10_000;
 /** What became of items that a person has to look at. */
 const BAD_OUTCOMES: ReadonlySet<string> = new Set(["rejected", "conflict", "failed"]);
 
-/** Work that may go on when nobody waits for it any more. */
+/** Work that may become an operation. */
 export interface WorkActivity extends Activity {
-  /** What to know after Ctrl-C where there is no operation to wait for yet. */
+  /** What to know after Ctrl-C where there is no operation yet. */
   readonly whenInterrupted?: string;
 }
 
-/** Shows how far work has come. Ctrl-C ends the wait for it, and names the command that waits for it again. */
+/** Shows how far work has come. Ctrl-C ends the wait for it, and tells how to go on. */
 export function withWork<T>(
   invocation: Invocation,
   activity: WorkActivity,
   work: (listener: Required<WorkListener>) => Promise<T>,
 ): Promise<T> {
-  let operation: string | null = null;
-  const hintOf = (): string | undefined =>
-    operation === null
-      ? activity.whenInterrupted
-      : `It goes on. Wait for it again: ${waitCommand(operation)}`;
+  let hint = activity.whenInterrupted;
   return withProgress(invocation, activity, (onProgress: (progress: OperationProgress) => void) =>
     interruptible(
       invocation,
       () =>
         work({
-          onAccepted: (id) => {
-            operation = id;
+          onAccepted: (_id, whenLeft) => {
+            hint = whenLeft;
           },
           onProgress,
         }),
-      hintOf,
+      () => hint,
     ),
   );
 }

@@ -103,10 +103,9 @@ function waitCommand(invocation: Invocation) {
         "tracker sync wait 6b0cf7d6-0a4f-4a3d-8f43-1f1d6a4b7c11",
       );
       const outcome = await withService(invocation, (service) =>
-        withWork(invocation, { title: "Waiting", noun: "item" }, ({ onAccepted, onProgress }) => {
-          onAccepted(id);
-          return service.syncOutcome(id, onProgress);
-        }),
+        withWork(invocation, { title: "Waiting", noun: "item" }, (listener) =>
+          service.syncOutcome(id, listener),
+        ),
       );
       return showSync(invocation, outcome, null);
     },

@@ -65,7 +65,7 @@ describe.each(CALLS)("%s", (call, result, run) => {
   });
 
   test("is one push however often it is sent: every attempt has the same Idempotency-Key", async () => {
-    stubs.on("POST", target, Response.json(errorBody("internal"), { status: 503 }));
+    stubs.on("POST", target, Response.json(errorBody("internal", { retryable: true }), { status: 503 }));
     stubs.on("POST", target, Object.assign(new Error("reset"), { code: "ECONNRESET" }));
     stubs.on("POST", target, accepted());
     stubs.on("GET", OPERATION, operation("completed", { result }));
@@ -111,6 +111,30 @@ describe.each(CALLS)("%s", (call, result, run) => {
   });
 });
 
+describe("an operation of a control plane in this process", () => {
+  const embedded = (nature: StubbedNature) => stubbedClient(stubs, { nature, credentials: null });
+
+  test("ends with the process: it is waited for as long as it takes, and looked at each second", async () => {
+    const nature = new StubbedNature();
+    const started = nature.now();
+    stubs
+      .on("POST", `${BASE}/run/`, accepted())
+      .repeat(600, "GET", OPERATION, () => operation("running"))
+      .on("GET", OPERATION, operation("completed", { result: RUN }));
+    await embedded(nature).run("linear", { binding_ref: "srm_1" }, { limit: 100 });
+    expect(nature.now() - started).toBe(601_000);
+  });
+
+  test("is told to be left undone", async () => {
+    const hints: string[] = [];
+    stubs
+      .on("GET", OPERATION, operation("running"))
+      .on("GET", OPERATION, operation("completed", { result: RUN }));
+    await embedded(new StubbedNature()).syncOutcome(ID, { onAccepted: (_, hint) => hints.push(hint) });
+    expect(hints).toEqual([`The rest is not done yet. Do it: tracker sync wait ${ID}`]);
+  });
+});
+
 describe("an operation that is waited for again", () => {
   test.each([
     ["pull", PULL],
@@ -129,7 +153,9 @@ describe("an operation that is waited for again", () => {
       .on("GET", OPERATION, operation("running", { progress: { done: 1, total: 2 } }))
       .on("GET", OPERATION, operation("running", { progress: { done: 2, total: 2 } }))
       .on("GET", OPERATION, operation("completed", { result: RUN }));
-    const outcome = await stubbedClient(stubs).syncOutcome(ID, (progress) => seen.push(progress));
+    const outcome = await stubbedClient(stubs).syncOutcome(ID, {
+      onProgress: (progress) => seen.push(progress),
+    });
     expect(outcome.kind).toBe("run");
     expect(seen.map((progress) => progress?.done)).toEqual([1, 2]);
   });
