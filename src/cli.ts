@@ -71,6 +71,7 @@ const REPEATABLE_FLAGS: ReadonlySet<string> = new Set([
   "bind --field-owner",
   "bind --credential",
   "host mappings update --field-owner",
+  "host mappings update --setting",
   "mission publish --decision",
   "mission publish --blocking-decision",
 ]);
@@ -164,7 +165,7 @@ function splitGlobals(argv: readonly string[]): {
       // The value of a flag that only the command knows is looked at there, not here.
     } else if (flag.takesValue && flag.value === undefined) {
       const value = argv[++index];
-      requireValue(flag.name, value);
+      requireValue(flag, value);
       own.push(token, value ?? "");
     } else {
       checkFlagValue(flag);
@@ -203,14 +204,20 @@ function parseFlag(token: string, args: ArgsDef): Flag | null {
   return { name, definition, takesValue: definition?.type === "string", value };
 }
 
-function requireValue(name: string, value: string | undefined): void {
-  if (value !== undefined && value !== "" && !value.startsWith("--")) return;
-  throw new UsageError(`--${name} needs a value.`, { hint: `For example: --${name} VALUE` });
+/** @param value what stands behind the flag */
+function requireValue(flag: Flag, value: string | undefined): void {
+  if (value === undefined || value === "" || value.startsWith("--")) throw valueNeeded(flag);
 }
 
-function checkFlagValue({ name, takesValue, value }: Flag): void {
+function valueNeeded({ name, definition }: Flag): UsageError {
+  const placeholder = (definition?.type === "string" ? definition.valueHint : undefined) ?? "VALUE";
+  return new UsageError(`--${name} needs a value.`, { hint: `For example: --${name} ${placeholder}` });
+}
+
+function checkFlagValue(flag: Flag): void {
+  const { name, takesValue, value } = flag;
   if (takesValue) {
-    if (value === undefined || value === "") throw new UsageError(`--${name} needs a value.`);
+    if (value === undefined || value === "") throw valueNeeded(flag);
   } else if (value !== undefined) {
     throw new UsageError(`--${name} takes no value.`);
   }
@@ -260,7 +267,7 @@ function checkArguments(path: readonly string[], tokens: readonly string[], args
     const isRepeatable = REPEATABLE_FLAGS.has(`${path.slice(1).join(" ")} --${flag.name}`);
     if (given.has(flag.name) && !isRepeatable) throw new UsageError(`--${flag.name} is given twice.`);
     given.add(flag.name);
-    if (flag.takesValue && flag.value === undefined) requireValue(flag.name, tokens[++index]);
+    if (flag.takesValue && flag.value === undefined) requireValue(flag, tokens[++index]);
     else checkFlagValue(flag);
   }
 }

@@ -98,12 +98,22 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
     if (reachable === null) return skipped("control plane not reachable");
     const { uuid, slug, nodeId, repoSlug } = await patient.projects.identity(project);
     const identity = { uuid, slug, node_id: nodeId, repo_slug: repoSlug };
-    const validation = await (await patient.openClient()).bindValidate(provider, bindingRef, identity);
-    if (validation.valid) return ok(`${bindingRef} is valid`);
-    return failed(
-      `${bindingRef}: ${validation.reason ?? "invalid"}`,
-      `Bind again: tracker bind --provider ${provider} --yes`,
-    );
+    const client = await patient.openClient();
+    const validation = await client.bindValidate(provider, bindingRef, identity);
+    if (!validation.valid) {
+      return failed(
+        `${bindingRef}: ${validation.reason ?? "invalid"}`,
+        `Bind again: tracker bind --provider ${provider} --yes`,
+      );
+    }
+    // A mapping outlives its connection, and is valid all the while.
+    const { connected } = await client.status(provider, { binding_ref: bindingRef });
+    return connected === false
+      ? failed(
+          `${bindingRef} is valid, but ${provider} is not connected`,
+          `Connect it again: tracker host connect ${provider}`,
+        )
+      : ok(`${bindingRef} is valid`);
   });
 
   await check("terminal", async () => {

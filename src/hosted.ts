@@ -69,10 +69,18 @@ export interface BindResult {
 /** The resources of a provider, numbered, and what `bind` would do with them. */
 export interface Discovery {
   readonly resources: readonly NumberedResource[];
-  /** Label of the resource that `bind` would take without asking; null when it would ask. */
-  readonly bindsByItself: string | null;
+  /** What `bind` would take without asking; null when it would ask. */
+  readonly bindsByItself: CertainMatch | null;
   /** Why the numbers are missing; null when they are not. */
   readonly resolutionError: TrackerError | null;
+}
+
+/** The one resource that a project can mean. */
+export interface CertainMatch {
+  /** Empty when the control plane does not say. */
+  readonly label: string;
+  /** Null when nobody has bound it yet. */
+  readonly bindingRef: string | null;
 }
 
 /** The use cases of the hosted providers. */
@@ -112,7 +120,7 @@ export class HostedTracker {
     }
     return {
       resources: numberByResolution(resources, resolution),
-      bindsByItself: resolution.match_type === "exact" ? (resolution.display_label ?? "") : null,
+      bindsByItself: certainMatch(resolution),
       resolutionError: null,
     };
   }
@@ -277,6 +285,10 @@ export class HostedTracker {
   provider(provider: HostedProvider): HostedView {
     return new HostedView(this.#client, provider);
   }
+}
+
+function certainMatch({ match_type, display_label, binding_ref }: BindResolveResponse): CertainMatch | null {
+  return match_type === "exact" ? { label: display_label ?? "", bindingRef: binding_ref } : null;
 }
 
 /** What was chosen; no token when the mapping exists already. */

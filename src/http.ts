@@ -63,6 +63,8 @@ export class ControlPlaneError extends TrackerError {
 export type Repeatability =
   /** A read, or a write with an Idempotency-Key. */
   | "safe"
+  /** A read that has the provider asked each time: only when the control plane says when to come back, or as below. */
+  | "costly"
   /** Only when it is certain that the first one was not processed. */
   | "unsafe";
 
@@ -134,10 +136,15 @@ export class HttpChannel {
       }
       const { response, body } = result;
       if (response.ok) return this.#parse(schema, response, body);
-      const error = this.#errorOf(response, body);
-      const mayRepeat = exchange.repeat === "safe" || response.status === 429;
-      if (isLast || !mayRepeat || !RETRIED_STATUS.has(response.status)) throw error;
-      const wait = retryAfterOf(error) ?? (response.status === 429 ? DEFAULT_RETRY_AFTER_S : null);
+      const { status } = response;
+      const envelope = parseEnvelope(body);
+      const error = this.#errorOf(response, body, envelope);
+      const asked = retryAfterOf(error);
+      const mayRepeat =
+        exchange.repeat === "safe" || status === 429 || (exchange.repeat === "costly" && asked !== null);
+      const isFutile = envelope?.retryable === false || !RETRIED_STATUS.has(status);
+      if (isLast || !mayRepeat || isFutile) throw error;
+      const wait = asked ?? (status === 429 ? DEFAULT_RETRY_AFTER_S : null);
       if (wait !== null && wait > MAX_RETRY_AFTER_S) throw error;
       await this.#pause(attempt, wait);
     }
@@ -265,10 +272,9 @@ export class HttpChannel {
     throw invalid(`${v.getDotPath(issue) ?? "the body"} ${problem}`);
   }
 
-  #errorOf(response: Response, body: string): TrackerError {
+  #errorOf(response: Response, body: string, envelope: ErrorEnvelope | null): TrackerError {
     const { status } = response;
     const requestId = response.headers.get("x-request-id") ?? undefined;
-    const envelope = parseEnvelope(body);
     const unnamed = { code: `http_${status}`, message: `HTTP ${status}${firstLine(body, response)}` };
     if (status === 401) {
       const { code, message } = envelope === null ? unnamed : nameOf(envelope, unnamed);
@@ -323,7 +329,7 @@ export function errorOfEnvelope(
   return new ControlPlaneError(code, message, {
     ...facts,
     category: envelope.category ?? envelope.error_category,
-    retryable: envelope.retryable,
+    retryable: envelope.retryable ?? false,
     userActionRequired: envelope.user_action_required,
     retryAfterSeconds: envelope.retry_after_seconds ?? facts.retryAfterSeconds ?? null,
     details: envelope.details,
@@ -334,7 +340,7 @@ export function errorOfEnvelope(
 /** What a person can do about an error that names no command itself. */
 function hintFor(
   code: string,
-  { provider, user_action_required, message }: ErrorEnvelope,
+  { provider, user_action_required, message, details }: ErrorEnvelope,
 ): string | undefined {
   const named = provider !== null && isHosted(provider) ? provider : "<provider>";
   switch (code) {
@@ -343,7 +349,11 @@ function hintFor(
       if (message?.includes("tracker host connect") === true) return undefined;
       return `Connect it first: tracker host connect ${named}, or in the control plane's dashboard.`;
     case "provider_rejected":
-      return `If access is the problem, check the token, what it may do, and the address; then connect again: tracker host connect ${named}`;
+      return rejectionHint(named, details);
+    case "invalid_request":
+      return v.is(SeveralBound, details)
+        ? `Run it in the project that you mean, without --provider. See which there are: tracker status --all --provider ${named}`
+        : undefined;
     case "team_mismatch":
       return "Name a team that you belong to: TRACKER_TEAM=<slug>. `tracker auth status` lists them.";
     case "already_bound":
@@ -359,6 +369,29 @@ function hintFor(
       return "See how the sync stands: tracker status";
     default:
       return user_action_required ? "This needs an action in the control plane's dashboard." : undefined;
+  }
+}
+
+/** What a control plane says when a call names no binding and several could be meant. */
+const SeveralBound = v.object({ project_slugs: v.pipe(v.array(v.string()), v.minLength(2)) });
+
+/** Why a provider refused; control planes that predate it do not say. */
+const Refusal = v.object({ failure_class: v.string() });
+
+/** What to do when a provider refuses: access can be mended from here, most other refusals cannot. */
+function rejectionHint(provider: string, details: unknown): string | undefined {
+  const again = `connect again: tracker host connect ${provider}`;
+  if (!v.is(Refusal, details)) {
+    return `If access is the problem, check the token, what it may do, and the address; then ${again}`;
+  }
+  switch (details.failure_class) {
+    case "auth":
+    case "permission":
+      return `Check the token and what it may do, then ${again} (with the same --base-url and --email, where you gave them)`;
+    case "contract":
+      return `If the address is wrong, ${again} --base-url URL`;
+    default:
+      return undefined;
   }
 }
 

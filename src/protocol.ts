@@ -600,17 +600,31 @@ export const Connection = v.object({
 });
 export type Connection = v.InferOutput<typeof Connection>;
 
-/** Changes a mapping: who owns which field of its issues. */
+/** Who owns which field of a mapping's issues. */
+const MappingDoctrine = v.object({
+  mode: text,
+  field_owners: v.nullish(v.record(v.string(), v.string()), {}),
+  conflict_strategy: v.exactOptional(v.string()),
+});
+
+/** Connector params by name. */
+export const ConnectorSettings = v.record(v.string(), v.unknown());
+export type ConnectorSettings = v.InferOutput<typeof ConnectorSettings>;
+
+/** Changes a mapping; what is not given stays. */
 export const MappingUpdate = v.object({
-  doctrine: v.object({
-    mode: text,
-    field_owners: v.nullish(v.record(v.string(), v.string()), {}),
-    conflict_strategy: v.exactOptional(v.string()),
-  }),
+  doctrine: v.exactOptional(MappingDoctrine),
+  /** Merged into the settings there are: null removes one (RFC 7396). */
+  connector_settings: v.exactOptional(ConnectorSettings),
 });
 export type MappingUpdate = v.InferOutput<typeof MappingUpdate>;
 
-export const UpdatedMapping = v.looseObject({ ...Mapping.entries, ...MappingUpdate.entries });
+export const UpdatedMapping = v.looseObject({
+  ...Mapping.entries,
+  doctrine: MappingDoctrine,
+  /** Hosts that know none do not say. */
+  connector_settings: v.optional(ConnectorSettings, {}),
+});
 export type UpdatedMapping = v.InferOutput<typeof UpdatedMapping>;
 
 export const ConnectionsResponse = v.object({ connections: v.array(Connection) });

@@ -1,5 +1,5 @@
 import { defineCommand } from "citty";
-import { renderBindsByItself, renderResources, resourcesToJson } from "../render/resources.ts";
+import { renderBindsByItself, renderIsBound, renderResources, resourcesToJson } from "../render/resources.ts";
 import { type Invocation, positiveInteger, print, required, withService } from "./invocation.ts";
 
 /** `tracker discover` */
@@ -50,5 +50,8 @@ async function discover(invocation: Invocation, { provider, filter, limit }: Dis
   }
   await print(invocation, shown, renderResources);
   if (shown.length < matching.length) log.info(`${matching.length - shown.length} more are not shown.`);
-  if (discovery.bindsByItself !== null) log.info(renderBindsByItself(provider, discovery.bindsByItself));
+  const { bindsByItself, isBound } = discovery;
+  if (bindsByItself === null) return;
+  const { label } = bindsByItself;
+  log.info(isBound ? renderIsBound(label) : renderBindsByItself(provider, label));
 }

@@ -1,12 +1,11 @@
 import { defineCommand } from "citty";
-import type { UpdatedMapping } from "../service.ts";
 import { UsageError } from "../shared/errors.ts";
 import { escapeText, toJson } from "../shared/text.ts";
 import { VERSION } from "../shared/version.ts";
 import { connectCommand } from "./connect.ts";
 import { connectionsCommand } from "./connections.ts";
-import { DOCTRINE_ARGS, doctrineFlags } from "./doctrine-flags.ts";
-import { type Invocation, print, required, vaultKeyOf, withService } from "./invocation.ts";
+import { type Invocation, vaultKeyOf, withService } from "./invocation.ts";
+import { mappingsCommand } from "./mappings.ts";
 
 const DEFAULT_PORT = 7411;
 
@@ -110,60 +109,4 @@ async function serve(invocation: Invocation, options: ServeOptions): Promise<voi
   }
   await stopped;
   await server.stop();
-}
-
-function mappingsCommand(invocation: Invocation) {
-  return defineCommand({
-    meta: { name: "mappings", description: "Manage mappings; `tracker map list` shows them" },
-    subCommands: {
-      update: () => updateMappingCommand(invocation),
-      delete: () =>
-        defineCommand({
-          meta: { name: "delete", description: "Delete a mapping, so that its project can be bound anew" },
-          args: { ref: { type: "positional", required: false, description: "Binding reference" } },
-          run: async ({ args }) => {
-            const bindingRef = required(
-              "The binding reference",
-              args.ref,
-              "tracker host mappings delete srm_…",
-            );
-            await withService(invocation, (service) => service.deleteMapping(bindingRef));
-            await print(invocation, { deleted: bindingRef }, () => `Deleted ${escapeText(bindingRef)}\n`);
-          },
-        }),
-    },
-  });
-}
-
-function updateMappingCommand(invocation: Invocation) {
-  const args = {
-    ref: { type: "positional", required: false, description: "Binding reference" },
-    ...DOCTRINE_ARGS,
-  } as const;
-  return defineCommand({
-    meta: { name: "update", description: "Decide who owns which field of a mapping's issues" },
-    args,
-    run: async ({ args, rawArgs }) => {
-      const example = "tracker host mappings update srm_… --doctrine-mode split_ownership";
-      const bindingRef = required("The binding reference", args.ref, example);
-      const mode = required("--doctrine-mode", args["doctrine-mode"], example);
-      const { fieldOwners, conflictStrategy } = doctrineFlags(args, rawArgs);
-      const doctrine = {
-        mode,
-        field_owners: fieldOwners,
-        ...(conflictStrategy !== null && { conflict_strategy: conflictStrategy }),
-      };
-      const updated = await withService(invocation, (service) =>
-        service.updateMapping(bindingRef, { doctrine }),
-      );
-      await print(invocation, updated, () => renderDoctrine(updated));
-    },
-  });
-}
-
-function renderDoctrine({ display_label, binding_ref, doctrine }: UpdatedMapping): string {
-  const { mode, field_owners, conflict_strategy: strategy } = doctrine;
-  const owners = Object.entries(field_owners).map(([field, owner]) => `, ${field}: ${owner}`);
-  const decided = strategy === undefined ? "" : `, conflicts: ${strategy}`;
-  return escapeText(`${display_label ?? binding_ref}: ${mode}${owners.join("")}${decided}`).concat("\n");
 }

@@ -19,12 +19,25 @@ export async function readInput({ io, context }: Invocation, flag: string, path:
   }
 }
 
+/** A flag as it was given. */
+export interface GivenFlag<N extends string> {
+  readonly flag: N;
+  readonly value: string;
+}
+
+/** Every value of flags that may be given more than once, in the order of the command line. */
+export function givenFlags<N extends string>(flags: readonly N[], tokens: readonly string[]): GivenFlag<N>[] {
+  return tokens.flatMap((token, index) => {
+    const flag = flags.find((name) => token === `--${name}` || token.startsWith(`--${name}=`));
+    if (flag === undefined) return [];
+    const value = token === `--${flag}` ? tokens[index + 1] : token.slice(flag.length + 3);
+    return value === undefined ? [] : [{ flag, value }];
+  });
+}
+
 /** Every value of a flag that may be given more than once, in order. */
 export function valuesOf(flag: string, tokens: readonly string[]): string[] {
-  return tokens.flatMap((token, index) => {
-    if (token === `--${flag}`) return tokens[index + 1] ?? [];
-    return token.startsWith(`--${flag}=`) ? token.slice(flag.length + 3) : [];
-  });
+  return givenFlags([flag], tokens).map(({ value }) => value);
 }
 
 /** `--flag key=value`, as often as it was given. */

@@ -6,7 +6,7 @@ import type { BoundTracker, MissionUpdate } from "../service.ts";
 import { PendingFile } from "../shared/atomic-file.ts";
 import { UsageError } from "../shared/errors.ts";
 import { toJson } from "../shared/text.ts";
-import { readInput, valuesOf } from "./input.ts";
+import { givenFlags, readInput, valuesOf } from "./input.ts";
 import { type Invocation, payloadOf, print, required, withService } from "./invocation.ts";
 
 const ISSUE = {
@@ -93,10 +93,9 @@ function publishCommand(invocation: Invocation) {
     run: async ({ args, rawArgs }) => {
       const issue = required("--issue", args.issue, EXAMPLE);
       const update = await updateOf(invocation, args, rawArgs);
-      const decisions = [
-        ...valuesOf("decision", rawArgs).map((text) => decisionOf(text, "open")),
-        ...valuesOf("blocking-decision", rawArgs).map((text) => decisionOf(text, "blocking")),
-      ];
+      const decisions = givenFlags(["decision", "blocking-decision"], rawArgs).map(({ flag, value }) =>
+        decisionOf(value, flag === "decision" ? "open" : "blocking"),
+      );
       const answer = await withService(invocation, async (service) => {
         const tracker = await service.boundTracker();
         const decision_references = [

@@ -63,6 +63,8 @@ function providerFailure(
   return new HostError(code, error.message, {
     provider: error.provider,
     cause: error,
+    // The details of an invalid request name what is wrong in it, path by path.
+    ...(code !== "invalid_request" && { details: { failure_class: error.failureClass } }),
     ...(error.retryAfterSeconds !== null && { retryAfterSeconds: error.retryAfterSeconds }),
   });
 }

@@ -1,12 +1,13 @@
 /** Mappings: which project is bound to which resource, and how that changes. */
 import * as v from "valibot";
-import type {
-  BindConfirmResponse,
-  BindValidateResponse,
-  Mapping,
-  ProjectIdentity,
-  ProviderContext,
-  RoutingKey,
+import {
+  type BindConfirmResponse,
+  type BindValidateResponse,
+  ConnectorSettings,
+  type Mapping,
+  type ProjectIdentity,
+  type ProviderContext,
+  type RoutingKey,
 } from "../protocol.ts";
 import { type HostedProvider, isHosted } from "../shared/providers.ts";
 import { Doctrine } from "../sync/doctrine.ts";
@@ -25,6 +26,8 @@ export interface MappingView extends KnownMapping {
   readonly routing: RoutingMetadata;
   /** Who owns which field of its issues. */
   readonly doctrine: Doctrine;
+  /** Connector params that people decided about. */
+  readonly settings: ConnectorSettings;
   readonly boundAt: string;
   /** The team's access to the provider still stands. */
   readonly connected: boolean;
@@ -55,6 +58,7 @@ function rows(scope: TeamScope, provider: HostedProvider) {
       "mappings.provider_context",
       "mappings.routing_metadata",
       "mappings.ownership",
+      "mappings.connector_settings",
       "mappings.status",
       "mappings.deleted_at",
       "mappings.created_at",
@@ -86,6 +90,7 @@ function toView(row: Row): MappingView {
     context: parseContext(row.provider_context),
     routing: parseRouting(row.routing_metadata),
     doctrine: v.parse(Doctrine, JSON.parse(row.ownership ?? "{}")),
+    settings: v.parse(ConnectorSettings, JSON.parse(row.connector_settings ?? "{}")),
     boundAt: row.created_at,
     connected: row.connection_removed_at === null && row.connection_status !== "revoked",
     resourceId: row.resource_id,
@@ -343,27 +348,6 @@ export async function confirmMapping(
     bound_at: kept?.boundAt ?? at,
     project_slug: identity.slug,
   };
-}
-
-/**
- * Decides who owns which field of a mapping's issues.
- *
- * @throws HostError `binding_not_found`, `mapping_disabled`
- */
-export async function setDoctrine(
-  scope: TeamScope,
-  bindingRef: string,
-  doctrine: Doctrine,
-): Promise<MappingView> {
-  return scope.transaction(async (transaction) => {
-    const mapping = await mappingByRef(transaction, bindingRef);
-    await transaction
-      .updateMapping(bindingRef)
-      .set({ ownership: JSON.stringify(doctrine), updated_at: transaction.timestamp() })
-      .execute();
-    await transaction.audit("mapping.doctrine", bindingRef, { ...doctrine });
-    return { ...mapping, doctrine };
-  });
 }
 
 /**

@@ -52,7 +52,7 @@ export const openSource: OpenSource = async (access) => {
 /** A connector to the resource of a mapping, from what the mapping itself holds. */
 async function openConnector(access: ProviderAccess, mapping: MappingView): Promise<TrackerConnector> {
   const { provider, credential } = access;
-  const { context, label, routing } = mapping;
+  const { context, label, routing, settings } = mapping;
   if (credential === null) {
     const { demoTracker } = await import("./demo.ts");
     return demoTracker({ provider, prefix: lastSegment(context.display_key ?? "demo"), label });
@@ -62,7 +62,7 @@ async function openConnector(access: ProviderAccess, mapping: MappingView): Prom
     import("../sdk/params.ts"),
     import("../sdk/hosted.ts"),
   ]);
-  const params = connectorParamsToHostedParams(provider, routing.connector_params);
+  const params = connectorParamsToHostedParams(provider, { ...routing.connector_params, ...settings });
   return createHostedConnector({ provider, params, transport });
 }
 

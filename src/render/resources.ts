@@ -25,8 +25,16 @@ function workspaceOf({ provider_context }: BindableResource): string {
 
 /** The line under the table when `bind` would not ask. */
 export function renderBindsByItself(provider: string, label: string): string {
-  const what = label === "" ? "its one exact match" : escapeText(label);
-  return `\`tracker bind --provider ${escapeText(provider)}\` binds to ${what} by itself.`;
+  return `\`tracker bind --provider ${escapeText(provider)}\` binds to ${certain(label)} by itself.`;
+}
+
+/** The line under the table when that bind was made. */
+export function renderIsBound(label: string): string {
+  return `This project is bound to ${certain(label)}.`;
+}
+
+function certain(label: string): string {
+  return label === "" ? "its one exact match" : escapeText(label);
 }
 
 /** Discovered resources for programs, keys in documented order. */

@@ -74,9 +74,17 @@ export interface TrackerConnector {
   findIssue(key: string): Promise<CanonicalIssue | null>;
   /** Issues with these words in title or body, by the provider's own search; without words the latest changed first. */
   searchIssues(query: IssueSearch): Promise<readonly CanonicalIssue[]>;
-  /** Creates an issue, or returns the one that this key created before. */
+  /**
+   * Creates an issue, or returns the one that this key created before.
+   *
+   * @throws IssueNotFoundError also when it knows of that one, and that it is gone
+   */
   createIssue(fields: IssueFields, options: WriteOptions): Promise<CanonicalIssue>;
-  /** The issue that a create with this key made; null when there is none. */
+  /**
+   * The issue that a create with this key made; null when there is none.
+   *
+   * @throws IssueNotFoundError when it knows that there was one, and that it is gone
+   */
   findCreated(idempotencyKey: string): Promise<CanonicalIssue | null>;
   /** Changes fields other than status and links. Returns the issue as it is afterwards. */
   updateIssue(ref: ExternalRef, patch: IssuePatch, options: UpdateOptions): Promise<CanonicalIssue>;

@@ -146,7 +146,10 @@ export class SyncEngine {
     return this.#context.ask(request);
   }
 
-  /** Gives up local edits that are not pushed: the fields are what was last agreed. */
+  /**
+   * Gives up local edits that are not pushed: the fields are what was last agreed.
+   * What was never agreed on keeps them: a draft waits on, and a tombstone is not pushed any more.
+   */
   discard(key: string, fields: readonly CoreField[]): Promise<void> {
     return discard(this.#context, key, fields);
   }

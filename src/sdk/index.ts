@@ -118,6 +118,7 @@ export { openSqliteStore } from "./stores/sqlite.ts";
 export {
   type Fetch,
   type RequestBody,
+  TextAnswer,
   type Transport,
   TransportError,
   type TransportOptions,

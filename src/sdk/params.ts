@@ -18,6 +18,12 @@ const id = v.pipe(
   v.transform(String),
 );
 
+/** What people may decide about a Linear team. */
+const linearSettings = {
+  /** Workflow states to put issues into, where the team's defaults are not wanted. */
+  statusToStateId: v.optional(v.record(CanonicalStatus, filled)),
+};
+
 /** A Linear team. */
 export const LinearParams = v.strictObject({
   /** UUID of the team. */
@@ -26,10 +32,19 @@ export const LinearParams = v.strictObject({
   workspace: v.optional(filled),
   /** Default: Linear's own. */
   graphqlUrl: v.optional(url),
-  /** Workflow states to put issues into, where the team's defaults are not wanted. */
-  statusToStateId: v.optional(v.record(CanonicalStatus, filled)),
+  ...linearSettings,
 });
 export type LinearParams = v.InferOutput<typeof LinearParams>;
+
+/** What people may decide about a Jira project. */
+const jiraSettings = {
+  /** Name of the issue type of new issues. */
+  defaultIssueType: v.optional(filled),
+  /** The project's status names, where the defaults are not wanted. */
+  statusNameMap: v.optional(v.record(CanonicalStatus, filled)),
+  /** Id of the custom field that holds mission metadata, such as `customfield_10042`. */
+  missionFieldId: v.optional(filled),
+};
 
 /** A Jira project; by its id, or by its key where only that is known, because keys change. */
 export const JiraParams = v.pipe(
@@ -40,12 +55,7 @@ export const JiraParams = v.pipe(
     cloudId: v.optional(filled),
     projectKey: v.optional(filled),
     projectId: v.optional(id),
-    /** Name of the issue type of new issues. */
-    defaultIssueType: v.optional(filled),
-    /** The project's status names, where the defaults are not wanted. */
-    statusNameMap: v.optional(v.record(CanonicalStatus, filled)),
-    /** Id of the custom field that holds mission metadata, such as `customfield_10042`. */
-    missionFieldId: v.optional(filled),
+    ...jiraSettings,
   }),
   v.forward(
     v.partialCheck(
@@ -82,6 +92,14 @@ export const HOSTED_PARAMS = {
   gitlab: GitLabParams,
   jira: JiraParams,
   linear: LinearParams,
+} as const;
+
+/** The params of every hosted provider that discovery does not find: people decide about them. */
+export const HOSTED_SETTINGS = {
+  github: v.strictObject({}),
+  gitlab: v.strictObject({}),
+  jira: v.strictObject(jiraSettings),
+  linear: v.strictObject(linearSettings),
 } as const;
 
 /** A provider whose connectors are reached through a {@link Transport}. */

@@ -26,8 +26,23 @@ export interface TransportResponse {
   readonly status: number;
   /** A proxy may drop any of them: use them when they are there, work without them. */
   readonly headers: Headers;
-  /** The JSON value; the text when it is no JSON; null when there is none. */
+  /** The JSON value; null when there is none; what is no JSON is a {@link TextAnswer}, of a refusal the text. */
   readonly body: unknown;
+}
+
+/** A successful answer that is no JSON: of an API that answers with text, or of no API at all. */
+export class TextAnswer {
+  readonly text: string;
+  /** Its media type; null when the answer does not say. */
+  readonly type: string | null;
+  /** Host and port that were asked. */
+  readonly host: string;
+
+  constructor({ text, type, host }: Pick<TextAnswer, "text" | "type" | "host">) {
+    this.text = text;
+    this.type = type;
+    this.host = host;
+  }
 }
 
 /** A way to a provider's API. */

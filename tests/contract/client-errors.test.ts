@@ -16,9 +16,10 @@ beforeEach(() => {
 });
 afterEach(() => stubs.verify());
 
-/** What the client makes of an answer to a call that is not sent again, 429 apart. */
+/** What the client makes of an answer to a call that is not sent again, 429 apart where that may help. */
 async function errorOf(answer: () => Response): Promise<TrackerError> {
-  stubs.repeat(answer().status === 429 ? 3 : 1, "POST", PULL, answer);
+  const isRepeated = answer().status === 429 && (await answer().text()).includes('"retryable":true');
+  stubs.repeat(isRepeated ? 3 : 1, "POST", PULL, answer);
   const error = await rejection(stubbedClient(stubs).pull("linear", { binding_ref: "srm_1" }, { limit: 1 }));
   if (!(error instanceof TrackerError)) throw new Error(`not a TrackerError: ${Bun.inspect(error)}`);
   return error;
@@ -123,6 +124,39 @@ describe("the error envelope", () => {
   ])("%s says what to do next", async (code, status, words) => {
     const error = await errorOf(() => Response.json(errorBody(code, { provider: "linear" }), { status }));
     expect(error.hint).toContain(words);
+  });
+
+  describe("a provider's refusal", () => {
+    const hintOf = async (details: unknown): Promise<string | null> => {
+      const body = errorBody("provider_rejected", { provider: "jira", details });
+      return (await errorOf(() => Response.json(body, { status: 502 }))).hint;
+    };
+
+    test.each(["auth", "permission"])("of access (%s) leads to connecting again", async (failure_class) => {
+      expect(await hintOf({ failure_class })).toBe(
+        "Check the token and what it may do, then connect again: tracker host connect jira (with the same --base-url and --email, where you gave them)",
+      );
+    });
+
+    test("that no API gives leads to the address", async () => {
+      expect(await hintOf({ failure_class: "contract" })).toBe(
+        "If the address is wrong, connect again: tracker host connect jira --base-url URL",
+      );
+    });
+
+    test.each(["invalid", "not_found", "conflict", "of_2031"])(
+      "that has nothing to do with access (%s) does not",
+      async (failure_class) => {
+        expect(await hintOf({ failure_class })).toBeNull();
+      },
+    );
+
+    test.each([null, "auth", { failure_class: 7 }, { project: "no such" }])(
+      "may come without its kind: %j",
+      async (details) => {
+        expect(await hintOf(details)).toStartWith("If access is the problem, check the token");
+      },
+    );
   });
 
   test("a message that names the command needs no hint with it", async () => {

@@ -67,21 +67,27 @@ const KINDS: Readonly<Record<string, Kind>> = {
     target: `${BASE}/issue-search/`,
     run: (client) => client.searchIssues("linear", REF, { query_key: "PAY-1" }, 20),
   },
+  "missions/seed": {
+    method: "POST",
+    target: `${BASE}/missions/seed/`,
+    run: (client) => client.seedMission("linear", REF, "PAY-1", null),
+  },
   "admin POST without a key": {
     method: "POST",
     target: "/api/v1/admin/connections/",
     run: (client) => client.connect({ provider: "linear", kind: "demo" }),
   },
 };
+const COSTLY_READS: readonly string[] = ["list-tickets", "issue-search", "missions/seed"];
 const UNKEYED: ReadonlySet<string> = new Set([
   "POST without a key",
-  "list-tickets",
-  "issue-search",
+  ...COSTLY_READS,
   "admin POST without a key",
 ]);
 
 const networkError = (code: string) => () => Object.assign(new Error(`network: ${code}`), { code });
-const status = (code: number) => () => Response.json(errorBody(`stub_${code}`), { status: code });
+const status = (code: number) => () =>
+  Response.json(errorBody(`stub_${code}`, { retryable: true }), { status: code });
 
 /** What happens, and how often it makes the client send a repeatable and an unrepeatable call. */
 const FAULTS: readonly (readonly [
@@ -124,6 +130,48 @@ describe("attempts", () => {
     });
   }
 
+  /** An answer that says when to come back, in its header or body. */
+  const later = (code: number, facts: object = {}, headers: Record<string, string> = {}) =>
+    Response.json(errorBody(`stub_${code}`, { retryable: true, ...facts }), { status: code, headers });
+
+  describe.each(COSTLY_READS)("%s", (name) => {
+    const kind = KINDS[name];
+    if (kind === undefined) throw new Error(`no such kind: ${name}`);
+    const { method, target, run } = kind;
+
+    test.each([
+      ["503 with a header", () => later(503, {}, { "retry-after": "2" })],
+      ["503 with a body", () => later(503, { retry_after_seconds: 2 })],
+      ["502 with a header", () => later(502, {}, { "retry-after": "2" })],
+      ["503 of a proxy", () => new Response("busy", { status: 503, headers: { "retry-after": "2" } })],
+      ["429", () => later(429, { retry_after_seconds: 2 })],
+    ])("is sent again when it is told when: %s", async (_name, answer) => {
+      const nature = new StubbedNature();
+      stubs.on(method, target, answer());
+      stubs.on(method, target, Response.json(errorBody("issue_not_found"), { status: 404 }));
+      expect(await rejection(run(stubbedClient(stubs, { nature })))).toMatchObject({
+        code: "issue_not_found",
+      });
+      expect(nature.sleeps).toEqual([2_000]);
+    });
+  });
+
+  test.each([429, 500, 503])("%i is not sent again where that is said to be futile", async (code) => {
+    for (const kind of Object.values(KINDS)) {
+      stubs.on(kind.method, kind.target, later(code, { retryable: false, retry_after_seconds: 1 }));
+      expect(await rejection(kind.run(stubbedClient(stubs)))).toMatchObject({ code: `stub_${code}` });
+    }
+  });
+
+  test.each([null, undefined])(
+    "an answer that does not say (%p) is not taken for that",
+    async (retryable) => {
+      stubs.on(READ.method, READ.target, later(503, { retryable }));
+      stubs.on(READ.method, READ.target, Response.json({ resources: [] }));
+      expect(await stubbedClient(stubs).resources("linear")).toMatchObject({ resources: [] });
+    },
+  );
+
   test("a later attempt that succeeds is the result", async () => {
     stubs.on(READ.method, READ.target, networkError("ECONNRESET")());
     stubs.on(READ.method, READ.target, status(503)());
@@ -164,7 +212,8 @@ describe("pauses", () => {
     (code: number, header: string | null, body: number | null = null) =>
     (): Response => {
       const headers: Record<string, string> = header === null ? {} : { "retry-after": header };
-      return Response.json(errorBody("busy", { retry_after_seconds: body }), { status: code, headers });
+      const facts = { retryable: true, retry_after_seconds: body };
+      return Response.json(errorBody("busy", facts), { status: code, headers });
     };
 
   test.each([

@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import * as v from "valibot";
 import { openEmbeddedHost, startServer } from "../../src/host/index.ts";
 import { publicOnly } from "../../src/host/network.ts";
+import { openSource } from "../../src/host/sources.ts";
 import { Connection, IdentityPath, OperationAccepted, OperationResult } from "../../src/protocol.ts";
 import { FakeProvider } from "./host-fake-provider.ts";
 import { type Answer, IDENTITY, list, TestHost } from "./host-fixture.ts";
@@ -115,6 +116,8 @@ describe("connecting with a token", () => {
     expect([answer.status, answer.body.code, answer.body.source]).toEqual([answered, code, "provider"]);
     expect(answer.body.message).toContain(body.message);
     expect(answer.body.retry_after_seconds).toBe(retryAfter);
+    const failure_class = { 401: "auth", 404: "not_found", 429: "rate_limited" }[status] ?? "transient";
+    expect(answer.body.details).toEqual({ failure_class });
     for (const table of ["connections", "workspaces", "resources", "audit"] as const) {
       expect(await rowsOf(table)).toEqual([]);
     }
@@ -126,6 +129,50 @@ describe("connecting with a token", () => {
     expect([answer.status, answer.body.code]).toEqual([502, "provider_rejected"]);
     expect(answer.body.message).toContain("items[0].displayName");
     expect([await rowsOf("connections"), await rowsOf("resources")]).toEqual([[], []]);
+  });
+});
+
+describe("an address where no API is", () => {
+  let website: Bun.Server<undefined>;
+  beforeEach(() => {
+    host.openReal = openSource;
+    website = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: ({ headers }) =>
+        new Response(`<html>Welcome, ${headers.get("authorization")}</html>`, {
+          headers: { "content-type": "text/html" },
+        }),
+    });
+  });
+  afterEach(() => website.stop(true));
+
+  const nango = {
+    kind: "nango",
+    connection_id: "c",
+    provider_config_key: "k",
+    secret_key: "canary-secret",
+    token: undefined,
+  };
+  const ways: readonly (readonly [string, Record<string, unknown>])[] = [
+    ...["github", "gitlab", "linear"].map((provider) => [provider, {}] as const),
+    ["jira", { email: "ada@acme.example" }],
+    ...["github", "gitlab", "linear", "jira"].map((provider) => [provider, nango] as const),
+  ];
+  test.each(ways)("is told in plain words: %s %o", async (name, fields) => {
+    const at = `127.0.0.1:${website.port}`;
+    const answer = await connect(ADA, { provider: name, base_url: `http://${at}`, ...fields });
+    expect(answer.body).toMatchObject({
+      code: "provider_rejected",
+      provider: name,
+      details: { failure_class: "contract" },
+    });
+    expect(answer.body.message).toMatch(
+      new RegExp(
+        `^${name} (discovery|issue): \\w+: ${at} answered with text/html, not JSON: that is not the API of ${name}$`,
+      ),
+    );
+    expect(JSON.stringify(answer.body)).not.toMatch(/Welcome|canary/);
   });
 });
 

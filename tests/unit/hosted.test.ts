@@ -124,12 +124,18 @@ describe("discover", () => {
   });
 
   test.each([
-    ["Payments (PAY)", "Payments (PAY)"],
-    [null, ""],
+    ["Payments (PAY)", { label: "Payments (PAY)", bindingRef: "srm_1" }],
+    [null, { label: "", bindingRef: null }],
   ])("names what bind would take by itself: %p", async (label, expected) => {
-    const exact = { match_type: "exact", candidate_token: "p", display_label: label };
+    const { bindingRef } = expected;
+    const exact = {
+      match_type: "exact",
+      candidate_token: "p",
+      display_label: label,
+      binding_ref: bindingRef,
+    };
     stubs.on("GET", RESOURCES, list()).on("POST", RESOLVE, Response.json(exact));
-    expect((await tracker().discover("linear", async () => IDENTITY)).bindsByItself).toBe(expected);
+    expect((await tracker().discover("linear", async () => IDENTITY)).bindsByItself).toEqual(expected);
   });
 });
 

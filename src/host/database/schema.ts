@@ -135,6 +135,8 @@ interface MappingsTable {
   routing_metadata: JsonText;
   /** Who owns which field; null for the default. */
   ownership: JsonText | null;
+  /** Connector params that people decided about; null for none. */
+  connector_settings: JsonText | null;
   status: "active" | "disabled";
   /** Tombstone: kept so that validation can say what happened. */
   deleted_at: Instant | null;

@@ -6,7 +6,7 @@ import type { ConnectTools } from "../connect.ts";
 import { listConnections, refreshConnection, removeConnection, testConnection } from "../connections.ts";
 import { HostError } from "../errors.ts";
 import type { Inventory } from "../inventory.ts";
-import { deleteMapping, setDoctrine, toWire } from "../mappings.ts";
+import { deleteMapping, toWire } from "../mappings.ts";
 import type { Operations, Outcome } from "../operations.ts";
 import { check, hostedProvider, readBody } from "../request.ts";
 import type { HostEnvironment } from "./environment.ts";
@@ -69,13 +69,14 @@ export function addAdminRoutes(app: Hono<HostEnvironment>, tools: AdminRoutes): 
   });
 
   app.patch(`${ADMIN_PATH}/mappings/:ref`, async (c) => {
-    const { doctrine } = await readBody(c.req.raw, MappingUpdate);
-    const mapping = await setDoctrine(
-      c.get("scope"),
-      c.req.param("ref"),
-      check(Doctrine, doctrine, "doctrine"),
-    );
-    return c.json({ ...toWire(mapping), doctrine: mapping.doctrine });
+    const { doctrine, connector_settings } = await readBody(c.req.raw, MappingUpdate);
+    const { changeMapping } = await import("../mapping-change.ts");
+    const mapping = await changeMapping(c.get("scope"), c.req.param("ref"), {
+      ...(doctrine !== undefined && { doctrine: check(Doctrine, doctrine, "doctrine") }),
+      ...(connector_settings !== undefined && { settings: connector_settings }),
+    });
+    const { doctrine: decided, settings } = mapping;
+    return c.json({ ...toWire(mapping), doctrine: decided, connector_settings: settings });
   });
 
   app.delete(`${ADMIN_PATH}/mappings/:ref`, async (c) => {

@@ -178,7 +178,7 @@ async function read({ ask, connector }: EngineContext, ref: ExternalRef): Promis
 }
 
 /** The outcome of finding that an issue is gone. */
-export function deletedEvent(key: string, ref: ExternalRef): SyncEvent {
+export function deletedEvent(key: string, ref: ExternalRef | null): SyncEvent {
   return { kind: "updated", side: "local", key, ref, fields: [], presence: "deleted" };
 }
 

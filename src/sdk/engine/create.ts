@@ -1,6 +1,6 @@
 /** Bringing an issue that exists locally only to the provider: once, whatever happens on the way. */
 import { refusal } from "../capabilities.ts";
-import { notApplied, type TrackerSdkError } from "../errors.ts";
+import { IssueNotFoundError, notApplied, type TrackerSdkError } from "../errors.ts";
 import { copyField, sameField } from "../merge.ts";
 import {
   BLANK,
@@ -12,7 +12,7 @@ import {
   identityOf,
 } from "../model.ts";
 import { type CreateIntent, fieldsOf, type IssueRecord, type StoreTransaction } from "../store.ts";
-import { type Absorbed, absorb, isRemote, localEvents, refreshEnds } from "./absorb.ts";
+import { type Absorbed, absorb, deletedEvent, isRemote, localEvents, refreshEnds } from "./absorb.ts";
 import type { EngineContext } from "./context.ts";
 import { failed, type SyncEvent } from "./events.ts";
 import { receiptBase } from "./receipt.ts";
@@ -30,14 +30,14 @@ export async function* settleIntents(context: EngineContext): AsyncGenerator<Syn
   }
 }
 
-/** Attaches the issue that an earlier create made; null when there is none. */
+/** Attaches the issue that an earlier create made, or notes that it is gone since; null when there was none. */
 export async function attachCreated(
   context: EngineContext,
   { key, idempotencyKey }: CreateIntent,
 ): Promise<SyncEvent[] | null> {
-  const { ask, connector } = context;
-  const found = await ask(() => connector.findCreated(idempotencyKey));
+  const found = await findCreated(context, idempotencyKey);
   if (found === null) return null;
+  if (found === "gone") return bury(context, key);
   // What was sent is not known any more: it is what an issue has that nobody changed since.
   const base = found.updatedAt === found.createdAt ? fieldsOf(found) : null;
   const absorbed = await attach(context, key, found, base);
@@ -64,6 +64,7 @@ export async function create(
     const carried: IssueFields = { ...fields };
     for (const field of refused.keys()) copyField(field, BLANK, carried);
     const issue = await createOnce(context, carried, intent);
+    if (issue === "gone") return bury(context, key);
     const absorbed = await attach(context, key, issue, receiptBase(BLANK, fields, issue, new Set(sent)));
     if (absorbed === null) return [];
     events.push(...createdEvents(absorbed, sent));
@@ -83,15 +84,40 @@ export async function create(
 
 /** Sends a create until its outcome is known, looking for its issue before it is sent again. */
 async function createOnce(
-  { ask, attempt, connector }: EngineContext,
+  context: EngineContext,
   fields: IssueFields,
   { idempotencyKey }: CreateIntent,
-): Promise<CanonicalIssue> {
+): Promise<CanonicalIssue | "gone"> {
+  const { attempt, connector } = context;
   for (let count = 1; ; count += 1) {
     const made = await attempt(() => connector.createIssue(fields, { idempotencyKey }), count);
-    const issue = made ?? (await ask(() => connector.findCreated(idempotencyKey)));
+    const issue = made ?? (await findCreated(context, idempotencyKey));
     if (issue !== null) return issue;
   }
+}
+
+/** The issue that a create made; null when there is none, `gone` when it was deleted or moved away since. */
+async function findCreated(
+  { ask, connector }: EngineContext,
+  idempotencyKey: string,
+): Promise<CanonicalIssue | "gone" | null> {
+  try {
+    return await ask(() => connector.findCreated(idempotencyKey));
+  } catch (error) {
+    if (error instanceof IssueNotFoundError) return "gone";
+    throw error;
+  }
+}
+
+/** Makes a tombstone of a record whose issue came and went before it was known. */
+function bury({ store, instant }: EngineContext, key: string): Promise<SyncEvent[]> {
+  return store.transaction(async (transaction) => {
+    const record = await transaction.get(key);
+    await transaction.removeIntent(key);
+    if (record === null) return [];
+    await transaction.put([{ ...record, deletedAt: instant() }]);
+    return [deletedEvent(key, null)];
+  });
 }
 
 /** The fields that a new issue cannot have with this provider. A field that is empty needs no capability. */

@@ -42,10 +42,15 @@ export async function discard(
 ): Promise<void> {
   await store.transaction(async (transaction) => {
     const record = await transaction.get(key);
-    if (record === null || record.base === null) return;
-    const kept = { ...record.fields };
-    for (const field of fields) copyField(field, record.base.fields, kept);
-    await transaction.put([{ ...record, fields: kept }]);
+    if (record === null) return;
+    const { base, deletedAt } = record;
+    // Without its edits a draft would be nothing.
+    if (base === null && deletedAt === null) return;
+    if (base !== null) {
+      const kept = { ...record.fields };
+      for (const field of fields) copyField(field, base.fields, kept);
+      await transaction.put([{ ...record, fields: kept }]);
+    }
     for (const { field, sequence } of await transaction.dirtyFields(key)) {
       if (fields.includes(field)) await transaction.clearDirty(key, field, sequence);
     }

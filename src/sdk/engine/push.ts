@@ -103,7 +103,7 @@ function takeTurn({ store, newId }: EngineContext, key: string): Promise<Turn | 
     if (record === null || dirty.length === 0) return null;
     const waiting = new Set((await transaction.openConflicts(key)).map(({ field }) => field));
     const known = await transaction.intent(key);
-    const isIntentNew = record.ref === null && known === null;
+    const isIntentNew = record.ref === null && record.deletedAt === null && known === null;
     const intent = isIntentNew ? { key, idempotencyKey: newId() } : known;
     if (isIntentNew && intent !== null) await transaction.putIntent(intent);
     return {

@@ -5,6 +5,7 @@ import {
   type Fetch,
   plainFetch,
   type RequestBody,
+  TextAnswer,
   TransportError,
   type TransportOptions,
   type TransportRequest,
@@ -67,15 +68,18 @@ export class Channel {
     const { status, headers: answered } = response;
     // What is told of a refusal may be cut: a credential that it echoes goes before.
     const told = response.ok ? text : this.#withoutSecrets(text);
-    const body = parseBody(answered.get("content-type"), told);
-    if (!response.ok) throw this.#refusal(label, { status, headers: answered, body: body ?? told });
-    if (body === undefined) {
+    const type = answered.get("content-type");
+    const { kind, body } = parseBody(type, told);
+    if (!response.ok) throw this.#refusal(label, { status, headers: answered, body });
+    if (kind === "broken") {
       throw this.#failure(`${this.#provider} answered ${label} with broken JSON.`, {
         failureClass: "contract",
         processed: "maybe",
       });
     }
-    return { status, headers: answered, body };
+    if (kind === "json") return { status, headers: answered, body };
+    const answer = new TextAnswer({ text: told, type: typeNameOf(type), host: this.#base.host });
+    return { status, headers: answered, body: answer };
   }
 
   /** Percent-encoding is the caller's: a path that a URL parser would change leads somewhere else. */
@@ -239,17 +243,33 @@ function textOf(body: RequestBody): string {
   return "json" in body ? JSON.stringify(body.json) : body.text;
 }
 
-/** The value of JSON, of text its text, null of nothing; undefined when what is declared as JSON is none. */
-function parseBody(type: string | null, text: string): unknown {
-  if (text === "") return null;
-  // A proxy that drops the type says "octet-stream".
-  const isDeclared = type !== null && !/^application\/octet-stream\b/i.test(type);
-  if (isDeclared && !/[/+]json\b/i.test(type)) return text;
+/** An answer's body as it was read. */
+interface ParsedBody {
+  /** Whether it is JSON, or text, or was declared as JSON and is none. */
+  readonly kind: "json" | "text" | "broken";
+  /** The value of JSON, null of nothing; else the text. */
+  readonly body: unknown;
+}
+
+function parseBody(type: string | null, text: string): ParsedBody {
+  if (text === "") return { kind: "json", body: null };
+  const isDeclared = isMeaningful(type);
+  if (isDeclared && !/[/+]json\b/i.test(type)) return { kind: "text", body: text };
   try {
-    return JSON.parse(text);
+    return { kind: "json", body: JSON.parse(text) };
   } catch {
-    return isDeclared ? undefined : text;
+    return { kind: isDeclared ? "broken" : "text", body: text };
   }
+}
+
+/** A proxy that drops the type says "octet-stream". */
+function isMeaningful(type: string | null): type is string {
+  return type !== null && !/^application\/octet-stream\b/i.test(type);
+}
+
+/** The media type alone, safe to show; null when there is none to speak of. */
+function typeNameOf(type: string | null): string | null {
+  return isMeaningful(type) ? (/^[\w.+-]{1,50}\/[\w.+-]{1,50}/.exec(type.trim())?.[0] ?? null) : null;
 }
 
 class BodyTooLargeError extends Error {}

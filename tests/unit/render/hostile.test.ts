@@ -16,7 +16,7 @@ import { renderDiff } from "../../../src/render/diff.ts";
 import { renderError } from "../../../src/render/error.ts";
 import { renderMappings } from "../../../src/render/mappings.ts";
 import { renderPublished, renderSeed } from "../../../src/render/mission.ts";
-import { renderBindsByItself, renderResources } from "../../../src/render/resources.ts";
+import { renderBindsByItself, renderIsBound, renderResources } from "../../../src/render/resources.ts";
 import { renderSession } from "../../../src/render/session.ts";
 import { renderInstallations, renderProjectStatus } from "../../../src/render/status.ts";
 import type { Style } from "../../../src/render/style.ts";
@@ -95,6 +95,7 @@ function drawings(text: string, style: Style): Record<string, string> {
       style,
     ),
     bindsByItself: renderBindsByItself(text, text),
+    isBound: renderIsBound(text),
     session: renderSession({ ...session, user: { ...user, email: null } }, style),
     namedSession: renderSession({ ...session, user }, style),
     status: renderProjectStatus(

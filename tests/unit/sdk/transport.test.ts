@@ -4,7 +4,12 @@ import { inspect } from "node:util";
 import fc from "fast-check";
 import * as v from "valibot";
 import { ConnectorConfigError, ConnectorRequestError } from "../../../src/sdk/errors.ts";
-import { type Transport, TransportError, type TransportRequest } from "../../../src/sdk/transport.ts";
+import {
+  TextAnswer,
+  type Transport,
+  TransportError,
+  type TransportRequest,
+} from "../../../src/sdk/transport.ts";
 import { DirectTransport } from "../../../src/sdk/transports/direct.ts";
 import { NangoTransport } from "../../../src/sdk/transports/nango.ts";
 
@@ -133,7 +138,6 @@ describe("direct: what comes back", () => {
       { a: 1 },
     ],
     ["JSON of an unknown type", () => new Response(new TextEncoder().encode('{"a":1}')), { a: 1 }],
-    ["text", () => new Response("7", { headers: { "content-type": "text/plain" } }), "7"],
     ["nothing", () => new Response(""), null],
   ])("%s", async (_, answer, body) => {
     answering(answer);
@@ -143,6 +147,24 @@ describe("direct: what comes back", () => {
   test("JSON without a type", async () => {
     const fetch = async (): Promise<Response> => new Response(new TextEncoder().encode('{"a":1}'));
     expect((await direct({ fetch }).send(GET)).body).toEqual({ a: 1 });
+  });
+
+  const page = "<html>Welcome</html>";
+  describe.each([
+    ["direct", (): Transport => direct()],
+    ["through Nango", (): Transport => nango()],
+  ])("%s: text, which no API of a provider answers with", (_, transport) => {
+    test.each([
+      ["text/html; charset=utf-8", "text/html"],
+      ["text/plain", "text/plain"],
+      ["application/octet-stream", null],
+      ["nonsense", null],
+    ])("%j", async (type, name) => {
+      answering(() => new Response(page, { headers: { "content-type": type } }));
+      const { body } = await transport().send(GET);
+      expect(body).toBeInstanceOf(TextAnswer);
+      expect(body).toEqual(new TextAnswer({ text: page, type: name, host: new URL(server.url).host }));
+    });
   });
 
   test("headers, whatever the case", async () => {

@@ -238,8 +238,7 @@ export class MemoryTracker implements TrackerConnector {
     const key = this.#receiptKey("createIssue", idempotencyKey);
     return this.#request("findCreated", () => {
       const receipt = this.remote.receipts.get(key);
-      if (receipt === undefined || this.remote.find(receipt.id) === null) return null;
-      return this.#answer(this.#refOf(receipt.id));
+      return receipt === undefined ? null : this.#answer(this.#refOf(receipt.id));
     });
   }
 

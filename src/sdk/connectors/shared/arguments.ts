@@ -7,6 +7,7 @@ import {
   ScopeViolationError,
 } from "../../errors.ts";
 import { type ExternalRef, Instant, IssuePatch } from "../../model.ts";
+import { TextAnswer } from "../../transport.ts";
 
 /** A listing as it is asked for. No connector knows a filter yet; unknown ones are refused. */
 export const ListQuery = v.object({
@@ -57,6 +58,8 @@ export function parsePayload<S extends v.GenericSchema>(
   value: unknown,
   name: string,
 ): v.InferOutput<S> {
+  if (value instanceof TextAnswer)
+    throw new IssuePayloadContractError(provider, name, noApi(provider, value));
   const parsed = v.safeParse(schema, value, { abortEarly: true });
   if (parsed.success) return parsed.output;
   const { path, message } = problemIn(parsed.issues, name);
@@ -75,10 +78,16 @@ export function parseDiscovered<S extends v.GenericSchema>(
   value: unknown,
   name: string,
 ): v.InferOutput<S> {
+  if (value instanceof TextAnswer) throw new DiscoveryContractError(provider, name, noApi(provider, value));
   const parsed = v.safeParse(schema, value, { abortEarly: true });
   if (parsed.success) return parsed.output;
   const { path, message } = problemIn(parsed.issues, name);
   throw new DiscoveryContractError(provider, path, message);
+}
+
+/** What answers with text is something else than the provider's API; the text itself is nobody's business. */
+function noApi(provider: string, { host, type }: TextAnswer): string {
+  return `${host} answered with ${type ?? "something"}, not JSON: that is not the API of ${provider}`;
 }
 
 function problemIn(

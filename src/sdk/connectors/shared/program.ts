@@ -129,7 +129,7 @@ export class Program {
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : null;
       if (code === "ENOENT") {
-        const advice = `${install} Or name it in the setting "command".`;
+        const advice = `${install} Or give its path as the connector parameter "command".`;
         throw new ConnectorConfigError(
           provider,
           `${provider}: the program ${command} was not found. ${advice}`,

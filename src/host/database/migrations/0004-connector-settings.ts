@@ -1,0 +1,9 @@
+import type { Kysely } from "kysely";
+import type { Migration } from "kysely/migration";
+
+/** What people decided about a mapping's connector, beside what discovery finds. */
+export const connectorSettings: Migration = {
+  async up(database: Kysely<unknown>) {
+    await database.schema.alterTable("mappings").addColumn("connector_settings", "text").execute();
+  },
+};
