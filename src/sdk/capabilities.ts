@@ -39,6 +39,25 @@ export interface Capabilities {
   readonly customFieldNames?: readonly string[];
 }
 
+/** Nothing: a connector's capabilities name what it has beside. */
+export const NO_CAPABILITIES: Capabilities = {
+  comments: false,
+  hierarchy: false,
+  dependencies: false,
+  customFields: false,
+  multiAssignee: false,
+  assignment: false,
+  terminalTransition: false,
+  bulkRead: false,
+  delete: false,
+  webhooks: false,
+  conditionalWrites: false,
+  priority: false,
+  issueType: false,
+  statuses: [],
+  linkTypes: [],
+};
+
 /** A capability that is there or not. */
 export type CapabilityFlag = Exclude<keyof Capabilities, "statuses" | "linkTypes" | "customFieldNames">;
 

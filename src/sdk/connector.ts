@@ -72,7 +72,10 @@ export interface TrackerConnector {
   getIssue(ref: ExternalRef): Promise<CanonicalIssue>;
   /** The issue that people call by this key, such as `PAY-7` or `#7`; null when there is none. */
   findIssue(key: string): Promise<CanonicalIssue | null>;
-  /** Issues with these words in title or body, by the provider's own search; without words the latest changed first. */
+  /**
+   * Issues with these words in title or body, by the provider's own search; without words the latest changed first.
+   * For people to choose from: links may be left out, where they would cost a request for each issue.
+   */
   searchIssues(query: IssueSearch): Promise<readonly CanonicalIssue[]>;
   /**
    * Creates an issue, or returns the one that this key created before.

@@ -80,7 +80,8 @@ export interface SyncOptions extends RunOptions {
  *
  * A run is a stream: nothing happens before it is read, and it stops where its
  * reader stops. A failure that concerns one issue is an event; only a failing
- * store ends a run in an error, or SyncConflictError under strict manual review.
+ * store ends a run in an error, a connector that cannot list as it is set up, or
+ * SyncConflictError under strict manual review.
  *
  * @example
  * const engine = new SyncEngine({ connector, store, policy: { mode: "split_ownership" } });

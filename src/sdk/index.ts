@@ -22,6 +22,7 @@ export {
   collect,
   type Decision,
   type PullOptions,
+  type PushOptions,
   type RunOptions,
   SyncEngine,
   type SyncEngineOptions,
@@ -50,6 +51,7 @@ export {
 } from "./hosted.ts";
 export { type Merge, type MergeInput, mergeIssue, type RemoteSide } from "./merge.ts";
 export {
+  DECISIONS_FIELD,
   DecisionReference,
   MISSION_FIELD,
   type MissionSeed,

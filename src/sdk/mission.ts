@@ -99,6 +99,7 @@ export function missionSeedFromIssue(
  * Publishing the same update again changes nothing and adds no comment, also
  * after a failure in the middle: what was done is recognized.
  *
+ * @param read the issue, where the caller has just read it
  * @throws ConnectorRequestError when the update is not one (`invalid`), or when
  *   the provider took it and did not keep it (`contract`)
  * @throws TrackerSdkError whatever the connector fails with; a status that the
@@ -108,6 +109,7 @@ export async function publishMissionUpdate(
   connector: TrackerConnector,
   issueRef: ExternalRef,
   update: MissionUpdate,
+  read: CanonicalIssue | null = null,
 ): Promise<PublishedMission> {
   const parsed = v.safeParse(MissionUpdate, update);
   if (!parsed.success) {
@@ -116,9 +118,8 @@ export async function publishMissionUpdate(
   }
   const { targetStatus, decisionReferences } = parsed.output;
   const { customFields, customFieldNames, dependencies, comments } = connector.capabilities();
-  const facts = Object.entries(factsOf(parsed.output)).filter(
-    ([name]) => customFields && customFieldNames?.includes(name) !== false,
-  );
+  const known = Object.entries(factsOf(parsed.output));
+  const facts = known.filter(([name]) => customFields && customFieldNames?.includes(name) !== false);
   const blockers = decisionReferences
     .filter(({ blocking }) => blocking)
     .flatMap(({ externalRef }) => (externalRef === undefined ? [] : [externalRef]))
@@ -128,19 +129,21 @@ export async function publishMissionUpdate(
     assertCarried(connector.provider, connector.capabilities(), { status: targetStatus });
   }
 
-  const before = await connector.getIssue(issueRef);
+  const before = read ?? (await connector.getIssue(issueRef));
   await recordFacts(connector, before, Object.fromEntries(facts));
   const links: CanonicalLink[] = [];
   for (const link of wanted) {
     if (hasLink(before, link) || (await isLinked(connector, issueRef, link))) links.push(link);
   }
   if (comments) await commentOnce(connector, issueRef, missionComment(parsed.output));
-  if (targetStatus !== undefined && before.status !== targetStatus) {
-    const idempotencyKey = keyOf("status", before, targetStatus);
-    await connector.transitionIssue(issueRef, targetStatus, { idempotencyKey });
-  }
+  const moved =
+    targetStatus !== undefined && before.status !== targetStatus
+      ? await connector.transitionIssue(issueRef, targetStatus, {
+          idempotencyKey: keyOf("status", before, targetStatus),
+        })
+      : null;
 
-  const issue = await connector.getIssue(issueRef);
+  const issue = moved ?? (await connector.getIssue(issueRef));
   const lost = [
     ...facts
       .filter(([name, value]) => !hasFact(issue, name, value))
@@ -155,7 +158,7 @@ export async function publishMissionUpdate(
   return {
     issue,
     omitted: [
-      ...(customFields ? [] : ["custom_field" as const]),
+      ...(facts.length === known.length ? [] : ["custom_field" as const]),
       ...(links.length === blockers.length ? [] : ["links" as const]),
       ...(comments ? [] : ["comment" as const]),
     ],

@@ -44,6 +44,8 @@ const jiraSettings = {
   statusNameMap: v.optional(v.record(CanonicalStatus, filled)),
   /** Id of the custom field that holds mission metadata, such as `customfield_10042`. */
   missionFieldId: v.optional(filled),
+  /** Id of the custom field, one for text of several lines, that holds the references to decisions. */
+  decisionsFieldId: v.optional(filled),
 };
 
 /** A Jira project; by its id, or by its key where only that is known, because keys change. */

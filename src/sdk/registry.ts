@@ -68,7 +68,7 @@ export const HOSTED_CONNECTORS: { readonly [P in HostedProvider]: HostedEntry<P>
 };
 
 /** The local part of the catalog. */
-export const LOCAL_CONNECTORS: { readonly [T in LocalTracker]: LocalEntry<T> } = {
+const LOCAL_CONNECTORS: { readonly [T in LocalTracker]: LocalEntry<T> } = {
   beads: {
     mode: "local",
     params: LOCAL_PARAMS.beads,

@@ -192,6 +192,14 @@ describe("links", () => {
     expect((await everyIssue(connector)).map(({ title }) => title)).toEqual(["Blocker", "Alone"]);
   });
 
+  test("are not asked for by a search, which people choose from", async () => {
+    const titles = ["Alone", "Blocked", "Blocker"];
+    expect((await connector.searchIssues({})).map(({ title }) => title).toSorted()).toEqual(titles);
+    expect(simulator.requests).toHaveLength(1);
+    expect(await connector.searchIssues({ text: "block" })).toMatchObject([{ links: [] }, { links: [] }]);
+    expect(simulator.requests.filter(({ path }) => path.includes("/dependencies/"))).toEqual([]);
+  });
+
   test("are asked for where a server does not announce them, until it turns out to have none", async () => {
     const without = ({ issue_dependencies_summary, ...issue }: { issue_dependencies_summary?: unknown }) =>
       issue;

@@ -192,6 +192,13 @@ describe("with the engine", () => {
     expect(simulator.issuesOf(PROJECT)).toMatchObject([{ title: "Draft" }]);
   });
 
+  test("a search, which people choose from, takes one request, whatever it finds", async () => {
+    for (let count = 0; count < 25; count += 1) simulator.addIssue(PROJECT, { title: `Issue ${count}` });
+    expect(await connector.searchIssues({ limit: 20 })).toHaveLength(20);
+    expect(await connector.searchIssues({ text: "issue 24" })).toMatchObject([{ title: "Issue 24" }]);
+    expect(simulator.requests).toHaveLength(2);
+  });
+
   test("one edited field takes as many requests in a project of many issues as in an empty one", async () => {
     for (let count = 0; count < 300; count += 1) simulator.addIssue(PROJECT, { title: `Issue ${count}` });
     await engine.create("draft", DRAFT);

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createCloudClient } from "jira.js";
 import type { TrackerConnector } from "../../src/sdk/connector.ts";
 import { collect, SyncEngine, type SyncResult } from "../../src/sdk/engine.ts";
-import { publishMissionUpdate } from "../../src/sdk/mission.ts";
+import { type MissionUpdate, missionSeedFromIssue, publishMissionUpdate } from "../../src/sdk/mission.ts";
 import { BLANK, type CanonicalIssue, type IssueFields } from "../../src/sdk/model.ts";
 import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
 import { describeConnector } from "../helpers/connector-contract.ts";
@@ -566,6 +566,54 @@ describe("mission metadata", () => {
     }
   });
 
+  test("has a place for decisions where the params name a field of several lines", async () => {
+    const fieldId = "customfield_10043";
+    await restart({ paragraphs: [fieldId] });
+    connector = connectTo(simulator, { missionFieldId: "customfield_10042", decisionsFieldId: fieldId });
+    const { ref } = await create();
+    const blocker = await create({ title: "Which *ledger*?" });
+    const decisionReferences = [
+      { id: "D-1", blocking: true, title: 'Keep "_both_" [ledgers]\\', externalRef: blocker.ref },
+      { id: "D-2", blocking: false },
+    ];
+    const update: MissionUpdate = { missionId: "mission-7", missionState: "planned", decisionReferences };
+    const published = await publishMissionUpdate(connector, ref, update);
+    expect(published.omitted).toEqual([]);
+    expect(missionSeedFromIssue(await connector.getIssue(ref)).decisionReferences).toEqual(
+      decisionReferences,
+    );
+    const count = writes().length;
+    await publishMissionUpdate(connector, ref, update);
+    expect(writes().length).toBe(count);
+
+    const { customFields } = await connector.updateIssue(
+      ref,
+      { customFields: { decision_refs: "D-3" } },
+      key(),
+    );
+    expect(customFields).toEqual({ decision_refs: "D-3" });
+    simulator.site.edit(ref.id, { custom: { [fieldId]: '["D-4"]' } });
+    expect(missionSeedFromIssue(await connector.getIssue(ref)).decisionReferences).toMatchObject([
+      { id: "D-4" },
+    ]);
+    const others = { decision_refs: ["D-4"], spec_kitty_mission: "mission-8" };
+    await connector.updateIssue(ref, { customFields: others }, key());
+    expect(lastWrite()).toEqual({ fields: { customfield_10042: "mission-8" }, update: {} });
+    expect((await connector.updateIssue(ref, { customFields: {} }, key())).customFields).toEqual({});
+  });
+
+  test("says what has no place: a decision without a field, everything without any", async () => {
+    const { ref } = await create();
+    const update = {
+      missionId: "mission-7",
+      missionState: "planned",
+      decisionReferences: [{ id: "D-1", blocking: false }],
+    };
+    expect((await publishMissionUpdate(connector, ref, update)).omitted).toEqual(["custom_field"]);
+    expect((await connector.getIssue(ref)).customFields).toEqual({ spec_kitty_mission: "mission-7" });
+    expect(connectTo(simulator).capabilities()).toMatchObject({ customFields: false });
+  });
+
   test("is published once, with status and comment", async () => {
     const { ref } = await create();
     const update = {
@@ -660,6 +708,23 @@ describe("under the engine", () => {
     ).toHaveLength(1);
     expect((await stored("draft"))?.ref?.key).toBe("PAY-4");
   });
+
+  test.each(lost)(
+    "a create that was moved before it was known is not made again: looked for %s",
+    async (_, lag) => {
+      simulator.site.add("PAY", { summary: "Old" });
+      simulator.tick(24 * 60 * 60_000);
+      simulator.indexLag = lag;
+      await engine.create("draft", DRAFT);
+      const options = key();
+      await store.transaction((transaction) => transaction.putIntent({ key: "draft", ...options }));
+      const { ref } = await connector.createIssue(DRAFT, options);
+      simulator.site.move(ref.id, "OPS");
+      for (let count = 0; count < 2; count++) expect(await sync()).toMatchObject({ errors: [] });
+      expect(await stored("draft")).toMatchObject({ ref: null, deletedAt: expect.any(String) });
+      expect(simulator.site.issues.size).toBe(2);
+    },
+  );
 
   test("a create is found below numbers that the index already has", async () => {
     simulator.indexLag = 60_000;

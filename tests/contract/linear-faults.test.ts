@@ -145,6 +145,24 @@ describe("a lost answer", () => {
     expect(simulator.requests.filter(asks("issueCreate"))).toHaveLength(1);
   });
 
+  test.each([
+    ["in the trash", (id: string) => store.trash(id)],
+    ["in another team", (id: string) => store.move(id, "OPS")],
+  ])("to a create whose issue is %s since keeps no later sync from going well", async (_, lose) => {
+    const issues = new MemoryIssueStore();
+    const engine = new SyncEngine({ connector, store: issues });
+    await engine.create("local-1", { ...BLANK, title: "Once" });
+    await issues.transaction((transaction) => transaction.putIntent({ key: "local-1", ...KEY }));
+    lose((await connector.createIssue({ ...BLANK, title: "Once" }, KEY)).ref.id);
+    for (let count = 0; count < 2; count += 1) {
+      expect(await collect(engine.sync())).toMatchObject({ errors: [], stats: { created: { remote: 0 } } });
+    }
+    expect(await failureOf(() => connector.createIssue({ ...BLANK, title: "Once" }, KEY))).toBeInstanceOf(
+      IssueNotFoundError,
+    );
+    expect(store.issues.size).toBe(1);
+  });
+
   test("to a comment leaves one comment", async () => {
     const ref = file("Talk");
     simulator.fail({ kind: "lost_response" }, asks("commentCreate"));

@@ -4,7 +4,7 @@ import type { CoreField, ExternalRef } from "../model.ts";
 import type { ConflictRecord } from "../store.ts";
 
 /** Where something came to be or changed. */
-export type Side = "local" | "remote";
+type Side = "local" | "remote";
 
 /** Why nothing was done. */
 export type UnchangedReason =

@@ -1,5 +1,5 @@
 /** Taking in what changed at the provider, page by page. */
-import { IssueNotFoundError } from "../errors.ts";
+import { ConnectorConfigError, IssueNotFoundError } from "../errors.ts";
 import {
   type CanonicalIssue,
   CORE_FIELDS,
@@ -15,7 +15,7 @@ import { settleIntents } from "./create.ts";
 import { failed, type SyncEvent, type UnchangedReason } from "./events.ts";
 
 /** What is pulled. */
-export interface PullScope {
+interface PullScope {
   /** Everything instead of what changed; issues that are not listed are asked for one by one. */
   readonly full: boolean;
   /** Issues after which the pull stops, in the middle of its window where need be; null for no such number. */
@@ -51,7 +51,7 @@ export async function* pull(context: EngineContext, { full, limit }: PullScope):
       yield { kind: "progress", phase: "pull", done };
       window = taken.next;
     } catch (error) {
-      if (!isRemote(context, error)) throw error;
+      if (!isRemote(context, error) || error instanceof ConnectorConfigError) throw error;
       const isCursorRefused = canRestart && current.cursor !== null && error.failureClass === "invalid";
       if (!isCursorRefused) {
         yield failed("local", { key: null, ref: null, fields: [] }, error);

@@ -14,7 +14,7 @@ import { receiptBase } from "./receipt.ts";
 import { ATTEMPTS } from "./retry.ts";
 
 /** What is pushed. */
-export interface PushScope {
+interface PushScope {
   /** One issue; null for every issue that has dirty fields, in the order of their first edits. */
   readonly key: string | null;
 }

@@ -8,7 +8,7 @@ const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 60_000;
 
 /** What waiting needs. */
-export interface RetryOptions {
+interface RetryOptions {
   readonly sleep: (milliseconds: number) => Promise<void>;
   /** 0 ≤ x < 1. */
   readonly random: () => number;

@@ -60,6 +60,8 @@ export interface Project {
   readonly required: readonly string[];
   /** Fields that the project does not have. */
   readonly hidden: readonly string[];
+  /** Custom fields for text of several lines. */
+  readonly paragraphs: readonly string[];
   state: "live" | "archived" | "deleted";
   /** What the credential may do. */
   access: "write" | "read" | "none";
@@ -192,6 +194,7 @@ export class Site {
       priorities: PRIORITIES,
       required: [],
       hidden: [],
+      paragraphs: [],
       state: "live",
       access: "write",
       lastNumber: 0,

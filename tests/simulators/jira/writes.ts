@@ -174,7 +174,12 @@ function set(site: Site, project: Project, after: Fields, name: string, value: u
     }
     default:
       if (!/^customfield_\d+$/.test(name)) throw unknownField(name);
-      if (value !== null && typeof value !== "string")
+      if (value !== null && project.paragraphs.includes(name) && !isDocument(value)) {
+        throw new Refused({
+          [name]: "Operation value must be an Atlassian Document (see the Atlassian Document Format)",
+        });
+      }
+      if (value !== null && !project.paragraphs.includes(name) && typeof value !== "string")
         throw new Refused({ [name]: "Operation value must be a string" });
       after.custom = { ...after.custom, [name]: value };
   }

@@ -13,6 +13,7 @@ import {
 } from "../../../src/sdk/connectors/shared/arguments.ts";
 import { cursorText, placeOf } from "../../../src/sdk/connectors/shared/cursor.ts";
 import { earliestUse, markOf, readMark, withMark } from "../../../src/sdk/connectors/shared/marker.ts";
+import { nativeStatus } from "../../../src/sdk/connectors/shared/statuses.ts";
 import {
   ConnectorRequestError,
   IssuePayloadContractError,
@@ -229,3 +230,9 @@ function thrownBy(work: () => unknown): unknown {
   }
   throw new Error("nothing was thrown");
 }
+
+test("a status has the tracker's name, or is refused with what there is", () => {
+  const settable = { todo: "open", in_progress: "doing" };
+  expect(nativeStatus("fp", settable, "in_progress")).toBe("doing");
+  expect(() => nativeStatus("fp", settable, "done")).toThrow("fp issues can be moved to todo, in_progress.");
+});

@@ -3,8 +3,8 @@ import type { CapabilityFlag } from "../../../src/sdk/capabilities.ts";
 import { MemoryRemote } from "../../../src/sdk/connectors/memory/remote.ts";
 import { MemoryTracker } from "../../../src/sdk/connectors/memory/tracker.ts";
 import { collect, SyncEngine, type SyncEngineOptions, type SyncEvent } from "../../../src/sdk/engine.ts";
-import { SyncConflictError, TrackerSdkError } from "../../../src/sdk/errors.ts";
-import { type ExternalRef, type IssueFields, identityOf } from "../../../src/sdk/model.ts";
+import { ConnectorRequestError, SyncConflictError, TrackerSdkError } from "../../../src/sdk/errors.ts";
+import { CORE_FIELDS, type ExternalRef, type IssueFields, identityOf } from "../../../src/sdk/model.ts";
 import type { IssueRecord } from "../../../src/sdk/store.ts";
 import { MemoryIssueStore } from "../../../src/sdk/stores/memory.ts";
 
@@ -469,6 +469,41 @@ describe("create", () => {
     expect(await sync()).toContain("conflict external draft title");
     expect((await recordOf("draft")).fields.title).toBe("Theirs");
     expect(remote.issues()).toMatchObject([{ ...DRAFT, title: "Theirs" }]);
+  });
+
+  test("an issue that went before its create was known is a tombstone, and nobody looks for it again", async () => {
+    await engine.create("draft", DRAFT);
+    tracker.faults.add({ kind: "lost_response" }, { on: "createIssue" });
+    tracker.faults.add({ kind: "fail", failureClass: "auth" }, { on: "findCreated" });
+    await all(engine.push());
+    for (const { ref } of remote.issues()) remote.remove(ref);
+    const gone = "updated local draft deleted";
+    const waits = "unchanged remote draft all (deleted remotely)";
+    expect(told(await all(engine.sync({ dryRun: true })))).toEqual([gone, waits]);
+    expect(await sync()).toEqual([gone, waits]);
+    expect(await recordOf("draft")).toMatchObject({ ref: null, deletedAt: expect.any(String) });
+    tracker.forgetRequests();
+    expect(await sync()).toEqual([waits]);
+    expect(tracker.requests).toEqual(["listIssues"]);
+    await engine.discard("draft", CORE_FIELDS);
+    expect(await sync()).toEqual([]);
+    expect(await recordOf("draft")).toMatchObject({ fields: DRAFT });
+    expect(remote.issues()).toEqual([]);
+  });
+
+  test("an issue that goes while its create is tried again is no failure", async () => {
+    setUp({
+      connector: new MemoryTracker({
+        remote,
+        onRequest: ({ method, phase }) => {
+          if (method !== "createIssue" || phase === "before") return;
+          for (const { ref } of remote.issues()) remote.remove(ref);
+          throw new ConnectorRequestError("Lost.", { provider: "memory", failureClass: "transient" });
+        },
+      }),
+    });
+    await engine.create("draft", DRAFT);
+    expect(told(await all(engine.push()))).toEqual(["updated local draft deleted"]);
   });
 
   test("joins the two records of an issue that was pulled before its create was known", async () => {

@@ -2,6 +2,11 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import * as v from "valibot";
 import { documentOf } from "../../../src/sdk/connectors/jira/adf-markdown.ts";
+import {
+  customFieldsOf,
+  readCustomFields,
+  writtenCustomFields,
+} from "../../../src/sdk/connectors/jira/custom-fields.ts";
 import { issueOf, NativeIssue } from "../../../src/sdk/connectors/jira/map.ts";
 import { quoted } from "../../../src/sdk/connectors/jira/project.ts";
 import { wordsInJql } from "../../../src/sdk/connectors/jira/search.ts";
@@ -93,12 +98,28 @@ test("nothing that somebody looks for gets out of its quotes in JQL", () => {
   expect(quoted('PAY" OR 1')).toBe('"PAY\\" OR 1"');
 });
 
+test("decisions come back as they were written, whatever is in them; what people write is kept as text", () => {
+  const custom = customFieldsOf({ decisionsFieldId: "customfield_2" });
+  const decision = fc.record({ id: fc.string(), blocking: fc.boolean(), title: fc.string() });
+  fc.assert(
+    fc.property(fc.array(decision), (decision_refs) => {
+      expect(readCustomFields(custom, writtenCustomFields(custom, {}, { decision_refs }))).toEqual({
+        decision_refs,
+      });
+    }),
+  );
+  const read = (value: unknown) => readCustomFields(custom, { customfield_2: value });
+  for (const text of ["see the wiki", "{}", "[1, 2"]) expect(read(text)).toEqual({ decision_refs: text });
+  for (const nothing of [undefined, null, "", " ", documentOf("")]) expect(read(nothing)).toEqual({});
+  expect(() => read(7)).toThrow("issue.fields.customfield_2");
+});
+
 describe("an issue", () => {
   const reading = {
     workspace: "10001",
     siteUrl: "https://acme.test",
     statusNames: {},
-    missionFieldId: "customfield_1",
+    customFields: customFieldsOf({ missionFieldId: "customfield_1" }),
   };
   const native = fc.record({
     id: fc.integer({ min: 1 }).map(String),

@@ -263,7 +263,7 @@ describe("idempotency keys", () => {
     const { remote, connector } = tracker();
     const options = { idempotencyKey: "k" };
     remote.remove((await connector.createIssue(FIELDS, options)).ref);
-    expect(await connector.findCreated("k")).toBeNull();
+    await expect(connector.findCreated("k")).rejects.toBeInstanceOf(IssueNotFoundError);
     await expect(connector.createIssue(FIELDS, options)).rejects.toBeInstanceOf(IssueNotFoundError);
   });
 });

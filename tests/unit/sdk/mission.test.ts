@@ -255,12 +255,15 @@ describe("publishMissionUpdate", () => {
     expect(missionSeedFromIssue(without).decisionReferences).toEqual(update.decisionReferences);
   });
 
-  test("writes no custom field that the tracker has no place for", async () => {
+  test("writes no custom field that the tracker has no place for, and says so", async () => {
     const { connector, issue, update } = scene();
     const capabilities = { ...connector.capabilities(), customFieldNames: ["effort", "spec_kitty_mission"] };
     Object.assign(connector, { capabilities: () => capabilities });
-    const { issue: after } = await publishMissionUpdate(connector, issue.ref, update);
+    const { issue: after, omitted } = await publishMissionUpdate(connector, issue.ref, update);
     expect(after.customFields).toEqual({ effort: 3, spec_kitty_mission: "mission-7" });
+    expect(omitted).toEqual(["custom_field"]);
+    const rest = await publishMissionUpdate(connector, issue.ref, { ...update, decisionReferences: [] });
+    expect(rest.omitted).toEqual([]);
   });
 
   test("a decision that is tracked elsewhere is named in the comment and not linked", async () => {

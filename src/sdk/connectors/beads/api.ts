@@ -1,12 +1,7 @@
 /** The issues of a beads tracker, through its program `bd`. */
 import * as v from "valibot";
-import type { Capabilities } from "../../capabilities.ts";
-import {
-  CapabilityNotSupportedError,
-  ConnectorRequestError,
-  IssueNotFoundError,
-  notApplied,
-} from "../../errors.ts";
+import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
+import { ConnectorRequestError, IssueNotFoundError, notApplied } from "../../errors.ts";
 import type {
   CanonicalComment,
   CanonicalIssue,
@@ -21,6 +16,7 @@ import { markOf, withMark } from "../shared/marker.ts";
 import { type Program, withTextFile } from "../shared/program.ts";
 import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
 import { SnapshotReader } from "../shared/snapshot.ts";
+import { nativeStatus } from "../shared/statuses.ts";
 import { bd, readAnswer } from "./command.ts";
 import {
   BEADS,
@@ -42,17 +38,12 @@ import {
 
 /** Assigning and closing belong to the person. */
 const CAPABILITIES: Capabilities = {
+  ...NO_CAPABILITIES,
   comments: true,
   hierarchy: true,
   dependencies: true,
   customFields: true,
-  multiAssignee: false,
-  assignment: false,
-  terminalTransition: false,
   bulkRead: true,
-  delete: false,
-  webhooks: false,
-  conditionalWrites: false,
   priority: true,
   issueType: true,
   statuses: ["todo", "in_progress", "blocked"],
@@ -164,16 +155,7 @@ export class BeadsApi implements ProviderApi {
   }
 
   async transition({ ref }: CanonicalIssue, status: CanonicalStatus): Promise<void> {
-    const native = Object.entries(SETTABLE_STATUS).find(([name]) => name === status)?.[1];
-    if (native === undefined) {
-      const settable = Object.keys(SETTABLE_STATUS).join(", ");
-      throw new CapabilityNotSupportedError(
-        BEADS,
-        "statuses",
-        `${BEADS} issues can be moved to ${settable}.`,
-      );
-    }
-    await this.#update(ref.id, [`--status=${native}`]);
+    await this.#update(ref.id, [`--status=${nativeStatus(BEADS, SETTABLE_STATUS, status)}`]);
   }
 
   /** Between two issues in one direction bd keeps one dependency; it would replace another one, or refuse. */

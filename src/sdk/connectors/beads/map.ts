@@ -26,7 +26,7 @@ export const MARK_KEY = "tracker_create";
 
 const Dependency = v.object({ issue_id: v.string(), depends_on_id: v.string(), type: v.string() });
 /** That `issue_id` depends on `depends_on_id`. */
-export type Dependency = v.InferOutput<typeof Dependency>;
+type Dependency = v.InferOutput<typeof Dependency>;
 
 const Comment = v.object({
   id: v.union([v.string(), v.number()]),

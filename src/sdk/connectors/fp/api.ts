@@ -1,5 +1,5 @@
 /** The issues of an fp project, through its program `fp`. */
-import type { Capabilities } from "../../capabilities.ts";
+import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
 import {
   CapabilityNotSupportedError,
   ConnectorConfigError,
@@ -19,6 +19,7 @@ import { markOf, withMark } from "../shared/marker.ts";
 import { firstLine, type Outcome, type Program, withTextFile } from "../shared/program.ts";
 import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
 import { SnapshotReader } from "../shared/snapshot.ts";
+import { nativeStatus } from "../shared/statuses.ts";
 import {
   canonicalIssues,
   FP,
@@ -35,19 +36,11 @@ import {
  * not written. Assigning and closing belong to the person.
  */
 const CAPABILITIES: Capabilities = {
+  ...NO_CAPABILITIES,
   comments: true,
-  hierarchy: false,
   dependencies: true,
-  customFields: false,
-  multiAssignee: false,
-  assignment: false,
-  terminalTransition: false,
   bulkRead: true,
-  delete: false,
-  webhooks: false,
-  conditionalWrites: false,
   priority: true,
-  issueType: false,
   statuses: ["todo", "in_progress"],
   linkTypes: ["blocks", "blocked_by"],
 };
@@ -126,12 +119,7 @@ export class FpApi implements ProviderApi {
   }
 
   async transition({ ref }: CanonicalIssue, status: CanonicalStatus): Promise<void> {
-    const native = Object.entries(SETTABLE_STATUS).find(([name]) => name === status)?.[1];
-    if (native === undefined) {
-      const settable = Object.keys(SETTABLE_STATUS).join(", ");
-      throw new CapabilityNotSupportedError(FP, "statuses", `${FP} issues can be moved to ${settable}.`);
-    }
-    await this.#update(ref.id, option("status", native));
+    await this.#update(ref.id, option("status", nativeStatus(FP, SETTABLE_STATUS, status)));
   }
 
   link(current: CanonicalIssue, link: CanonicalLink): Promise<void> {

@@ -1,6 +1,6 @@
 /** The issues of a GitHub repository: https://docs.github.com/en/rest/issues */
 import * as v from "valibot";
-import type { Capabilities } from "../../capabilities.ts";
+import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
 import { IssueNotFoundError, TrackerSdkError } from "../../errors.ts";
 import {
   type CanonicalComment,
@@ -31,18 +31,14 @@ const PORTION_ROWS = 90;
 const MOST_LATEST = 1000;
 
 const CAPABILITIES: Capabilities = {
+  ...NO_CAPABILITIES,
   comments: true,
   hierarchy: true,
   dependencies: true,
-  customFields: false,
   multiAssignee: true,
   assignment: true,
   terminalTransition: true,
   bulkRead: true,
-  delete: false,
-  webhooks: false,
-  conditionalWrites: false,
-  priority: false,
   issueType: true,
   statuses: ["todo", "done", "canceled"],
   linkTypes: ["blocks", "blocked_by"],
@@ -105,7 +101,8 @@ export class GitHubApi implements ProviderApi {
     const items: CanonicalIssue[] = [];
     for (const { row, path } of rows) {
       const issue = await this.#issues.fromRow(row, path);
-      if (issue !== null) items.push(issue);
+      const complete = issue === null ? null : await orNull(this.#issues.complete(issue));
+      if (complete !== null) items.push(complete);
     }
     return { items, next };
   }
@@ -118,11 +115,11 @@ export class GitHubApi implements ProviderApi {
   async find(key: string): Promise<CanonicalIssue | null> {
     const [, name = "", number] = /^(?:([^#\s]*)#)?([1-9]\d*)$/.exec(key) ?? [];
     if (number !== undefined) {
-      return name === "" || isSameName(name, this.workspace) ? this.#known(number) : null;
+      return name === "" || isSameName(name, this.workspace) ? orNull(this.get(number)) : null;
     }
     const [, page = "", id = ""] = /^(https?:\/\/\S+\/issues\/([1-9]\d*))(?:[?#]\S*)?$/.exec(key) ?? [];
     if (!isSameName(page.split("/").slice(3, 5).join("/"), this.workspace)) return null;
-    const issue = await this.#known(id);
+    const issue = await orNull(this.get(id));
     return issue !== null && isSameName(page, issue.ref.url ?? "") ? issue : null;
   }
 
@@ -146,8 +143,8 @@ export class GitHubApi implements ProviderApi {
     );
     const issues: CanonicalIssue[] = [];
     for (const { number } of parsePayload(GITHUB, Found, found, "search").items) {
-      const issue = await this.#known(String(number));
-      if (issue !== null) issues.push(issue);
+      const issue = await orNull(this.#issues.read(String(number)));
+      if (issue !== null) issues.push(this.#issues.withoutLinks(issue));
     }
     return issues;
   }
@@ -277,12 +274,14 @@ export class GitHubApi implements ProviderApi {
    * One that changes meanwhile pushes others onto the next page once more.
    */
   async #latest(limit: number): Promise<readonly CanonicalIssue[]> {
-    const found = new Map<string, CanonicalIssue>();
+    const found = new Map<number, CanonicalIssue>();
     let looked = 0;
     for await (const { row, path } of this.#rows({ sort: "updated" })) {
       looked += 1;
       const issue = await this.#issues.fromRow(row, path);
-      if (issue !== null && !found.has(issue.ref.id)) found.set(issue.ref.id, issue);
+      if (issue !== null && !found.has(issue.native.number)) {
+        found.set(issue.native.number, this.#issues.withoutLinks(issue));
+      }
       if (found.size === limit || looked === MOST_LATEST) break;
     }
     return [...found.values()];
@@ -298,15 +297,15 @@ export class GitHubApi implements ProviderApi {
       for (const [index, row] of page.value.entries()) yield { row, path: `issues.${index}` };
     }
   }
+}
 
-  /** The issue; null when there is none. */
-  async #known(id: string): Promise<CanonicalIssue | null> {
-    try {
-      return await this.get(id);
-    } catch (error) {
-      if (error instanceof IssueNotFoundError) return null;
-      throw error;
-    }
+/** What is read of an issue; null when there is no such issue. */
+async function orNull<T>(read: Promise<T>): Promise<T | null> {
+  try {
+    return await read;
+  } catch (error) {
+    if (error instanceof IssueNotFoundError) return null;
+    throw error;
   }
 }
 

@@ -81,20 +81,17 @@ export class GitHubIssues {
     return parsePayload(GITHUB, NativeIssue, await this.write(id, "PATCH", [], json), "issue");
   }
 
-  /** The canonical issue of a row of a list; null when the row is a pull request, or was deleted since. */
-  async fromRow(row: unknown, path: string): Promise<CanonicalIssue | null> {
+  /** The issue of a row of a list; null when the row is a pull request. */
+  async fromRow(row: unknown, path: string): Promise<ReadIssue | null> {
     const issue = readIssue(row, path);
-    if (issue === null) return null;
-    if (!this.#isOwn(issue)) {
-      await this.#repository.assertReadable();
-      throw new IssuePayloadContractError(GITHUB, `${path}.repository_url`, "is another repository's");
-    }
-    try {
-      return await this.complete(issue);
-    } catch (error) {
-      if (error instanceof IssueNotFoundError) return null;
-      throw error;
-    }
+    if (issue === null || this.#isOwn(issue)) return issue;
+    await this.#repository.assertReadable();
+    throw new IssuePayloadContractError(GITHUB, `${path}.repository_url`, "is another repository's");
+  }
+
+  /** The canonical issue without its links, which takes no request. */
+  withoutLinks(issue: ReadIssue): CanonicalIssue {
+    return canonicalIssue(issue, this.#repository.name, []);
   }
 
   /** The canonical issue. Its links cost a request each way, where there are some. */

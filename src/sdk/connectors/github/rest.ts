@@ -8,7 +8,7 @@ import { secondsUntil } from "../shared/limits.ts";
 export const GITHUB = "github";
 
 /** Rows per page, which is as many as GitHub gives. https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api */
-export const PAGE_ROWS = 100;
+const PAGE_ROWS = 100;
 
 /** How long a limit without a time is respected, in seconds; also the least for a secondary limit. */
 const LEAST_WAIT = 60;
@@ -21,7 +21,7 @@ const HEADERS = {
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 307, 308]);
 
 /** One page of a list. */
-export interface RestPage {
+interface RestPage {
   readonly rows: readonly unknown[];
   /** Place of the page after this one; null when this is the last. */
   readonly next: string | null;
@@ -31,7 +31,7 @@ export interface RestPage {
 export const FIRST_PAGE = "1";
 
 /** What a list is asked for. */
-export type RestQuery = NonNullable<TransportRequest["query"]>;
+type RestQuery = NonNullable<TransportRequest["query"]>;
 
 /** GitHub's REST API, through a transport. */
 export class GitHubRest {

@@ -6,7 +6,7 @@
  * new self is an issue of the other project.
  */
 import * as v from "valibot";
-import type { Capabilities } from "../../capabilities.ts";
+import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
 import { IssueNotFoundError, IssuePayloadContractError } from "../../errors.ts";
 import type {
   CanonicalComment,
@@ -33,19 +33,13 @@ const PARALLEL_READS = 8;
 
 /** What `map.ts` says GitLab has nothing of is refused. */
 const CAPABILITIES: Capabilities = {
+  ...NO_CAPABILITIES,
   comments: true,
-  hierarchy: false,
   dependencies: true,
-  customFields: false,
   multiAssignee: true,
   assignment: true,
   terminalTransition: true,
   bulkRead: true,
-  delete: false,
-  webhooks: false,
-  conditionalWrites: false,
-  priority: false,
-  issueType: false,
   statuses: ["todo", "done"],
   linkTypes: ["blocks", "blocked_by", "relates_to"],
 };
@@ -108,7 +102,7 @@ export class GitLabApi implements ProviderApi {
       sort: "desc",
       per_page: limit,
     });
-    return this.#withLinks(issues);
+    return issues.map((issue) => canonicalIssue(issue, []));
   }
 
   async create(fields: IssueFields, idempotencyKey: string): Promise<string> {

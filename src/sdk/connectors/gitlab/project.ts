@@ -14,7 +14,7 @@ const NativeProject = v.object({
 type NativeProject = v.InferOutput<typeof NativeProject>;
 
 /** A request below a project, or below one of its issues. */
-export interface ProjectRequest {
+interface ProjectRequest {
   /** GET by default. */
   readonly method?: TransportRequest["method"];
   /** Nothing by default. */

@@ -3,9 +3,8 @@
  * https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/
  */
 import * as v from "valibot";
-import type { Capabilities } from "../../capabilities.ts";
+import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
 import { CapabilityNotSupportedError, ConnectorRequestError, IssueNotFoundError } from "../../errors.ts";
-import { MISSION_FIELD } from "../../mission.ts";
 import {
   type CanonicalComment,
   type CanonicalIssue,
@@ -23,23 +22,21 @@ import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-conne
 import { documentOf, markdownOf } from "./adf-markdown.ts";
 import { IssueComments } from "./comments.ts";
 import { creationProperty, findCreated } from "./creation.ts";
+import { customFieldsOf, writtenCustomFields } from "./custom-fields.ts";
 import { FIELDS, issueOf, linkOf, NativeIssue, NativeStatus, Placed, type Reading } from "./map.ts";
 import { JiraProject } from "./project.ts";
 import { isMissing, isRefused, JiraRest, PROVIDER } from "./rest.ts";
 import { PAGE_SIZE, wordsInJql } from "./search.ts";
 import { isNamed, meaningOfStatus } from "./words.ts";
 
-const CAPABILITIES: Omit<Capabilities, "customFields"> = {
+const CAPABILITIES: Capabilities = {
+  ...NO_CAPABILITIES,
   comments: true,
   hierarchy: true,
   dependencies: true,
-  multiAssignee: false,
   assignment: true,
   terminalTransition: true,
   bulkRead: true,
-  delete: false,
-  webhooks: false,
-  conditionalWrites: false,
   priority: true,
   issueType: true,
   statuses: CanonicalStatus.options,
@@ -71,23 +68,23 @@ export class JiraApi implements ProviderApi {
 
   constructor(params: JiraParams, transport: Transport) {
     const { baseUrl, cloudId = null, projectId = null, projectKey = null } = params;
-    const missionFieldId = params.missionFieldId ?? null;
+    const customFields = customFieldsOf(params);
     this.#rest = new JiraRest(transport, cloudId);
     this.#project = new JiraProject(this.#rest, { projectId, projectKey });
     this.#comments = new IssueComments(this.#rest);
     this.#defaultIssueType = params.defaultIssueType ?? null;
-    this.#fields = [...FIELDS, ...(missionFieldId === null ? [] : [missionFieldId])];
+    this.#fields = [...FIELDS, ...customFields.map(({ id }) => id)];
     this.workspace = this.#project.name;
     this.capabilities = {
       ...CAPABILITIES,
-      customFields: missionFieldId !== null,
-      customFieldNames: [MISSION_FIELD],
+      customFields: customFields.length > 0,
+      customFieldNames: customFields.map(({ name }) => name),
     };
     this.#reading = {
       workspace: this.workspace,
       siteUrl: baseUrl.replace(/\/+$/, ""),
       statusNames: params.statusNameMap ?? {},
-      missionFieldId,
+      customFields,
     };
   }
 
@@ -184,7 +181,7 @@ export class JiraApi implements ProviderApi {
         ...(assignee !== undefined && { assignee: { id: assignee } }),
         ...(labels.length > 0 && { labels: withoutSpaces(labels) }),
         ...(parent !== null && { parent: { id: parent.id } }),
-        ...(Object.keys(customFields).length > 0 && this.#missionOf(customFields)),
+        ...writtenCustomFields(this.#reading.customFields, {}, customFields),
       },
       properties: [creationProperty(idempotencyKey)],
     };
@@ -206,7 +203,8 @@ export class JiraApi implements ProviderApi {
       }),
       ...(assignees !== undefined && { assignee: assignees[0] === undefined ? null : { id: assignees[0] } }),
       ...(parent && { parent: { id: parent.id } }),
-      ...(customFields !== undefined && this.#missionOf(customFields)),
+      ...(customFields !== undefined &&
+        writtenCustomFields(this.#reading.customFields, current.customFields, customFields)),
     };
     const update = {
       ...(labels !== undefined && { labels: labelChanges(current.labels, labels) }),
@@ -315,16 +313,6 @@ export class JiraApi implements ProviderApi {
     const { fields } = parsePayload(PROVIDER, NativeIssue, current.raw, "issue");
     const description = documentOf(body, fields.description ?? null);
     return markdownOf(description) === current.body ? {} : { description };
-  }
-
-  #missionOf(customFields: IssueFields["customFields"]): Readonly<Record<string, string | null>> {
-    const { [MISSION_FIELD]: mission = null } = customFields;
-    const { missionFieldId } = this.#reading;
-    if (missionFieldId === null) return {};
-    if (mission !== null && typeof mission !== "string") {
-      throw invalid(`customFields.${MISSION_FIELD}: must be text.`);
-    }
-    return { [missionFieldId]: mission };
   }
 }
 

@@ -37,7 +37,8 @@ const Property = v.object({ mark: v.string() });
 /**
  * The id of the issue that was created with a key. What the index does not
  * have yet is looked for by its number: the numbers after the highest indexed
- * one, and those left out among the latest.
+ * one, and those left out among the latest. An issue that was moved to another
+ * project is found too: Jira still knows it by its old key.
  */
 export async function findCreated(project: JiraProject, idempotencyKey: string): Promise<string | null> {
   const mark = markOf(idempotencyKey);
@@ -80,8 +81,7 @@ async function probe(
     const query = { fields: "project", properties: PROPERTY };
     try {
       const issue = await project.rest.get(Marked, "issue", path, query);
-      const isHere = issue.fields.project.id === (await project.id());
-      return { id: isHere && markIn(issue) === mark ? issue.id : null };
+      return { id: markIn(issue) === mark ? issue.id : null };
     } catch (error) {
       if (isMissing(error)) return null;
       throw error;

@@ -5,18 +5,17 @@
 import * as v from "valibot";
 import { IssuePayloadContractError } from "../../errors.ts";
 import { linkIdentity } from "../../merge.ts";
-import { MISSION_FIELD } from "../../mission.ts";
 import {
   type CanonicalComment,
   type CanonicalIssue,
   type CanonicalLink,
   type ExternalRef,
   Instant,
-  type IssueFields,
   type JsonValue,
 } from "../../model.ts";
 import { AdfDocument } from "./adf.ts";
 import { markdownOf } from "./adf-markdown.ts";
+import { type CustomField, readCustomFields } from "./custom-fields.ts";
 import { PROVIDER } from "./rest.ts";
 import { meaningOfLink, meaningOfStatus, meaningOfType, rankOfPriority, type StatusNames } from "./words.ts";
 
@@ -104,7 +103,7 @@ export interface Reading {
   /** Address of the site, without a final slash. */
   readonly siteUrl: string;
   readonly statusNames: StatusNames;
-  readonly missionFieldId: string | null;
+  readonly customFields: readonly CustomField[];
 }
 
 /**
@@ -136,7 +135,7 @@ export function issueOf(native: NativeIssue, raw: unknown, reading: Reading): Ca
     labels: fields.labels ?? [],
     parent: fields.parent ? refTo(fields.parent) : null,
     links: linksOf(fields.issuelinks ?? [], refTo),
-    customFields: customFieldsOf(fields, reading.missionFieldId),
+    customFields: readCustomFields(reading.customFields, fields),
     createdAt: fields.created,
     updatedAt: fields.updated,
     revision: null,
@@ -180,20 +179,4 @@ function linksOf(
     return link === null ? [] : [{ type: link.type, target: refTo(link.other) }];
   });
   return [...new Map(links.map((link) => [linkIdentity(link), link])).values()];
-}
-
-/** A text field holds text; one for several lines holds a document. */
-const MissionValue = v.nullish(v.union([v.string(), AdfDocument]));
-
-function customFieldsOf(
-  fields: NativeIssue["fields"],
-  missionFieldId: string | null,
-): IssueFields["customFields"] {
-  if (missionFieldId === null) return {};
-  const parsed = v.safeParse(MissionValue, fields[missionFieldId]);
-  if (!parsed.success) {
-    throw new IssuePayloadContractError(PROVIDER, `issue.fields.${missionFieldId}`, "must be a text field");
-  }
-  const text = typeof parsed.output === "object" ? bodyOf(parsed.output) : parsed.output;
-  return text ? { [MISSION_FIELD]: text } : {};
 }

@@ -53,7 +53,7 @@ const MANNERS: readonly Manner[] = [
 ];
 
 /** How lines are put into a block. */
-export interface Frame {
+interface Frame {
   /** What a line break is written as. */
   readonly lineBreak: "\n" | "<br>";
   /** Whether the text is read back as these runs where it stands. Default: by itself. */

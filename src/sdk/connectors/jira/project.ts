@@ -32,7 +32,7 @@ const TypePage = v.object({ issueTypes: v.array(IssueType), startAt: count, tota
 const PriorityPage = v.object({ values: v.array(Priority), isLast: v.boolean() });
 
 /** Which project it is, as params name it. */
-export interface ProjectParams {
+interface ProjectParams {
   readonly projectId: string | null;
   readonly projectKey: string | null;
 }

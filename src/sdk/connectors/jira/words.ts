@@ -5,7 +5,7 @@ import { type CanonicalIssueType, CanonicalStatus, type LinkType } from "../../m
 export type StatusNames = Readonly<Partial<Record<CanonicalStatus, string | undefined>>>;
 
 /** A status as far as its meaning goes. */
-export interface NamedStatus {
+interface NamedStatus {
   readonly name: string;
   /** `new`, `indeterminate` or `done`; `undefined` is a category too. */
   readonly statusCategory: { readonly key: string };
@@ -36,7 +36,7 @@ export function isNamed(one: string | undefined, other: string): boolean {
 }
 
 /** An issue type as far as its meaning goes. */
-export interface NamedType {
+interface NamedType {
   readonly name: string;
   readonly subtask: boolean;
   /** -1 for subtasks, 0 for what is usual, 1 for epics, more for what is above them. */

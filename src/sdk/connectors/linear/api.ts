@@ -1,6 +1,6 @@
 /** What Linear's API can do with the issues of one team. */
 import * as v from "valibot";
-import type { Capabilities } from "../../capabilities.ts";
+import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
 import { ConnectorRequestError, IssueNotFoundError } from "../../errors.ts";
 import { filledPatch, linkIdentity } from "../../merge.ts";
 import {
@@ -69,19 +69,14 @@ import { Workflow } from "./workflow.ts";
 const PAGE_SIZE = 50;
 
 const CAPABILITIES: Capabilities = {
+  ...NO_CAPABILITIES,
   comments: true,
   hierarchy: true,
   dependencies: true,
-  customFields: false,
-  multiAssignee: false,
   assignment: true,
   terminalTransition: true,
   bulkRead: true,
-  delete: false,
-  webhooks: false,
-  conditionalWrites: false,
   priority: true,
-  issueType: false,
   statuses: CanonicalStatus.options,
   linkTypes: ["blocks", "blocked_by", "relates_to", "duplicates"],
 };

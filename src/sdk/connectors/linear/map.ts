@@ -149,7 +149,7 @@ export function canonicalIssue(native: NativeIssue, choices: StateChoices): Cano
 }
 
 /** A relation's id, and the link that it is. */
-export interface RelationLink {
+interface RelationLink {
   readonly id: string;
   readonly link: CanonicalLink;
 }

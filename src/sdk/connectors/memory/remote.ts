@@ -46,7 +46,7 @@ export interface RemoteIssue {
 }
 
 /** What a write with an idempotency key was, and the id of what it made or changed. */
-export interface Receipt {
+interface Receipt {
   readonly content: string;
   readonly id: string;
 }

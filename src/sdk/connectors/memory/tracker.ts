@@ -1,6 +1,11 @@
 import { Buffer } from "node:buffer";
 import * as v from "valibot";
-import { assertCarried, type Capabilities, type CapabilityFlag } from "../../capabilities.ts";
+import {
+  assertCarried,
+  type Capabilities,
+  type CapabilityFlag,
+  NO_CAPABILITIES,
+} from "../../capabilities.ts";
 import {
   type IssueQuery,
   type IssueSearch,
@@ -55,6 +60,7 @@ export interface MemoryTrackerOptions {
 }
 
 const ALL: Capabilities = {
+  ...NO_CAPABILITIES,
   comments: true,
   hierarchy: true,
   dependencies: true,
@@ -63,8 +69,6 @@ const ALL: Capabilities = {
   assignment: true,
   terminalTransition: true,
   bulkRead: true,
-  delete: false,
-  webhooks: false,
   conditionalWrites: true,
   priority: true,
   issueType: true,

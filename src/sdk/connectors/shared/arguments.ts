@@ -40,10 +40,13 @@ export function parseArgument<S extends v.GenericSchema>(
   value: unknown,
   name: string,
 ): v.InferOutput<S> {
-  const parsed = v.safeParse(schema, value, { abortEarly: true });
-  if (parsed.success) return parsed.output;
-  const { path, message } = problemIn(parsed.issues, name);
-  throw new ConnectorRequestError(`${path}: ${message}`, { provider, failureClass: "invalid" });
+  return parseOr(
+    schema,
+    value,
+    name,
+    (path, problem) =>
+      new ConnectorRequestError(`${path}: ${problem}`, { provider, failureClass: "invalid" }),
+  );
 }
 
 /**
@@ -58,12 +61,7 @@ export function parsePayload<S extends v.GenericSchema>(
   value: unknown,
   name: string,
 ): v.InferOutput<S> {
-  if (value instanceof TextAnswer)
-    throw new IssuePayloadContractError(provider, name, noApi(provider, value));
-  const parsed = v.safeParse(schema, value, { abortEarly: true });
-  if (parsed.success) return parsed.output;
-  const { path, message } = problemIn(parsed.issues, name);
-  throw new IssuePayloadContractError(provider, path, message);
+  return parseAnswer(provider, schema, value, name, IssuePayloadContractError);
 }
 
 /**
@@ -78,11 +76,18 @@ export function parseDiscovered<S extends v.GenericSchema>(
   value: unknown,
   name: string,
 ): v.InferOutput<S> {
-  if (value instanceof TextAnswer) throw new DiscoveryContractError(provider, name, noApi(provider, value));
-  const parsed = v.safeParse(schema, value, { abortEarly: true });
-  if (parsed.success) return parsed.output;
-  const { path, message } = problemIn(parsed.issues, name);
-  throw new DiscoveryContractError(provider, path, message);
+  return parseAnswer(provider, schema, value, name, DiscoveryContractError);
+}
+
+function parseAnswer<S extends v.GenericSchema>(
+  provider: string,
+  schema: S,
+  value: unknown,
+  name: string,
+  Failure: typeof IssuePayloadContractError | typeof DiscoveryContractError,
+): v.InferOutput<S> {
+  if (value instanceof TextAnswer) throw new Failure(provider, name, noApi(provider, value));
+  return parseOr(schema, value, name, (path, problem) => new Failure(provider, path, problem));
 }
 
 /** What answers with text is something else than the provider's API; the text itself is nobody's business. */
@@ -90,12 +95,18 @@ function noApi(provider: string, { host, type }: TextAnswer): string {
   return `${host} answered with ${type ?? "something"}, not JSON: that is not the API of ${provider}`;
 }
 
-function problemIn(
-  [issue]: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]],
+/** @throws what `failure` makes of the path of what is wrong, and of what is wrong with it */
+function parseOr<S extends v.GenericSchema>(
+  schema: S,
+  value: unknown,
   name: string,
-): { readonly path: string; readonly message: string } {
+  failure: (path: string, problem: string) => Error,
+): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, value, { abortEarly: true });
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
   const path = [name, v.getDotPath(issue)].filter((part) => part !== null).join(".");
-  return { path, message: issue.message };
+  throw failure(path, issue.message);
 }
 
 /** @throws ScopeViolationError when `ref` is not an issue of this resource */

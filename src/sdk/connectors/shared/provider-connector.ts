@@ -70,7 +70,7 @@ export interface ProviderApi {
   get(id: string): Promise<CanonicalIssue>;
   /** By what people call it; null when it is no key of this provider or nobody has it. */
   find(key: string): Promise<CanonicalIssue | null>;
-  /** The provider's own search; without text the latest changed first. */
+  /** The provider's own search; without text the latest changed first. Links may be left out. */
   search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]>;
   /**
    * Creates the issue with as many of the fields as one request takes. The rest

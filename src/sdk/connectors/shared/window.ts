@@ -46,7 +46,7 @@ const Place = v.nullable(
 );
 
 /** What is listed. */
-export interface WindowQuery {
+interface WindowQuery {
   readonly provider: string;
   /** Inclusive; null for the first there is. Rounded down to what the provider's clock shows. */
   readonly since: string | null;

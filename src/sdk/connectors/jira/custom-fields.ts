@@ -1,0 +1,110 @@
+/** The custom fields that hold what missions tell. Every site has its own; people say which ones they are. */
+import * as v from "valibot";
+import { ConnectorRequestError, IssuePayloadContractError } from "../../errors.ts";
+import { DECISIONS_FIELD, MISSION_FIELD } from "../../mission.ts";
+import { canonicalJson, type IssueFields, JsonValue } from "../../model.ts";
+import type { JiraParams } from "../../params.ts";
+import { AdfDocument, type AdfNode } from "./adf.ts";
+import { markdownOf } from "./adf-markdown.ts";
+import { PROVIDER } from "./rest.ts";
+
+/** A member of `customFields` and the field of the site that it is kept in. */
+export interface CustomField {
+  readonly name: string;
+  /** Such as `customfield_10042`. */
+  readonly id: string;
+  /** @throws ConnectorRequestError (`invalid`) when the field cannot hold the value; null empties it */
+  readonly toNative: (value: JsonValue) => unknown;
+  /** Null when there is nothing in the field. */
+  readonly fromNative: (value: string | AdfDocument) => JsonValue;
+}
+
+/** The custom fields that the params of a connector name. */
+export function customFieldsOf({
+  missionFieldId,
+  decisionsFieldId,
+}: Pick<JiraParams, "missionFieldId" | "decisionsFieldId">): readonly CustomField[] {
+  return [
+    ...(missionFieldId === undefined ? [] : [missionField(missionFieldId)]),
+    ...(decisionsFieldId === undefined ? [] : [decisionsField(decisionsFieldId)]),
+  ];
+}
+
+/** A text field holds text; one for several lines holds a document. */
+const NativeText = v.nullish(v.union([v.string(), AdfDocument]));
+
+/**
+ * What an issue has in these fields.
+ *
+ * @throws IssuePayloadContractError when one of them is no text field
+ */
+export function readCustomFields(
+  custom: readonly CustomField[],
+  fields: Readonly<Record<string, unknown>>,
+): IssueFields["customFields"] {
+  const members = custom.flatMap(({ name, id, fromNative }): (readonly [string, JsonValue])[] => {
+    const parsed = v.safeParse(NativeText, fields[id]);
+    if (!parsed.success) {
+      throw new IssuePayloadContractError(PROVIDER, `issue.fields.${id}`, "must be a text field");
+    }
+    const value = parsed.output ? fromNative(parsed.output) : null;
+    return value === null ? [] : [[name, value]];
+  });
+  return Object.fromEntries(members);
+}
+
+/** What is sent to bring these fields from `before` to `after`; a member that is not there empties its field. */
+export function writtenCustomFields(
+  custom: readonly CustomField[],
+  before: IssueFields["customFields"],
+  after: IssueFields["customFields"],
+): Readonly<Record<string, unknown>> {
+  const written = custom.flatMap(({ name, id, toNative }) => {
+    const [had = null, wanted = null] = [before[name], after[name]];
+    return canonicalJson(had) === canonicalJson(wanted) ? [] : [[id, toNative(wanted)] as const];
+  });
+  return Object.fromEntries(written);
+}
+
+/** A mission's id fits into a field of one line. */
+function missionField(id: string): CustomField {
+  return {
+    name: MISSION_FIELD,
+    id,
+    toNative: (value) => {
+      if (value === null || typeof value === "string") return value;
+      const message = `customFields.${MISSION_FIELD}: must be text.`;
+      throw new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "invalid" });
+    },
+    fromNative: (value) => (typeof value === "string" ? value : markdownOf(value)) || null,
+  };
+}
+
+const References = v.pipe(v.string(), v.parseJson(), v.array(JsonValue));
+
+/** References to decisions are a list, kept as JSON: a field of one line, which ends after 255 characters, is too short. */
+function decisionsField(id: string): CustomField {
+  return {
+    name: DECISIONS_FIELD,
+    id,
+    toNative: (value) => (value === null || value === "" ? null : documentWith(textOf(value))),
+    fromNative: (value) => {
+      const text = typeof value === "string" ? value : plainText(value.content);
+      const list = v.safeParse(References, text);
+      return list.success ? list.output : text.trim() || null;
+    },
+  };
+}
+
+function textOf(value: JsonValue): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function documentWith(text: string): AdfDocument {
+  return { type: "doc", version: 1, content: [{ type: "paragraph", content: [{ type: "text", text }] }] };
+}
+
+/** The text of nodes as it is, where Markdown would escape some of it. */
+function plainText(nodes: readonly AdfNode[]): string {
+  return nodes.map(({ text = "", content = [] }) => text + plainText(content)).join("");
+}

@@ -1,0 +1,19 @@
+import { CapabilityNotSupportedError } from "../../errors.ts";
+import type { CanonicalStatus } from "../../model.ts";
+
+/**
+ * What a tracker calls a status.
+ *
+ * @param settable The names of what its issues can be moved to
+ * @throws CapabilityNotSupportedError listing what that is, when they cannot be moved there
+ */
+export function nativeStatus(
+  provider: string,
+  settable: Readonly<Partial<Record<CanonicalStatus, string>>>,
+  status: CanonicalStatus,
+): string {
+  const native = settable[status];
+  if (native !== undefined) return native;
+  const message = `${provider} issues can be moved to ${Object.keys(settable).join(", ")}.`;
+  throw new CapabilityNotSupportedError(provider, "statuses", message);
+}
