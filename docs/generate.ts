@@ -51,7 +51,7 @@ belongs to that server. Nothing in a repository has a say in either.
 | \`$XDG_STATE_HOME/tracker/host.db\` | the embedded control plane, and \`tracker host serve\` by default |
 | \`$XDG_STATE_HOME/tracker/host.db.key\` | key to the credentials in that database, mode 0600, unless \`TRACKER_VAULT_KEY\` holds it; a backup needs both files |
 | \`$XDG_CONFIG_HOME/tracker/local-trackers.json\` | which projects are bound to beads or fp on this machine, and how the program is run, mode 0600 |
-| \`$XDG_STATE_HOME/tracker/local/*.db\`, \`*.mappings.json\` | what is synchronized with beads and fp, and what \`map add\` added |
+| \`$XDG_STATE_HOME/tracker/local/*.db\`, \`*.mappings.json\` | what is synchronized with beads and fp, and what \`map add\` added; \`*.db.lock\` keeps syncs of the same tracker apart |
 
 On Windows \`%AppData%\\tracker\` and \`%LocalAppData%\\tracker\`.
 `;

@@ -47,12 +47,15 @@ export interface MappingRequest {
   readonly externalUrl: string | null;
 }
 
+/** Who hears of a pull that is one long page. */
+export type PullListener = Pick<WorkListener, "onProgress">;
+
 /** The tracker that a project is bound to. Every method throws a TrackerError when it cannot be done. */
 export interface BoundTracker extends TrackerView {
   readonly provider: Provider;
   status(): Promise<BoundResult<ProjectStatus>>;
   /** Takes in one page of what changed at the provider. */
-  pull(query: PullQuery): Promise<BoundResult<PullResult>>;
+  pull(query: PullQuery, listener?: PullListener): Promise<BoundResult<PullResult>>;
   /**
    * Writes to the provider.
    *

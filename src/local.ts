@@ -8,7 +8,8 @@ import { mkdirSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import type { OwnershipRequest, ProjectConfig } from "./config.ts";
-import { explained, LocalMapping, LocalTracker } from "./local/tracker.ts";
+import { explained } from "./local/failures.ts";
+import { LocalMapping, LocalTracker } from "./local/tracker.ts";
 import type { Project } from "./project.ts";
 import type { TrackerConnector } from "./sdk/connector.ts";
 import { createLocalConnector } from "./sdk/registry.ts";
@@ -73,6 +74,11 @@ export class LocalTrackers {
     await explained(() => connector.searchIssues({ limit: 1 }));
   }
 
+  /** How the tracker of a project is run, as far as it was said; nothing of one that is not known. */
+  known(project: Project, binding: Pick<LocalBinding, "provider" | "workspace">): LocalCredentials {
+    return this.#read(this.path, BindingsFile, {})[keyOf(project, binding)] ?? {};
+  }
+
   /** Remembers how the tracker of a project is run. */
   remember(project: Project, binding: LocalBinding): void {
     const key = keyOf(project, binding);
@@ -115,6 +121,7 @@ export class LocalTrackers {
       storePath: join(folder, `${name}.db`),
       doctrine: doctrineOf(project.config),
       now: () => new Date(nature.now()),
+      sleep: nature.sleep,
       mappings: {
         read: () => this.#read(join(folder, `${name}.mappings.json`), MappingsFile, []),
         edit: (change) => this.#edit(join(folder, `${name}.mappings.json`), MappingsFile, [], change),

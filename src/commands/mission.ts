@@ -8,6 +8,7 @@ import { UsageError } from "../shared/errors.ts";
 import { toJson } from "../shared/text.ts";
 import { givenFlags, readInput, valuesOf } from "./input.ts";
 import { type Invocation, payloadOf, print, required, withService } from "./invocation.ts";
+import { withWork } from "./sync-work.ts";
 
 const ISSUE = {
   type: "string",
@@ -41,9 +42,11 @@ function seedCommand(invocation: Invocation) {
       const path = args.out === undefined ? undefined : resolve(invocation.context.cwd, args.out);
       const file = path === undefined ? null : new PendingFile(path);
       try {
-        const answer = await withService(invocation, async (service) =>
-          (await service.boundTracker()).seedMission(issue, args["mission-id"] ?? null),
-        );
+        const answer = await withService(invocation, async (service) => {
+          const tracker = await service.boundTracker();
+          const activity = { title: "Reading", noun: "issue", fromStart: true } as const;
+          return withWork(invocation, activity, () => tracker.seedMission(issue, args["mission-id"] ?? null));
+        });
         const { binding_ref: _, display_label: _label, provider_context: _context, ...seed } = answer.result;
         file?.append(toJson(seed));
         file?.finish();
@@ -98,16 +101,25 @@ function publishCommand(invocation: Invocation) {
       );
       const answer = await withService(invocation, async (service) => {
         const tracker = await service.boundTracker();
-        const decision_references = [
-          ...update.decision_references,
-          ...(await resolveAll(tracker, decisions)),
-        ];
-        return tracker.publishMission(issue, { ...update, decision_references });
+        return withWork(invocation, PUBLISHING, async () => {
+          const decision_references = [
+            ...update.decision_references,
+            ...(await resolveAll(tracker, decisions)),
+          ];
+          return tracker.publishMission(issue, { ...update, decision_references });
+        });
       });
       await print(invocation, payloadOf(answer), (_, style) => renderPublished(answer.result, style));
     },
   });
 }
+
+const PUBLISHING = {
+  title: "Publishing",
+  noun: "issue",
+  fromStart: true,
+  whenInterrupted: "It may have been done. Run it again: the same update twice changes nothing.",
+} as const;
 
 const EXAMPLE = "tracker mission publish --issue PAY-7 --mission-id M-1 --state implementing";
 

@@ -12,6 +12,8 @@ const PLAIN_INTERVAL_MS = 5_000;
 export interface Activity {
   readonly title: string;
   readonly noun: string;
+  /** A terminal shows that it goes on before anything is counted. */
+  readonly fromStart?: true;
 }
 
 export const DISCOVERY: Activity = { title: "Discovering", noun: "resource" };
@@ -23,7 +25,7 @@ export const DISCOVERY: Activity = { title: "Discovering", noun: "resource" };
  */
 export async function withProgress<T>(
   { io, context, globals }: Invocation,
-  { title, noun }: Activity,
+  { title, noun, fromStart }: Activity,
   work: (onProgress: (progress: OperationProgress) => void) => Promise<T>,
 ): Promise<T> {
   if (globals.json) return work(() => {});
@@ -45,11 +47,14 @@ export async function withProgress<T>(
     stderr.write(`\r${text}${padding}${text === "" ? "\r" : ""}`);
     width = displayWidth(text);
   };
+  const show = (progress: OperationProgress): void => {
+    const text = renderProgress(title, noun, progress, style);
+    rewrite(truncate(text, stderr.columns - 1, style.glyphs.ellipsis));
+  };
+  // What `--verbose` tells would run into it.
+  if (fromStart === true && !globals.verbose) show(null);
   try {
-    const result = await work((progress) => {
-      const text = renderProgress(title, noun, progress, style);
-      rewrite(truncate(text, stderr.columns - 1, style.glyphs.ellipsis));
-    });
+    const result = await work(show);
     if (width > 0) rewrite("");
     return result;
   } catch (error) {

@@ -7,9 +7,9 @@ import { PendingFile } from "../shared/atomic-file.ts";
 import { InterruptedError } from "../shared/errors.ts";
 import { count, shellWord, toJsonLine } from "../shared/text.ts";
 import { interruptible } from "./interruption.ts";
-import { type Invocation, limitOf, payloadOf, print, withService } from "./invocation.ts";
+import { type Invocation, payloadOf, print, withService } from "./invocation.ts";
 import { withProgress } from "./progress.ts";
-import { exitCodeOf, MAX_PAGE, showSync } from "./sync-work.ts";
+import { DEFAULT_PAGE, exitCodeOf, MAX_PAGE, pageLimit, showSync } from "./sync-work.ts";
 
 /** `tracker sync pull` */
 export function pullCommand(invocation: Invocation) {
@@ -17,8 +17,7 @@ export function pullCommand(invocation: Invocation) {
     limit: {
       type: "string",
       valueHint: "N",
-      default: "100",
-      description: `Issues a page, up to ${MAX_PAGE.toLocaleString("en-US")}`,
+      description: `Issues a page, up to ${MAX_PAGE.toLocaleString("en-US")}; ${DEFAULT_PAGE} by default (hosted providers)`,
     },
     all: { type: "boolean", description: "All pages; one by default" },
     full: {
@@ -37,7 +36,7 @@ export function pullCommand(invocation: Invocation) {
     args,
     run: async ({ args }) => {
       const order = {
-        limit: limitOf(args.limit, MAX_PAGE),
+        limit: args.limit,
         all: args.all === true || args.full === true,
         reread: rereadOf(args.full === true, args.out),
       };
@@ -54,7 +53,7 @@ function rereadOf(isFull: boolean, out: string | undefined): PullOrder["reread"]
 }
 
 /** Programs are given the issues of all pages, people their number: then none is kept. */
-async function pullToScreen(invocation: Invocation, order: PullOrder): Promise<number> {
+async function pullToScreen(invocation: Invocation, order: Order): Promise<number> {
   const items: PullResult["items"] = [];
   const { result, pendingUpgrade } = await pull(invocation, order, {
     onPage: (page) => {
@@ -66,7 +65,7 @@ async function pullToScreen(invocation: Invocation, order: PullOrder): Promise<n
 }
 
 /** The file is there when all of it is, and each page is written as it comes. */
-async function pullToFile(invocation: Invocation, order: PullOrder, out: string): Promise<number> {
+async function pullToFile(invocation: Invocation, order: Order, out: string): Promise<number> {
   const path = resolve(invocation.context.cwd, out);
   const file = new PendingFile(path);
   try {
@@ -88,6 +87,11 @@ async function pullToFile(invocation: Invocation, order: PullOrder, out: string)
   }
 }
 
+/** What is pulled, as it was asked for. */
+interface Order extends Omit<PullOrder, "limit"> {
+  readonly limit: string | undefined;
+}
+
 interface PullSink {
   readonly onPage: (page: PullResult["items"]) => void;
   /** What to do next when it ends early. */
@@ -96,24 +100,33 @@ interface PullSink {
 
 function pull(
   invocation: Invocation,
-  order: PullOrder,
+  order: Order,
   { onPage, whenCutShort }: PullSink,
 ): Promise<BoundResult<PullResult>> {
   let taken = 0;
   return withService(invocation, async (service) => {
     const tracker = await service.boundTracker();
-    return withProgress(invocation, { title: "Pulling", noun: "issue" }, (onProgress) =>
+    const limit = pageLimit(tracker, order.limit);
+    const activity = { title: "Pulling", noun: "issue", fromStart: true } as const;
+    return withProgress(invocation, activity, (show) =>
       interruptible(
         invocation,
         (signal) =>
-          pullPages(tracker, order, {
-            signal,
-            onPage: (page, soFar) => {
-              onPage(page);
-              taken = soFar;
-              if (order.all && soFar > 0) onProgress({ done: soFar, total: null });
+          pullPages(
+            tracker,
+            { ...order, limit },
+            {
+              signal,
+              onPage: (page, soFar) => {
+                onPage(page);
+                taken = soFar;
+                if (order.all && soFar > 0) show({ done: soFar, total: null });
+              },
+              onProgress: (soFar) => {
+                if (soFar > 0) show({ done: soFar, total: null });
+              },
             },
-          }),
+          ),
         () => whenCutShort,
       ),
     );

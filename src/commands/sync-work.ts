@@ -1,11 +1,35 @@
 import { renderSync } from "../render/sync.ts";
-import type { BoundResult, OperationProgress, PushResult, SyncOutcome, WorkListener } from "../service.ts";
+import type {
+  BoundResult,
+  BoundTracker,
+  OperationProgress,
+  PushResult,
+  SyncOutcome,
+  WorkListener,
+} from "../service.ts";
+import { UsageError } from "../shared/errors.ts";
+import { isLocal } from "../shared/providers.ts";
 import { interruptible } from "./interruption.ts";
-import { type Invocation, payloadOf, print } from "./invocation.ts";
+import { type Invocation, limitOf, payloadOf, print } from "./invocation.ts";
 import { type Activity, withProgress } from "./progress.ts";
 
 /** The most issues that one page of a pull, or the pull of a run, has. */
 export const MAX_PAGE = 10_000;
+
+/** Issues of one page where nothing else is asked for. */
+export const DEFAULT_PAGE = 100;
+
+/**
+ * Issues to pull at a time.
+ *
+ * @param given what `--limit` says
+ * @throws UsageError when it is no such number, and for trackers that are read as a whole
+ */
+export function pageLimit({ provider }: Pick<BoundTracker, "provider">, given: string | undefined): number {
+  if (given === undefined) return DEFAULT_PAGE;
+  if (!isLocal(provider)) return limitOf(given, MAX_PAGE);
+  throw new UsageError(`--limit is for hosted providers: ${provider} is read as a whole.`);
+}
 
 /** What became of items that a person has to look at. */
 const BAD_OUTCOMES: ReadonlySet<string> = new Set(["rejected", "conflict", "failed"]);

@@ -3,9 +3,9 @@ import { parsePushItems } from "../service/input.ts";
 import { UsageError } from "../shared/errors.ts";
 import { conflictsCommand, resolveCommand } from "./conflicts.ts";
 import { readInput } from "./input.ts";
-import { type Invocation, limitOf, required, withService } from "./invocation.ts";
+import { type Invocation, required, withService } from "./invocation.ts";
 import { pullCommand } from "./pull.ts";
-import { MAX_PAGE, showSync, withWork } from "./sync-work.ts";
+import { DEFAULT_PAGE, MAX_PAGE, pageLimit, showSync, withWork } from "./sync-work.ts";
 
 /** `tracker sync` */
 export function syncCommand(invocation: Invocation) {
@@ -58,8 +58,7 @@ function runCommand(invocation: Invocation) {
     limit: {
       type: "string",
       valueHint: "N",
-      default: "100",
-      description: `Pull at most N issues, up to ${MAX_PAGE.toLocaleString("en-US")}`,
+      description: `Pull at most N issues, up to ${MAX_PAGE.toLocaleString("en-US")}; ${DEFAULT_PAGE} by default (hosted providers)`,
     },
     "dry-run": { type: "boolean", description: "Show what would be done, and write nothing" },
   } as const;
@@ -67,10 +66,10 @@ function runCommand(invocation: Invocation) {
     meta: { name: "run", description: "Pull what changed, then push what was edited" },
     args,
     run: async ({ args }) => {
-      const limit = limitOf(args.limit, MAX_PAGE);
       const isDry = args["dry-run"] === true;
       const answer = await withService(invocation, async (service) => {
         const tracker = await service.boundTracker();
+        const limit = pageLimit(tracker, args.limit);
         const activity = isDry
           ? { title: "Planning", noun: "issue" }
           : {

@@ -1,6 +1,6 @@
 /** Work on a project that is bound to a tracker on this machine, answered as a control plane answers. */
 import * as v from "valibot";
-import type { BoundResult, BoundTracker, MappingRequest } from "../bound-tracker.ts";
+import type { BoundResult, BoundTracker, MappingRequest, PullListener } from "../bound-tracker.ts";
 import type {
   ConflictSide,
   IssueQuery,
@@ -25,14 +25,16 @@ import {
   type Ticket,
 } from "../protocol.ts";
 import type { TrackerConnector } from "../sdk/connector.ts";
-import { ConnectorConfigError, IssueNotFoundError, TrackerSdkError } from "../sdk/errors.ts";
 import type { CanonicalIssue } from "../sdk/model.ts";
 import { openSqliteStore } from "../sdk/stores/sqlite.ts";
-import { TrackerError, UsageError } from "../shared/errors.ts";
+import type { Nature } from "../shared/context.ts";
+import { UsageError } from "../shared/errors.ts";
 import type { LocalProvider } from "../shared/providers.ts";
 import { type Doctrine, policyOf } from "../sync/doctrine.ts";
 import { statusOf, ticketOf, totalOf } from "../sync/envelope.ts";
 import { ResourceSync } from "../sync/resource-sync.ts";
+import { decided, explained } from "./failures.ts";
+import { SyncLock } from "./sync-lock.ts";
 
 /** A work package and the issue that stands for it. */
 export const LocalMapping = v.object({
@@ -52,6 +54,7 @@ export interface LocalTrackerOptions {
   readonly storePath: string;
   readonly doctrine: Doctrine;
   readonly now: () => Date;
+  readonly sleep: Nature["sleep"];
   /** Keeps which issue stands for which work package. */
   readonly mappings: {
     read(): readonly LocalMapping[];
@@ -66,10 +69,12 @@ const SHOWN_CONFLICTS = 3;
 export class LocalTracker implements BoundTracker {
   readonly provider: LocalProvider;
   readonly #options: LocalTrackerOptions;
+  readonly #lock: SyncLock;
 
   constructor(options: LocalTrackerOptions) {
     this.provider = options.provider;
     this.#options = options;
+    this.#lock = new SyncLock(`${options.storePath}.lock`, options.sleep);
   }
 
   async status(): Promise<BoundResult<ProjectStatus>> {
@@ -78,6 +83,7 @@ export class LocalTracker implements BoundTracker {
       state: await sync.state(),
       conflicts: await sync.conflicts(),
     }));
+    const synced = state.lastSyncedAt === null ? "never" : "idle";
     return answer(ProjectStatus, {
       provider,
       connected: true,
@@ -86,7 +92,7 @@ export class LocalTracker implements BoundTracker {
       display_label: workspace,
       provider_context: null,
       identity_path: null,
-      sync_state: state.lastSyncedAt === null ? "never" : "idle",
+      sync_state: this.#lock.isTaken() ? "running" : synced,
       last_synced_at: state.lastSyncedAt,
       issue_count: state.issueCount,
       open_conflicts: state.openConflicts,
@@ -95,10 +101,15 @@ export class LocalTracker implements BoundTracker {
     });
   }
 
-  async pull({ limit, cursor, reread, filters = {} }: PullQuery): Promise<BoundResult<PullResult>> {
+  /** Reads everything, whatever the limit: these trackers do not tell of every change. */
+  async pull(
+    { limit, cursor, reread, filters = {} }: PullQuery,
+    { onProgress }: PullListener = {},
+  ): Promise<BoundResult<PullResult>> {
     if (Object.keys(filters).length > 0) throw new UsageError(`${this.provider} knows no filters.`);
-    const phase = await this.#work((sync) =>
-      sync.pull({ limit, cursor: cursor ?? null, reread: reread ?? null }),
+    const control = { onProgress: (done: number) => onProgress?.({ done, total: null }) };
+    const phase = await this.#alone((sync) =>
+      sync.pull({ limit, cursor: cursor ?? null, reread: reread ?? null }, control),
     );
     return answer(PullResult, { ...this.#envelope(phase.summary), ...phase });
   }
@@ -108,22 +119,25 @@ export class LocalTracker implements BoundTracker {
     items: readonly PushItem[] | null,
     { onProgress }: WorkListener,
   ): Promise<BoundResult<PushResult>> {
-    const phase = await this.#work((sync) =>
-      items === null
-        ? sync.pushEdits()
-        : sync.push({
-            key: crypto.randomUUID(),
-            items,
-            onItem: async (place) => onProgress?.({ done: place + 1, total: items.length }),
-          }),
-    );
+    const phase = await this.#alone(async (sync) => {
+      // An item that the program was never asked about must not pass for refused.
+      await this.#options.connector.searchIssues({ limit: 1 });
+      if (items === null) return sync.pushEdits();
+      return sync.push({
+        key: crypto.randomUUID(),
+        items,
+        onItem: async (place) => onProgress?.({ done: place + 1, total: items.length }),
+      });
+    });
     return answer(PushResult, { ...this.#envelope(phase.summary), ...phase });
   }
 
   async run({ limit, dry_run }: RunQuery, { onProgress }: WorkListener): Promise<BoundResult<RunResult>> {
     const request = { pullFirst: true, limit, dryRun: dry_run ?? false };
     const control = { onProgress: (done: number) => onProgress?.({ done, total: null }) };
-    const { pull, push } = await this.#work((sync) => sync.run(request, control));
+    const work = (sync: ResourceSync) => sync.run(request, control);
+    // A rehearsal works on a copy.
+    const { pull, push } = await (request.dryRun ? this.#work(work) : this.#alone(work));
     return answer(RunResult, {
       ...this.#envelope(totalOf(pull.summary, push.summary)),
       pull,
@@ -137,7 +151,8 @@ export class LocalTracker implements BoundTracker {
   }
 
   async resolveConflict(id: string, take: ConflictSide): Promise<BoundResult<ResolveConflictResponse>> {
-    return answer(ResolveConflictResponse, await this.#work((sync) => sync.resolveConflict(id, take)));
+    const conflict = await this.#alone((sync) => decided(() => sync.resolveConflict(id, take)));
+    return answer(ResolveConflictResponse, conflict);
   }
 
   async tickets(limit: number): Promise<BoundResult<ListTicketsResponse>> {
@@ -195,23 +210,28 @@ export class LocalTracker implements BoundTracker {
     return answer(Mapping, this.#mapping(mapping));
   }
 
+  /** Does one piece of work that others may not do at the same time. */
+  #alone<T>(work: (sync: ResourceSync) => Promise<T>): Promise<T> {
+    return this.#lock.hold(() => this.#work(work));
+  }
+
   /** Opens the store for one piece of work. */
-  async #work<T>(work: (sync: ResourceSync) => Promise<T>): Promise<T> {
+  #work<T>(work: (sync: ResourceSync) => Promise<T>): Promise<T> {
     const { connector, storePath, doctrine, now } = this.#options;
-    const store = openSqliteStore(storePath);
-    try {
-      const policy = policyOf(doctrine);
-      return await explained(() =>
-        work(new ResourceSync({ connector, store, policy, now, reads: "everything" })),
-      );
-    } finally {
-      await store.close();
-    }
+    return explained(async () => {
+      const store = openSqliteStore(storePath);
+      try {
+        const policy = policyOf(doctrine);
+        return await work(new ResourceSync({ connector, store, policy, now, reads: "everything" }));
+      } finally {
+        await store.close();
+      }
+    });
   }
 
   #envelope(summary: Parameters<typeof statusOf>[0]) {
-    const { doctrine } = this.#options;
-    return { status: statusOf(summary), summary, identity_path: null, doctrine };
+    const { provider, doctrine } = this.#options;
+    return { status: statusOf(summary), summary, provider, identity_path: null, doctrine };
   }
 
   #resource() {
@@ -233,26 +253,4 @@ export class LocalTracker implements BoundTracker {
 /** A result in the wire's shape; nothing here is ever upgraded. */
 function answer<S extends v.GenericSchema>(schema: S, value: v.InferInput<S>): BoundResult<v.InferOutput<S>> {
   return { result: v.parse(schema, value), pendingUpgrade: null };
-}
-
-/** Runs `work`; what the tracker refuses is told as an error of the command line, in the tracker's own words. */
-export async function explained<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof TrackerSdkError)) throw error;
-    const { failureClass, message, retryable } = error;
-    throw new TrackerError(failureClass === "not_found" ? "issue_not_found" : "provider_rejected", message, {
-      hint: hintFor(error),
-      retryable,
-      cause: error,
-    });
-  }
-}
-
-/** What a person can do about a refusal, in commands of ours. */
-function hintFor(error: TrackerSdkError): string | undefined {
-  if (error instanceof IssueNotFoundError) return "Look for it: tracker issues search --query TEXT";
-  if (!(error instanceof ConnectorConfigError)) return undefined;
-  return `To say how it is run: tracker bind --provider ${error.provider} --workspace NAME --credential command=PATH --credential cwd=FOLDER`;
 }

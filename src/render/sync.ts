@@ -100,8 +100,9 @@ function partsOf(outcome: SyncOutcome): { readonly pull: PullPart; readonly push
   }
 }
 
-function providerOf({ identity_path }: SyncOutcome["result"]): string {
-  return identity_path?.provider ?? "the tracker";
+/** Local trackers name themselves; there is no identity that is used for them. */
+function providerOf({ identity_path, provider }: SyncOutcome["result"]): string {
+  return identity_path?.provider ?? (typeof provider === "string" ? provider : "the tracker");
 }
 
 function totals(summary: PullResult["summary"] | undefined): string | null {

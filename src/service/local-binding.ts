@@ -15,7 +15,7 @@ import {
 export interface LocalBindRequest {
   readonly provider: LocalProvider;
   readonly workspace: string;
-  /** How the tracker's program is run: `command`, `cwd`. */
+  /** How the tracker's program is run: `command`, `cwd`; what is not named stays as it was. */
   readonly credentials: Readonly<Record<string, string>>;
   /** Who owns what; a mode or strategy that is null, and fields that are not named, stay as they are recorded. */
   readonly doctrine: OwnershipRequest;
@@ -52,8 +52,9 @@ export async function bindLocal(
   request: LocalBindRequest,
 ): Promise<LocalBindOutcome> {
   const { provider, workspace, dryRun } = request;
-  const credentials = parseCredentials(request.credentials);
+  const named = parseCredentials(request.credentials);
   requireDoctrine(request.doctrine);
+  const credentials = { ...trackers.known(project, { provider, workspace }), ...named };
   await trackers.check(project, { provider, workspace, credentials });
   const existing = configuredBinding(project);
   const edit = editOf(project, request);

@@ -20,6 +20,8 @@ export interface PullControl {
    * @param soFar issues that were read up to here, these included
    */
   readonly onPage: (items: PullResult["items"], soFar: number) => void;
+  /** Is told within a page, by trackers that tell, how many issues were read up to here. */
+  readonly onProgress: (soFar: number) => void;
   readonly signal: AbortSignal;
 }
 
@@ -32,17 +34,21 @@ export interface PullControl {
 export async function pullPages(
   tracker: Pick<BoundTracker, "pull">,
   { limit, all, reread }: PullOrder,
-  { onPage, signal }: PullControl,
+  { onPage, onProgress, signal }: PullControl,
 ): Promise<BoundResult<PullResult>> {
   const seen = new Set<string>();
   let total: PullResult | null = null;
   let cursor: string | null = null;
   for (;;) {
-    const { result, pendingUpgrade }: BoundResult<PullResult> = await tracker.pull({
-      limit,
-      ...(cursor !== null && { cursor }),
-      ...(reread !== null && { reread }),
-    });
+    const before: number = total?.summary.total ?? 0;
+    const { result, pendingUpgrade }: BoundResult<PullResult> = await tracker.pull(
+      { limit, ...(cursor !== null && { cursor }), ...(reread !== null && { reread }) },
+      {
+        onProgress: (progress) => {
+          if (!signal.aborted) onProgress(before + (progress?.done ?? 0));
+        },
+      },
+    );
     signal.throwIfAborted();
     const { items } = result;
     total = together(total, { ...result, items: [] });

@@ -1,4 +1,3 @@
-import { Database, SQLiteError } from "bun:sqlite";
 import {
   closeSync,
   constants,
@@ -19,6 +18,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError, TrackerError } from "./errors.ts";
+import { FileLock } from "./file-lock.ts";
 
 const LOCK_PATIENCE_MS = 10_000;
 const MAX_ATTEMPTS = 10;
@@ -286,37 +286,28 @@ function removeLeftover(path: string): void {
   }
 }
 
-/** The operating system drops this lock when its process dies. */
 function withLock<T>(path: string, action: () => T): T {
-  let database: Database | null = null;
+  let lock: FileLock | null = null;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    database = new Database(path, { create: true });
-    beginExclusive(database);
+    lock = new FileLock(path);
+    takePatiently(lock);
   } catch (error) {
-    database?.close();
+    lock?.close();
     throw unlockable(path, error);
   }
   try {
     return action();
   } finally {
-    database.run("ROLLBACK");
-    database.close();
+    lock.close();
   }
 }
 
 /** Short random pauses give every waiting run its turn; SQLite's own grow until the luckiest run starves the rest. */
-function beginExclusive(database: Database): void {
+function takePatiently(lock: FileLock): void {
   const deadline = performance.now() + LOCK_PATIENCE_MS;
-  for (;;) {
-    try {
-      database.run("BEGIN EXCLUSIVE");
-      return;
-    } catch (error) {
-      const isBusy = error instanceof SQLiteError && error.code === "SQLITE_BUSY";
-      if (!isBusy || performance.now() > deadline) throw error;
-      Bun.sleepSync(1 + Math.random() * 4);
-    }
+  while (!lock.tryTake()) {
+    if (performance.now() > deadline) throw new Error("another run has it");
+    Bun.sleepSync(1 + Math.random() * 4);
   }
 }
 

@@ -70,8 +70,8 @@ describe("pull", () => {
 
   test("--all --out writes every issue of every page, one a line", async () => {
     using plane = new ScriptedControlPlane()
-      .post("pull/", { ...KEY, limit: 2, restart: true }, page(["PAY-1", "PAY-2"], "c1"))
-      .post("pull/", { ...KEY, limit: 2, restart: true, cursor: "c1" }, page(["PAY-3"], null));
+      .post("pull/", { ...KEY, limit: 2, reread: "interrupted" }, page(["PAY-1", "PAY-2"], "c1"))
+      .post("pull/", { ...KEY, limit: 2, reread: "interrupted", cursor: "c1" }, page(["PAY-3"], null));
     using place = new Scratch({ env: plane.env, config: CONFIG });
     const outcome = await place.run([...OUT, "--limit", "2", "--json"]);
     expect(resultOf(outcome)).toMatchObject({
@@ -89,8 +89,8 @@ describe("pull", () => {
   test("Ctrl-C in the middle leaves no file, in a moment, and tells how to go on", async () => {
     const arrived = Promise.withResolvers<void>();
     using plane = new ScriptedControlPlane()
-      .post("pull/", { ...KEY, limit: 100, restart: true }, page(["PAY-1", "PAY-2"], "c1"))
-      .post("pull/", { ...KEY, limit: 100, restart: true, cursor: "c1" }, () => {
+      .post("pull/", { ...KEY, limit: 100, reread: "interrupted" }, page(["PAY-1", "PAY-2"], "c1"))
+      .post("pull/", { ...KEY, limit: 100, reread: "interrupted", cursor: "c1" }, () => {
         arrived.resolve();
         return new Promise<Response>(() => {});
       });
@@ -128,7 +128,12 @@ describe("pull", () => {
     const peakOf = async (pages: number): Promise<number> => {
       using plane = new ScriptedControlPlane();
       for (let number = 0; number < pages; number++) {
-        const request = { ...KEY, limit: 100, restart: true, ...(number > 0 && { cursor: `c${number}` }) };
+        const request = {
+          ...KEY,
+          limit: 100,
+          reread: "interrupted",
+          ...(number > 0 && { cursor: `c${number}` }),
+        };
         const keys = Array.from({ length: 100 }, (_, index) => `PAY-${number * 100 + index}`);
         plane.post("pull/", request, () =>
           Response.json({
@@ -161,7 +166,10 @@ describe("push and run", () => {
   const stdin = JSON.stringify(ITEMS);
 
   test("a partial result exits 1 and is on stdout all the same", async () => {
-    const result = envelope(0, 1, { items: [pushItem("conflict", "status was changed on both sides.")] });
+    const result = envelope(0, 1, {
+      items: [pushItem("conflict", "status was changed on both sides.")],
+      doctrine: { mode: "split_ownership", conflict_strategy: "manual_review" },
+    });
     using plane = new ScriptedControlPlane()
       .post("push/", { ...KEY, items: ITEMS }, result)
       .post("push/", { ...KEY, items: ITEMS }, result);

@@ -1,6 +1,6 @@
 /** beads and fp, as a person drives them: no control plane is involved. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import * as v from "valibot";
 import { ConflictsResponse, PushResult } from "../../src/protocol.ts";
@@ -104,6 +104,64 @@ describe("beads", () => {
     expect(kept).toContain(command);
   });
 
+  test("bound again, the program is run as before but for what is said anew", async () => {
+    renameSync(join(bin, "bd"), join(bin, "beads"));
+    const command = join(bin, "beads");
+    expect(await run([...BIND, "--credential", `command=${command}`])).toMatchObject({ code: 0 });
+    expect(await run([...BIND, "--doctrine-mode", "split_ownership"])).toMatchObject({ code: 0 });
+    expect(await run([...BIND, "--credential", `cwd=${place.repository}`])).toMatchObject({ code: 0 });
+    expect(await run(["sync", "pull"])).toMatchObject({ code: 0 });
+    const kept = readFileSync(join(place.home, ".config", "tracker", "local-trackers.json"), "utf8");
+    expect(Object.values(JSON.parse(kept))).toEqual([{ command, cwd: place.repository }]);
+  });
+
+  test("two runs at once write an issue once", async () => {
+    await run(BIND);
+    const simulator = `exec "${process.execPath}" "${join(SIMULATORS, "beads.ts")}" "$@"`;
+    const creating = 'if [ "$2" = create ]; then';
+    install("bd", `${creating} echo "Error: database is locked" >&2; exit 1; fi\n${simulator}`);
+    const items = JSON.stringify([{ ref: {}, action: "create", patch: { title: "Refund twice" } }]);
+    const pushed = await run(["sync", "push", "--items-json", "-", "--json"], items);
+    expect(JSON.parse(pushed.stdout)).toMatchObject({ items: [{ outcome: "failed" }] });
+
+    install("bd", `${creating} sleep 0.4; fi\n${simulator}`);
+    const runs = await Promise.all([1, 2].map(() => run(["sync", "run", "--json"])));
+    expect(JSON.parse(place.read(BEADS_FILE)).issues).toMatchObject([{ title: "Refund twice" }]);
+    // Where the first takes longer than the second waits, the second is told.
+    for (const outcome of runs.filter(({ code }) => code !== 0)) {
+      expect(errorOf(outcome)).toMatchObject({ code: "sync_in_progress", retryable: true });
+    }
+    expect(runs.map(({ code }) => code)).toContain(0);
+    expect(await run(["sync", "run"])).toMatchObject({ code: 0 });
+  }, 60_000);
+
+  test("a pull shows how far it is, and names the tracker", async () => {
+    await run(BIND);
+    const items = [1, 2].map((n) => ({ ref: {}, action: "create", patch: { title: `Issue ${n}` } }));
+    await run(["sync", "push", "--items-json", "-"], JSON.stringify(items));
+    const pulled = await run(["sync", "pull", "--full"]);
+    expect(pulled.stderr).toBe("Pulling… 2 issues\n");
+    expect(pulled.stdout).toStartWith("Pulled from beads\n");
+    expect((await run(["sync", "run"])).stdout).toStartWith("Synchronized with beads\n");
+    expect((await run(["sync", "run", "--dry-run"])).stdout).toContain("(beads)");
+    expect(resultOf(await run(["sync", "pull", "--json"]))).toMatchObject({
+      provider: "beads",
+      identity_path: null,
+    });
+  });
+
+  test.each([
+    [["run", "--limit", "5"]],
+    [["pull", "--limit", "5"]],
+    [["pull", "--limit=5", "--out", "issues.ndjson"]],
+  ])("a limit is refused where everything is read: sync %p", async (args) => {
+    await run(BIND);
+    const outcome = await run(["sync", ...args, "--json"]);
+    expect(outcome.code).toBe(2);
+    expect(errorOf(outcome).message).toBe("--limit is for hosted providers: beads is read as a whole.");
+    expect(existsSync(join(place.repository, "issues.ndjson"))).toBe(false);
+  });
+
   test.each([
     [["--doctrine-mode", "mine"], "--doctrine-mode"],
     [["--field-owner", "colour=local"], "--field-owner"],
@@ -133,6 +191,10 @@ describe("beads", () => {
     const broken = await run(["doctor"]);
     expect(broken.code).toBe(1);
     expect(broken.stdout).toMatch(/^failed +binding /m);
+    rmSync(join(bin, "bd"));
+    const missing = await run(["doctor"]);
+    expect(missing.stdout).toMatch(/^failed +binding .*the program bd was not found/m);
+    expect(missing.stdout).toContain("--credential command=PATH");
   });
 
   test("an issue that is not there: where to look for it", async () => {
@@ -211,6 +273,22 @@ test("a program that is missing: how to get it, and nothing is written", async (
   expect(errorOf(outcome).message).toMatch(/Install/);
   expect(errorOf(outcome).hint).toContain("--credential command=PATH");
   expect(place.config()).toBeNull();
+});
+
+test("a program that went missing: every sync leads to where its path is said", async () => {
+  installBeads();
+  await run(BIND);
+  rmSync(join(bin, "bd"));
+  for (const args of [
+    ["sync", "pull"],
+    ["sync", "run"],
+    ["sync", "push"],
+    ["issues", "list"],
+  ]) {
+    const error = errorOf(await run([...args, "--json"]));
+    expect(error).toMatchObject({ code: "program_unusable", message: expect.stringContaining("Install") });
+    expect(error.hint).toContain("--credential command=PATH");
+  }
 });
 
 test("a clone whose config names a local tracker runs nothing until it is bound here", async () => {

@@ -1,6 +1,6 @@
 /** Work on a tracker on this machine, over a stand-in for its program. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { IssueQuery, MissionUpdate } from "../../src/client.ts";
 import { parseProjectConfig } from "../../src/config.ts";
@@ -13,16 +13,15 @@ import { SimulatedBeads } from "../helpers/subjects/beads.ts";
 let beads: SimulatedBeads;
 let folders: Folders;
 let trackers: LocalTrackers;
+let nature: { now: () => number; sleep: () => Promise<void>; random: () => number };
 
 beforeEach(() => {
   beads = new SimulatedBeads();
+  nature = { now: Date.now, sleep: async () => {}, random: () => 0.5 };
   const home = join(beads.folder, "home");
   folders = { config: join(home, "config"), state: join(home, "state"), legacy: join(home, "legacy") };
   trackers = new LocalTrackers({
-    context: {
-      env: beads.environment,
-      nature: { now: Date.now, sleep: async () => {}, random: () => 0.5 },
-    },
+    context: { env: beads.environment, nature: { ...nature, sleep: () => nature.sleep() } },
     folders,
     lockPath: join(folders.state, "edit.lock"),
   });
@@ -30,6 +29,17 @@ beforeEach(() => {
 });
 afterEach(() => beads[Symbol.dispose]());
 
+/** What the stand-in for `bd` does. */
+const SCRIPT = `exec "${process.execPath}" "${join(import.meta.dir, "..", "simulators", "beads.ts")}" "$@"`;
+const MANUAL = [
+  "tracker:",
+  "  provider: beads",
+  "  workspace: payments",
+  "  doctrine:",
+  "    mode: split_ownership",
+  "  conflict_strategy: manual_review",
+  "",
+].join("\n");
 const BINDING = { provider: "beads", workspace: "payments", credentials: {} } as const;
 
 function project(config = "tracker:\n  provider: beads\n  workspace: payments\n"): Project {
@@ -85,6 +95,15 @@ test("a file of bindings that cannot be read is told, and not overwritten", asyn
   writeFileSync(trackers.path, "[1, 2");
   expect(() => trackers.remember(project(), BINDING)).toThrow(trackers.path);
   expect(readFileSync(trackers.path, "utf8")).toBe("[1, 2");
+});
+
+test("how a tracker is run is known until it is forgotten, for that workspace alone", () => {
+  const credentials = { command: "bd", cwd: beads.folder };
+  trackers.remember(project(), { ...BINDING, credentials });
+  expect(trackers.known(project(), BINDING)).toEqual(credentials);
+  expect(trackers.known(project(), { ...BINDING, workspace: "other" })).toEqual({});
+  trackers.forget(project(), BINDING);
+  expect(trackers.known(project(), BINDING)).toEqual({});
 });
 
 test("credentials are those that a program needs", () => {
@@ -143,8 +162,147 @@ describe("sync", () => {
       mode: "split_ownership",
       field_owners: { issue_type: "local" },
     });
-    await expect(bound(owned("mine"))).rejects.toThrow("tracker.doctrine: mode");
+    await expect(bound(owned("mine"))).rejects.toThrow("tracker.doctrine.mode:");
   });
+});
+
+describe("one sync at a time", () => {
+  const create: readonly PushItem[] = [{ ref: {}, action: "create", patch: { title: "Refund twice" } }];
+  const busy = { code: "sync_in_progress", retryable: true, hint: expect.stringContaining("tracker status") };
+  /** A file that `bd` waits for, and the `bd` that is on PATH until then. */
+  const hold = () => {
+    const gate = join(beads.folder, "gate");
+    beads.install("bd", `while [ ! -e "${gate}" ]; do sleep 0.02; done\n${SCRIPT}`);
+    return () => writeFileSync(gate, "");
+  };
+
+  test("another one is told, and what only reads is not refused", async () => {
+    const [first, second] = [await bound(), await bound()];
+    await first.push(create);
+    const open = hold();
+    const pulling = first.pull();
+    await expect(second.pull()).rejects.toMatchObject(busy);
+    await expect(second.run()).rejects.toMatchObject(busy);
+    await expect(second.push(create)).rejects.toMatchObject(busy);
+    await expect(second.tracker.resolveConflict("c-1", "local")).rejects.toMatchObject(busy);
+    expect(await second.status()).toMatchObject({ sync_state: "running", issue_count: 1 });
+    expect((await second.tracker.conflicts()).result).toMatchObject({ conflicts: [] });
+    const reads = Promise.all([second.tickets(), second.tracker.run({ limit: 100, dry_run: true }, {})]);
+    open();
+    await Promise.all([reads, pulling]);
+    expect(await second.status()).toMatchObject({ sync_state: "idle" });
+    await second.pull();
+  });
+
+  test("a short one is waited for", async () => {
+    const open = hold();
+    const [first, second] = [await bound(), await bound()];
+    const pulling = first.pull();
+    nature.sleep = async () => {
+      open();
+      await pulling;
+    };
+    expect(await second.push(create)).toMatchObject({ status: "ok" });
+    expect(beads.store.issues).toHaveLength(1);
+  });
+
+  test("one that fails leaves the way free", async () => {
+    const tracker = await bound();
+    beads.install("bd", "exit 1");
+    await expect(tracker.pull()).rejects.toThrow();
+    await expect(tracker.pull()).rejects.toMatchObject({ code: "provider_rejected" });
+  });
+});
+
+describe("what goes wrong has the code that a control plane gives it", () => {
+  test("a conflict that there is not, and one that was decided otherwise", async () => {
+    const tracker = await bound(MANUAL);
+    await expect(tracker.tracker.resolveConflict("c-404", "local")).rejects.toMatchObject({
+      code: "conflict_not_found",
+      hint: expect.stringContaining("tracker sync conflicts"),
+    });
+    const { items } = await tracker.push([{ ref: {}, action: "create", patch: { title: "Old" } }]);
+    const { id } = Object(items[0]?.remote_ref);
+    beads.run(["bd", "update", id, "--title", "Theirs"]);
+    await tracker.push([{ ref: { id }, action: "update", patch: { title: "Ours" } }]);
+    const [conflict] = (await tracker.tracker.conflicts()).result.conflicts;
+    await tracker.tracker.resolveConflict(conflict?.id ?? "", "local");
+    await expect(tracker.tracker.resolveConflict(conflict?.id ?? "", "external")).rejects.toMatchObject({
+      code: "conflict_decided",
+    });
+  });
+
+  test("a cursor that is outdated", async () => {
+    const { tracker } = await bound();
+    await expect(tracker.pull({ limit: 10, cursor: "pull_old" })).rejects.toMatchObject({
+      code: "invalid_request",
+      retryable: false,
+      details: { cursor: expect.stringContaining("outdated") },
+    });
+  });
+
+  test("an issue that is not there", async () => {
+    const tracker = await bound();
+    await expect(tracker.seed("pay-404", "m-1")).rejects.toMatchObject({ code: "issue_not_found" });
+  });
+
+  test("a tracker that is busy", async () => {
+    const tracker = await bound();
+    beads.install("bd", 'echo "Error: database is locked" >&2; exit 1');
+    const unavailable = { code: "provider_unavailable", retryable: true };
+    await expect(tracker.pull()).rejects.toMatchObject(unavailable);
+    await expect(tracker.tickets()).rejects.toMatchObject(unavailable);
+  });
+
+  test("a program that cannot be run", async () => {
+    trackers.remember(project(), { ...BINDING, credentials: { command: "no-such-program" } });
+    const tracker = await trackers.open(project());
+    const unusable = {
+      code: "program_unusable",
+      retryable: false,
+      hint: expect.stringContaining("--credential command=PATH"),
+    };
+    await expect(tracker.tickets(1)).rejects.toMatchObject(unusable);
+    await expect(tracker.seedMission("pay-1", null)).rejects.toMatchObject(unusable);
+    await expect(tracker.pull({ limit: 100 })).rejects.toMatchObject(unusable);
+    await expect(tracker.run({ limit: 100 }, {})).rejects.toMatchObject(unusable);
+    await expect(tracker.push([], {})).rejects.toMatchObject(unusable);
+  });
+
+  test("what waits to be sent still waits when the program was missing", async () => {
+    const program = beads.install("bd", SCRIPT);
+    const tracker = await bound();
+    beads.install(
+      "bd",
+      `if [ "$2" = create ]; then echo "Error: database is locked" >&2; exit 1; fi\n${SCRIPT}`,
+    );
+    const pushed = await tracker.push([{ ref: {}, action: "create", patch: { title: "Refund twice" } }]);
+    expect(pushed.items).toMatchObject([{ outcome: "failed" }]);
+    rmSync(program);
+    await expect(tracker.push(null)).rejects.toMatchObject({ code: "program_unusable" });
+    beads.install("bd", SCRIPT);
+    expect((await tracker.push(null)).items).toMatchObject([{ action: "create", outcome: "applied" }]);
+  });
+
+  test("a file of what was synchronized that is none", async () => {
+    const tracker = await bound();
+    await tracker.pull();
+    const folder = join(folders.state, "local");
+    for (const name of readdirSync(folder).filter((name) => /\.db($|-)/.test(name))) {
+      writeFileSync(join(folder, name), "not a database at all");
+    }
+    const unusable = { code: "store_unusable", message: expect.stringContaining(folder) };
+    await expect(tracker.status()).rejects.toMatchObject(unusable);
+  });
+});
+
+test("a pull tells how far it has come, and names the tracker", async () => {
+  const { tracker, push } = await bound();
+  await push([1, 2, 3].map((n) => ({ ref: {}, action: "create", patch: { title: `Issue ${n}` } })));
+  const told: unknown[] = [];
+  const { result } = await tracker.pull({ limit: 1 }, { onProgress: (progress) => told.push(progress) });
+  expect(told).toEqual([{ done: 3, total: null }]);
+  expect(result).toMatchObject({ provider: "beads", identity_path: null, summary: { total: 3 } });
 });
 
 test("tickets, by words, by key, and the latest", async () => {

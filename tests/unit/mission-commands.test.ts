@@ -247,12 +247,35 @@ describe.each<[string[], string, object]>([
     expect(person.config).toContain("binding_ref: srm_2");
   });
 
+  test("a terminal shows that it goes on, a pipe shows nothing", async () => {
+    person.stubs.on("POST", target, Response.json(answer)).on("POST", target, Response.json(answer));
+    const { err } = await person.run(args, { terminalColumns: 60 });
+    expect(err).toMatch(/^\r(Reading|Publishing)… *\r *\r$/);
+    expect((await person.run(args)).err).toBe("");
+  });
+
   test("a binding that is served no longer is stale", async () => {
     person.stubs.on("POST", target, Response.json(errorBody("binding_not_found"), { status: 404 }));
     const { code, err } = await person.run([...args, "--json"]);
     expect(code).toBe(1);
     expect(JSON.parse(err).error.code).toBe("stale_binding");
   });
+});
+
+test("Ctrl-C during a publish tells that it may be run again", async () => {
+  let press = (): void => {};
+  person.stubs.on("POST", PUBLISH, () => {
+    press();
+    return Response.json(published());
+  });
+  const args = ["mission", "publish", "--issue", "PAY-7", "--mission-id", "M-1", "--state", "x"];
+  const { code, err } = await person.run(args, {
+    onStop: (stop) => {
+      if (stop !== null) press = stop;
+    },
+  });
+  expect(code).toBe(130);
+  expect(err).toContain("the same update twice changes nothing");
 });
 
 test.each<[string[], string]>([
