@@ -7,8 +7,10 @@ import { AuthorizedChannel, type ClientOptions } from "./client/authorized-chann
 import {
   CONNECT_HINTS,
   eventually,
+  type OperationHints,
   type OperationProgress,
   Operations,
+  PUBLISH_HINTS,
   type SyncOutcome,
   type WorkListener,
 } from "./client/operations.ts";
@@ -217,7 +219,7 @@ export class ControlPlaneClient {
     return this.#post("missions/seed", body, MissionSeedResponse, "costly");
   }
 
-  /** Tells an issue how its mission goes; an extension. */
+  /** Tells an issue how its mission goes, which may take a while, as {@link push} may; an extension. */
   publishMission(
     provider: string,
     key: RoutingKey,
@@ -226,7 +228,7 @@ export class ControlPlaneClient {
     idempotencyKey: string = crypto.randomUUID(),
   ): Promise<MissionPublishResponse> {
     const body = { provider, ...key, issue, update };
-    return this.#post("missions/publish", body, MissionPublishResponse, { idempotencyKey });
+    return this.#work("missions/publish", body, MissionPublishResponse, { idempotencyKey }, PUBLISH_HINTS);
   }
 
   /**
@@ -359,9 +361,10 @@ export class ControlPlaneClient {
     body: unknown,
     schema: S,
     { idempotencyKey = crypto.randomUUID(), ...listener }: WorkOptions,
+    hints?: OperationHints,
   ): Promise<v.InferOutput<S>> {
     const answer = await this.#post(call, body, eventually(schema), { idempotencyKey });
-    return this.#operations.resultOf(answer, schema, listener);
+    return this.#operations.resultOf(answer, schema, listener, hints);
   }
 
   #admin<S extends v.GenericSchema>(

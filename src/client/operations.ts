@@ -68,7 +68,7 @@ export function eventually<S extends v.GenericSchema>(result: S) {
 }
 
 /** What to do about an operation that takes too long, and about one with a strange end. */
-interface OperationHints {
+export interface OperationHints {
   readonly late: string;
   readonly strange: string;
 }
@@ -76,6 +76,10 @@ interface OperationHints {
 export const CONNECT_HINTS: OperationHints = {
   late: "See how it stands: tracker host connections list",
   strange: "See what is connected: tracker host connections list",
+};
+export const PUBLISH_HINTS: OperationHints = {
+  late: "It goes on. Publish the same update again to see what came of it: twice changes nothing",
+  strange: "Publish the same update again: twice changes nothing",
 };
 const STATUS_HINT = "See how the sync stands: tracker status";
 

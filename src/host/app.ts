@@ -23,6 +23,11 @@ import { Vault } from "./vault.ts";
 
 /** How long a request waits for work that takes long, in milliseconds. */
 const PATIENCE = 2_000;
+/**
+ * How long a mission's update is waited for: the contract has it answered with
+ * the issue, and some clients know nothing else. They give up after 30 s.
+ */
+const PUBLISH_PATIENCE = 20_000;
 
 /** What reaching the providers depends on. */
 export interface ProviderDependencies {
@@ -48,7 +53,7 @@ export interface HostDependencies extends ProviderDependencies {
   readonly now: () => number;
   readonly version: string;
   readonly log: Log;
-  /** How long a request waits before it answers with an operation, in milliseconds. Default 2000. */
+  /** How long a request waits before it answers with an operation, in milliseconds. Default 2000, for a mission's update 20,000. */
   readonly patience?: number;
 }
 
@@ -163,8 +168,13 @@ export function createHost(dependencies: HostDependencies): Host {
   async function loadSync(): Promise<SyncServices> {
     const [{ Synchronization }, { Jobs }] = await Promise.all([import("./sync.ts"), import("./jobs.ts")]);
     const sync = new Synchronization(services);
-    const jobs = new Jobs({ database, background, workers: sync.workers, log, now, patience });
+    const { workers } = sync;
+    const jobs = new Jobs({ database, background, workers, log, now, patience: patienceFor });
     return { sync, jobs };
+  }
+
+  function patienceFor(kind: string): number {
+    return kind === "publish" ? (dependencies.patience ?? PUBLISH_PATIENCE) : patience;
   }
 
   /** Operators read what happened in the log; callers get its id alone. */

@@ -30,7 +30,7 @@ export function once<S extends v.GenericSchema>(
   work: (scope: TeamScope) => Promise<v.InferOutput<S>>,
 ): Promise<v.InferOutput<S>> {
   if (key === null) return scope.transaction(work);
-  const fingerprint = new Bun.CryptoHasher("sha256").update(JSON.stringify([route, body])).digest("hex");
+  const fingerprint = fingerprintOf([route, body]);
   return scope.transaction(async (transaction) => {
     const oldest = new Date(transaction.now() - KEPT).toISOString();
     await transaction.deleteIdempotency().where("created_at", "<=", oldest).execute();
@@ -41,10 +41,7 @@ export function once<S extends v.GenericSchema>(
       .executeTakeFirst();
     if (first !== undefined) {
       if (first.fingerprint === fingerprint) return v.parse(answer, JSON.parse(first.answer));
-      throw new HostError(
-        "idempotency_mismatch",
-        "This Idempotency-Key was used for another request. Use a new key for a new request.",
-      );
+      throw keyTaken();
     }
     const result = await work(transaction);
     await transaction
@@ -57,4 +54,17 @@ export function once<S extends v.GenericSchema>(
       .execute();
     return result;
   });
+}
+
+/** What tells requests apart that come with the same key: SHA-256 of their parts, hexadecimal. */
+export function fingerprintOf(parts: readonly unknown[]): string {
+  return new Bun.CryptoHasher("sha256").update(JSON.stringify(parts)).digest("hex");
+}
+
+/** A key stands for one request. */
+export function keyTaken(): HostError {
+  return new HostError(
+    "idempotency_mismatch",
+    "This Idempotency-Key was used for another request. Use a new key for a new request.",
+  );
 }

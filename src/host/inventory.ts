@@ -15,6 +15,7 @@ import { DiscoveryContractError } from "../sdk/errors.ts";
 import type { Page } from "../sdk/model.ts";
 import { fold } from "../shared/text.ts";
 import type { Background } from "./background.ts";
+import { batches } from "./database/batches.ts";
 import { asHostError } from "./errors.ts";
 import { qualifiedRef, type RoutingMetadata } from "./json.ts";
 import { describeFailure, type Log } from "./log.ts";
@@ -27,9 +28,6 @@ import type { TeamScope } from "./team-scope.ts";
 const STALE_AFTER = 10 * 60_000;
 /** How long an answer waits for a refresh that was asked for, in milliseconds; clients give up after 30 s. */
 const LONGEST_WAIT = 20_000;
-/** Rows per statement, well below every database's limit of parameters. */
-const BATCH = 500;
-
 /** Workspaces that are read at a time. */
 const CONCURRENCY = 4;
 
@@ -360,10 +358,6 @@ async function followResources(
       .execute();
     await scope.audit("mapping.followed", binding_ref, { was: known.display_label, is: display_label });
   }
-}
-
-function* batches<T>(rows: readonly T[]): Generator<readonly T[]> {
-  for (let start = 0; start < rows.length; start += BATCH) yield rows.slice(start, start + BATCH);
 }
 
 /** The name, and the provider's own short key where that is another one: `Payments (PAY)`. */

@@ -13,11 +13,9 @@ import type {
 } from "../sdk/store.ts";
 import { conflictOf, conflictRow, issueRow, recordOf } from "../sdk/stores/rows.ts";
 import { refTaken, SerialQueue, transactionOver } from "../sdk/stores/serial.ts";
+import { BATCH, batches } from "./database/batches.ts";
 import type { Queries } from "./database/schema.ts";
 import type { SyncTables } from "./database/sync-schema.ts";
-
-/** Rows per statement, well below every database's limit of parameters. */
-const BATCH = 500;
 
 /**
  * The store of a mapping. One sync at a time works on it: the lease in
@@ -367,10 +365,6 @@ function moved(
     fields: fields(record.fields),
     base: base === null ? null : { ...base, fields: fields(base.fields) },
   };
-}
-
-function* batches<T>(rows: readonly T[]): Generator<readonly T[]> {
-  for (let start = 0; start < rows.length; start += BATCH) yield rows.slice(start, start + BATCH);
 }
 
 function withoutMapping({ binding_ref: _, ...row }: Selectable<SyncTables["conflicts"]>): ConflictRecord {

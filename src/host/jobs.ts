@@ -10,6 +10,7 @@ import type { Background } from "./background.ts";
 import type { Database } from "./database/schema.ts";
 import { asHostError, errorEnvelope, HostError } from "./errors.ts";
 import { leaseFrom, withHeartbeat } from "./heartbeat.ts";
+import { fingerprintOf, keyTaken } from "./idempotency.ts";
 import { describeFailure, type Log } from "./log.ts";
 import { assertLease, extendLease, LEASE, type Lease, releaseLease, takeLease } from "./mapping-lease.ts";
 import { forgetOld, within } from "./operations.ts";
@@ -53,8 +54,8 @@ export interface JobsOptions {
   readonly workers: Readonly<Record<string, Worker>>;
   readonly log: Log;
   readonly now: () => number;
-  /** How long a request waits for the result, in milliseconds. */
-  readonly patience: number;
+  /** How long a request waits for the result of a job of this kind, in milliseconds. */
+  readonly patience: (kind: string) => number;
 }
 
 /** How a job ended. */
@@ -66,6 +67,8 @@ export type JobAnswer = { readonly result: unknown } | { readonly operation: Ope
 /** Runs jobs in this process, and those that other processes have left behind. */
 export class Jobs {
   readonly #options: JobsOptions;
+  /** What this process is at, by job. */
+  readonly #running = new Map<string, Promise<Ending | null>>();
 
   constructor(options: JobsOptions) {
     this.#options = options;
@@ -73,19 +76,22 @@ export class Jobs {
 
   /**
    * Starts a job, or finds the one that was started with the same key. One that
-   * failed is begun again where it ended.
+   * failed is begun again where it ended. What was interrupted on the mapping
+   * is finished first.
    *
-   * @throws HostError `sync_in_progress` when somebody else is at the mapping: nothing is stored then;
-   *   `idempotency_mismatch` when the key was used for another request; and whatever the job fails with in time
+   * @throws HostError `sync_in_progress` when somebody else is at the mapping, or what was interrupted takes
+   *   long: nothing is stored then; `idempotency_mismatch` when the key was used for another request; and
+   *   whatever the job fails with in time
    */
   async start(scope: TeamScope, request: JobRequest): Promise<JobAnswer> {
-    const { background, patience } = this.#options;
+    const until = performance.now() + this.#options.patience(request.kind);
+    const inTime = async (work: Promise<Ending | null>) =>
+      (await within(work, Math.max(0, until - performance.now())))?.result;
+    await this.#finishInterrupted(request, inTime);
     const { id, claim } = await scope.transaction((transaction) => begin(transaction, request));
-    const ending =
-      claim === null
-        ? await resultOf(scope, id)
-        : ((await within(background.track(this.#execute(scope, claim)), patience))?.result ?? null);
-    if (ending === null) return { operation: { operation_id: id, status: "pending" } };
+    const running = claim === null ? this.#running.get(id) : this.#run({ scope, claim });
+    const ending = running === undefined ? await resultOf(scope, id) : await inTime(running);
+    if (!ending) return { operation: { operation_id: id, status: "pending" } };
     if ("error" in ending) throw ending.error;
     return { result: ending.result };
   }
@@ -95,26 +101,62 @@ export class Jobs {
    * been taken up. One whose mapping is being synchronized waits for another time.
    */
   async resume(): Promise<void> {
-    const { database, background, log, now } = this.#options;
-    const lost = await database
+    for (const job of await this.#lost().execute()) {
+      const taken = await this.#takeUp(job);
+      if (taken !== null) this.#run(taken);
+    }
+  }
+
+  /** Finishes the mapping's jobs whose process has died, but for the one that is asked for again. */
+  async #finishInterrupted(
+    { bindingRef, idempotencyKey }: JobRequest,
+    inTime: (work: Promise<Ending | null>) => Promise<Ending | null | undefined>,
+  ): Promise<void> {
+    for (const job of await this.#lost().where("subject", "=", bindingRef).execute()) {
+      const taken = await this.#takeUp(job);
+      if (taken === null) continue;
+      const running = this.#run(taken);
+      const isAskedFor = idempotencyKey !== null && job.idempotency_key === idempotencyKey;
+      if (!isAskedFor && (await inTime(running)) === undefined) throw goesFirst(job.id);
+    }
+  }
+
+  /** Jobs whose process has died, the oldest first. */
+  #lost() {
+    const { database, now } = this.#options;
+    return database
       .selectFrom("operations")
-      .select(["id", "team_id", "user_id"])
+      .select(["id", "team_id", "user_id", "idempotency_key"])
       .where("status", "in", ["pending", "running"])
       .where("payload", "is not", null)
       .where("lease_expires_at", "<", new Date(now()).toISOString())
-      .execute();
-    for (const { id, team_id, user_id } of lost) {
-      const principal = user_id === null ? null : await findPrincipal(database, team_id, user_id);
-      if (principal === null) {
-        await abandon(database, id, now());
-        continue;
-      }
-      const scope = new TeamScope(database, principal, now);
-      const claim = await scope.transaction((transaction) => takeUp(transaction, id)).catch(unlessBusy);
-      if (claim === null) continue;
-      log({ level: "info", message: "operation taken up again", operation_id: id });
-      background.track(this.#execute(scope, claim));
+      .orderBy("created_at");
+  }
+
+  /** Takes up a job whose process has died; null when it is somebody else's to do, or nobody's. */
+  async #takeUp({ id, team_id, user_id }: LostJob): Promise<TakenJob | null> {
+    const { database, log, now } = this.#options;
+    const principal = user_id === null ? null : await findPrincipal(database, team_id, user_id);
+    if (principal === null) {
+      await abandon(database, id, now());
+      return null;
     }
+    const scope = new TeamScope(database, principal, now);
+    const claim = await scope.transaction((transaction) => takeUp(transaction, id)).catch(unlessBusy);
+    if (claim === null) return null;
+    log({ level: "info", message: "operation taken up again", operation_id: id });
+    return { scope, claim };
+  }
+
+  /** Does a job behind the answers, where others may wait for it. */
+  #run({ scope, claim }: TakenJob): Promise<Ending | null> {
+    const { id } = claim;
+    const running = this.#options.background.track(this.#execute(scope, claim));
+    this.#running.set(id, running);
+    running.then(() => {
+      if (this.#running.get(id) === running) this.#running.delete(id);
+    });
+    return running;
   }
 
   /** Does a job and stores how it ended. Does not throw; null when it is not over. */
@@ -180,6 +222,13 @@ export class Jobs {
   }
 }
 
+/** A job whose process has died. */
+interface LostJob {
+  readonly id: string;
+  readonly team_id: string;
+  readonly user_id: string | null;
+}
+
 /** A job that is this process's to do, and nobody else's. */
 interface Claim {
   readonly id: string;
@@ -190,6 +239,12 @@ interface Claim {
   readonly lease: Lease;
 }
 
+/** A job that this process is to do, on behalf of whoever asked for it. */
+interface TakenJob {
+  readonly scope: TeamScope;
+  readonly claim: Claim;
+}
+
 /** Stores and claims a job, or finds the one of the same key; that one is claimed when it has failed. */
 async function begin(
   scope: TeamScope,
@@ -197,19 +252,13 @@ async function begin(
 ): Promise<{ readonly id: string; readonly claim: Claim | null }> {
   await forgetOld(scope);
   const text = JSON.stringify(payload);
-  const fingerprint = new Bun.CryptoHasher("sha256")
-    .update(JSON.stringify([kind, bindingRef, text]))
-    .digest("hex");
+  const fingerprint = fingerprintOf([kind, bindingRef, text]);
   const known = idempotencyKey === null ? undefined : await jobOf(scope, idempotencyKey);
-  if (known !== undefined && known.fingerprint !== fingerprint) {
-    throw new HostError(
-      "idempotency_mismatch",
-      "This Idempotency-Key was used for another request. Use a new key for a new request.",
-    );
-  }
+  if (known !== undefined && known.fingerprint !== fingerprint) throw keyTaken();
   if (known !== undefined && known.status !== "failed") return { id: known.id, claim: null };
   const lease = await takeLease(scope, bindingRef);
-  const id = known?.id ?? crypto.randomUUID();
+  // It tells when the job was made: providers are searched from there on for what it wrote.
+  const id = known?.id ?? Bun.randomUUIDv7("hex", scope.now());
   const at = scope.timestamp();
   const begun = {
     status: "running" as const,
@@ -270,6 +319,14 @@ async function takeUp(scope: TeamScope, id: string): Promise<Claim | null> {
   const { kind, subject, payload, attempts } = row;
   const lease = await takeLease(scope, subject);
   return { id, kind, payload: JSON.parse(payload), attempts: attempts ?? 1, lease };
+}
+
+function goesFirst(id: string): HostError {
+  return new HostError(
+    "sync_in_progress",
+    `Operation ${id} was interrupted and is finished first. Wait for it, then try again: tracker sync wait ${id}`,
+    { details: { operation_id: id } },
+  );
 }
 
 function unlessBusy(error: unknown): null {

@@ -127,11 +127,15 @@ export class Operations {
   }
 }
 
-/** Drops the team's operations that are older than a day, unless somebody is at them; call it inside a transaction. */
+/**
+ * Drops the team's operations of which nothing was heard for a day, unless
+ * somebody is at them, or has to take them up again; call it inside a transaction.
+ */
 export async function forgetOld(scope: TeamScope): Promise<void> {
   await scope
     .deleteOperations()
-    .where("created_at", "<=", new Date(scope.now() - KEPT).toISOString())
+    .where("updated_at", "<=", new Date(scope.now() - KEPT).toISOString())
+    .where(({ or, eb }) => or([eb("payload", "is", null), eb("status", "not in", ["pending", "running"])]))
     .where(({ or, eb }) =>
       or([eb("lease_expires_at", "is", null), eb("lease_expires_at", "<=", scope.timestamp())]),
     )

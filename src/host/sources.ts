@@ -11,6 +11,9 @@ import type { Reach } from "./network.ts";
 import type { TeamScope } from "./team-scope.ts";
 import type { Vault } from "./vault.ts";
 
+/** Size of a provider's answer, in bytes: a page of GitHub's has a hundred issues of 65,536 characters each. */
+const PROVIDER_BYTES = 32 * 1024 * 1024;
+
 /** A connection that is stored. */
 export interface ConnectionKey {
   readonly id: string;
@@ -72,7 +75,7 @@ async function transportOf({
   fetch,
 }: ProviderAccess & { readonly credential: ProviderCredential }): Promise<Transport> {
   const { openTransport } = await import("../sdk/credentials.ts");
-  return openTransport(provider, credential, { fetch });
+  return openTransport(provider, credential, { fetch, maxBodyBytes: PROVIDER_BYTES });
 }
 
 /** What the way to the providers is made of. */

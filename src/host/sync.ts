@@ -1,7 +1,7 @@
 /** Sync of a mapping's resource, on behalf of whoever may use the mapping. */
 import * as v from "valibot";
 import {
-  type MissionPublishRequest,
+  MissionPublishRequest,
   type MissionSeedRequest,
   type PullRequest,
   type PullResult,
@@ -22,8 +22,10 @@ import type { Sources } from "./sources.ts";
 import { identityPathOf } from "./sync-state.ts";
 import type { TeamScope } from "./team-scope.ts";
 
-/** How long a pull may take before it answers with what it has, in milliseconds; clients wait 30 s. */
-const PULL_PATIENCE = 20_000;
+/** How long what is waited for may take before it answers with what it has, in milliseconds; clients wait 30 s. */
+const PATIENCE = 20_000;
+/** What the issues of one answer may come to, in bytes; clients read 10 MiB, and a run tells of its pushes too. */
+const ANSWER_BYTES = 6 * 1024 * 1024;
 
 /** What a push is stored as until it is done. */
 const Routed = v.object({ routed_by: v.picklist(["binding_ref", "project_slug"]) });
@@ -32,6 +34,12 @@ const PushPayload = v.object({ ...Routed.entries, items: v.array(PushItem) });
 const RunPayload = v.object({
   ...Routed.entries,
   ...v.pick(RunRequest, ["pull_first", "limit", "dry_run"]).entries,
+});
+
+/** What a mission's update is stored as until it is published. */
+const PublishPayload = v.object({
+  ...Routed.entries,
+  ...v.pick(MissionPublishRequest, ["issue", "update"]).entries,
 });
 
 /** A pushed item that was done before a crash; this host wrote it. */
@@ -49,9 +57,10 @@ export class Synchronization {
   readonly #sources: Sources;
   readonly #background: Background;
   /** Does the jobs that {@link Jobs} stores. */
-  readonly workers: Readonly<Record<"push" | "run", Worker>> = {
+  readonly workers: Readonly<Record<"push" | "run" | "publish", Worker>> = {
     push: (scope, job) => this.#push(scope, job),
     run: (scope, job) => this.#run(scope, job),
+    publish: (scope, job) => this.#publish(scope, job),
   };
 
   constructor({ sources, background }: { readonly sources: Sources; readonly background: Background }) {
@@ -71,15 +80,12 @@ export class Synchronization {
     { limit, cursor, reread }: Pick<PullRequest, "limit" | "cursor" | "reread">,
   ) {
     requireConnected(mapping);
-    const until = scope.now() + PULL_PATIENCE;
+    const until = scope.now() + PATIENCE;
     return this.#alone(scope, mapping, (lease) =>
       this.#noted(
         { scope, mapping, lease },
         async () => {
-          const sync = await this.#open(
-            { scope, mapping, lease },
-            { longestWait: () => Math.max(0, until - scope.now()) },
-          );
+          const sync = await this.#open({ scope, mapping, lease }, waitingUntil(scope, until));
           const phase = await sync.pull({ limit, cursor, reread }, { isEnough: () => scope.now() > until });
           return { ...envelopeOf(mapping, phase.summary), ...phase };
         },
@@ -119,16 +125,11 @@ export class Synchronization {
     mapping: MappingView,
     request: Pick<MissionSeedRequest, "issue" | "mission_id">,
   ) {
-    return explained(async () => (await this.#openFree(scope, mapping)).seedMission(request));
-  }
-
-  /** @throws HostError as {@link seedMission} does */
-  publishMission(
-    scope: TeamScope,
-    mapping: MappingView,
-    request: Pick<MissionPublishRequest, "issue" | "update">,
-  ) {
-    return explained(async () => (await this.#openFree(scope, mapping)).publishMission(request));
+    const until = scope.now() + PATIENCE;
+    return explained(async () => {
+      const sync = await this.#openFree(scope, mapping, waitingUntil(scope, until));
+      return sync.seedMission(request);
+    });
   }
 
   async #push(scope: TeamScope, job: Job) {
@@ -178,6 +179,18 @@ export class Synchronization {
       : this.#noted(leased, work, ({ pull }) => isEndOfPull(pull));
   }
 
+  /** Twice the same changes nothing, so one that was interrupted is published again. */
+  async #publish(scope: TeamScope, job: Job) {
+    const { issue, update, routed_by } = v.parse(PublishPayload, job.payload);
+    const mapping = await mappingByRef(scope, job.lease.bindingRef);
+    requireConnected(mapping);
+    const until = scope.now() + PATIENCE;
+    return explained(async () => {
+      const sync = await this.#open({ scope, mapping, lease: job.lease }, waitingUntil(scope, until));
+      return { ...(await sync.publishMission({ issue, update })), ...upgradeFor(mapping, routed_by) };
+    });
+  }
+
   /** Runs `work` under the mapping's lease, which a host that stops still gives back. */
   #alone<T>(scope: TeamScope, { bindingRef }: MappingView, work: (lease: Lease) => Promise<T>): Promise<T> {
     return this.#background.track(withLease(scope, bindingRef, work));
@@ -214,22 +227,19 @@ export class Synchronization {
   }
 
   /** The sync of a mapping whose lease is held; it writes nothing once the lease is lost. */
-  async #open(
-    { scope, mapping, lease }: Leased,
-    options: Pick<ResourceSyncOptions, "longestWait"> = {},
-  ): Promise<ResourceSync> {
+  async #open({ scope, mapping, lease }: Leased, options: Waiting = {}): Promise<ResourceSync> {
     const connector = await this.#sources.openConnector(scope, mapping);
     const store = scope.issueStore(mapping, (transaction) => assertLease(transaction, lease));
     await store.follow(connector.workspace);
     return new ResourceSync({ connector, store, ...this.#optionsOf(scope, mapping), ...options });
   }
 
-  /** The sync of a mapping for what needs no lease: it reads, or writes at the provider alone. */
-  async #openFree(scope: TeamScope, mapping: MappingView): Promise<ResourceSync> {
+  /** The sync of a mapping for what needs no lease: it reads. */
+  async #openFree(scope: TeamScope, mapping: MappingView, options: Waiting = {}): Promise<ResourceSync> {
     requireConnected(mapping);
     const connector = await this.#sources.openConnector(scope, mapping);
     const store = scope.issueStore(mapping);
-    return new ResourceSync({ connector, store, ...this.#optionsOf(scope, mapping) });
+    return new ResourceSync({ connector, store, ...this.#optionsOf(scope, mapping), ...options });
   }
 
   #optionsOf(scope: TeamScope, { doctrine }: MappingView) {
@@ -237,8 +247,17 @@ export class Synchronization {
       policy: policyOf(doctrine),
       now: () => new Date(scope.now()),
       signal: this.#background.signal,
+      answerBytes: ANSWER_BYTES,
     };
   }
+}
+
+/** How long a provider is waited for. */
+type Waiting = Pick<ResourceSyncOptions, "longestWait">;
+
+/** Somebody waits for the answer until then, so it comes before. */
+function waitingUntil(scope: TeamScope, until: number): Waiting {
+  return { longestWait: () => Math.max(0, until - scope.now()) };
 }
 
 /** What a sync comes to, as far as the mapping's state is concerned. */

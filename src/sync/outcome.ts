@@ -1,6 +1,6 @@
 /** What the events about one issue come to, as the outcome of a pushed item. Pure. */
 import type { SyncEvent } from "../sdk/engine.ts";
-import type { CoreField } from "../sdk/model.ts";
+import { CORE_FIELDS, type CoreField } from "../sdk/model.ts";
 import { wireField } from "./doctrine.ts";
 import { type ItemError, itemCode, wireRef } from "./envelope.ts";
 
@@ -10,7 +10,7 @@ export interface Outcome {
   /** Why, for people; null when it went as asked. */
   readonly message: string | null;
   readonly errors: readonly ItemError[];
-  /** Fields that the provider refused for good: there is no use in sending them again. */
+  /** Fields that there is no use in sending again: refused for good, or of an issue that is gone. */
   readonly refused: readonly CoreField[];
 }
 
@@ -21,22 +21,26 @@ export function outcomeOf(events: readonly SyncEvent[]): Outcome {
   const failures = events.filter((event) => event.kind === "failed");
   const conflicts = events.filter((event) => event.kind === "conflict").map(({ conflict }) => conflict);
   const written = events.some(({ kind }) => kind === "created" || kind === "updated");
-  const isGone = events.some((event) => event.kind === "updated" && event.presence === "deleted");
   const reasons = new Set(events.flatMap((event) => (event.kind === "unchanged" ? [event.reason] : [])));
+  const isGone =
+    reasons.has("deleted remotely") ||
+    events.some((event) => event.kind === "updated" && event.presence === "deleted");
   const outcome = (name: Outcome["outcome"], message: string | null): Outcome => ({
     outcome: name,
     message,
     errors: failures.map(itemError),
-    refused: failures.filter(({ retryable }) => !retryable).flatMap(({ fields }) => fields),
+    refused: isGone
+      ? CORE_FIELDS
+      : failures.filter((failure) => !mayPass(failure)).flatMap(({ fields }) => fields),
   });
+  if (isGone) return outcome("rejected", "The issue is gone.");
   if (failures.length > 0) {
     const message = failures.map((failure) => failure.message).join(" ");
-    if (failures.some(({ retryable }) => retryable)) {
+    if (failures.some(mayPass)) {
       return outcome("failed", `${message} It is kept, and the next run sends it again.`);
     }
     return outcome("rejected", message);
   }
-  if (isGone || reasons.has("deleted remotely")) return outcome("rejected", "The issue is gone.");
   const [overruled] = conflicts.filter(({ resolution }) => resolution !== "local");
   if (overruled !== undefined) {
     return outcome(
@@ -56,6 +60,11 @@ export function outcomeOf(events: readonly SyncEvent[]): Outcome {
   }
   if (reasons.has("owned externally")) return outcome("rejected", "The provider owns this field.");
   return outcome("noop", null);
+}
+
+/** Whether what was sent may be taken another time: a credential says nothing about it. */
+function mayPass({ retryable, failureClass }: FailedEvent): boolean {
+  return retryable || failureClass === "auth";
 }
 
 /** A failure as an entry of `item_errors`. */

@@ -14,6 +14,7 @@ import { linkIdentity } from "../sdk/merge.ts";
 import { missionSeedFromIssue, publishMissionUpdate } from "../sdk/mission.ts";
 import {
   BLANK,
+  type CanonicalIssue,
   CanonicalStatus,
   canonicalJson,
   type ExternalRef,
@@ -37,6 +38,7 @@ import {
 } from "./envelope.ts";
 import { missionUpdateOf, wireSeed } from "./mission.ts";
 import { itemError, type Outcome, outcomeOf } from "./outcome.ts";
+import { inSmallPages, Portion } from "./portion.ts";
 import { NamedRef, patchOf, WireLink, WirePatch } from "./push-item.ts";
 import { SyncRequestError } from "./request-error.ts";
 
@@ -59,6 +61,8 @@ export interface ResourceSyncOptions {
   readonly signal?: AbortSignal;
   /** How long a provider that asks for it is waited for at this moment, in milliseconds; without it as long as the engine does. */
   readonly longestWait?: () => number;
+  /** What the issues that a pull gives may come to as JSON, in bytes; without it there is no such bound. */
+  readonly answerBytes?: number;
 }
 
 /** How far a phase has come. */
@@ -138,13 +142,14 @@ export class ResourceSync {
   readonly #signal: AbortSignal;
 
   constructor(options: ResourceSyncOptions) {
-    const { connector, store, policy, now, signal, longestWait = () => Number.POSITIVE_INFINITY } = options;
+    const { connector, store, policy, now, signal, answerBytes } = options;
+    const { longestWait = () => Number.POSITIVE_INFINITY } = options;
     this.#options = options;
     this.#connector = connector;
     this.#store = store;
     this.#signal = signal ?? new AbortController().signal;
     this.#engine = new SyncEngine({
-      connector,
+      connector: answerBytes === undefined ? connector : inSmallPages(connector, answerBytes),
       store,
       policy,
       now,
@@ -232,8 +237,8 @@ export class ResourceSync {
    * @throws TrackerSdkError when there is no such issue
    */
   async seedMission({ issue, mission_id }: Pick<MissionSeedRequest, "issue" | "mission_id">) {
-    const ref = await this.#refOf(issue, "issue");
-    const found = await this.#engine.ask(() => this.#connector.getIssue(ref));
+    const named = await this.#issueOf(issue, "issue");
+    const found = named.found ?? (await this.#engine.ask(() => this.#connector.getIssue(named.ref)));
     return wireSeed(missionSeedFromIssue(found, mission_id ?? undefined));
   }
 
@@ -243,9 +248,9 @@ export class ResourceSync {
    * @throws TrackerSdkError when there is no such issue, or the provider does not keep the update
    */
   async publishMission({ issue, update }: Pick<MissionPublishRequest, "issue" | "update">) {
-    const ref = await this.#refOf(issue, "issue");
+    const { ref, found } = await this.#issueOf(issue, "issue");
     const { issue: published, omitted } = await this.#engine.ask(() =>
-      publishMissionUpdate(this.#connector, ref, missionUpdateOf(update)),
+      publishMissionUpdate(this.#connector, ref, missionUpdateOf(update), found),
     );
     return { ...wireIssue(published.ref, published, published), omitted: [...omitted] };
   }
@@ -283,23 +288,31 @@ export class ResourceSync {
     events: AsyncIterable<SyncEvent>,
     { onProgress = () => {}, isEnough = () => false, known = "skipped" }: PullControl & Known,
   ): Promise<PullPhase> {
+    const portion = new Portion(this.#options.answerBytes ?? Number.POSITIVE_INFINITY);
+    /** Not in the portion yet. */
     const changed = new Set<string>();
     const errors: ItemError[] = [];
     let skipped = 0;
     let gone = 0;
+    const give = async () => {
+      errors.push(...(await this.#give(changed, portion)));
+      changed.clear();
+    };
+    const isNothing = () => portion.isEmpty && changed.size + skipped === 0;
     for await (const event of events) {
       this.#signal.throwIfAborted();
       switch (event.kind) {
         case "progress":
           onProgress(event.done);
-          if (isEnough()) return this.#pulled(changed, errors, { skipped, gone });
+          await give();
+          if (portion.isFull || isEnough()) return this.#pulled(portion.items, errors, { skipped, gone });
           break;
         case "unchanged":
           if (known === "given") changed.add(event.key);
           else skipped += 1;
           break;
         case "failed":
-          if (event.key === null && changed.size + skipped === 0) throw failureOf(this.#connector, event);
+          if (event.key === null && isNothing()) throw failureOf(this.#connector, event);
           errors.push(itemError(event));
           break;
         case "updated":
@@ -310,15 +323,15 @@ export class ResourceSync {
           changed.add(event.key);
       }
     }
-    return this.#pulled(changed, errors, { skipped, gone });
+    await give();
+    return this.#pulled(portion.items, errors, { skipped, gone });
   }
 
   async #pulled(
-    changed: ReadonlySet<string>,
+    items: PullPhase["items"],
     errors: ItemError[],
     { skipped, gone }: { readonly skipped: number; readonly gone: number },
   ): Promise<PullPhase> {
-    const items = await this.#issues(changed);
     const { window } = await this.#checkpoint();
     const succeeded = items.length + gone;
     return {
@@ -345,7 +358,7 @@ export class ResourceSync {
     for (const [key, about] of byKey) {
       const outcome = outcomeOf(about);
       const isCreate = about.some(({ kind }) => kind === "created");
-      const record = await this.#record(key);
+      const record = await this.#settle(key, outcome);
       const item = resultOf({ key }, isCreate ? "create" : "update", outcome, record);
       pushed.push({ item, errors: outcome.errors });
     }
@@ -424,36 +437,46 @@ export class ResourceSync {
 
   /** A create that was sent before, and whose answer was lost, has come to what it was to come to. */
   async #created({ outcome, record }: Written): Promise<Written> {
-    if (record !== null && record.ref === null && outcome.outcome === "rejected") {
-      // There will never be such an issue: it is no draft that later runs are to send.
-      await this.#store.transaction((transaction) => transaction.remove(record.key));
-    }
     const isThere = record !== null && record.ref !== null && outcome.outcome === "noop";
     return { outcome: isThere ? { ...outcome, outcome: "applied" } : outcome, record };
   }
 
-  /** Pushes one issue; what the provider refuses for good is not tried again by later runs. */
+  /** Pushes one issue. What is told of the other ends of its links is not about it. */
   async #send(key: string): Promise<Written> {
     const events: SyncEvent[] = [];
-    for await (const event of this.#engine.push({ key })) events.push(event);
+    for await (const event of this.#engine.push({ key })) {
+      if (event.kind !== "progress" && event.key === key) events.push(event);
+    }
     const outcome = outcomeOf(events);
-    if (outcome.refused.length > 0) await this.#engine.discard(key, outcome.refused);
-    return { outcome, record: await this.#record(key) };
+    return { outcome, record: await this.#settle(key, outcome) };
+  }
+
+  /** Sees to it that later runs do not try again what the provider refuses for good. Returns the issue as it is then. */
+  async #settle(key: string, { outcome, refused }: Outcome): Promise<IssueRecord | null> {
+    if (refused.length > 0) await this.#engine.discard(key, refused);
+    const record = await this.#record(key);
+    const isDraft = record !== null && record.ref === null && record.deletedAt === null;
+    if (isDraft && outcome === "rejected") {
+      // There will never be such an issue: it is no draft that later runs are to send.
+      await this.#store.transaction((transaction) => transaction.remove(key));
+    }
+    return record;
   }
 
   #record(key: string): Promise<IssueRecord | null> {
     return this.#store.transaction((transaction) => transaction.get(key));
   }
 
-  async #issues(keys: Iterable<string>): Promise<PullPhase["items"]> {
+  /** Adds issues to what a pull gives. Returns the errors of those that do not fit. */
+  async #give(keys: Iterable<string>, portion: Portion): Promise<ItemError[]> {
     return this.#store.transaction(async (transaction) => {
-      const items: PullPhase["items"] = [];
+      const errors: ItemError[] = [];
       for (const key of keys) {
         const record = await transaction.get(key);
         const issue = record === null ? null : normalizedIssue(record);
-        if (issue !== null) items.push(issue);
+        if (issue !== null && !portion.add(key, issue)) errors.push(tooLarge(issue.ref));
       }
-      return items;
+      return errors;
     });
   }
 
@@ -471,23 +494,30 @@ export class ResourceSync {
     };
   }
 
+  async #refOf(value: unknown, name: string): Promise<ExternalRef> {
+    return (await this.#issueOf(value, name)).ref;
+  }
+
   /**
-   * The issue of this resource that is meant.
+   * The issue of this resource that is meant, as it was read to find it; null when it is named by its id.
    *
    * @throws TrackerSdkError when it is another resource's, or nobody's
    */
-  async #refOf(value: unknown, name: string): Promise<ExternalRef> {
+  async #issueOf(
+    value: unknown,
+    name: string,
+  ): Promise<{ readonly ref: ExternalRef; readonly found: CanonicalIssue | null }> {
     const { provider, workspace } = this.#connector;
     const named = this.#parse(NamedRef, value, name);
     if ((named.system ?? provider) !== provider || (named.workspace ?? workspace) !== workspace) {
       throw this.#refusal(name, `an issue of ${provider} ${workspace} is needed`);
     }
-    if (named.id !== null) return { system: provider, workspace, id: named.id };
+    if (named.id !== null) return { ref: { system: provider, workspace, id: named.id }, found: null };
     if (named.key === null) throw this.#refusal(name, "an id or a key is needed");
     const { key } = named;
     const found = await this.#engine.ask(() => this.#connector.findIssue(key));
     if (found === null) throw new IssueNotFoundError(provider, key);
-    return found.ref;
+    return { ref: found.ref, found };
   }
 
   /** @throws SyncRequestError naming the path of what is wrong */
@@ -542,6 +572,12 @@ function tooLong({ provider }: TrackerConnector, milliseconds: number): Connecto
     failureClass: "rate_limited",
     retryAfterSeconds,
   });
+}
+
+/** An issue that is left out of an answer, which is told. */
+function tooLarge(ref: ItemError["ref"]): ItemError {
+  const message = "The issue is too large for the answer and was left out.";
+  return { ref, code: "payload_too_large", message, retryable: false };
 }
 
 function pushPhase(pushed: readonly PushedItem[]): PushPhase {

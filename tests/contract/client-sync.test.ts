@@ -41,6 +41,55 @@ const operation = (status: string, facts: object = {}): Response =>
 const accepted = (id = ID): Response =>
   Response.json({ operation_id: id, status: "pending" }, { status: 202 });
 
+describe("missions/publish", () => {
+  const PUBLISH = `${BASE}/missions/publish/`;
+  const ISSUE = {
+    ref: { system: "linear", id: "1", workspace: "PAY", key: "PAY-1", url: null },
+    title: "Refund twice",
+    body: null,
+    status: "done",
+    issue_type: "task",
+    priority: 0,
+    assignees: [],
+    labels: [],
+    parent_ref: null,
+    links: [],
+    custom_fields: {},
+    created_at: "2026-03-01T09:00:00.000Z",
+    updated_at: "2026-03-01T09:00:00.000Z",
+    provider_metadata: {},
+  };
+  const publish = (nature = new StubbedNature()) =>
+    stubbedClient(stubs, { nature }).publishMission("linear", REF, "PAY-1", {
+      mission_id: "m-7",
+      mission_state: "done",
+      target_status: null,
+      summary: null,
+      mission_url: null,
+      decision_references: [],
+    });
+
+  test("is answered at once, or waited for", async () => {
+    stubs.on("POST", PUBLISH, Response.json(ISSUE));
+    expect(await publish()).toMatchObject(ISSUE);
+    stubs
+      .on("POST", PUBLISH, accepted())
+      .on("GET", OPERATION, operation("running"))
+      .on("GET", OPERATION, operation("completed", { result: { ...ISSUE, omitted: ["links"] } }));
+    expect(await publish()).toMatchObject({ ...ISSUE, omitted: ["links"] });
+  });
+
+  test("that takes too long says what to do, and waits for no sync", async () => {
+    const nature = new StubbedNature();
+    stubs.on("POST", PUBLISH, accepted());
+    for (let poll = 0; poll < 14; poll++) stubs.on("GET", OPERATION, operation("running"));
+    expect(await rejection(publish(nature))).toMatchObject({
+      code: "operation_timeout",
+      hint: expect.stringContaining("Publish the same update again"),
+    });
+  });
+});
+
 describe.each(CALLS)("%s", (call, result, run) => {
   const target = `${BASE}/${call}/`;
 

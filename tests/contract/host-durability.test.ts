@@ -3,9 +3,17 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
 import { ListenError, openEmbeddedHost, type ServerOptions, startServer } from "../../src/host/index.ts";
-import { BindConfirmResponse, InstallationsResponse, ResourcesResponse } from "../../src/protocol.ts";
+import {
+  BindConfirmResponse,
+  BindResolveResponse,
+  InstallationsResponse,
+  OperationResult,
+  ResourcesResponse,
+} from "../../src/protocol.ts";
+import { GitHubSimulator } from "../simulators/github/index.ts";
 import { IDENTITY } from "./host-fixture.ts";
 
 let folder: string;
@@ -237,4 +245,86 @@ describe("the server", () => {
     await closed;
     await expect(fetch(server.url)).rejects.toThrow();
   });
+});
+
+describe("the embedded host, over a provider that takes its time to write", () => {
+  let github: GitHubSimulator;
+  let delay: number;
+  beforeEach(async () => {
+    const repositories = [{ name: "payments-api" }];
+    github = await new GitHubSimulator({ workspaces: [{ login: "acme", repositories }] }).start();
+    github.setClock(Date.now() - 1000);
+    delay = 0;
+  });
+  afterEach(() => github.stop());
+
+  /** What one command does: opens the host, calls, closes it. */
+  const command = async (method: string, path: string, body?: unknown) => {
+    const host = await openEmbeddedHost({
+      databasePath: file(),
+      now: Date.now,
+      version: "0",
+      providerFetch: async (request) => {
+        if (request.method === "POST") await setTimeout(delay, undefined, { signal: request.signal });
+        return fetch(request, { redirect: "manual" });
+      },
+      log: () => {},
+    });
+    try {
+      const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
+      const answer = await host.fetch(new Request(`http://embedded/api/v1/${path}`, init));
+      const parsed: unknown = await answer.json();
+      return { status: answer.status, body: parsed };
+    } finally {
+      await host.close();
+    }
+  };
+  /** Connects and binds. Returns what routes to the mapping. */
+  const bound = async () => {
+    const { token, origin } = github;
+    await command("POST", "admin/connections/", {
+      provider: "github",
+      kind: "token",
+      token,
+      base_url: origin,
+    });
+    const project = { provider: "github", project_identity: IDENTITY };
+    const resolved = await command("POST", "tracker/bind-resolve/", project);
+    const { candidate_token } = v.parse(BindResolveResponse, resolved.body);
+    const confirmed = await command("POST", "tracker/bind-confirm/", { ...project, candidate_token });
+    const { binding_ref } = v.parse(BindConfirmResponse, confirmed.body);
+    return { provider: "github", binding_ref };
+  };
+  const create = (...titles: readonly string[]) => ({
+    items: titles.map((title) => ({ ref: {}, action: "create", patch: { title } })),
+  });
+
+  test("answers a mission's update with the issue, where a push would be an operation by then", async () => {
+    const route = await bound();
+    github.addIssue("acme/payments-api", { title: "Refund twice" });
+    delay = 2_200;
+    const update = { mission_id: "m-7", mission_state: "implementing" };
+    const answer = await command("POST", "tracker/missions/publish/", { ...route, issue: "#1", update });
+    expect(answer).toMatchObject({ status: 200, body: { title: "Refund twice" } });
+  }, 15_000);
+
+  test("finishes the push that a command has left behind before the next one begins", async () => {
+    const route = await bound();
+    delay = 2_200;
+    const left = await command("POST", "tracker/push/", { ...route, ...create("One", "Two") });
+    expect(left.status).toBe(202);
+    expect(github.countIssues("acme/payments-api")).toBe(1);
+    delay = 0;
+    expect(await command("POST", "tracker/run/", route)).toMatchObject({
+      status: 200,
+      body: { status: "ok" },
+    });
+    const { operation_id } = v.parse(v.object({ operation_id: v.string() }), left.body);
+    const { body } = await command("GET", `tracker/operations/${operation_id}/`);
+    expect(v.parse(OperationResult, body)).toMatchObject({
+      status: "completed",
+      result: { summary: { succeeded: 2 } },
+    });
+    expect(github.countIssues("acme/payments-api")).toBe(2);
+  }, 15_000);
 });

@@ -84,16 +84,20 @@ async function heldPush(...titles: readonly string[]) {
 }
 
 describe("a mapping that is being synchronized", () => {
-  test.each(["push", "run"])("refuses a %s, which may be sent again under its key", async (path) => {
+  test.each([
+    ["push", create("New")],
+    ["run", {}],
+    ["missions/publish", { issue: "#1", update: { mission_id: "m-7", mission_state: "done" } }],
+  ])("refuses a %s, which may be sent again under its key", async (path, body) => {
+    github.addIssue(REPOSITORY, { title: "Known" });
     const held = hold(isList);
     const first = post("pull");
     await held.reached;
-    const body = path === "push" ? create("New") : {};
     const busy = await post(path, body, "key-1");
     expect([busy.status, busy.body.code, busy.body.retryable]).toEqual([409, "sync_in_progress", true]);
     held.letGo();
     expect((await first).status).toBe(200);
-    expect((await post(path, body, "key-1")).body.status).toBe("ok");
+    expect((await post(path, body, "key-1")).status).toBe(200);
   });
 
   test("lets a job that is taken up again wait, however often", async () => {
@@ -256,6 +260,57 @@ describe("what goes while a job runs", () => {
   });
 });
 
+describe("a job that was interrupted, however long ago, and nobody has asked for since", () => {
+  const interruptedPush = async () => {
+    const { id, letGo } = await heldPush("One", "Two");
+    await host.stop();
+    letGo();
+    host.now += 2 * DAY;
+    return id;
+  };
+
+  test("is finished before the next one of its mapping begins", async () => {
+    const id = await interruptedPush();
+    await host.restart({ patience: LONG });
+    expect((await post("push", create("Three"))).body.status).toBe("ok");
+    expect(await operation(id)).toMatchObject({ status: "completed", result: { summary: { succeeded: 2 } } });
+    expect(github.requests.filter(isCreate).map(({ body }) => body)).toMatchObject([
+      { title: "One" },
+      { title: "Two" },
+      { title: "Three" },
+    ]);
+  });
+
+  test("keeps the next one waiting where it takes long, and is named", async () => {
+    const id = await interruptedPush();
+    await host.restart({ patience: 0 });
+    const busy = await post("run", {}, "key-1");
+    expect([busy.status, busy.body.code, busy.body.details]).toEqual([
+      409,
+      "sync_in_progress",
+      { operation_id: id },
+    ]);
+    await host.settled();
+    expect(await operation(id)).toMatchObject({ status: "completed" });
+    expect((await post("run", {}, "key-1")).status).toBe(202);
+    await host.settled();
+  });
+
+  test("is what a request under its key is answered with", async () => {
+    await host.restart({ patience: 0 });
+    const held = hold(isCreate);
+    const { body } = await post("push", create("One"), "key-1");
+    await held.reached;
+    await host.stop();
+    held.letGo();
+    await host.restart({ patience: LONG });
+    host.now += 2 * DAY;
+    expect(await post("push", create("One"), "key-1")).toMatchObject({ status: 200, body: { status: "ok" } });
+    expect((await operation(body.operation_id)).status).toBe("completed");
+    expect(creates()).toBe(1);
+  });
+});
+
 describe("a key", () => {
   test("whose job failed may be used for the same again", async () => {
     github.fail({ kind: "answer", status: 401, body: { message: "Bad credentials" } });
@@ -381,9 +436,13 @@ describe("what goes wrong is called what it is", () => {
     expect([answer.status, answer.body.code]).toEqual([code, name]);
   });
 
-  test("a provider that asks for more time than a request has is told at once", async () => {
+  test.each([
+    ["pull", {}],
+    ["missions/seed", { issue: "#1" }],
+    ["missions/publish", { issue: "#1", update: { mission_id: "m-7", mission_state: "done" } }],
+  ])("a provider that asks for more time than a request has is told at once: %s", async (path, body) => {
     github.fail({ kind: "answer", status: 429, headers: { "retry-after": "45" }, body: {} });
-    const answer = await post("pull");
+    const answer = await post(path, body);
     expect([answer.status, answer.body.code]).toEqual([429, "rate_limited"]);
   });
 });

@@ -1,6 +1,7 @@
 /** Sync and missions through a mapping, over the providers' real protocols. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import * as v from "valibot";
+import { DEFAULT_LIMITS } from "../../src/http.ts";
 import {
   ConflictsResponse,
   MissionSeedResponse,
@@ -81,6 +82,9 @@ const operation = async (id: string) => {
   const { body } = await host.get(`tracker/operations/${id}/`);
   return v.parse(OperationResult, body);
 };
+const isReadOf = (number: number) => (request: SimulatedRequest) =>
+  request.method === "GET" && request.path.endsWith(`/${REPOSITORY}/issues/${number}`);
+const isComment = ({ method, path }: SimulatedRequest) => method === "POST" && path.endsWith("/comments");
 const writes = () => github.requests.filter(({ method }: SimulatedRequest) => WRITES.has(method)).length;
 const issueOf = async (number: number) => {
   const { body } = await host.post("tracker/issue-search/", {
@@ -90,6 +94,16 @@ const issueOf = async (number: number) => {
   });
   return v.parse(v.looseObject({ candidates: v.array(v.looseObject({})) }), body).candidates[0];
 };
+
+/** Files issues with bodies as large as GitHub takes them, in letters of three bytes. Returns their titles. */
+function fileLarge(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => {
+    github.tick();
+    const title = `Large ${index}`;
+    github.addIssue(REPOSITORY, { title, body: "語".repeat(65_536) });
+    return title;
+  });
+}
 
 describe("pull", () => {
   test("gives what is new, then what changed, then nothing", async () => {
@@ -150,6 +164,20 @@ describe("pull", () => {
     }
     await pull({ limit: 1 });
     expect(await status()).toMatchObject({ sync_state: "idle", last_synced_at: done.last_synced_at });
+  });
+
+  test("of issues that fill more than an answer loses none", async () => {
+    const titles = fileLarge(60);
+    const found: string[] = [];
+    for (let cursor: string | null = null; ; ) {
+      const page: PullResult = await pull({ limit: 10_000, cursor });
+      expect(Buffer.byteLength(JSON.stringify(page))).toBeLessThan(DEFAULT_LIMITS.bodyBytes);
+      found.push(...page.items.map(({ title }) => title));
+      cursor = page.next_cursor;
+      expect(page.has_more).toBe(cursor !== null);
+      if (cursor === null) break;
+    }
+    expect(found).toEqual(titles);
   });
 
   test("routed by slug tells what to upgrade the config with", async () => {
@@ -214,6 +242,16 @@ describe("push", () => {
     expect(writes()).toBe(before);
   });
 
+  test("looks for its comment among those that are not older than the push", async () => {
+    github.addIssue(REPOSITORY, { title: "Known" });
+    await push([{ ref: { id: "1" }, action: "comment", body: "On it." }]);
+    const reads = github.requests.filter(
+      ({ method, path }) => method === "GET" && path.endsWith("/comments"),
+    );
+    const aDayBefore = new Date(host.now - 24 * 60 * 60_000).toISOString();
+    expect(reads.map(({ query }) => query.get("since"))).toEqual([aDayBefore]);
+  });
+
   test("replays its answer under the same key, and refuses the key for another body", async () => {
     const items = [{ ref: {}, action: "create", patch: { title: "Once" } }];
     const first = await push(items, "key-1");
@@ -274,7 +312,7 @@ describe("push", () => {
     later();
     const { items: all } = await pull({ reread: "interrupted" });
     expect(github.requests.filter(isCreate)).toHaveLength(6);
-    expect(all.length).toBeLessThanOrEqual(6);
+    expect(all).toHaveLength(6);
     expect((await status()).issue_count).toBe(6);
   });
 
@@ -306,6 +344,25 @@ describe("push", () => {
 });
 
 describe("run", () => {
+  test("of issues that fill more than an answer tells that there is more", async () => {
+    const titles = fileLarge(60);
+    later();
+    await host.restart({ patience: 0 });
+    const { body } = await host.post("tracker/run/", { provider: "github", binding_ref: ref, limit: 10_000 });
+    await host.settled();
+    const done = await operation(String(body.operation_id));
+    expect(Buffer.byteLength(JSON.stringify(done))).toBeLessThan(DEFAULT_LIMITS.bodyBytes);
+    const first = v.parse(RunResult, done.result).pull;
+    expect(first.has_more).toBe(true);
+    const found = (first.items ?? []).map(({ title }) => title);
+    for (let cursor = first.next_cursor; cursor; ) {
+      const page: PullResult = await pull({ limit: 10_000, cursor });
+      found.push(...page.items.map(({ title }) => title));
+      cursor = page.next_cursor;
+    }
+    expect(found).toEqual(titles);
+  });
+
   test("converges, and a second one writes nothing", async () => {
     github.addIssue(REPOSITORY, { title: "Known" });
     expect(await run()).toMatchObject({ status: "ok", pull: { items: [{ title: "Known" }] } });
@@ -422,6 +479,7 @@ describe("missions", () => {
     github.addIssue(REPOSITORY, { title: "Refund twice", body: "Steps" });
     const seed = await call("missions/seed", MissionSeedResponse, { issue: "#1", mission_id: "m-7" });
     expect(seed).toMatchObject({ mission_id: "m-7", title: "Refund twice", body: "Steps", status: "todo" });
+    expect(github.requests.filter(isReadOf(1))).toHaveLength(1);
   });
 
   test("report to it once, and block it on a decision", async () => {
@@ -450,6 +508,63 @@ describe("missions", () => {
     const before = writes();
     await call("missions/publish", v.looseObject({}), { issue: "#1", update });
     expect(writes()).toBe(before);
+  });
+
+  const UPDATE = { mission_id: "m-7", mission_state: "implementing" };
+  const publish = (update: object = UPDATE, key = "key-1") =>
+    host.post(
+      "tracker/missions/publish/",
+      { provider: "github", binding_ref: ref, issue: "#1", update },
+      { key },
+    );
+
+  test("report once under one key, which is for nothing else", async () => {
+    github.addIssue(REPOSITORY, { title: "Refund twice" });
+    const held = Promise.withResolvers<void>();
+    github.fail({ kind: "hold", until: held.promise }, isComment);
+    const [first, second] = [publish(), publish()];
+    const early = await Promise.race([first, second, Bun.sleep(100)]);
+    held.resolve();
+    expect(early).toBeUndefined();
+    const { status, body } = await first;
+    expect([status, body.title]).toEqual([200, "Refund twice"]);
+    expect((await second).body).toEqual(body);
+    expect((await publish()).body).toEqual(body);
+    expect(github.requests.filter(isComment)).toHaveLength(1);
+    const other = await publish({ ...UPDATE, mission_state: "reviewing" });
+    expect([other.status, other.body.code]).toEqual([422, "idempotency_mismatch"]);
+  });
+
+  test("report as an operation where that takes long, whoever ends it", async () => {
+    github.addIssue(REPOSITORY, { title: "Refund twice" });
+    await host.restart({ patience: 0 });
+    const held = Promise.withResolvers<void>();
+    const reached = Promise.withResolvers<void>();
+    github.fail({ kind: "hold", until: held.promise }, (request) => {
+      if (isComment(request)) reached.resolve();
+      return isComment(request);
+    });
+    const answer = await publish();
+    expect(answer).toMatchObject({ status: 202, body: { status: "pending" } });
+    await reached.promise;
+    await host.stop();
+    held.resolve();
+    await host.restart({ patience: 60_000 });
+    host.now += 1;
+    const id = String(answer.body.operation_id);
+    await operation(id);
+    await host.settled();
+    const done = await operation(id);
+    expect(done).toMatchObject({ status: "completed", result: { title: "Refund twice" } });
+    expect(await publish()).toMatchObject({ status: 200, body: { title: "Refund twice" } });
+    expect(github.requests.filter(isComment)).toHaveLength(1);
+  });
+
+  test("read the issue no more often than its writes need", async () => {
+    github.addIssue(REPOSITORY, { title: "Refund twice" });
+    await publish({ ...UPDATE, target_status: "done" });
+    // To find it, before the comment, before the status, and after it.
+    expect(github.requests.filter(isReadOf(1))).toHaveLength(4);
   });
 });
 

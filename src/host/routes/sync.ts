@@ -37,28 +37,14 @@ export function addSyncRoutes(app: Hono<HostEnvironment>, services: () => Promis
   });
 
   app.post(`${TRACKER_PATH}/push`, async (c) => {
-    const { request, scope, mapping, routed_by } = await routed(c, PushRequest);
-    const { jobs } = await services();
-    const answer = await jobs.start(scope, {
-      kind: "push",
-      bindingRef: mapping.bindingRef,
-      payload: { items: request.items, routed_by },
-      idempotencyKey: idempotencyKeyOf(c.req.raw),
-    });
-    return "operation" in answer ? c.json(answer.operation, 202) : c.json(Object(answer.result));
+    const { request, ...route } = await routed(c, PushRequest);
+    return startJob(c, "push", route, { items: request.items });
   });
 
   app.post(`${TRACKER_PATH}/run`, async (c) => {
-    const { request, scope, mapping, routed_by } = await routed(c, RunRequest);
+    const { request, ...route } = await routed(c, RunRequest);
     const { pull_first, limit, dry_run } = request;
-    const { jobs } = await services();
-    const answer = await jobs.start(scope, {
-      kind: "run",
-      bindingRef: mapping.bindingRef,
-      payload: { pull_first, limit, dry_run, routed_by },
-      idempotencyKey: idempotencyKeyOf(c.req.raw),
-    });
-    return "operation" in answer ? c.json(answer.operation, 202) : c.json(Object(answer.result));
+    return startJob(c, "run", route, { pull_first, limit, dry_run });
   });
 
   app.post(`${TRACKER_PATH}/conflicts`, async (c) => {
@@ -87,24 +73,43 @@ export function addSyncRoutes(app: Hono<HostEnvironment>, services: () => Promis
   });
 
   app.post(`${TRACKER_PATH}/missions/publish`, async (c) => {
-    const { request, scope, mapping, upgrade } = await routed(c, MissionPublishRequest);
-    const { sync } = await services();
-    return c.json({ ...(await sync.publishMission(scope, mapping, request)), ...upgrade });
+    const { request, ...route } = await routed(c, MissionPublishRequest);
+    const { issue, update } = request;
+    return startJob(c, "publish", route, { issue, update });
   });
+
+  /** Answers with the job's result, or with the operation that will have it. */
+  async function startJob(
+    c: Context<HostEnvironment>,
+    kind: keyof Synchronization["workers"],
+    { scope, mapping, routed_by }: Route,
+    payload: Readonly<Record<string, unknown>>,
+  ): Promise<Response> {
+    const { jobs } = await services();
+    const answer = await jobs.start(scope, {
+      kind,
+      bindingRef: mapping.bindingRef,
+      payload: { ...payload, routed_by },
+      idempotencyKey: idempotencyKeyOf(c.req.raw),
+    });
+    return "operation" in answer ? c.json(answer.operation, 202) : c.json(Object(answer.result));
+  }
+}
+
+/** Where a request leads. */
+interface Route {
+  readonly scope: TeamScope;
+  readonly mapping: MappingView;
+  /** What a client that still routes by slug upgrades its config with. */
+  readonly upgrade: Partial<ReturnType<typeof upgradeOf>>;
+  readonly routed_by: "binding_ref" | "project_slug";
 }
 
 /** The parsed request, and the mapping that it is about. */
 async function routed<S extends v.GenericSchema<unknown, Routed>>(
   c: Context<HostEnvironment>,
   schema: S,
-): Promise<{
-  readonly request: v.InferOutput<S>;
-  readonly scope: TeamScope;
-  readonly mapping: MappingView;
-  /** What a client that still routes by slug upgrades its config with. */
-  readonly upgrade: Partial<ReturnType<typeof upgradeOf>>;
-  readonly routed_by: "binding_ref" | "project_slug";
-}> {
+): Promise<Route & { readonly request: v.InferOutput<S> }> {
   const request = await readBody(c.req.raw, schema);
   const scope = c.get("scope");
   const provider = hostedProvider(request.provider);

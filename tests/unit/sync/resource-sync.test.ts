@@ -4,6 +4,7 @@ import type { PushItem } from "../../../src/protocol.ts";
 import type { CapabilityFlag } from "../../../src/sdk/capabilities.ts";
 import { MemoryRemote } from "../../../src/sdk/connectors/memory/remote.ts";
 import { MemoryTracker } from "../../../src/sdk/connectors/memory/tracker.ts";
+import { ConnectorRequestError } from "../../../src/sdk/errors.ts";
 import type { OwnershipPolicy } from "../../../src/sdk/policy.ts";
 import { MemoryIssueStore } from "../../../src/sdk/stores/memory.ts";
 import { ResourceSync } from "../../../src/sync/resource-sync.ts";
@@ -124,6 +125,54 @@ describe("pull", () => {
     const rest = await sync.pull({ limit: 2, cursor: first.next_cursor, reread: "everything" });
     expect([...first.items, ...rest.items].map(({ title }) => title)).toEqual(["a", "b", "c"]);
     expect((await pull()).items).toEqual([]);
+  });
+
+  describe("into answers of a bounded size", () => {
+    const ANSWER = 6_000;
+    const fileLong = (title: string, length: number) => {
+      now += 1000;
+      remote.add({ title, body: "x".repeat(length) });
+    };
+    beforeEach(() => {
+      sync = new ResourceSync({
+        connector: tracker,
+        store,
+        policy: EXTERNAL_WINS,
+        now: () => new Date(now),
+        answerBytes: ANSWER,
+      });
+    });
+
+    test("ends while the answer has room, and goes on there", async () => {
+      const filed = Array.from({ length: 20 }, (_, index) => `Long ${index}`);
+      for (const title of filed) fileLong(title, 600);
+      const pages: Awaited<ReturnType<typeof pull>>[] = [];
+      do pages.push(await pull(100, pages.at(-1)?.next_cursor ?? null));
+      while (pages.at(-1)?.has_more === true);
+      expect(pages.flatMap(({ items }) => items.map(({ title }) => title))).toEqual(filed);
+      expect(pages.length).toBeLessThan(filed.length / 2);
+      for (const { items } of pages) expect(JSON.stringify(items).length).toBeLessThanOrEqual(ANSWER);
+    });
+
+    test("finds out once how many issues make a page that fits", async () => {
+      for (let index = 0; index < 20; index++) fileLong(`Long ${index}`, 600);
+      await pull();
+      // 100, which are 20, then 10, 5 and 3 that fit; and 3 more.
+      expect(tracker.requests).toEqual(Array(5).fill("listIssues"));
+    });
+
+    test("tells of an issue that no answer has room for, and gives the others", async () => {
+      fileLong("Before", 0);
+      fileLong("Endless", ANSWER);
+      fileLong("After", 0);
+      const first = await pull();
+      const rest = first.has_more ? await pull() : { items: [] };
+      expect([...first.items, ...rest.items].map(({ title }) => title)).toEqual(["Before", "After"]);
+      expect(first).toMatchObject({
+        summary: { failed: 1 },
+        item_errors: [{ ref: { id: "2" }, code: "payload_too_large", retryable: false }],
+      });
+    });
   });
 
   test("refuses a cursor that is not the current one, and loses nothing by it", async () => {
@@ -282,6 +331,108 @@ describe("push", () => {
     expect((await run()).push.items).toMatchObject([{ action: "update", outcome: "applied" }]);
     expect(remote.issue(known).title).toBe("Renamed");
   }, 20_000);
+  describe("a kept edit that is refused for good is told once, and given up", () => {
+    /** An edit that did not get through, known to the next runs. */
+    const keptEdit = async (patch: Record<string, unknown>) => {
+      const known = file("Known");
+      await pull();
+      tracker.faults.add({ kind: "fail" }, { on: "updateIssue", times: 3 });
+      expect((await push([update(known.id, patch)])).items).toMatchObject([{ outcome: "failed" }]);
+      return known;
+    };
+    const convergesAfter = async (first: object, options: { readonly dryRun?: boolean } = {}) => {
+      expect(await run(options)).toMatchObject({
+        push: { summary: { total: 1, failed: 1 }, items: [first] },
+      });
+      for (let count = 0; count < 2; count += 1) {
+        expect(await run()).toMatchObject({ pull: { item_errors: null }, push: { items: [] } });
+      }
+    };
+
+    test("because the issue is gone", async () => {
+      remote.remove(await keptEdit({ title: "Renamed", labels: ["api"] }));
+      await convergesAfter({ outcome: "rejected", message: "The issue is gone." });
+    }, 20_000);
+
+    test("because the provider does not take it", async () => {
+      const known = await keptEdit({ title: "Renamed" });
+      tracker.faults.add({ kind: "fail", failureClass: "invalid" }, { on: "updateIssue" });
+      await convergesAfter({ outcome: "rejected" });
+      expect(remote.issue(known).title).toBe("Known");
+    }, 20_000);
+
+    test("because there is no such new issue", async () => {
+      tracker.faults.add({ kind: "fail" }, { on: "createIssue", times: 3 });
+      const { items } = await push([{ ref: {}, action: "create", patch: { title: "New" } }]);
+      expect(items).toMatchObject([{ outcome: "failed" }]);
+      tracker.faults.add({ kind: "fail", failureClass: "invalid" }, { on: "createIssue" });
+      await convergesAfter({ outcome: "rejected", remote_ref: null });
+      expect(remote.issues()).toEqual([]);
+    }, 20_000);
+
+    test("but not by a dry run", async () => {
+      remote.remove(await keptEdit({ title: "Renamed" }));
+      expect(await run({ dryRun: true })).toMatchObject({ push: { items: [{ outcome: "rejected" }] } });
+      await convergesAfter({ outcome: "rejected" });
+    }, 20_000);
+
+    test("but not by a credential that is not accepted for a while", async () => {
+      const known = await keptEdit({ title: "Renamed" });
+      tracker.faults.add({ kind: "fail", failureClass: "auth" }, { on: "updateIssue" });
+      expect((await run()).push.items).toMatchObject([
+        { outcome: "failed", message: expect.stringContaining("the next run") },
+      ]);
+      expect((await run()).push.items).toMatchObject([{ outcome: "applied" }]);
+      expect(remote.issue(known).title).toBe("Renamed");
+    }, 20_000);
+  });
+
+  test("an update of an issue that is gone is rejected, and no later run tries it", async () => {
+    const known = file("Known");
+    await pull();
+    remote.remove(known);
+    const { items } = await push([update(known.id, { title: "Renamed" })]);
+    expect(items).toMatchObject([{ outcome: "rejected", message: "The issue is gone." }]);
+    for (let count = 0; count < 2; count += 1) expect((await run()).push.items).toEqual([]);
+  });
+
+  test("a create whose issue was deleted before it was known is rejected, and not made again", async () => {
+    tracker.faults.add({ kind: "lost_response" }, { on: "createIssue" });
+    tracker.faults.add({ kind: "fail" }, { on: "findCreated", times: 3 });
+    const create: PushItem = { ref: {}, action: "create", patch: { title: "New" } };
+    expect((await push([create])).items).toMatchObject([{ outcome: "failed" }]);
+    for (const { ref } of remote.issues()) remote.remove(ref);
+    expect((await push([create])).items).toMatchObject([
+      { outcome: "rejected", message: "The issue is gone." },
+    ]);
+    await push([create]);
+    expect(await run()).toMatchObject({ pull: { item_errors: null }, push: { items: [] } });
+    expect(remote.issues()).toEqual([]);
+  }, 20_000);
+
+  test("what became of the other end of a link is not the outcome of the item", async () => {
+    const [one, two] = [file("One"), file("Two")];
+    await pull();
+    let readsSinceLink = Number.NEGATIVE_INFINITY;
+    tracker = new MemoryTracker({
+      remote,
+      onRequest: ({ method, phase }) => {
+        if (phase === "after" && method === "upsertLink") readsSinceLink = 0;
+        if (phase === "before" && method === "getIssue") readsSinceLink += 1;
+        if (phase === "before" && readsSinceLink === 2) {
+          throw new ConnectorRequestError("Two is secret.", {
+            provider: "memory",
+            failureClass: "permission",
+          });
+        }
+      },
+    });
+    sync = new ResourceSync({ connector: tracker, store, policy: EXTERNAL_WINS, now: () => new Date(now) });
+    const link = { type: "blocks", target: { id: two.id } } as const;
+    const { items } = await push([{ ref: { id: one.id }, action: "link", link }]);
+    expect(items).toMatchObject([{ outcome: "applied", message: null }]);
+    expect(remote.issue(one).links).toHaveLength(1);
+  });
 });
 
 describe("the same field changed on both sides", () => {
@@ -355,6 +506,15 @@ test("a dry run tells what it would do, and does nothing", async () => {
   expect(tracker.writes).toBe(0);
   expect(remote.issue(known).title).toBe("Known");
 }, 20_000);
+
+test("a mission reads the issue that it starts from once", async () => {
+  const { id } = file("Refund twice");
+  for (const issue of ["DEMO-1", { id }]) {
+    tracker.forgetRequests();
+    expect(await sync.seedMission({ issue, mission_id: null })).toMatchObject({ title: "Refund twice" });
+    expect(tracker.requests).toEqual(["getIssue"]);
+  }
+});
 
 test("tells how the resource stands", async () => {
   expect(await sync.state()).toEqual({ issueCount: 0, openConflicts: 0, lastSyncedAt: null });
