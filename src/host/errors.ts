@@ -1,7 +1,8 @@
 import { ERROR_STATUS, type ErrorCode, type ErrorEnvelope } from "../protocol.ts";
-import { CapabilityNotSupportedError, IssueNotFoundError, TrackerSdkError } from "../sdk/errors.ts";
+import { TrackerSdkError } from "../sdk/errors.ts";
 import { StoreError } from "../sdk/stores/serial.ts";
 import { TrackerError } from "../shared/errors.ts";
+import { failureCode } from "../sync/failure.ts";
 import { SyncRequestError } from "../sync/request-error.ts";
 import { VaultError } from "./vault.ts";
 
@@ -84,16 +85,10 @@ export async function explained<T>(work: () => Promise<T>): Promise<T> {
 }
 
 function workFailure(error: TrackerSdkError): HostError {
-  if (error instanceof SyncRequestError) {
-    const { message, path, problem, provider } = error;
-    return new HostError("invalid_request", message, { provider, details: { [path]: problem } });
-  }
-  if (error instanceof IssueNotFoundError) return providerFailure(error, "issue_not_found");
-  // No credential helps where the tracker has no place for what was asked.
-  if (error instanceof CapabilityNotSupportedError) return providerFailure(error, "invalid_request");
-  return error.failureClass === "rate_limited"
-    ? providerFailure(error, "rate_limited")
-    : providerFailure(error);
+  const code = failureCode(error);
+  if (!(error instanceof SyncRequestError)) return providerFailure(error, code);
+  const { message, path, problem, provider } = error;
+  return new HostError(code, message, { provider, details: { [path]: problem } });
 }
 
 /** The answer for a failure that callers may know about; null for one that is for operators alone. */

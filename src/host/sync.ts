@@ -12,6 +12,7 @@ import {
 import { TrackerSdkError } from "../sdk/errors.ts";
 import { policyOf } from "../sync/doctrine.ts";
 import { type ItemError, type Summary, statusOf, totalOf } from "../sync/envelope.ts";
+import { conflictCode } from "../sync/failure.ts";
 import { type PushedItem, ResourceSync, type ResourceSyncOptions } from "../sync/resource-sync.ts";
 import type { Background } from "./background.ts";
 import { asHostError, explained, HostError } from "./errors.ts";
@@ -276,8 +277,8 @@ function problemOf({ status, item_errors }: Ended): string | null {
 
 function conflictFailure(error: unknown): unknown {
   if (!(error instanceof TrackerSdkError)) return error;
-  if (error.failureClass === "not_found") return new HostError("conflict_not_found", error.message);
-  return error.failureClass === "conflict" ? new HostError("conflict_decided", error.message) : error;
+  const code = conflictCode(error);
+  return code === null ? error : new HostError(code, error.message);
 }
 
 /** What a client that still routes by slug upgrades its config with, however late it reads the result. */

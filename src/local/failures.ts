@@ -29,8 +29,9 @@ export async function decided<T>(decision: () => Promise<T>): Promise<T> {
   try {
     return await decision();
   } catch (error) {
-    const code = error instanceof TrackerSdkError ? conflictCode(error) : null;
-    throw error instanceof TrackerSdkError && code !== null ? failure(error, code) : error;
+    if (!(error instanceof TrackerSdkError)) throw error;
+    const code = conflictCode(error);
+    throw code === null ? error : failure(error, code);
   }
 }
 
