@@ -7,7 +7,7 @@ import { TeamScope } from "../../src/host/team-scope.ts";
 import { OperationResult, PushResult } from "../../src/protocol.ts";
 import { GitHubSimulator } from "../simulators/github/index.ts";
 import type { SimulatedRequest } from "../simulators/server.ts";
-import { STRANGER, TestHost } from "./host-fixture.ts";
+import { IDENTITY, STRANGER, TestHost } from "./host-fixture.ts";
 
 const REPOSITORY = "acme/payments-api";
 const LONG = 60_000;
@@ -296,16 +296,33 @@ describe("a job that was interrupted, however long ago, and nobody has asked for
     await host.settled();
   });
 
-  test("is what a request under its key is answered with", async () => {
+  test("is left to others by a job of another mapping, and stays to be done", async () => {
+    const id = await interruptedPush();
+    const web = await host.bind("github", "acme/web", IDENTITY);
+    await host.restart({ patience: LONG });
+    const before = github.requests.length;
+    expect((await post("push", { ...create("Three"), binding_ref: web })).body.status).toBe("ok");
+    const paths = github.requests.slice(before).map(({ path }) => path);
+    expect(paths.filter((path) => path.includes(REPOSITORY))).toEqual([]);
+    await operation(id);
+    await host.settled();
+    expect(await operation(id)).toMatchObject({ status: "completed", result: { summary: { succeeded: 2 } } });
+  });
+
+  test.each([
+    ["the result, in time", LONG, { status: 200, body: { status: "ok" } }],
+    ["the operation, where it takes long", 0, { status: 202, body: { status: "pending" } }],
+  ])("is what a request under its key is answered with: %s", async (_, patience, answer) => {
     await host.restart({ patience: 0 });
     const held = hold(isCreate);
     const { body } = await post("push", create("One"), "key-1");
     await held.reached;
     await host.stop();
     held.letGo();
-    await host.restart({ patience: LONG });
+    await host.restart({ patience });
     host.now += 2 * DAY;
-    expect(await post("push", create("One"), "key-1")).toMatchObject({ status: 200, body: { status: "ok" } });
+    expect(await post("push", create("One"), "key-1")).toMatchObject(answer);
+    await host.settled();
     expect((await operation(body.operation_id)).status).toBe("completed");
     expect(creates()).toBe(1);
   });

@@ -535,6 +535,17 @@ describe("missions", () => {
     expect([other.status, other.body.code]).toEqual([422, "idempotency_mismatch"]);
   });
 
+  test("report routed by slug, and are told what to upgrade the config with", async () => {
+    github.addIssue(REPOSITORY, { title: "Refund twice" });
+    const routing = { binding_ref: null, project_slug: STRANGER.slug };
+    const request = { ...routing, issue: "#1", update: UPDATE };
+    expect(await call("missions/publish", v.looseObject({}), request)).toMatchObject({
+      title: "Refund twice",
+      binding_ref: ref,
+      display_label: REPOSITORY,
+    });
+  });
+
   test("report as an operation where that takes long, whoever ends it", async () => {
     github.addIssue(REPOSITORY, { title: "Refund twice" });
     await host.restart({ patience: 0 });

@@ -183,10 +183,32 @@ describe("pull", () => {
     expect((await pull(5)).items.map(({ title }) => title)).toEqual(["c"]);
   });
 
-  test("that reads nothing fails as a whole; later pages make it partial", async () => {
+  test("that reads nothing fails as a whole", async () => {
     file("a");
     tracker.faults.add({ kind: "fail", failureClass: "auth" }, { on: "listIssues" });
     await expect(pull()).rejects.toMatchObject({ failureClass: "auth" });
+  });
+
+  test("that reads a page gives it, whatever becomes of the next one", async () => {
+    const many = Array.from({ length: 150 }, (_, index) => `Issue ${index}`);
+    for (const title of many) remote.add({ title });
+    tracker = new MemoryTracker({
+      remote,
+      onRequest: ({ phase }) => {
+        if (phase === "before" && tracker.requests.length > 1) {
+          throw new ConnectorRequestError("Bad credentials.", { provider: "memory", failureClass: "auth" });
+        }
+      },
+    });
+    sync = new ResourceSync({ connector: tracker, store, policy: EXTERNAL_WINS, now: () => new Date(now) });
+    const first = await pull(10_000);
+    expect(first).toMatchObject({
+      has_more: true,
+      item_errors: [{ ref: null, message: "Bad credentials." }],
+    });
+    setUp();
+    const rest = await pull(10_000);
+    expect([...first.items, ...rest.items].map(({ title }) => title)).toEqual(many);
   });
 });
 
