@@ -38,7 +38,7 @@ import {
 } from "./envelope.ts";
 import { missionUpdateOf, wireSeed } from "./mission.ts";
 import { itemError, type Outcome, outcomeOf } from "./outcome.ts";
-import { inSmallPages, Portion } from "./portion.ts";
+import { isSmallPage, Portion } from "./portion.ts";
 import { NamedRef, patchOf, WireLink, WirePatch } from "./push-item.ts";
 import { SyncRequestError } from "./request-error.ts";
 
@@ -149,9 +149,10 @@ export class ResourceSync {
     this.#store = store;
     this.#signal = signal ?? new AbortController().signal;
     this.#engine = new SyncEngine({
-      connector: answerBytes === undefined ? connector : inSmallPages(connector, answerBytes),
+      connector,
       store,
       policy,
+      ...(answerBytes !== undefined && { canTake: (page) => isSmallPage(page, answerBytes) }),
       now,
       name: CHECKPOINT,
       // Keys tell when they were made, and providers are asked for what is newer: by one clock.
@@ -436,7 +437,7 @@ export class ResourceSync {
   }
 
   /** A create that was sent before, and whose answer was lost, has come to what it was to come to. */
-  async #created({ outcome, record }: Written): Promise<Written> {
+  #created({ outcome, record }: Written): Written {
     const isThere = record !== null && record.ref !== null && outcome.outcome === "noop";
     return { outcome: isThere ? { ...outcome, outcome: "applied" } : outcome, record };
   }
