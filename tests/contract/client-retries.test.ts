@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { ControlPlaneClient } from "../../src/client.ts";
 import { ControlPlaneError } from "../../src/http.ts";
 import type { OperationResult } from "../../src/protocol.ts";
-import { errorBody, HttpStubs, rejection, StubbedNature, stubbedClient } from "../helpers/http-stubs.ts";
+import { failureOf } from "../helpers/failure.ts";
+import { errorBody, HttpStubs, StubbedNature, stubbedClient } from "../helpers/http-stubs.ts";
 
 const BASE = "/api/v1/tracker";
 const IDENTITY = { uuid: "u-1", slug: "payments-api", node_id: "0123456789ab", repo_slug: null };
@@ -125,7 +126,7 @@ describe("attempts", () => {
     );
     test.each(cases)(`${name}: %s is sent %i times`, async (_fault, attempts, answer) => {
       stubs.repeat(attempts, kind.method, kind.target, answer);
-      expect(await rejection(kind.run(stubbedClient(stubs)))).toBeInstanceOf(ControlPlaneError);
+      expect(await failureOf(kind.run(stubbedClient(stubs)))).toBeInstanceOf(ControlPlaneError);
       expect(stubs.requests).toHaveLength(attempts);
     });
   }
@@ -149,7 +150,7 @@ describe("attempts", () => {
       const nature = new StubbedNature();
       stubs.on(method, target, answer());
       stubs.on(method, target, Response.json(errorBody("issue_not_found"), { status: 404 }));
-      expect(await rejection(run(stubbedClient(stubs, { nature })))).toMatchObject({
+      expect(await failureOf(run(stubbedClient(stubs, { nature })))).toMatchObject({
         code: "issue_not_found",
       });
       expect(nature.sleeps).toEqual([2_000]);
@@ -159,7 +160,7 @@ describe("attempts", () => {
   test.each([429, 500, 503])("%i is not sent again where that is said to be futile", async (code) => {
     for (const kind of Object.values(KINDS)) {
       stubs.on(kind.method, kind.target, later(code, { retryable: false, retry_after_seconds: 1 }));
-      expect(await rejection(kind.run(stubbedClient(stubs)))).toMatchObject({ code: `stub_${code}` });
+      expect(await failureOf(kind.run(stubbedClient(stubs)))).toMatchObject({ code: `stub_${code}` });
     }
   });
 
@@ -181,7 +182,7 @@ describe("attempts", () => {
 
   test("every attempt of a write is the same request, its Idempotency-Key included", async () => {
     stubs.repeat(3, KEYED_WRITE.method, KEYED_WRITE.target, status(503));
-    await rejection(KEYED_WRITE.run(stubbedClient(stubs)));
+    await failureOf(KEYED_WRITE.run(stubbedClient(stubs)));
     const seen = stubs.requests.map((request) => JSON.stringify(request));
     expect(new Set(seen).size).toBe(1);
     expect(stubs.requests[0]?.headers["idempotency-key"]).toBeString();
@@ -195,7 +196,7 @@ describe("attempts", () => {
     ["DEPTH_ZERO_SELF_SIGNED_CERT", "host_unreachable", "certificate"],
   ])("%s is told as %s: %s", async (network, code, words) => {
     stubs.repeat(3, READ.method, READ.target, networkError(network));
-    const error = await rejection(READ.run(stubbedClient(stubs)));
+    const error = await failureOf(READ.run(stubbedClient(stubs)));
     expect(error).toMatchObject({ code, status: null, retryable: true });
     expect(String(error)).toContain(words);
   });
@@ -205,7 +206,7 @@ describe("pauses", () => {
   async function pausesAfter(answer: () => Response | Error, attempts = 3, random = 0.5): Promise<number[]> {
     const nature = new StubbedNature(random);
     stubs.repeat(attempts, READ.method, READ.target, answer);
-    await rejection(READ.run(stubbedClient(stubs, { nature })));
+    await failureOf(READ.run(stubbedClient(stubs, { nature })));
     return nature.sleeps;
   }
   const busy =
@@ -312,7 +313,7 @@ describe("operations", () => {
         return still();
       },
     });
-    const error = await rejection(patient.awaitOperation(ID));
+    const error = await failureOf(patient.awaitOperation(ID));
     expect(error).toMatchObject({
       code: "operation_timeout",
       retryable: true,
@@ -325,7 +326,7 @@ describe("operations", () => {
 
   test("an operation that is gone ends the waiting", async () => {
     stubs.on("GET", TARGET, Response.json(errorBody("operation_not_found"), { status: 404 }));
-    expect(await rejection(stubbedClient(stubs).awaitOperation(ID))).toMatchObject({
+    expect(await failureOf(stubbedClient(stubs).awaitOperation(ID))).toMatchObject({
       code: "operation_not_found",
     });
   });
