@@ -6,7 +6,15 @@
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
-import type { Conflict, MissionPublishRequest, MissionSeedRequest, PushItem, Reread } from "../protocol.ts";
+import type {
+  Conflict,
+  ItemError,
+  MissionPublishRequest,
+  MissionSeedRequest,
+  PushItem,
+  PushResultItem,
+  Reread,
+} from "../protocol.ts";
 import type { TrackerConnector } from "../sdk/connector.ts";
 import { SyncEngine, type SyncEvent } from "../sdk/engine.ts";
 import { ConnectorRequestError, IssueNotFoundError, TrackerSdkError } from "../sdk/errors.ts";
@@ -25,12 +33,10 @@ import type { OwnershipPolicy } from "../sdk/policy.ts";
 import type { IssueRecord, IssueStore, SyncCheckpoint } from "../sdk/store.ts";
 import { copyToMemory } from "../sdk/stores/copy.ts";
 import {
-  type ItemError,
   itemCode,
   normalizedIssue,
   type PullPhase,
   type PushPhase,
-  type PushResultItem,
   type Summary,
   wireConflict,
   wireIssue,
