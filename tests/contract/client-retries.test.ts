@@ -1,6 +1,7 @@
 /** When the client sends a request again, how long it waits before, and how it waits for operations. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import type { ControlPlaneClient } from "../../src/client.ts";
+import { Operations } from "../../src/client/operations.ts";
+import type { ClientOptions, ControlPlaneClient } from "../../src/client.ts";
 import { ControlPlaneError } from "../../src/http.ts";
 import type { OperationResult } from "../../src/protocol.ts";
 import { failureOf } from "../helpers/failure.ts";
@@ -267,12 +268,22 @@ describe("operations", () => {
   const TARGET = `${BASE}/operations/${ID}/`;
   const still = (): Response => Response.json({ operation_id: ID, status: "running", progress: { done: 1 } });
 
+  function awaitEnd(
+    options: Partial<ClientOptions> = {},
+    onProgress: (operation: OperationResult) => void = () => {},
+  ): Promise<OperationResult> {
+    const { nature = new StubbedNature() } = options;
+    const client = stubbedClient(stubs, { nature, ...options });
+    const read = (id: string) => client.operation(id);
+    return new Operations({ name: client.name, nature, isEmbedded: false, read }).awaitEnd(ID, onProgress);
+  }
+
   test("polls after 1, 2, 4, 8, 16 and then every 30 s", async () => {
     const nature = new StubbedNature();
     stubs.repeat(7, "GET", TARGET, still);
     stubs.on("GET", TARGET, Response.json({ operation_id: ID, status: "completed", result: { n: 1 } }));
     const seen: OperationResult[] = [];
-    const result = await stubbedClient(stubs, { nature }).awaitOperation(ID, (operation) => {
+    const result = await awaitEnd({ nature }, (operation) => {
       seen.push(operation);
     });
     expect(nature.sleeps).toEqual([1, 2, 4, 8, 16, 30, 30, 30].map((seconds) => seconds * 1_000));
@@ -289,7 +300,7 @@ describe("operations", () => {
     const nature = new StubbedNature(random);
     stubs.repeat(2, "GET", TARGET, still);
     stubs.on("GET", TARGET, Response.json({ operation_id: ID, status: "completed" }));
-    await stubbedClient(stubs, { nature }).awaitOperation(ID);
+    await awaitEnd({ nature });
     const factors = nature.sleeps.map((sleep, index) => sleep / (1_000 * 2 ** index));
     for (const actual of factors) expect(actual).toBeCloseTo(factor, 9);
     expect(factors).toHaveLength(3);
@@ -298,7 +309,7 @@ describe("operations", () => {
   test("a failed operation is an answer, not an error", async () => {
     const error = errorBody("provider_unavailable");
     stubs.on("GET", TARGET, Response.json({ operation_id: ID, status: "failed", error }));
-    const result = await stubbedClient(stubs).awaitOperation(ID);
+    const result = await awaitEnd();
     expect(result).toMatchObject({ status: "failed", error: { code: "provider_unavailable" } });
   });
 
@@ -306,14 +317,11 @@ describe("operations", () => {
     const nature = new StubbedNature(random);
     const started = nature.now();
     const polls: number[] = [];
-    const patient = stubbedClient(stubs, {
-      nature,
-      fetch: async () => {
-        polls.push(nature.now() - started);
-        return still();
-      },
-    });
-    const error = await failureOf(patient.awaitOperation(ID));
+    const fetch = async () => {
+      polls.push(nature.now() - started);
+      return still();
+    };
+    const error = await failureOf(awaitEnd({ nature, fetch }));
     expect(error).toMatchObject({
       code: "operation_timeout",
       retryable: true,
@@ -326,7 +334,7 @@ describe("operations", () => {
 
   test("an operation that is gone ends the waiting", async () => {
     stubs.on("GET", TARGET, Response.json(errorBody("operation_not_found"), { status: 404 }));
-    expect(await failureOf(stubbedClient(stubs).awaitOperation(ID))).toMatchObject({
+    expect(await failureOf(awaitEnd())).toMatchObject({
       code: "operation_not_found",
     });
   });
