@@ -533,7 +533,8 @@ export class ResourceSync {
     if (parsed.success) return parsed.output;
     const [issue] = parsed.issues;
     const path = v.getDotPath(issue);
-    throw this.#refusal(path === null ? name : `${name}.${path}`, issue.message);
+    const problem = issue.expected === "never" ? "is not known" : issue.message;
+    throw this.#refusal(path === null ? name : `${name}.${path}`, problem);
   }
 
   #refusal(path: string, problem: string): SyncRequestError {
