@@ -1,7 +1,7 @@
 /** The issues of a GitHub repository: https://docs.github.com/en/rest/issues */
 import * as v from "valibot";
 import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
-import { IssueNotFoundError, TrackerSdkError } from "../../errors.ts";
+import { orNull, TrackerSdkError } from "../../errors.ts";
 import {
   type CanonicalComment,
   type CanonicalIssue,
@@ -296,16 +296,6 @@ export class GitHubApi implements ProviderApi {
       if (page.done === true) return;
       for (const [index, row] of page.value.entries()) yield { row, path: `issues.${index}` };
     }
-  }
-}
-
-/** What is read of an issue; null when there is no such issue. */
-async function orNull<T>(read: Promise<T>): Promise<T | null> {
-  try {
-    return await read;
-  } catch (error) {
-    if (error instanceof IssueNotFoundError) return null;
-    throw error;
   }
 }
 

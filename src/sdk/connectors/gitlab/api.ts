@@ -7,7 +7,7 @@
  */
 import * as v from "valibot";
 import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
-import { IssueNotFoundError, IssuePayloadContractError } from "../../errors.ts";
+import { IssueNotFoundError, IssuePayloadContractError, orNull } from "../../errors.ts";
 import type {
   CanonicalComment,
   CanonicalIssue,
@@ -87,12 +87,7 @@ export class GitLabApi implements ProviderApi {
       const own = [path_with_namespace, web_url].map((name) => name.toLowerCase());
       if (!own.includes(named.project.toLowerCase())) return null;
     }
-    try {
-      return await this.get(named.id);
-    } catch (error) {
-      if (error instanceof IssueNotFoundError) return null;
-      throw error;
-    }
+    return orNull(this.get(named.id));
   }
 
   async search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]> {
