@@ -75,7 +75,7 @@ export class IssueNotFoundError extends TrackerSdkError {
 }
 
 /** What is read of an issue; null when there is no such issue. */
-export async function orNull<T>(read: Promise<T>): Promise<T | null> {
+export async function ifThere<T>(read: Promise<T>): Promise<T | null> {
   try {
     return await read;
   } catch (error) {

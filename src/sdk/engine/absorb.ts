@@ -1,6 +1,6 @@
 /** Takes what the provider has into the store: the merge and everything that follows from it. */
 import { isDeepStrictEqual } from "node:util";
-import { orNull, TrackerSdkError } from "../errors.ts";
+import { ifThere, TrackerSdkError } from "../errors.ts";
 import { conflictId, mergeIssue, sameField } from "../merge.ts";
 import {
   type CanonicalIssue,
@@ -144,7 +144,7 @@ export async function meet(
 ): Promise<Met | null> {
   const { ask, connector, store } = context;
   for (let count = 1; count <= ATTEMPTS; count += 1) {
-    const remote = await orNull(ask(() => connector.getIssue(ref)));
+    const remote = await ifThere(ask(() => connector.getIssue(ref)));
     const met = await store.transaction(async (transaction): Promise<Met | "gone" | "stale"> => {
       const record = await transaction.get(key);
       if (record === null) return "gone";

@@ -8,7 +8,7 @@ import {
   CapabilityNotSupportedError,
   ConnectorRequestError,
   IssueNotFoundError,
-  orNull,
+  ifThere,
 } from "../../errors.ts";
 import {
   type CanonicalComment,
@@ -150,7 +150,7 @@ export class JiraApi implements ProviderApi {
     const isAddress = key.toLowerCase().startsWith(address.toLowerCase());
     const name = isAddress ? key.slice(address.length).replace(/[/?#].*$/, "") : key;
     if (!/^([a-z][a-z0-9_]*-)?\d+$/i.test(name)) return null;
-    return orNull(this.get(name.toUpperCase()));
+    return ifThere(this.get(name.toUpperCase()));
   }
 
   async search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]> {
