@@ -96,10 +96,6 @@ const REFUSED_FLAGS: Readonly<Record<string, { readonly message: string; readonl
  */
 export async function run(argv: readonly string[], context: Context): Promise<number> {
   try {
-    if (argv.length === 1 && argv[0] === "--version") {
-      context.io.stdout.write(`${VERSION}\n`);
-      return 0;
-    }
     return await dispatch(argv, context);
   } catch (error) {
     const isQuiet =

@@ -254,14 +254,6 @@ export class ControlPlaneClient {
     return this.#get(`operations/${encodeURIComponent(operationId)}`, {}, OperationResult);
   }
 
-  /** Waits until an operation has ended; {@link Operations.awaitEnd}. */
-  awaitOperation(
-    operationId: string,
-    onProgress: (operation: OperationResult) => void = () => {},
-  ): Promise<OperationResult> {
-    return this.#operations.awaitEnd(operationId, onProgress);
-  }
-
   // Sessions
 
   /** Who is calling, and the teams they belong to. */

@@ -9,7 +9,6 @@ import {
   parseDocument,
   readText,
   readTexts,
-  SECTIONS,
   type SectionName,
   sectionPair,
   TOO_MANY_BYTES,
@@ -180,8 +179,8 @@ function decode(bytes: Uint8Array | null): string | null {
 type Pairs = ReadonlyMap<string, Pair>;
 
 function readDocument(document: ConfigDocument): ProjectConfig {
-  const [project, tracker] = SECTIONS.map((name) => sectionPairs(document, name));
-  return { project: readIdentity(project ?? new Map()), tracker: readTracker(tracker ?? new Map()) };
+  const [project, tracker] = [sectionPairs(document, "project"), sectionPairs(document, "tracker")];
+  return { project: readIdentity(project), tracker: readTracker(tracker) };
 }
 
 function sectionPairs(document: ConfigDocument, name: SectionName): Pairs {

@@ -29,9 +29,6 @@ const Credentials = v.strictObject({
 });
 export type LocalCredentials = v.InferOutput<typeof Credentials>;
 
-/** The keys that `--credential` takes for local providers. */
-export const CREDENTIAL_KEYS = ["command", "cwd"] as const;
-
 /** Which projects this person has bound on this machine, by project, provider and workspace. */
 const BindingsFile = v.record(v.string(), Credentials);
 
@@ -158,7 +155,7 @@ export class LocalTrackers {
 const MAX_BYTES = 1024 * 1024;
 
 /** The binding that a config names. */
-export function requireLocalBinding({ tracker }: ProjectConfig): {
+function requireLocalBinding({ tracker }: ProjectConfig): {
   readonly provider: LocalProvider;
   readonly workspace: string;
 } {
@@ -177,7 +174,8 @@ export function requireLocalBinding({ tracker }: ProjectConfig): {
 export function parseCredentials(entries: Readonly<Record<string, string>>): LocalCredentials {
   const parsed = v.safeParse(Credentials, entries);
   if (parsed.success) return parsed.output;
-  throw new UsageError(`--credential takes ${CREDENTIAL_KEYS.join("=… or ")}=… for a local provider.`);
+  const keys = Object.keys(Credentials.entries);
+  throw new UsageError(`--credential takes ${keys.join("=… or ")}=… for a local provider.`);
 }
 
 /** @throws UsageError when there is no such mode, field, owner or strategy */

@@ -2,7 +2,6 @@
 import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import { type ConfigEdit, editProjectConfig, type ProjectConfig, readProjectConfig } from "./config.ts";
-
 import { completeIdentity, identityEdit, type ProjectIdentity, UuidReservations } from "./identity.ts";
 import type { Context } from "./shared/context.ts";
 import { ProjectError } from "./shared/errors.ts";

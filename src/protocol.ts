@@ -253,13 +253,17 @@ export const PushItem = v.object({
 export type PushItem = v.InferOutput<typeof PushItem>;
 
 const ResultSummary = v.object({ total: natural, succeeded: natural, failed: natural, skipped: natural });
-const ItemError = v.looseObject({
+/** What went wrong with an item. */
+export const ItemError = v.looseObject({
   ref: v.nullish(v.unknown(), null),
   code: text,
   message: text,
   retryable: v.nullish(v.boolean(), false),
 });
-const PushResultItem = v.looseObject({
+export type ItemError = v.InferOutput<typeof ItemError>;
+
+/** What became of a pushed item. */
+export const PushResultItem = v.looseObject({
   ref: v.unknown(),
   action: text,
   outcome: text,
@@ -267,6 +271,8 @@ const PushResultItem = v.looseObject({
   version: v.nullish(v.unknown(), null),
   message: nullableText,
 });
+export type PushResultItem = v.InferOutput<typeof PushResultItem>;
+
 const phase = { summary: ResultSummary, item_errors: nullable(v.array(ItemError)) };
 const pullPart = { items: v.array(NormalizedIssue), has_more: v.boolean(), next_cursor: nullableText };
 const pushPart = { items: v.array(PushResultItem) };

@@ -17,7 +17,7 @@ import {
 import { findProject, type Project, ProjectStore, requireProject } from "./project.ts";
 import type { InstallationStatus, MappingUpdate, UpdatedMapping } from "./protocol.ts";
 import {
-  type ConfigPreview,
+  type ConfigChange,
   type ConfiguredBinding,
   configuredBinding,
   previewBind,
@@ -28,7 +28,7 @@ import { Connections } from "./service/connections.ts";
 import { ControlPlaneAccess, type EmbeddedHost } from "./service/control-plane.ts";
 import type { LocalBindOutcome, LocalBindRequest, LocalBindTools } from "./service/local-binding.ts";
 import { Sessions } from "./service/sessions.ts";
-import { CredentialStore, editLock, userFolders } from "./settings.ts";
+import { CredentialStore, editLock, type Folders, userFolders } from "./settings.ts";
 import type { Context } from "./shared/context.ts";
 import { TrackerError } from "./shared/errors.ts";
 import {
@@ -53,15 +53,8 @@ export interface ServiceOptions {
   readonly debug: (line: string) => void;
 }
 
-/** A finished bind and the file it is, or would be, recorded in. */
-export interface BindOutcome extends BindResult {
-  readonly replaced: ConfiguredBinding | null;
-  readonly configPath: string;
-  /** True when `bind` made the project's config. */
-  readonly isNewProject: boolean;
-  /** What a dry run would have written; null when it was written. */
-  readonly preview: ConfigPreview | null;
-}
+/** A finished bind, and what it did to the project's config. */
+export interface BindOutcome extends BindResult, ConfigChange {}
 
 /** A discovery from inside of a project. */
 export interface DiscoveryHere extends Discovery {
@@ -74,6 +67,7 @@ export class TrackerService {
   readonly connections: Connections;
   readonly sessions: Sessions;
   readonly #options: ServiceOptions;
+  readonly #folders: Folders;
   readonly #projects: ProjectStore;
   readonly #access: ControlPlaneAccess;
   #project: Project | null = null;
@@ -84,6 +78,7 @@ export class TrackerService {
     const folders = userFolders(env, machine);
     const credentials = new CredentialStore(folders, env);
     this.#options = options;
+    this.#folders = folders;
     this.#projects = new ProjectStore(context, folders.state, editLock(folders));
     this.#access = new ControlPlaneAccess({ context, folders, credentials, hostFlag, openEmbedded, debug });
     this.connections = new Connections(this.#access);
@@ -123,9 +118,13 @@ export class TrackerService {
   }
 
   /** The binding that a bind would replace; null when there is none. */
-  async currentBinding(): Promise<ConfiguredBinding | null> {
-    await this.#access.plane();
+  currentBinding(): ConfiguredBinding | null {
     return configuredBinding(this.#requireProject());
+  }
+
+  /** Chooses the control plane. A remote one is being connected to from now on, whatever is asked meanwhile. */
+  async chooseControlPlane(): Promise<void> {
+    await this.#access.plane();
   }
 
   /** Binds the project; null when the person cancelled. */
@@ -213,7 +212,7 @@ export class TrackerService {
     return provider === null ? hosted.allInstallations() : hosted.installationStatus(provider);
   }
 
-  /** Decides who owns which field of a mapping's issues. */
+  /** Decides who owns which field of a mapping's issues, and how its connector works. */
   async updateMapping(bindingRef: string, update: MappingUpdate): Promise<UpdatedMapping> {
     return (await this.#access.client()).updateMapping(bindingRef, update);
   }
@@ -238,23 +237,16 @@ export class TrackerService {
     });
   }
 
-  // The way to the control plane
-
   /** The project, read once. */
   #requireProject(): Project {
     this.#project ??= requireProject(this.#options.projectFolder);
     return this.#project;
   }
 
-  /** The binding that a bind would replace, without asking which control plane there is. */
-  localBinding(): ConfiguredBinding | null {
-    return configuredBinding(this.#requireProject());
-  }
-
   async #localTools(): Promise<LocalBindTools> {
     const { LocalTrackers } = await import("./local.ts");
     const { context } = this.#options;
-    const folders = userFolders(context.env, context.machine);
+    const folders = this.#folders;
     const trackers = new LocalTrackers({ context, folders, lockPath: editLock(folders) });
     return { projects: this.#projects, trackers };
   }
@@ -317,6 +309,6 @@ export type {
   Ticket,
   UpdatedMapping,
 } from "./protocol.ts";
-export type { ConfiguredBinding } from "./service/configured-binding.ts";
+export type { ConfigChange, ConfiguredBinding } from "./service/configured-binding.ts";
 export type { EmbeddedHost } from "./service/control-plane.ts";
 export type { LocalBindOutcome, LocalBindRequest } from "./service/local-binding.ts";

@@ -4,7 +4,16 @@
  * compiled binary driven from login to unbind. It leaves nothing behind, and
  * exits non-zero when a step does not end as it should.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createColors } from "picocolors";
@@ -14,6 +23,12 @@ import { startProviders } from "./demo/providers.ts";
 const ROOT = join(import.meta.dir, "..");
 const BINARY = join(ROOT, "dist", process.platform === "win32" ? "tracker.exe" : "tracker");
 const ORIGIN = "https://github.com/acme/payments-api.git";
+/** What the tour writes to the tickets. */
+const ITEMS = `[
+  { "ref": { "key": "#2" }, "action": "transition", "target_status": "done" },
+  { "ref": {}, "action": "create", "patch": { "title": "Tell the banks about the new keys" } }
+]
+`;
 /** What the commands see of this process's environment; nothing else of it reaches them. */
 const INHERITED = ["PATH", "LANG", "LC_ALL", "LC_CTYPE", "TERM", "NO_COLOR", "SystemRoot"];
 
@@ -173,6 +188,18 @@ async function tour(scene: Scene): Promise<void> {
     args: ["bind", "--provider", "github"],
   });
   await run(local, { why: "The tickets behind it, as GitHub has them now.", args: ["issues", "list"] });
+  await run(local, {
+    why: "Take them in. From now on a pull asks only for what has changed since.",
+    args: ["sync", "pull", "--all"],
+  });
+  narrate("Now the other way: a ticket to close, and one to file.");
+  writeFileSync(join(scene.repository, "items.json"), ITEMS);
+  say(bold("$ cat items.json"));
+  say(ITEMS.trimEnd());
+  await run(local, {
+    why: "Each item has an outcome of its own.",
+    args: ["sync", "push", "--items-json", "items.json"],
+  });
   await run(local, {
     why: "Connect Linear the same way.",
     args: ["host", "connect", "linear", "--token-stdin", "--base-url", linear.origin],

@@ -1,11 +1,11 @@
-import { renderDryRun, renderLocalBinding, renderReplacement } from "../render/binding.ts";
+import { renderDryRun, renderLocalBinding } from "../render/binding.ts";
 import type { ConfiguredBinding, LocalBindOutcome } from "../service.ts";
 import { UsageError } from "../shared/errors.ts";
 import type { LocalProvider } from "../shared/providers.ts";
 import { doctrineFlags } from "./doctrine-flags.ts";
 import { pairsOf } from "./input.ts";
 import { type Invocation, print, required, withService } from "./invocation.ts";
-import { mayReplace } from "./replace-binding.ts";
+import { mayReplace, tellChange } from "./replace-binding.ts";
 
 /** Flags that choose among what a control plane offers. */
 const HOSTED_FLAGS = ["select", "match", "bind-ref", "explain"] as const;
@@ -45,7 +45,7 @@ export async function bindLocal(
       doctrine: doctrineFlags(flags, tokens),
       dryRun,
     };
-    const existing = service.localBinding();
+    const existing = service.currentBinding();
     const replaces = flags.yes === true || dryRun || isSame(existing, request);
     const command = `tracker bind --provider ${provider} --workspace NAME --yes`;
     if (existing !== null && !replaces && !(await mayReplace(invocation.io, existing, command))) return null;
@@ -55,10 +55,7 @@ export async function bindLocal(
     log.info("Bind cancelled");
     return;
   }
-  if (outcome.replaced !== null) {
-    log.info(`${dryRun ? "Would replace" : "Replaced"} ${renderReplacement(outcome.replaced)}.`);
-  }
-  if (outcome.isNewProject && !dryRun) log.info(`Created ${outcome.configPath}`);
+  tellChange(log, outcome, dryRun);
   await print(invocation, toJsonResult(outcome, dryRun), (_, style) => {
     const drawn = { binding: { provider, bindingRef: null, displayLabel: workspace } };
     return outcome.preview === null

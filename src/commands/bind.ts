@@ -1,5 +1,5 @@
 import { defineCommand } from "citty";
-import { renderBinding, renderDryRun, renderReplacement } from "../render/binding.ts";
+import { renderBinding, renderDryRun } from "../render/binding.ts";
 import { renderCandidates } from "../render/candidates.ts";
 import { styleOf } from "../render/style.ts";
 import type { BindCandidate, BindDialog, BindOutcome, Selection } from "../service.ts";
@@ -15,7 +15,7 @@ import { isHosted, isLocal, parseProvider } from "../shared/providers.ts";
 import { bindLocal } from "./bind-local.ts";
 import { DOCTRINE_ARGS } from "./doctrine-flags.ts";
 import { type Invocation, positiveInteger, print, required, withService } from "./invocation.ts";
-import { mayReplace } from "./replace-binding.ts";
+import { mayReplace, tellChange } from "./replace-binding.ts";
 
 /** `tracker bind` */
 export function bindCommand(invocation: Invocation) {
@@ -109,7 +109,8 @@ async function bind(invocation: Invocation, options: BindOptions): Promise<void>
   const { log } = invocation;
   const outcome = await withService(invocation, async (service) => {
     const provider = requireHosted(options.provider);
-    const existing = await service.currentBinding();
+    await service.chooseControlPlane();
+    const existing = service.currentBinding();
     const asks = existing !== null && !options.replaces && !options.dryRun;
     const command = `tracker bind --provider ${provider} --yes`;
     if (asks && !(await mayReplace(invocation.io, existing, command))) return null;
@@ -120,10 +121,7 @@ async function bind(invocation: Invocation, options: BindOptions): Promise<void>
     log.info("Bind cancelled");
     return;
   }
-  if (outcome.replaced !== null) {
-    log.info(`${options.dryRun ? "Would replace" : "Replaced"} ${renderReplacement(outcome.replaced)}.`);
-  }
-  if (outcome.isNewProject && !options.dryRun) log.info(`Created ${outcome.configPath}`);
+  tellChange(log, outcome, options.dryRun);
   await print(invocation, toJsonResult(outcome, options.dryRun), (_, style) =>
     outcome.preview === null ? renderBinding(outcome, style) : renderDryRun(outcome, outcome.preview, style),
   );
@@ -189,12 +187,13 @@ async function ask(
     }
     const chosen = candidates.find((candidate) => String(numberOf(candidate)) === text);
     if (chosen !== undefined) return chosen;
+    if (/^\d+$/.test(text)) {
+      io.stderr.write("There is no such number.\n");
+      continue;
+    }
     const narrowed = narrowCandidates(candidates, text);
-    if (!/^\d+$/.test(text) && narrowed.length > 0) draw(narrowed);
-    else
-      io.stderr.write(
-        /^\d+$/.test(text) ? "There is no such number.\n" : "Nothing in the list contains that.\n",
-      );
+    if (narrowed.length > 0) draw(narrowed);
+    else io.stderr.write("Nothing in the list contains that.\n");
   }
 }
 

@@ -1,7 +1,8 @@
 import { renderReplacement } from "../render/binding.ts";
-import type { ConfiguredBinding } from "../service.ts";
+import type { ConfigChange, ConfiguredBinding } from "../service.ts";
 import { TrackerError } from "../shared/errors.ts";
 import type { Io } from "../shared/io.ts";
+import type { Log } from "../shared/log.ts";
 import { confirm } from "./ask.ts";
 
 /**
@@ -19,4 +20,14 @@ export async function mayReplace(io: Io, existing: ConfiguredBinding, command: s
   }
   io.stderr.write(`This project is bound to ${text}.\n`);
   return confirm(io, "Replace it?");
+}
+
+/** Tells what became of the project's config beside its new binding, or would become of it. */
+export function tellChange(
+  log: Log,
+  { replaced, configPath, isNewProject }: ConfigChange,
+  dryRun: boolean,
+): void {
+  if (replaced !== null) log.info(`${dryRun ? "Would replace" : "Replaced"} ${renderReplacement(replaced)}.`);
+  if (isNewProject && !dryRun) log.info(`Created ${configPath}`);
 }

@@ -45,7 +45,7 @@ export interface Job {
 }
 
 /** Does the jobs of one kind. */
-export type Worker = (scope: TeamScope, job: Job) => Promise<unknown>;
+export type Worker = (scope: TeamScope, job: Job) => Promise<object>;
 
 /** What jobs are made of. */
 export interface JobsOptions {
@@ -59,10 +59,10 @@ export interface JobsOptions {
 }
 
 /** How a job ended. */
-type Ending = { readonly result: unknown } | { readonly error: HostError };
+type Ending = { readonly result: object } | { readonly error: HostError };
 
 /** What a request for a job is answered with. */
-export type JobAnswer = { readonly result: unknown } | { readonly operation: OperationAccepted };
+export type JobAnswer = { readonly result: object } | { readonly operation: OperationAccepted };
 
 /** Runs jobs in this process, and those that other processes have left behind. */
 export class Jobs {

@@ -1,19 +1,21 @@
 /** Sync of a mapping's resource, on behalf of whoever may use the mapping. */
 import * as v from "valibot";
 import {
+  ItemError,
   MissionPublishRequest,
   type MissionSeedRequest,
   type PullRequest,
   type PullResult,
   PushItem,
+  PushResultItem,
   type ResolveConflictRequest,
   RunRequest,
 } from "../protocol.ts";
 import { TrackerSdkError } from "../sdk/errors.ts";
 import { policyOf } from "../sync/doctrine.ts";
-import { type ItemError, type Summary, statusOf, totalOf } from "../sync/envelope.ts";
+import { type Summary, statusOf, totalOf } from "../sync/envelope.ts";
 import { conflictCode } from "../sync/failure.ts";
-import { type PushedItem, ResourceSync, type ResourceSyncOptions } from "../sync/resource-sync.ts";
+import { ResourceSync, type ResourceSyncOptions } from "../sync/resource-sync.ts";
 import type { Background } from "./background.ts";
 import { asHostError, explained, HostError } from "./errors.ts";
 import type { Job, Worker } from "./jobs.ts";
@@ -43,8 +45,8 @@ const PublishPayload = v.object({
   ...v.pick(MissionPublishRequest, ["issue", "update"]).entries,
 });
 
-/** A pushed item that was done before a crash; this host wrote it. */
-const DoneItem = v.custom<PushedItem>((value) => typeof value === "object" && value !== null);
+/** A pushed item that was done before a crash, as it was kept. */
+const DoneItem = v.object({ item: PushResultItem, errors: v.array(ItemError) });
 
 /** What a sync under a lease works with. */
 interface Leased {

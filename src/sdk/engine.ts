@@ -18,7 +18,7 @@ import { pull, takeOne } from "./engine/pull.ts";
 import { push } from "./engine/push.ts";
 import { ask, attempt } from "./engine/retry.ts";
 import { SyncConflictError } from "./errors.ts";
-import type { CoreField, ExternalRef, IssueFields, IssuePatch } from "./model.ts";
+import type { CanonicalIssue, CoreField, ExternalRef, IssueFields, IssuePatch } from "./model.ts";
 import { OwnershipPolicy } from "./policy.ts";
 import type { ConflictRecord, IssueRecord, IssueStore } from "./store.ts";
 
@@ -37,6 +37,11 @@ export interface SyncEngineOptions {
   readonly overlapMs?: number;
   /** Issues per page and transaction, 1 to 1000; 100 by default. */
   readonly pageSize?: number;
+  /**
+   * Whether a page may be taken in; one that may not is asked for again with half
+   * as many issues, down to one, which always may. Every page by default.
+   */
+  readonly canTake?: (page: readonly CanonicalIssue[]) => boolean;
   /** Issues that are pushed at the same time; 4 by default. */
   readonly concurrency?: number;
   readonly now?: () => Date;
@@ -101,6 +106,7 @@ export class SyncEngine {
       name: options.name ?? `${connector.provider}:${connector.workspace}`,
       overlapMs: options.overlapMs ?? 5 * 60_000,
       pageSize: options.pageSize ?? 100,
+      canTake: options.canTake ?? (() => true),
       concurrency: options.concurrency ?? 4,
       instant: () => now().toISOString(),
       newId: options.newId ?? (() => Bun.randomUUIDv7()),

@@ -74,6 +74,16 @@ export class IssueNotFoundError extends TrackerSdkError {
   }
 }
 
+/** What is read of an issue; null when there is no such issue. */
+export async function ifThere<T>(read: Promise<T>): Promise<T | null> {
+  try {
+    return await read;
+  } catch (error) {
+    if (error instanceof IssueNotFoundError) return null;
+    throw error;
+  }
+}
+
 /** A provider described an issue in a way that the model cannot hold; nothing was guessed. */
 export class IssuePayloadContractError extends TrackerSdkError {
   /** Where the problem is, for example `fields.status`. */

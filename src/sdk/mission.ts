@@ -91,10 +91,10 @@ export function missionSeedFromIssue(
 
 /**
  * Publishes a mission's state to its issue: the custom fields that name the
- * mission and its decisions, a `blocked_by` link for each blocking decision that is an issue of
- * the same tracker and workspace, one comment, and last the status. What the
- * provider has no place for is left out and named in `omitted`; the comment
- * names every decision, linked or not.
+ * mission and its decisions, a `blocked_by` link for each blocking decision that
+ * is an issue of the same tracker and workspace, one comment, and last the
+ * status. What the provider has no place for is left out and named in `omitted`;
+ * the comment names every decision, linked or not.
  *
  * Publishing the same update again changes nothing and adds no comment, also
  * after a failure in the middle: what was done is recognized.

@@ -22,6 +22,16 @@ export interface ConfigPreview {
   readonly after: string;
 }
 
+/** What a bind did to the project's config, or would do. */
+export interface ConfigChange {
+  readonly replaced: ConfiguredBinding | null;
+  readonly configPath: string;
+  /** True when the bind made the project's config. */
+  readonly isNewProject: boolean;
+  /** What a dry run would have written; null when it was written. */
+  readonly preview: ConfigPreview | null;
+}
+
 /** The binding in the project's config; null when there is none. */
 export function configuredBinding({ config }: Project): ConfiguredBinding | null {
   const { provider, bindingRef, projectSlug, displayLabel, providerContext, workspace } = config.tracker;

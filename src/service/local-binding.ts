@@ -4,12 +4,7 @@ import { identityEdit, type ProjectIdentity } from "../identity.ts";
 import { type LocalTrackers, parseCredentials, requireDoctrine } from "../local.ts";
 import type { Project, ProjectStore } from "../project.ts";
 import type { LocalProvider } from "../shared/providers.ts";
-import {
-  type ConfigPreview,
-  type ConfiguredBinding,
-  configuredBinding,
-  previewLocalBind,
-} from "./configured-binding.ts";
+import { type ConfigChange, configuredBinding, previewLocalBind } from "./configured-binding.ts";
 
 /** A bind to a tracker on this machine, as it was asked for. */
 export interface LocalBindRequest {
@@ -23,15 +18,9 @@ export interface LocalBindRequest {
 }
 
 /** A finished bind to a tracker on this machine. */
-export interface LocalBindOutcome {
+export interface LocalBindOutcome extends ConfigChange {
   readonly provider: LocalProvider;
   readonly workspace: string;
-  readonly replaced: ConfiguredBinding | null;
-  readonly configPath: string;
-  /** True when the bind made the project's config. */
-  readonly isNewProject: boolean;
-  /** What a dry run would have written; null when it was written. */
-  readonly preview: ConfigPreview | null;
 }
 
 /** What local binds work with. */

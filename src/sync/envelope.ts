@@ -8,8 +8,6 @@ import { wireField } from "./doctrine.ts";
 /** What one phase of a sync came to. */
 export type PullPhase = Pick<PullResult, "summary" | "items" | "item_errors" | "has_more" | "next_cursor">;
 export type PushPhase = Pick<PushResult, "summary" | "items" | "item_errors">;
-export type PushResultItem = PushResult["items"][number];
-export type ItemError = NonNullable<PullResult["item_errors"]>[number];
 export type Summary = PullResult["summary"];
 
 /** A reference as it is sent: what is not known is null. */

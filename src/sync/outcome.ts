@@ -1,8 +1,9 @@
 /** What the events about one issue come to, as the outcome of a pushed item. Pure. */
+import type { ItemError } from "../protocol.ts";
 import type { SyncEvent } from "../sdk/engine.ts";
 import { CORE_FIELDS, type CoreField } from "../sdk/model.ts";
 import { wireField } from "./doctrine.ts";
-import { type ItemError, itemCode, wireRef } from "./envelope.ts";
+import { itemCode, wireRef } from "./envelope.ts";
 
 /** What became of an item. */
 export interface Outcome {

@@ -1,11 +1,11 @@
 /**
  * How much a pull gives at once. What was taken in is not given again unasked, so
- * an answer that nobody can read would lose it: pages that are too large are
- * asked for in parts, before they are taken in, and a pull ends while there is
- * room for one more.
+ * an answer that nobody can read would lose it: a page that is too large is asked
+ * for in parts, before it is taken in, and a pull ends while there is room for
+ * one more.
  */
 import type { NormalizedIssue } from "../protocol.ts";
-import type { TrackerConnector } from "../sdk/connector.ts";
+import type { CanonicalIssue } from "../sdk/model.ts";
 import { wireIssue } from "./envelope.ts";
 
 /** The issues that a pull gives: as many as fit into its answer. */
@@ -44,30 +44,13 @@ export class Portion {
 }
 
 /**
- * A connector that lists issues in pages of which a {@link Portion} holds at
- * least two, unless a page is a single issue.
+ * Whether a page is small enough for a {@link Portion} to hold two of its size.
  *
  * @param most What the issues of a portion may come to as JSON, in bytes
  */
-export function inSmallPages(connector: TrackerConnector, most: number): TrackerConnector {
-  let limit = Number.POSITIVE_INFINITY;
-  const listIssues: TrackerConnector["listIssues"] = async (query) => {
-    for (;;) {
-      const asked = Math.min(query.limit ?? limit, limit);
-      const page = await connector.listIssues(Number.isFinite(asked) ? { ...query, limit: asked } : query);
-      const issues = page.items.map((issue) => wireIssue(issue.ref, issue, issue));
-      const bytes = issues.reduce((sum, issue) => sum + bytesOf(issue), 0);
-      if (bytes <= pageBytes(most) || page.items.length < 2 || asked === 1) return page;
-      limit = Math.ceil(Math.min(asked, page.items.length) / 2);
-    }
-  };
-  return new Proxy(connector, {
-    get: (target, name) => {
-      if (name === "listIssues") return listIssues;
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
+export function isSmallPage(page: readonly CanonicalIssue[], most: number): boolean {
+  const bytes = page.reduce((sum, issue) => sum + bytesOf(wireIssue(issue.ref, issue, issue)), 0);
+  return bytes <= pageBytes(most);
 }
 
 function pageBytes(most: number): number {

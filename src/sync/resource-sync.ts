@@ -6,7 +6,15 @@
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
-import type { Conflict, MissionPublishRequest, MissionSeedRequest, PushItem, Reread } from "../protocol.ts";
+import type {
+  Conflict,
+  ItemError,
+  MissionPublishRequest,
+  MissionSeedRequest,
+  PushItem,
+  PushResultItem,
+  Reread,
+} from "../protocol.ts";
 import type { TrackerConnector } from "../sdk/connector.ts";
 import { SyncEngine, type SyncEvent } from "../sdk/engine.ts";
 import { ConnectorRequestError, IssueNotFoundError, TrackerSdkError } from "../sdk/errors.ts";
@@ -25,12 +33,10 @@ import type { OwnershipPolicy } from "../sdk/policy.ts";
 import type { IssueRecord, IssueStore, SyncCheckpoint } from "../sdk/store.ts";
 import { copyToMemory } from "../sdk/stores/copy.ts";
 import {
-  type ItemError,
   itemCode,
   normalizedIssue,
   type PullPhase,
   type PushPhase,
-  type PushResultItem,
   type Summary,
   wireConflict,
   wireIssue,
@@ -38,7 +44,7 @@ import {
 } from "./envelope.ts";
 import { missionUpdateOf, wireSeed } from "./mission.ts";
 import { itemError, type Outcome, outcomeOf } from "./outcome.ts";
-import { inSmallPages, Portion } from "./portion.ts";
+import { isSmallPage, Portion } from "./portion.ts";
 import { NamedRef, patchOf, WireLink, WirePatch } from "./push-item.ts";
 import { SyncRequestError } from "./request-error.ts";
 
@@ -149,9 +155,10 @@ export class ResourceSync {
     this.#store = store;
     this.#signal = signal ?? new AbortController().signal;
     this.#engine = new SyncEngine({
-      connector: answerBytes === undefined ? connector : inSmallPages(connector, answerBytes),
+      connector,
       store,
       policy,
+      ...(answerBytes !== undefined && { canTake: (page) => isSmallPage(page, answerBytes) }),
       now,
       name: CHECKPOINT,
       // Keys tell when they were made, and providers are asked for what is newer: by one clock.
@@ -436,7 +443,7 @@ export class ResourceSync {
   }
 
   /** A create that was sent before, and whose answer was lost, has come to what it was to come to. */
-  async #created({ outcome, record }: Written): Promise<Written> {
+  #created({ outcome, record }: Written): Written {
     const isThere = record !== null && record.ref !== null && outcome.outcome === "noop";
     return { outcome: isThere ? { ...outcome, outcome: "applied" } : outcome, record };
   }
@@ -526,7 +533,8 @@ export class ResourceSync {
     if (parsed.success) return parsed.output;
     const [issue] = parsed.issues;
     const path = v.getDotPath(issue);
-    throw this.#refusal(path === null ? name : `${name}.${path}`, issue.message);
+    const problem = issue.expected === "never" ? "is not known" : issue.message;
+    throw this.#refusal(path === null ? name : `${name}.${path}`, problem);
   }
 
   #refusal(path: string, problem: string): SyncRequestError {

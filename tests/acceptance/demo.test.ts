@@ -65,6 +65,8 @@ test(
       expect.stringMatching(/^host connect github --token-stdin --base-url http:\/\/127\.0\.0\.1:\d+$/),
       "bind --provider github",
       "issues list",
+      "sync pull --all",
+      "sync push --items-json items.json",
       expect.stringMatching(/^host connect linear --token-stdin --base-url http:\/\/127\.0\.0\.1:\d+$/),
       "discover --provider linear",
       "bind --provider linear --select 1 --dry-run",
@@ -77,6 +79,10 @@ test(
     expect(outputOf(transcript, "issues list")).toContain(
       "#1\tRefunds are booked twice when the webhook is retried\ttodo\tada\t",
     );
+    expect(outputOf(transcript, "sync pull --all")).toContain("3 (3 succeeded, 0 failed, 0 skipped)");
+    const pushed = outputOf(transcript, "sync push --items-json items.json");
+    expect(pushed).toContain("2 (2 succeeded, 0 failed, 0 skipped)");
+    expect(pushed).toMatch(/^Created +#4$/m);
     expect(outputOf(transcript, "discover --provider linear")).toContain("1\tPayments API (PAY)\tlinear");
     expect(outputOf(transcript, "bind --provider github")).toContain("Bound to acme/payments-api\n");
     expect(outputOf(transcript, "bind --provider linear --select 1 --dry-run")).toContain(

@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { ControlPlaneClient, OperationProgress } from "../../src/client.ts";
 import { ControlPlaneError } from "../../src/http.ts";
-import { errorBody, HttpStubs, rejection, StubbedNature, stubbedClient } from "../helpers/http-stubs.ts";
+import { failureOf } from "../helpers/failure.ts";
+import { errorBody, HttpStubs, StubbedNature, stubbedClient } from "../helpers/http-stubs.ts";
 
 const ID = "6b0cf7d6-0a4f-4a3d-8f43-1f1d6a4b7c11";
 const OPERATION = `/api/v1/tracker/operations/${ID}/`;
@@ -79,7 +80,7 @@ describe.each(CALLS)("%s", (_name, target, run) => {
       details: { status: 401 },
     });
     stubs.on("GET", OPERATION, operation("failed", { error }));
-    const failure = await rejection(run(stubbedClient(stubs)));
+    const failure = await failureOf(run(stubbedClient(stubs)));
     expect(failure).toBeInstanceOf(ControlPlaneError);
     expect(failure).toMatchObject({
       code: "provider_rejected",
@@ -96,7 +97,7 @@ describe.each(CALLS)("%s", (_name, target, run) => {
     "fails also when it does not say why: %j",
     async (facts) => {
       stubs.on("GET", OPERATION, operation("failed", facts));
-      expect(await rejection(run(stubbedClient(stubs)))).toMatchObject({
+      expect(await failureOf(run(stubbedClient(stubs)))).toMatchObject({
         code: "operation_failed",
         message: `Operation ${ID} failed.`,
       });
@@ -107,7 +108,7 @@ describe.each(CALLS)("%s", (_name, target, run) => {
     "does not take %j for a connection",
     async (result) => {
       stubs.on("GET", OPERATION, operation("completed", { result }));
-      expect(await rejection(run(stubbedClient(stubs)))).toMatchObject({
+      expect(await failureOf(run(stubbedClient(stubs)))).toMatchObject({
         code: "invalid_response",
         hint: expect.stringContaining(LIST),
       });
@@ -124,7 +125,7 @@ describe.each(CALLS)("%s", (_name, target, run) => {
         return Promise.resolve(operation("running", { progress: { done: 1, total: null } }));
       },
     });
-    expect(await rejection(run(patient))).toMatchObject({
+    expect(await failureOf(run(patient))).toMatchObject({
       code: "operation_timeout",
       hint: expect.stringContaining(LIST),
     });

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { ControlPlaneError } from "../../src/http.ts";
 import { ERROR_STATUS } from "../../src/protocol.ts";
 import { NotAuthenticatedError, TrackerError } from "../../src/shared/errors.ts";
-import { errorBody, HttpStubs, PERSONAL, rejection, STUB_URL, stubbedClient } from "../helpers/http-stubs.ts";
+import { failureOf } from "../helpers/failure.ts";
+import { errorBody, HttpStubs, PERSONAL, STUB_URL, stubbedClient } from "../helpers/http-stubs.ts";
 
 const PULL = "/api/v1/tracker/pull/";
 const RESOURCES = "/api/v1/tracker/resources/?provider=linear";
@@ -20,7 +21,7 @@ afterEach(() => stubs.verify());
 async function errorOf(answer: () => Response): Promise<TrackerError> {
   const isRepeated = answer().status === 429 && (await answer().text()).includes('"retryable":true');
   stubs.repeat(isRepeated ? 3 : 1, "POST", PULL, answer);
-  const error = await rejection(stubbedClient(stubs).pull("linear", { binding_ref: "srm_1" }, { limit: 1 }));
+  const error = await failureOf(stubbedClient(stubs).pull("linear", { binding_ref: "srm_1" }, { limit: 1 }));
   if (!(error instanceof TrackerError)) throw new Error(`not a TrackerError: ${Bun.inspect(error)}`);
   return error;
 }
@@ -232,7 +233,7 @@ describe("redirects", () => {
 
   test("one that names no target is refused too, also where reads are repeated", async () => {
     stubs.on("GET", RESOURCES, new Response(null, { status: 302 }));
-    const error = await rejection(stubbedClient(stubs).resources("linear"));
+    const error = await failureOf(stubbedClient(stubs).resources("linear"));
     expect(error).toMatchObject({ code: "redirect_refused" });
   });
 });
@@ -264,7 +265,7 @@ describe("answers that are none", () => {
   test.each(bodies)("%s", async (_name, body) => {
     const headers = { "x-request-id": "01JREQUEST" };
     stubs.on("GET", RESOURCES, new Response(body, { headers }));
-    const error = await rejection(stubbedClient(stubs).resources("linear"));
+    const error = await failureOf(stubbedClient(stubs).resources("linear"));
     expect(error).toBeInstanceOf(ControlPlaneError);
     expect(error).toMatchObject({ code: "invalid_response", status: 200, requestId: "01JREQUEST" });
     if (!(error instanceof ControlPlaneError)) return;
@@ -276,7 +277,7 @@ describe("answers that are none", () => {
 
   test.each([204, 205])("%i where something was asked for", async (status) => {
     stubs.on("GET", RESOURCES, new Response(null, { status }));
-    const error = await rejection(stubbedClient(stubs).resources("linear"));
+    const error = await failureOf(stubbedClient(stubs).resources("linear"));
     expect(error).toBeInstanceOf(ControlPlaneError);
     expect(error).toMatchObject({ code: "invalid_response", status });
   });
@@ -287,7 +288,7 @@ describe("answers that are none", () => {
     ["an operation without an id", { operation_id: "", status: "pending" }],
   ])("a push answered with %s", async (_name, body) => {
     stubs.on("POST", "/api/v1/tracker/push/", Response.json(body));
-    const error = await rejection(stubbedClient(stubs).push("linear", { binding_ref: "srm_1" }, []));
+    const error = await failureOf(stubbedClient(stubs).push("linear", { binding_ref: "srm_1" }, []));
     expect(error).toMatchObject({ name: "ControlPlaneError", code: "invalid_response" });
   });
 
@@ -301,7 +302,7 @@ describe("answers that are none", () => {
 
   test("the problem is named by its path", async () => {
     stubs.on("GET", RESOURCES, new Response(wrong({ display_label: 7 })));
-    const error = await rejection(stubbedClient(stubs).resources("linear"));
+    const error = await failureOf(stubbedClient(stubs).resources("linear"));
     expect(String(error)).toContain("resources.0.display_label");
   });
 });
@@ -315,7 +316,7 @@ test("no error of the client shows the token, whatever is printed of it", async 
   ];
   stubs.on("POST", PULL, broken);
   const pull = stubbedClient(stubs).pull("linear", { binding_ref: "srm_1" }, { limit: 1 });
-  for (const error of [...errors, await rejection(pull)]) {
+  for (const error of [...errors, await failureOf(pull)]) {
     expect(Bun.inspect(error, { depth: 20 })).not.toContain(PERSONAL.accessToken);
     expect(JSON.stringify(error)).not.toContain(PERSONAL.accessToken);
   }

@@ -12,7 +12,8 @@ import { hostKey } from "../../src/host/installation.ts";
 import { openSource } from "../../src/host/sources.ts";
 import { createToken } from "../../src/host/tokens.ts";
 import type { ProjectIdentity } from "../../src/protocol.ts";
-import { PERSONAL, rejection, StubbedCredentials, StubbedNature, USER_AGENT } from "../helpers/http-stubs.ts";
+import { failureOf } from "../helpers/failure.ts";
+import { PERSONAL, StubbedCredentials, StubbedNature, USER_AGENT } from "../helpers/http-stubs.ts";
 
 const IDENTITY: ProjectIdentity = {
   uuid: "6c1f0b0e-4f0a-4d57-9f5e-0d4f8f3f2f11",
@@ -105,7 +106,7 @@ describe.each(Object.keys(HOSTS))("%s", (name) => {
       expect(await client.health()).toMatchObject({ status: "ok", version: "1.2.3", database: "sqlite" });
       expect((await client.me()).teams).toHaveLength(1);
       expect((await client.installations()).installations).toEqual([]);
-      expect(await rejection(client.resources("github"))).toMatchObject({
+      expect(await failureOf(client.resources("github"))).toMatchObject({
         code: "no_installation",
         status: 403,
       });
@@ -171,7 +172,7 @@ describe.each(Object.keys(HOSTS))("%s", (name) => {
         client.bindConfirm("linear", token ?? "", IDENTITY, "a-key-of-my-own");
       const bound = await confirm(first?.candidate_token);
       expect(await confirm(first?.candidate_token)).toEqual(bound);
-      expect(await rejection(confirm(second?.candidate_token))).toMatchObject({
+      expect(await failureOf(confirm(second?.candidate_token))).toMatchObject({
         code: "idempotency_mismatch",
         status: 422,
       });
@@ -183,22 +184,22 @@ describe.each(Object.keys(HOSTS))("%s", (name) => {
       const [wanted] = (await client.resources("github")).resources;
       const token = wanted?.candidate_token ?? "";
       const { binding_ref } = await client.bindConfirm("github", token, IDENTITY);
-      expect(await rejection(client.bindConfirm("github", token, OTHER))).toMatchObject({
+      expect(await failureOf(client.bindConfirm("github", token, OTHER))).toMatchObject({
         code: "already_bound",
         status: 409,
         userActionRequired: true,
         details: expect.objectContaining({ project_slug: IDENTITY.slug }),
       });
-      expect(await rejection(client.bindConfirm("github", "cand_forged", OTHER))).toMatchObject({
+      expect(await failureOf(client.bindConfirm("github", "cand_forged", OTHER))).toMatchObject({
         code: "invalid_candidate_token",
         status: 400,
       });
-      expect(await rejection(client.status("github", { binding_ref: "srm_gone" }))).toMatchObject({
+      expect(await failureOf(client.status("github", { binding_ref: "srm_gone" }))).toMatchObject({
         code: "binding_not_found",
         status: 404,
         requestId: expect.stringMatching(/^[0-9A-Z]{26}$/),
       });
-      expect(await rejection(client.status("github", { project_slug: "nobody" }))).toMatchObject({
+      expect(await failureOf(client.status("github", { project_slug: "nobody" }))).toMatchObject({
         code: "binding_not_found",
       });
       expect(await client.bindValidate("github", "srm_gone", IDENTITY)).toMatchObject({
@@ -209,7 +210,7 @@ describe.each(Object.keys(HOSTS))("%s", (name) => {
         valid: false,
         reason: "project_mismatch",
       });
-      expect(await rejection(client.resources("azure_devops"))).toMatchObject({
+      expect(await failureOf(client.resources("azure_devops"))).toMatchObject({
         code: "unsupported_provider",
       });
     }));
@@ -224,7 +225,7 @@ describe.each(Object.keys(HOSTS))("%s", (name) => {
       ]);
       await client.removeConnection(connection_id);
       expect((await client.connections()).connections).toEqual([]);
-      expect(await rejection(client.testConnection(connection_id))).toMatchObject({
+      expect(await failureOf(client.testConnection(connection_id))).toMatchObject({
         code: "connection_not_found",
       });
     }));
@@ -235,7 +236,7 @@ test("a token that the host does not know is refused once and for all", async ()
   if (host === undefined) throw new Error("no host");
   try {
     const credentials = new StubbedCredentials(PERSONAL);
-    const error = await rejection(clientOf({ ...host, credentials }).resources("github"));
+    const error = await failureOf(clientOf({ ...host, credentials }).resources("github"));
     expect(error).toMatchObject({ name: "NotAuthenticatedError", code: "unauthorized" });
   } finally {
     await host.close();
@@ -248,7 +249,7 @@ test("a team that the token is not for is refused", async () => {
   if (host === undefined || credential === null || credential === undefined) throw new Error("no host");
   try {
     const credentials = new StubbedCredentials({ ...credential, teamSlug: "globex" });
-    expect(await rejection(clientOf({ ...host, credentials }).resources("github"))).toMatchObject({
+    expect(await failureOf(clientOf({ ...host, credentials }).resources("github"))).toMatchObject({
       code: "team_mismatch",
       status: 403,
     });

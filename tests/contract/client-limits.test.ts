@@ -3,7 +3,8 @@ import { describe, expect, test } from "bun:test";
 import type { ControlPlaneClient } from "../../src/client.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/http.ts";
 import { systemFetch } from "../../src/shared/network.ts";
-import { HttpStubs, rejection, stubbedClient } from "../helpers/http-stubs.ts";
+import { failureOf } from "../helpers/failure.ts";
+import { HttpStubs, stubbedClient } from "../helpers/http-stubs.ts";
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
@@ -68,21 +69,21 @@ describe("size", () => {
     const client = server.client({ bodyBytes: LIMIT });
     expect((await client.resources("linear")).resources).toEqual([]);
     bytes += 1;
-    expect(await rejection(client.resources("linear"))).toMatchObject({ code: "response_too_large" });
+    expect(await failureOf(client.resources("linear"))).toMatchObject({ code: "response_too_large" });
   });
 
   test("a small answer that unpacks to a large one is refused without a second try", async () => {
     const bomb = Bun.gzipSync(Buffer.alloc(4_000_000, " "));
     expect(bomb.byteLength).toBeLessThan(LIMIT / 10);
     using server = new Server(() => new Response(bomb, { headers: { "content-encoding": "gzip" } }));
-    const error = await rejection(server.client({ bodyBytes: LIMIT }).resources("linear"));
+    const error = await failureOf(server.client({ bodyBytes: LIMIT }).resources("linear"));
     expect(error).toMatchObject({ name: "ControlPlaneError", code: "response_too_large" });
     expect(server.requests).toBe(1);
   });
 
   test("an error answer is bounded as well", async () => {
     using server = new Server(() => new Response("x".repeat(LIMIT + 1), { status: 403 }));
-    const error = await rejection(server.client({ bodyBytes: LIMIT }).resources("linear"));
+    const error = await failureOf(server.client({ bodyBytes: LIMIT }).resources("linear"));
     expect(error).toMatchObject({ code: "response_too_large" });
   });
 
@@ -100,7 +101,7 @@ describe("size", () => {
         }),
       );
     });
-    const error = await rejection(server.client({ bodyBytes: LIMIT }).resources("linear"));
+    const error = await failureOf(server.client({ bodyBytes: LIMIT }).resources("linear"));
     expect(error).toMatchObject({ code: "response_too_large" });
     await cancelled.promise;
   });
@@ -113,7 +114,7 @@ describe("size", () => {
     using server = new Server(
       () => new Response("not gzip at all", { headers: { "content-encoding": "gzip" } }),
     );
-    const error = await rejection(server.client().resources("linear"));
+    const error = await failureOf(server.client().resources("linear"));
     expect(error).toMatchObject({ name: "ControlPlaneError", code: "host_unreachable" });
   });
 
@@ -142,14 +143,14 @@ describe("size", () => {
 describe("time", () => {
   test("a server that never answers is given up, a read after three attempts", async () => {
     using server = new Server(() => new Promise<Response>(() => {}));
-    const error = await rejection(server.client({ requestMs: 30 }).resources("linear"));
+    const error = await failureOf(server.client({ requestMs: 30 }).resources("linear"));
     expect(error).toMatchObject({ code: "host_timeout", retryable: true, status: null });
     expect(server.requests).toBe(3);
   });
 
   test("a write without a key after one", async () => {
     using server = new Server(() => new Promise<Response>(() => {}));
-    const error = await rejection(server.client({ requestMs: 30 }).pull("linear", REF, PAGE));
+    const error = await failureOf(server.client({ requestMs: 30 }).pull("linear", REF, PAGE));
     expect(error).toMatchObject({ code: "host_timeout" });
     expect(server.requests).toBe(1);
   });
@@ -158,7 +159,7 @@ describe("time", () => {
     using server = new Server(
       () => new Response(new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from("{")) })),
     );
-    const error = await rejection(server.client({ requestMs: 50 }).pull("linear", REF, PAGE));
+    const error = await failureOf(server.client({ requestMs: 50 }).pull("linear", REF, PAGE));
     expect(error).toMatchObject({ code: "host_timeout" });
   });
 });
@@ -167,7 +168,7 @@ describe("the real network", () => {
   test("a redirect is not followed", async () => {
     using target = new Server(() => Response.json({ resources: [] }));
     using server = new Server(() => Response.redirect(`${target.url.origin}/elsewhere`, 307));
-    const error = await rejection(server.client().resources("linear"));
+    const error = await failureOf(server.client().resources("linear"));
     expect(error).toMatchObject({ code: "redirect_refused", status: 307 });
     expect(String(error)).toContain(target.url.origin);
     expect([server.requests, target.requests]).toEqual([1, 0]);
@@ -177,7 +178,7 @@ describe("the real network", () => {
     const gone = new Server(() => new Response());
     const client = gone.client();
     gone[Symbol.dispose]();
-    const error = await rejection(client.pull("linear", REF, PAGE));
+    const error = await failureOf(client.pull("linear", REF, PAGE));
     expect(error).toMatchObject({ code: "host_unreachable" });
     expect(String(error)).toContain("refused");
   });

@@ -1,9 +1,11 @@
 /** When the client sends a request again, how long it waits before, and how it waits for operations. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import type { ControlPlaneClient } from "../../src/client.ts";
+import { Operations } from "../../src/client/operations.ts";
+import type { ClientOptions, ControlPlaneClient } from "../../src/client.ts";
 import { ControlPlaneError } from "../../src/http.ts";
 import type { OperationResult } from "../../src/protocol.ts";
-import { errorBody, HttpStubs, rejection, StubbedNature, stubbedClient } from "../helpers/http-stubs.ts";
+import { failureOf } from "../helpers/failure.ts";
+import { errorBody, HttpStubs, StubbedNature, stubbedClient } from "../helpers/http-stubs.ts";
 
 const BASE = "/api/v1/tracker";
 const IDENTITY = { uuid: "u-1", slug: "payments-api", node_id: "0123456789ab", repo_slug: null };
@@ -125,7 +127,7 @@ describe("attempts", () => {
     );
     test.each(cases)(`${name}: %s is sent %i times`, async (_fault, attempts, answer) => {
       stubs.repeat(attempts, kind.method, kind.target, answer);
-      expect(await rejection(kind.run(stubbedClient(stubs)))).toBeInstanceOf(ControlPlaneError);
+      expect(await failureOf(kind.run(stubbedClient(stubs)))).toBeInstanceOf(ControlPlaneError);
       expect(stubs.requests).toHaveLength(attempts);
     });
   }
@@ -149,7 +151,7 @@ describe("attempts", () => {
       const nature = new StubbedNature();
       stubs.on(method, target, answer());
       stubs.on(method, target, Response.json(errorBody("issue_not_found"), { status: 404 }));
-      expect(await rejection(run(stubbedClient(stubs, { nature })))).toMatchObject({
+      expect(await failureOf(run(stubbedClient(stubs, { nature })))).toMatchObject({
         code: "issue_not_found",
       });
       expect(nature.sleeps).toEqual([2_000]);
@@ -159,7 +161,7 @@ describe("attempts", () => {
   test.each([429, 500, 503])("%i is not sent again where that is said to be futile", async (code) => {
     for (const kind of Object.values(KINDS)) {
       stubs.on(kind.method, kind.target, later(code, { retryable: false, retry_after_seconds: 1 }));
-      expect(await rejection(kind.run(stubbedClient(stubs)))).toMatchObject({ code: `stub_${code}` });
+      expect(await failureOf(kind.run(stubbedClient(stubs)))).toMatchObject({ code: `stub_${code}` });
     }
   });
 
@@ -181,7 +183,7 @@ describe("attempts", () => {
 
   test("every attempt of a write is the same request, its Idempotency-Key included", async () => {
     stubs.repeat(3, KEYED_WRITE.method, KEYED_WRITE.target, status(503));
-    await rejection(KEYED_WRITE.run(stubbedClient(stubs)));
+    await failureOf(KEYED_WRITE.run(stubbedClient(stubs)));
     const seen = stubs.requests.map((request) => JSON.stringify(request));
     expect(new Set(seen).size).toBe(1);
     expect(stubs.requests[0]?.headers["idempotency-key"]).toBeString();
@@ -195,7 +197,7 @@ describe("attempts", () => {
     ["DEPTH_ZERO_SELF_SIGNED_CERT", "host_unreachable", "certificate"],
   ])("%s is told as %s: %s", async (network, code, words) => {
     stubs.repeat(3, READ.method, READ.target, networkError(network));
-    const error = await rejection(READ.run(stubbedClient(stubs)));
+    const error = await failureOf(READ.run(stubbedClient(stubs)));
     expect(error).toMatchObject({ code, status: null, retryable: true });
     expect(String(error)).toContain(words);
   });
@@ -205,7 +207,7 @@ describe("pauses", () => {
   async function pausesAfter(answer: () => Response | Error, attempts = 3, random = 0.5): Promise<number[]> {
     const nature = new StubbedNature(random);
     stubs.repeat(attempts, READ.method, READ.target, answer);
-    await rejection(READ.run(stubbedClient(stubs, { nature })));
+    await failureOf(READ.run(stubbedClient(stubs, { nature })));
     return nature.sleeps;
   }
   const busy =
@@ -266,12 +268,22 @@ describe("operations", () => {
   const TARGET = `${BASE}/operations/${ID}/`;
   const still = (): Response => Response.json({ operation_id: ID, status: "running", progress: { done: 1 } });
 
+  function awaitEnd(
+    options: Partial<ClientOptions> = {},
+    onProgress: (operation: OperationResult) => void = () => {},
+  ): Promise<OperationResult> {
+    const { nature = new StubbedNature() } = options;
+    const client = stubbedClient(stubs, { nature, ...options });
+    const read = (id: string) => client.operation(id);
+    return new Operations({ name: client.name, nature, isEmbedded: false, read }).awaitEnd(ID, onProgress);
+  }
+
   test("polls after 1, 2, 4, 8, 16 and then every 30 s", async () => {
     const nature = new StubbedNature();
     stubs.repeat(7, "GET", TARGET, still);
     stubs.on("GET", TARGET, Response.json({ operation_id: ID, status: "completed", result: { n: 1 } }));
     const seen: OperationResult[] = [];
-    const result = await stubbedClient(stubs, { nature }).awaitOperation(ID, (operation) => {
+    const result = await awaitEnd({ nature }, (operation) => {
       seen.push(operation);
     });
     expect(nature.sleeps).toEqual([1, 2, 4, 8, 16, 30, 30, 30].map((seconds) => seconds * 1_000));
@@ -288,7 +300,7 @@ describe("operations", () => {
     const nature = new StubbedNature(random);
     stubs.repeat(2, "GET", TARGET, still);
     stubs.on("GET", TARGET, Response.json({ operation_id: ID, status: "completed" }));
-    await stubbedClient(stubs, { nature }).awaitOperation(ID);
+    await awaitEnd({ nature });
     const factors = nature.sleeps.map((sleep, index) => sleep / (1_000 * 2 ** index));
     for (const actual of factors) expect(actual).toBeCloseTo(factor, 9);
     expect(factors).toHaveLength(3);
@@ -297,7 +309,7 @@ describe("operations", () => {
   test("a failed operation is an answer, not an error", async () => {
     const error = errorBody("provider_unavailable");
     stubs.on("GET", TARGET, Response.json({ operation_id: ID, status: "failed", error }));
-    const result = await stubbedClient(stubs).awaitOperation(ID);
+    const result = await awaitEnd();
     expect(result).toMatchObject({ status: "failed", error: { code: "provider_unavailable" } });
   });
 
@@ -305,14 +317,11 @@ describe("operations", () => {
     const nature = new StubbedNature(random);
     const started = nature.now();
     const polls: number[] = [];
-    const patient = stubbedClient(stubs, {
-      nature,
-      fetch: async () => {
-        polls.push(nature.now() - started);
-        return still();
-      },
-    });
-    const error = await rejection(patient.awaitOperation(ID));
+    const fetch = async () => {
+      polls.push(nature.now() - started);
+      return still();
+    };
+    const error = await failureOf(awaitEnd({ nature, fetch }));
     expect(error).toMatchObject({
       code: "operation_timeout",
       retryable: true,
@@ -325,7 +334,7 @@ describe("operations", () => {
 
   test("an operation that is gone ends the waiting", async () => {
     stubs.on("GET", TARGET, Response.json(errorBody("operation_not_found"), { status: 404 }));
-    expect(await rejection(stubbedClient(stubs).awaitOperation(ID))).toMatchObject({
+    expect(await failureOf(awaitEnd())).toMatchObject({
       code: "operation_not_found",
     });
   });

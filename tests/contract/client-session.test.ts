@@ -2,14 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { ClientCredential } from "../../src/client.ts";
 import { ConfigError, NotAuthenticatedError } from "../../src/shared/errors.ts";
-import {
-  errorBody,
-  HttpStubs,
-  PERSONAL,
-  rejection,
-  StubbedCredentials,
-  stubbedClient,
-} from "../helpers/http-stubs.ts";
+import { failureOf } from "../helpers/failure.ts";
+import { errorBody, HttpStubs, PERSONAL, StubbedCredentials, stubbedClient } from "../helpers/http-stubs.ts";
 
 const RESOURCES = "/api/v1/tracker/resources/?provider=linear";
 const RESOLVE = "/api/v1/tracker/bind-resolve/";
@@ -113,7 +107,7 @@ describe("a 401", () => {
   test("a second 401 after renewing ends it", async () => {
     stubs.on("GET", RESOURCES, denied()).on("POST", OAUTH, oauthAnswer()).on("GET", RESOURCES, denied());
     const client = stubbedClient(stubs, { credentials: new StubbedCredentials(OAUTH_CREDENTIAL) });
-    expect(await rejection(client.resources("linear"))).toBeInstanceOf(NotAuthenticatedError);
+    expect(await failureOf(client.resources("linear"))).toBeInstanceOf(NotAuthenticatedError);
   });
 
   test.each([
@@ -123,7 +117,7 @@ describe("a 401", () => {
   ] as const)("%s is not renewed", async (_name, credential) => {
     stubs.on("GET", RESOURCES, denied());
     const credentials = new StubbedCredentials(credential);
-    const error = await rejection(stubbedClient(stubs, { credentials }).resources("linear"));
+    const error = await failureOf(stubbedClient(stubs, { credentials }).resources("linear"));
     expect(error).toMatchObject({ name: "NotAuthenticatedError", code: "unauthorized" });
     expect(credentials.kept).toEqual([]);
   });
@@ -136,7 +130,7 @@ describe("a 401", () => {
   ])("a renewal refused with %s means that the session has ended", async (_name, answer) => {
     stubs.on("GET", RESOURCES, denied()).on("POST", OAUTH, answer());
     const credentials = new StubbedCredentials(OAUTH_CREDENTIAL);
-    const error = await rejection(stubbedClient(stubs, { credentials }).resources("linear"));
+    const error = await failureOf(stubbedClient(stubs, { credentials }).resources("linear"));
     expect(error).toMatchObject({ name: "NotAuthenticatedError", code: "session_expired" });
     expect(error).toHaveProperty("hint", expect.stringContaining("tracker auth login"));
     expect(credentials.kept).toEqual([]);
@@ -154,7 +148,7 @@ describe("a 401", () => {
   ])("a renewal that failed by %s says so, for the session may go on", async (_name, answer, code) => {
     stubs.on("GET", RESOURCES, denied()).on("POST", OAUTH, answer());
     const credentials = new StubbedCredentials(OAUTH_CREDENTIAL);
-    const error = await rejection(stubbedClient(stubs, { credentials }).resources("linear"));
+    const error = await failureOf(stubbedClient(stubs, { credentials }).resources("linear"));
     expect(error).toMatchObject({ name: "ControlPlaneError", code });
   });
 
@@ -162,7 +156,7 @@ describe("a 401", () => {
     stubs.on("GET", RESOURCES, denied()).on("POST", OAUTH, oauthAnswer());
     const full = new ConfigError("config_unwritable", "Cannot write credentials.json: the disk is full.");
     const credentials = { current: async () => OAUTH_CREDENTIAL, replace: () => Promise.reject(full) };
-    expect(await rejection(stubbedClient(stubs, { credentials }).resources("linear"))).toBe(full);
+    expect(await failureOf(stubbedClient(stubs, { credentials }).resources("linear"))).toBe(full);
   });
 
   test("of two calls at a time renews once: refresh tokens serve once", async () => {
@@ -192,7 +186,7 @@ describe("a 401", () => {
 test("without any credential nothing is sent", async () => {
   const client = stubbedClient(stubs, { credentials: new StubbedCredentials(null) });
   for (const call of [() => client.resources("linear"), () => client.me()]) {
-    const error = await rejection(call());
+    const error = await failureOf(call());
     expect(error).toMatchObject({ name: "NotAuthenticatedError", code: "not_authenticated" });
     expect(error).toHaveProperty("hint", expect.stringContaining("TRACKER_TOKEN"));
   }
@@ -227,7 +221,7 @@ describe("a credential without a team", () => {
     stubs.on("GET", "/api/v1/me", Response.json(errorBody("forbidden"), { status: 403 }));
     stubs.on("GET", "/api/v1/me", me(team("acme"))).on("GET", RESOURCES, resources());
     const client = stubbedClient(stubs, { credentials: new StubbedCredentials(homeless) });
-    expect(await rejection(client.resources("linear"))).toMatchObject({ code: "forbidden" });
+    expect(await failureOf(client.resources("linear"))).toMatchObject({ code: "forbidden" });
     await client.resources("linear");
   });
 
@@ -237,7 +231,7 @@ describe("a credential without a team", () => {
   ])("is no use with %s", async (_name, teams, words) => {
     stubs.on("GET", "/api/v1/me", me(...teams));
     const credentials = new StubbedCredentials(homeless);
-    const error = await rejection(stubbedClient(stubs, { credentials }).resources("linear"));
+    const error = await failureOf(stubbedClient(stubs, { credentials }).resources("linear"));
     expect(error).toMatchObject({ code: "team_required" });
     for (const word of words) expect(error).toHaveProperty("hint", expect.stringContaining(word));
     expect(error).toHaveProperty("hint", expect.stringContaining("TRACKER_TEAM="));

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { ControlPlaneClient, OperationProgress, WorkOptions } from "../../src/client.ts";
 import { ControlPlaneError } from "../../src/http.ts";
 import type { RoutingKey } from "../../src/protocol.ts";
-import { errorBody, HttpStubs, rejection, StubbedNature, stubbedClient } from "../helpers/http-stubs.ts";
+import { failureOf } from "../helpers/failure.ts";
+import { errorBody, HttpStubs, StubbedNature, stubbedClient } from "../helpers/http-stubs.ts";
 
 const BASE = "/api/v1/tracker";
 const ID = "6b0cf7d6-0a4f-4a3d-8f43-1f1d6a4b7c11";
@@ -83,7 +84,7 @@ describe("missions/publish", () => {
     const nature = new StubbedNature();
     stubs.on("POST", PUBLISH, accepted());
     for (let poll = 0; poll < 14; poll++) stubs.on("GET", OPERATION, operation("running"));
-    expect(await rejection(publish(nature))).toMatchObject({
+    expect(await failureOf(publish(nature))).toMatchObject({
       code: "operation_timeout",
       hint: expect.stringContaining("Publish the same update again"),
     });
@@ -127,14 +128,14 @@ describe.each(CALLS)("%s", (call, result, run) => {
   test("fails with the error of the operation", async () => {
     const error = errorBody("provider_unavailable", { message: "linear does not answer." });
     stubs.on("POST", target, accepted()).on("GET", OPERATION, operation("failed", { error }));
-    const failure = await rejection(run(stubbedClient(stubs)));
+    const failure = await failureOf(run(stubbedClient(stubs)));
     expect(failure).toBeInstanceOf(ControlPlaneError);
     expect(failure).toMatchObject({ code: "provider_unavailable", message: "linear does not answer." });
   });
 
   test.each([undefined, null, {}, { status: "ok" }])("does not take %j for a result", async (strange) => {
     stubs.on("POST", target, accepted()).on("GET", OPERATION, operation("completed", { result: strange }));
-    expect(await rejection(run(stubbedClient(stubs)))).toMatchObject({
+    expect(await failureOf(run(stubbedClient(stubs)))).toMatchObject({
       code: "invalid_response",
       hint: expect.stringContaining("tracker status"),
     });
@@ -151,7 +152,7 @@ describe.each(CALLS)("%s", (call, result, run) => {
       fetch: async ({ method }) =>
         method === "POST" ? accepted(id) : Response.json({ operation_id: id, status: "running" }),
     });
-    expect(await rejection(run(patient))).toMatchObject({
+    expect(await failureOf(run(patient))).toMatchObject({
       code: "operation_timeout",
       retryable: true,
       hint: `It goes on. Wait for it again: ${command}`,
@@ -214,15 +215,15 @@ describe("an operation that is waited for again", () => {
     ["unauthorized", 401],
   ])("that nobody knows: %s", async (code, status) => {
     stubs.on("GET", OPERATION, Response.json(errorBody(code), { status }));
-    expect(await rejection(stubbedClient(stubs).syncOutcome(ID))).toMatchObject({ code });
+    expect(await failureOf(stubbedClient(stubs).syncOutcome(ID))).toMatchObject({ code });
   });
 
   test("that failed, or that was no sync, is an error", async () => {
     stubs.on("GET", OPERATION, operation("failed", { error: errorBody("provider_rejected") }));
-    expect(await rejection(stubbedClient(stubs).syncOutcome(ID))).toMatchObject({
+    expect(await failureOf(stubbedClient(stubs).syncOutcome(ID))).toMatchObject({
       code: "provider_rejected",
     });
     stubs.on("GET", OPERATION, operation("completed", { result: { connection_id: "conn_1" } }));
-    expect(await rejection(stubbedClient(stubs).syncOutcome(ID))).toMatchObject({ code: "invalid_response" });
+    expect(await failureOf(stubbedClient(stubs).syncOutcome(ID))).toMatchObject({ code: "invalid_response" });
   });
 });

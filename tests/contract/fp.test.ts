@@ -11,6 +11,7 @@ import { BLANK, type CanonicalIssue, type IssueFields } from "../../src/sdk/mode
 import { createLocalConnector } from "../../src/sdk/registry.ts";
 import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
 import { describeConnector } from "../helpers/connector-contract.ts";
+import { failureOf } from "../helpers/failure.ts";
 import { countedFp, fpSubject, SimulatedFp } from "../helpers/subjects/fp.ts";
 
 describeConnector("fp", fpSubject);
@@ -29,15 +30,6 @@ beforeEach(() => {
 afterEach(() => scratch[Symbol.dispose]());
 
 const fp = (...args: readonly string[]) => scratch.run(["fp", ...args]);
-
-async function failureOf(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    () => {
-      throw new Error("it was expected to fail");
-    },
-    (error: unknown) => error,
-  );
-}
 
 test("the catalog's connector runs the program of its params in the folder of its params", async () => {
   const { environment, folder } = scratch;

@@ -9,6 +9,7 @@ import {
   IssuePayloadContractError,
 } from "../../src/sdk/errors.ts";
 import { BLANK, type ExternalRef, type IssuePatch } from "../../src/sdk/model.ts";
+import { failureOf } from "../helpers/failure.ts";
 import { everyIssue, githubConnector } from "../helpers/subjects/github.ts";
 import { GitHubSimulator } from "../simulators/github/index.ts";
 import type { SimulatedRequest } from "../simulators/server.ts";
@@ -35,15 +36,6 @@ beforeEach(async () => {
 afterEach(() => simulator.stop());
 
 const refOf = (number: number): ExternalRef => ({ system: "github", workspace: NAME, id: String(number) });
-
-async function failureOf(call: () => Promise<unknown>): Promise<unknown> {
-  try {
-    await call();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("the call was expected to fail");
-}
 
 const isList = ({ method, path }: SimulatedRequest) => method === "GET" && path.endsWith("/issues");
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { TrackerConnector } from "../../src/sdk/connector.ts";
 import { IssueNotFoundError } from "../../src/sdk/errors.ts";
 import { BLANK, type ExternalRef } from "../../src/sdk/model.ts";
+import { failureOf } from "../helpers/failure.ts";
 import { everyIssue, githubConnector } from "../helpers/subjects/github.ts";
 import { GitHubSimulator } from "../simulators/github/index.ts";
 import type { SimulatedAnswer, SimulatedRequest } from "../simulators/server.ts";
@@ -22,15 +23,6 @@ beforeEach(async () => {
 afterEach(() => simulator.stop());
 
 const refOf = (number: number): ExternalRef => ({ system: "github", workspace: NAME, id: String(number) });
-
-async function failureOf(call: () => Promise<unknown>): Promise<unknown> {
-  try {
-    await call();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("the call was expected to fail");
-}
 
 const isList = ({ method, path }: SimulatedRequest) => method === "GET" && path.endsWith("/issues");
 

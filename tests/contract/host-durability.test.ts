@@ -243,7 +243,7 @@ describe("the server", () => {
     await new Promise((resolve) => client.once("data", resolve));
     await server.stop();
     await closed;
-    await expect(fetch(server.url)).rejects.toThrow();
+    await expect(fetch(server.url)).rejects.toThrow("ECONNREFUSED");
   });
 });
 

@@ -13,6 +13,7 @@ import { createDiscoverySource, createHostedConnector } from "../../src/sdk/host
 import { BLANK } from "../../src/sdk/model.ts";
 import { connectorParamsToHostedParams } from "../../src/sdk/params.ts";
 import type { Transport } from "../../src/sdk/transport.ts";
+import { failureOf } from "../helpers/failure.ts";
 import { directly, throughGateway } from "../helpers/subjects/jira.ts";
 import { JiraSimulator, type ProjectSeed } from "../simulators/jira/index.ts";
 
@@ -49,15 +50,6 @@ const onSite = () =>
     baseUrl: `${simulator.origin}/`,
   });
 const onGateway = () => createDiscoverySource({ provider: "jira", transport: throughGateway(simulator) });
-
-async function failureOf(call: () => Promise<unknown>): Promise<unknown> {
-  try {
-    await call();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("the call was expected to fail");
-}
 
 async function resourcesOf(source: DiscoverySource, index = 0) {
   const workspace = (await discoverWorkspaces(source)).items[index];

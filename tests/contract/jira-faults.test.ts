@@ -7,6 +7,7 @@ import { jira } from "../../src/sdk/connectors/jira/index.ts";
 import { openTransport } from "../../src/sdk/credentials.ts";
 import { IssueNotFoundError } from "../../src/sdk/errors.ts";
 import { BLANK, type CanonicalIssue, type IssueFields, type IssuePatch } from "../../src/sdk/model.ts";
+import { failureOf } from "../helpers/failure.ts";
 import { connectTo, PROJECT, refTo } from "../helpers/subjects/jira.ts";
 import { JiraSimulator, type JiraSimulatorOptions } from "../simulators/jira/index.ts";
 import type { Fields } from "../simulators/jira/site.ts";
@@ -32,15 +33,6 @@ afterEach(() => simulator.stop());
 const key = () => ({ idempotencyKey: `key-${++keys}` });
 const create = (fields: Partial<IssueFields> = {}): Promise<CanonicalIssue> =>
   connector.createIssue({ ...BLANK, title: "Refund twice", ...fields }, key());
-
-async function failureOf(call: () => Promise<unknown>): Promise<unknown> {
-  try {
-    await call();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("the call was expected to fail");
-}
 
 const project = () => {
   const found = simulator.site.project("PAY");

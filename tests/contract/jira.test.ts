@@ -7,6 +7,7 @@ import { type MissionUpdate, missionSeedFromIssue, publishMissionUpdate } from "
 import { BLANK, type CanonicalIssue, type IssueFields } from "../../src/sdk/model.ts";
 import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
 import { describeConnector } from "../helpers/connector-contract.ts";
+import { failureOf } from "../helpers/failure.ts";
 import { connectTo, directly, jiraSubject, PROJECT, refTo } from "../helpers/subjects/jira.ts";
 import { documentWith } from "../simulators/jira/adf.ts";
 import { JiraSimulator, type ProjectSeed, type Workflow } from "../simulators/jira/index.ts";
@@ -40,15 +41,6 @@ function key() {
 
 function create(fields: Partial<IssueFields> = {}): Promise<CanonicalIssue> {
   return connector.createIssue({ ...BLANK, title: "Refund twice", ...fields }, key());
-}
-
-async function failureOf(call: () => Promise<unknown>): Promise<unknown> {
-  try {
-    await call();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("the call was expected to fail");
 }
 
 const writes = () =>

@@ -18,6 +18,7 @@ import {
 } from "../../src/sdk/model.ts";
 import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
 import type { Transport } from "../../src/sdk/transport.ts";
+import { failureOf } from "../helpers/failure.ts";
 import { ACME, directly, TEAM_ID } from "../helpers/subjects/linear.ts";
 import { changed } from "../simulators/linear/changed.ts";
 import { type Limit, LinearSimulator } from "../simulators/linear/index.ts";
@@ -45,15 +46,6 @@ const asks =
   (operation: string) =>
   ({ body }: SimulatedRequest) =>
     JSON.stringify(body).includes(`${operation}(`);
-
-async function failureOf(call: () => Promise<unknown>): Promise<unknown> {
-  try {
-    await call();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("the call was expected to fail");
-}
 
 async function listed(limit = 50, between: () => void = () => {}): Promise<readonly CanonicalIssue[]> {
   const issues: CanonicalIssue[] = [];

@@ -4,6 +4,7 @@ import type { TrackerConnector } from "../../src/sdk/connector.ts";
 import { linear } from "../../src/sdk/connectors/linear/index.ts";
 import { IssuePayloadContractError } from "../../src/sdk/errors.ts";
 import type { ExternalRef } from "../../src/sdk/model.ts";
+import { failureOf } from "../helpers/failure.ts";
 import { ACME, directly, TEAM_ID } from "../helpers/subjects/linear.ts";
 import { changed } from "../simulators/linear/changed.ts";
 import { LinearSimulator } from "../simulators/linear/index.ts";
@@ -22,15 +23,6 @@ afterEach(() => simulator.stop());
 function file(title: string): ExternalRef {
   const { id } = simulator.store().addIssue(TEAM_ID, { title });
   return { system: "linear", workspace: TEAM_ID, id };
-}
-
-async function failureOf(call: () => Promise<unknown>): Promise<unknown> {
-  try {
-    await call();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("the call was expected to fail");
 }
 
 describe("a malformed answer", () => {

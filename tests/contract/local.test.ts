@@ -116,7 +116,7 @@ describe("sync", () => {
     const tracker = await bound();
     await tracker.push([{ ref: {}, action: "create", patch: { title: "Refund twice" } }]);
     beads.install("bd", "exit 1");
-    await expect(tracker.pull()).rejects.toThrow();
+    await expect(tracker.pull()).rejects.toMatchObject({ code: "provider_rejected" });
     expect(await tracker.status()).toMatchObject({ sync_state: "never", last_synced_at: null });
   });
 
@@ -209,7 +209,7 @@ describe("one sync at a time", () => {
   test("one that fails leaves the way free", async () => {
     const tracker = await bound();
     beads.install("bd", "exit 1");
-    await expect(tracker.pull()).rejects.toThrow();
+    await expect(tracker.pull()).rejects.toMatchObject({ code: "provider_rejected" });
     await expect(tracker.pull()).rejects.toMatchObject({ code: "provider_rejected" });
   });
 });

@@ -7,6 +7,7 @@ import { Nango } from "@nangohq/node";
 import * as v from "valibot";
 import { TransportError, type TransportRequest } from "../../src/sdk/transport.ts";
 import { NangoTransport } from "../../src/sdk/transports/nango.ts";
+import { failureOf } from "../helpers/failure.ts";
 import { NangoSimulator, type PassedHeaders } from "../simulators/nango.ts";
 import { type SimulatedAnswer, type SimulatedRequest, Simulator } from "../simulators/server.ts";
 
@@ -278,13 +279,3 @@ describe("Nango's own refusals", () => {
     expect(await send({ maxBodyBytes: 1000 })).toMatchObject({ failureClass: "contract", response: null });
   });
 });
-
-async function failureOf(promise: Promise<unknown>): Promise<unknown> {
-  const nothing = Symbol("nothing");
-  const failure = await promise.then(
-    () => nothing,
-    (error: unknown) => error,
-  );
-  expect(failure).not.toBe(nothing);
-  return failure;
-}

@@ -12,6 +12,7 @@ import type { HostedProvider } from "../../src/sdk/params.ts";
 import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
 import type { Transport } from "../../src/sdk/transport.ts";
 import { type ConnectorSubject, describeConnector } from "../helpers/connector-contract.ts";
+import { failureOf } from "../helpers/failure.ts";
 import * as github from "../helpers/subjects/github.ts";
 import * as gitlab from "../helpers/subjects/gitlab.ts";
 import * as jira from "../helpers/subjects/jira.ts";
@@ -332,13 +333,4 @@ async function pages<T>(next: (cursor: string | null) => Promise<Page<T>>): Prom
 function isCreate({ method, path, body }: SimulatedRequest): boolean {
   if (method !== "POST") return false;
   return /\/issues?$/.test(path) || (JSON.stringify(body) ?? "").includes("issueCreate(");
-}
-
-async function failureOf(promise: Promise<unknown>): Promise<unknown> {
-  const failure = await promise.then(
-    () => null,
-    (error: unknown) => error,
-  );
-  expect(failure).not.toBeNull();
-  return failure;
 }

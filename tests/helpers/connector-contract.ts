@@ -19,6 +19,7 @@ import {
   type Page,
   TrackerEvent,
 } from "../../src/sdk/model.ts";
+import { failureOf } from "./failure.ts";
 
 /** A connector to a fresh, empty resource, and hands on the other side of it. */
 export interface ConnectorSubject {
@@ -488,14 +489,4 @@ async function pagesOf<T>(next: (cursor: string | null) => Promise<Page<T>>): Pr
 
 async function everyPage<T>(next: (cursor: string | null) => Promise<Page<T>>): Promise<readonly T[]> {
   return (await pagesOf(next)).flatMap(({ items }) => items);
-}
-
-/** What a call fails with; it has to fail. */
-async function failureOf(call: () => Promise<unknown>): Promise<unknown> {
-  try {
-    await call();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("the call was expected to fail");
 }

@@ -145,13 +145,3 @@ export function errorBody(code: string, facts: Readonly<Record<string, unknown>>
     ...facts,
   };
 }
-
-/** What `promise` rejects with; fails the test when it does not. */
-export async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  const outcome = await promise.then(
-    () => ({ rejected: false, reason: null }),
-    (reason: unknown) => ({ rejected: true, reason }),
-  );
-  expect(outcome.rejected).toBe(true);
-  return outcome.reason;
-}

@@ -7,7 +7,8 @@ import { type BindDialog, HostedTracker, type Selection } from "../../src/hosted
 import type { ProjectIdentity } from "../../src/identity.ts";
 import { findProject, type Project, ProjectStore } from "../../src/project.ts";
 import type { BindCandidate, BindResolveResponse } from "../../src/protocol.ts";
-import { errorBody, HttpStubs, rejection, stubbedClient } from "../helpers/http-stubs.ts";
+import { failureOf } from "../helpers/failure.ts";
+import { errorBody, HttpStubs, stubbedClient } from "../helpers/http-stubs.ts";
 
 const BASE = "/api/v1/tracker";
 const RESOLVE = `${BASE}/bind-resolve/`;
@@ -113,7 +114,7 @@ describe("discover", () => {
 
   test("fails with the list, whatever the resolution says", async () => {
     stubs.on("GET", RESOURCES, refused("no_installation", 403)).on("POST", RESOLVE, offered());
-    const error = await rejection(tracker().discover("linear", async () => IDENTITY));
+    const error = await failureOf(tracker().discover("linear", async () => IDENTITY));
     expect(error).toMatchObject({ code: "no_installation" });
   });
 
@@ -178,7 +179,7 @@ describe("bind", () => {
       stubs.on("POST", RESOLVE, offered(candidate(0, "Payments (PAY)", token)));
       stubs.on("POST", CONFIRM, refused("invalid_candidate_token", 400));
     }
-    expect(await rejection(bind(person))).toMatchObject({ code: "invalid_candidate_token" });
+    expect(await failureOf(bind(person))).toMatchObject({ code: "invalid_candidate_token" });
     expect(config()).toBe("# mine\n");
   });
 
@@ -186,7 +187,7 @@ describe("bind", () => {
     stubs.on("POST", RESOLVE, offered(candidate(0, "Payments (PAY)")));
     stubs.on("POST", CONFIRM, refused("invalid_candidate_token", 400));
     stubs.on("POST", RESOLVE, offered(candidate(0, "Other")));
-    const error = await rejection(bind(person));
+    const error = await failureOf(bind(person));
     expect(error).toMatchObject({ code: "candidate_gone" });
     expect(String(error)).toContain("Payments (PAY)");
     expect(config()).toBe("# mine\n");
@@ -195,7 +196,7 @@ describe("bind", () => {
   test("a bind that is repeated after a lost answer introduces itself by the same uuid", async () => {
     const lost = () => Object.assign(new Error("reset"), { code: "ECONNRESET" });
     stubs.on("POST", RESOLVE, offered(candidate(0, "Payments (PAY)"))).repeat(3, "POST", CONFIRM, lost);
-    expect(await rejection(bind(person))).toMatchObject({ code: "host_unreachable" });
+    expect(await failureOf(bind(person))).toMatchObject({ code: "host_unreachable" });
     expect(config()).toBe("# mine\n");
     stubs.on("POST", RESOLVE, offered(candidate(0, "Payments (PAY)")));
     stubs.on("POST", CONFIRM, confirmed("Payments (PAY)"));
@@ -224,7 +225,7 @@ describe("bind", () => {
 
   test("an exact match that cannot be bound is the control plane's fault", async () => {
     stubs.on("POST", RESOLVE, Response.json({ match_type: "exact" }));
-    expect(await rejection(bind(person))).toMatchObject({ code: "invalid_response" });
+    expect(await failureOf(bind(person))).toMatchObject({ code: "invalid_response" });
   });
 
   test.each([
@@ -233,7 +234,7 @@ describe("bind", () => {
     ["a label that two have", { by: "match", text: "PAY" }],
   ] as const)("%s shows what there is", async (_name, selection) => {
     stubs.on("POST", RESOLVE, offered(candidate(1, "B (PAY)"), candidate(0, "A (PAY)")));
-    expect(await rejection(bind(selection))).toMatchObject({
+    expect(await failureOf(bind(selection))).toMatchObject({
       code: "selection_required",
       choices: [
         { number: 1, display_label: "A (PAY)" },
@@ -246,7 +247,7 @@ describe("bind", () => {
     "nothing that fits is told",
     async (answer) => {
       stubs.on("POST", RESOLVE, Response.json(answer));
-      expect(await rejection(bind(person))).toMatchObject({ code: "no_candidates" });
+      expect(await failureOf(bind(person))).toMatchObject({ code: "no_candidates" });
     },
   );
 
@@ -355,7 +356,7 @@ describe("work on a binding", () => {
   ])("%s makes a reference stale, and the slug is not tried", async (code, status) => {
     const text = `${LEGACY}  binding_ref: srm_old\n`;
     stubs.on("GET", `${STATUS}&binding_ref=srm_old`, refused(code, status));
-    expect(await rejection(tracker().binding(project(text)).status())).toMatchObject({
+    expect(await failureOf(tracker().binding(project(text)).status())).toMatchObject({
       code: "stale_binding",
       details: { binding_ref: "srm_old", reason: code },
       hint: expect.stringContaining("tracker bind --provider linear"),
@@ -365,7 +366,7 @@ describe("work on a binding", () => {
 
   test("a slug that is not known is no stale binding", async () => {
     stubs.on("GET", BY_SLUG, refused("binding_not_found", 404));
-    expect(await rejection(tracker().binding(project(LEGACY)).status())).toMatchObject({
+    expect(await failureOf(tracker().binding(project(LEGACY)).status())).toMatchObject({
       code: "binding_not_found",
     });
   });
@@ -373,7 +374,7 @@ describe("work on a binding", () => {
   test("another error of a call by reference stays what it is", async () => {
     stubs.on("GET", `${STATUS}&binding_ref=srm_old`, refused("team_mismatch", 403));
     const text = "tracker:\n  provider: linear\n  binding_ref: srm_old\n";
-    expect(await rejection(tracker().binding(project(text)).status())).toMatchObject({
+    expect(await failureOf(tracker().binding(project(text)).status())).toMatchObject({
       code: "team_mismatch",
     });
   });

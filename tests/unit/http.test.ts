@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import * as v from "valibot";
 import { HttpChannel } from "../../src/http.ts";
-import { HttpStubs, rejection, STUB_URL, StubbedNature, USER_AGENT } from "../helpers/http-stubs.ts";
+import { failureOf } from "../helpers/failure.ts";
+import { HttpStubs, STUB_URL, StubbedNature, USER_AGENT } from "../helpers/http-stubs.ts";
 
 const SECRET = "s3cret-canary";
 
@@ -54,6 +55,6 @@ test("a form is sent as a form", async () => {
 
 test("stubs report what was not expected and what never came", async () => {
   const stubs = new HttpStubs().on("GET", "/never", Response.json(1));
-  await rejection(channel(stubs).send({ method: "GET", path: "/other", repeat: "unsafe" }, v.unknown()));
+  await failureOf(channel(stubs).send({ method: "GET", path: "/other", repeat: "unsafe" }, v.unknown()));
   expect(() => stubs.verify()).toThrow(/unexpected: GET \/other[\s\S]*never requested: GET \/never/);
 });

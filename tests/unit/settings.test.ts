@@ -20,7 +20,7 @@ import {
   userFolders,
 } from "../../src/settings.ts";
 import { ConfigError, TrackerError } from "../../src/shared/errors.ts";
-import { rejection } from "../helpers/http-stubs.ts";
+import { failureOf } from "../helpers/failure.ts";
 
 const SECRET = "s3cret-canary";
 
@@ -194,7 +194,7 @@ describe("choosing the control plane", () => {
 
   test("the first that is set decides, also when it cannot be used", async () => {
     const env = { TRACKER_HOST: "not a url", SPEC_KITTY_SAAS_URL: url("next") };
-    expect(await rejection(chooseControlPlane(undefined, env, folders))).toMatchObject({
+    expect(await failureOf(chooseControlPlane(undefined, env, folders))).toMatchObject({
       code: "invalid_host",
     });
   });
@@ -213,7 +213,7 @@ describe("choosing the control plane", () => {
     ["TOML of another shape", () => writeLegacyConfig("[sync]\nserver_url = 7\n")],
   ])("%s is an error that names the file and quotes nothing of it", async (_name, arrange) => {
     arrange();
-    const error = await rejection(chooseControlPlane(undefined, {}, folders));
+    const error = await failureOf(chooseControlPlane(undefined, {}, folders));
     expect(error).toBeInstanceOf(ConfigError);
     expect(error).toMatchObject({ code: "invalid_settings" });
     expect(String(error)).toContain(home);
@@ -310,7 +310,7 @@ describe("credentials", () => {
   ])("%s in the file is an error without the secret, and the file stays", async (_name, text) => {
     write(store().path, text);
     const errors = [
-      await rejection(store().find(HOST)),
+      await failureOf(store().find(HOST)),
       thrown(() => store().store(HOST, PERSONAL)),
       thrown(() => store().remove(HOST)),
     ];
@@ -379,7 +379,7 @@ describe("credentials", () => {
 
     test("that cannot be parsed are an error without the secret", async () => {
       writeLegacyCredentials(`[tokens]\naccess = "${SECRET}`);
-      const error = await rejection(store().find(HOST));
+      const error = await failureOf(store().find(HOST));
       expect(error).toMatchObject({ code: "invalid_settings" });
       expect(Bun.inspect(error)).not.toContain(SECRET);
     });

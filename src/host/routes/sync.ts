@@ -92,7 +92,7 @@ export function addSyncRoutes(app: Hono<HostEnvironment>, services: () => Promis
       payload: { ...payload, routed_by },
       idempotencyKey: idempotencyKeyOf(c.req.raw),
     });
-    return "operation" in answer ? c.json(answer.operation, 202) : c.json(Object(answer.result));
+    return "operation" in answer ? c.json(answer.operation, 202) : c.json(answer.result);
   }
 }
 

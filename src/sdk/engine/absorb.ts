@@ -1,6 +1,6 @@
 /** Takes what the provider has into the store: the merge and everything that follows from it. */
 import { isDeepStrictEqual } from "node:util";
-import { IssueNotFoundError, TrackerSdkError } from "../errors.ts";
+import { ifThere, TrackerSdkError } from "../errors.ts";
 import { conflictId, mergeIssue, sameField } from "../merge.ts";
 import {
   type CanonicalIssue,
@@ -142,9 +142,9 @@ export async function meet(
   ref: ExternalRef,
   baseFor: (remote: CanonicalIssue) => IssueFields | undefined = () => undefined,
 ): Promise<Met | null> {
-  const { connector, store } = context;
+  const { ask, connector, store } = context;
   for (let count = 1; count <= ATTEMPTS; count += 1) {
-    const remote = await read(context, ref);
+    const remote = await ifThere(ask(() => connector.getIssue(ref)));
     const met = await store.transaction(async (transaction): Promise<Met | "gone" | "stale"> => {
       const record = await transaction.get(key);
       if (record === null) return "gone";
@@ -166,15 +166,6 @@ export async function meet(
     provider: connector.provider,
     failureClass: "transient",
   });
-}
-
-async function read({ ask, connector }: EngineContext, ref: ExternalRef): Promise<CanonicalIssue | null> {
-  try {
-    return await ask(() => connector.getIssue(ref));
-  } catch (error) {
-    if (error instanceof IssueNotFoundError) return null;
-    throw error;
-  }
 }
 
 /** The outcome of finding that an issue is gone. */

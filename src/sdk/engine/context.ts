@@ -1,5 +1,6 @@
 /** What every part of the engine works with. */
 import type { TrackerConnector } from "../connector.ts";
+import type { CanonicalIssue } from "../model.ts";
 import type { OwnershipPolicy } from "../policy.ts";
 import type { IssueStore } from "../store.ts";
 
@@ -12,6 +13,8 @@ export interface EngineContext {
   readonly name: string;
   readonly overlapMs: number;
   readonly pageSize: number;
+  /** Whether a page may be taken in; a page of one issue always is. */
+  readonly canTake: (page: readonly CanonicalIssue[]) => boolean;
   readonly concurrency: number;
   /** The time, as ISO 8601 in UTC. */
   readonly instant: () => string;

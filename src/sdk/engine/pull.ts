@@ -38,16 +38,24 @@ export async function* pull(context: EngineContext, { full, limit }: PullScope):
     : (checkpoint.window ?? nextWindow(context, checkpoint.updatedSince));
   /** A cursor may not be good for long; then the window is read from its start, once. */
   let canRestart = true;
+  /** Issues to ask for at a time; fewer once a page was too much. */
+  let pageSize = context.pageSize;
   let done = 0;
   while (window !== null) {
     if (limit !== null && done >= limit) return;
     const current: Window = window;
     try {
-      const page = await list(context, current, limit === null ? Number.POSITIVE_INFINITY : limit - done);
+      const asked = limit === null ? pageSize : Math.min(pageSize, limit - done);
+      const page = await list(context, current, asked);
+      const count = page.items.length;
+      if (asked > 1 && count > 1 && !context.canTake(page.items)) {
+        pageSize = Math.ceil(Math.min(asked, count) / 2);
+        continue;
+      }
       const taken = await takePage(context, page, { window: current, updatedSince: checkpoint.updatedSince });
       if (full) for (const { ref } of page.items) listed.add(identityOf(ref));
       yield* taken.events;
-      done += page.items.length;
+      done += count;
       yield { kind: "progress", phase: "pull", done };
       window = taken.next;
     } catch (error) {
@@ -70,13 +78,13 @@ function nextWindow({ instant, overlapMs }: EngineContext, updatedSince: string 
 }
 
 function list(
-  { ask, connector, pageSize }: EngineContext,
+  { ask, connector }: EngineContext,
   { since, until, cursor }: Window,
-  most: number,
+  limit: number,
 ): Promise<Page<CanonicalIssue>> {
   const from = since === null ? {} : { updatedSince: since };
   const at = cursor === null ? {} : { cursor };
-  return ask(() => connector.listIssues({ until, limit: Math.min(pageSize, most), ...from, ...at }));
+  return ask(() => connector.listIssues({ until, limit, ...from, ...at }));
 }
 
 /** Takes in a page and how far the pull has come with it, in one transaction. */

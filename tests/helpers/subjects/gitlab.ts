@@ -97,13 +97,3 @@ export function bothPlans(): Promise<GitLabSimulator> {
 export function to(method: string, end: string): (request: SimulatedRequest) => boolean {
   return (request) => request.method === method && request.path.endsWith(end);
 }
-
-/** What a call fails with; it has to fail. */
-export async function failureOf(call: () => Promise<unknown>): Promise<unknown> {
-  try {
-    await call();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("the call was expected to fail");
-}

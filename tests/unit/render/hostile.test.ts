@@ -231,6 +231,21 @@ function tables(text: string, style: Style): Record<string, string> {
       [{ ...facts, project_uuid: text, provider_context: null, bound_at: null, ...NO_EXTERNALS }],
       style,
     ),
+    workPackages: renderMappings(
+      [
+        {
+          ...facts,
+          project_uuid: text,
+          provider_context: null,
+          bound_at: null,
+          wp_id: text,
+          external_id: text,
+          external_key: text,
+          external_url: text,
+        },
+      ],
+      style,
+    ),
     connections: renderConnections(
       [
         {
@@ -340,6 +355,7 @@ const ROWS: Readonly<Record<string, number>> = {
   table: 2,
   resources: 3,
   mappings: 2,
+  workPackages: 2,
   connections: 2,
   tickets: 2,
   installations: 3,

@@ -11,6 +11,7 @@ import {
 } from "../../../src/sdk/connectors/beads/map.ts";
 import { IssuePayloadContractError } from "../../../src/sdk/errors.ts";
 import { CanonicalIssueType, type IssueFields } from "../../../src/sdk/model.ts";
+import { failureOf } from "../../helpers/failure.ts";
 
 /** A line of an export with what bd never leaves out. */
 const line = (members: Readonly<Record<string, unknown>> = {}) => ({
@@ -252,15 +253,15 @@ test.each([
   ["export.1.id", [line()]],
   ["export.1", null],
   ["export.1", "an issue"],
-])("%s is named when it is not as it should be", (path, broken) => {
-  const failure = captured(() => readExport(text(broken)));
+])("%s is named when it is not as it should be", async (path, broken) => {
+  const failure = await failureOf(() => readExport(text(broken)));
   expect(failure).toBeInstanceOf(IssuePayloadContractError);
   expect(failure).toMatchObject({ fieldPath: path, failureClass: "contract" });
 });
 
-test("a line that is no JSON is named", () => {
+test("a line that is no JSON is named", async () => {
   const output = `${text(line())}<html>\u001b[31mno</html>\n`;
-  expect(captured(() => readExport(output))).toMatchObject({
+  expect(await failureOf(() => readExport(output))).toMatchObject({
     fieldPath: "export.2",
     message: "beads issue: export.2: is no JSON: <html>[31mno</html>",
   });
@@ -311,12 +312,3 @@ test("answers are the same however they are wrapped", () => {
   );
   expect(() => readAnswer("", "create")).toThrow("create: is no JSON: nothing at all");
 });
-
-function captured(work: () => unknown): unknown {
-  try {
-    work();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("it was expected to fail");
-}

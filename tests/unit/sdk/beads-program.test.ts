@@ -8,6 +8,7 @@ import {
   withTextFile,
 } from "../../../src/sdk/connectors/shared/program.ts";
 import { ConnectorConfigError, ConnectorRequestError } from "../../../src/sdk/errors.ts";
+import { failureOf } from "../../helpers/failure.ts";
 import { ProgramScratch } from "../../helpers/subjects/beads.ts";
 
 let scratch: ProgramScratch;
@@ -26,15 +27,6 @@ function program(script: string | null, options: Partial<ProgramOptions> = {}): 
     install: "Install it: https://example.com/tool.",
     ...options,
   });
-}
-
-async function failureOf(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    () => {
-      throw new Error("it was expected to fail");
-    },
-    (error: unknown) => error,
-  );
 }
 
 /** Waits until a process that was killed is gone, or only unmourned. */

@@ -159,6 +159,18 @@ describe("pull", () => {
     expect(await pulled(10)).toBe(1);
   });
 
+  test("takes in a page that is too much in parts, down to single issues", async () => {
+    for (const title of ["a", "b", "c", "d", "e"]) remote.add({ title });
+    const pulledBy = async (canTake: NonNullable<SyncEngineOptions["canTake"]>) => {
+      store = new MemoryIssueStore();
+      setUp({ canTake });
+      const events = await all(engine.pull());
+      return events.flatMap((event) => (event.kind === "progress" ? [event.done] : []));
+    };
+    expect(await pulledBy((page) => page.length <= 2)).toEqual([2, 4, 5]);
+    expect(await pulledBy(() => false)).toEqual([1, 2, 3, 4, 5]);
+  });
+
   test("reads a window again whose cursor is refused", async () => {
     remote.add({ title: "a" });
     await store.transaction((transaction) =>

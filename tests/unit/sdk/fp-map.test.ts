@@ -8,6 +8,7 @@ import {
 } from "../../../src/sdk/connectors/fp/map.ts";
 import { withMark } from "../../../src/sdk/connectors/shared/marker.ts";
 import { IssuePayloadContractError } from "../../../src/sdk/errors.ts";
+import { failureOf } from "../../helpers/failure.ts";
 
 const ID = "sxflialvmviogismmsczmwrvnsdbpnrb";
 
@@ -135,14 +136,14 @@ test.each([
   [`${ID}.status`, issue({ status: "constructor" })],
   [`${ID}.priority`, issue({ priority: "P1" })],
   [`${ID}.properties.labels`, issue({ properties: { labels: "api" } })],
-])("%s is named when it is not as it should be", (path, broken) => {
-  expect(captured(() => read(broken))).toMatchObject({ fieldPath: path, failureClass: "contract" });
+])("%s is named when it is not as it should be", async (path, broken) => {
+  expect(await failureOf(() => read(broken))).toMatchObject({ fieldPath: path, failureClass: "contract" });
 });
 
 test.each(["", "[]", "null", '{"issues":{}}', "<html>", '{"issues":[', '"issues"'])(
   "output that is no listing is refused: %s",
-  (output) => {
-    expect(captured(() => readIssues(output))).toBeInstanceOf(IssuePayloadContractError);
+  async (output) => {
+    expect(await failureOf(() => readIssues(output))).toBeInstanceOf(IssuePayloadContractError);
   },
 );
 
@@ -178,12 +179,3 @@ test("comments come oldest first, without their marks", () => {
   ]);
   expect(() => readComments('{"comments":[{"id":"1"}]}')).toThrow("list.comments.0.content");
 });
-
-function captured(work: () => unknown): unknown {
-  try {
-    work();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("it was expected to fail");
-}

@@ -6,11 +6,11 @@ import { gitlab } from "../../../src/sdk/connectors/gitlab/index.ts";
 import { openTransport } from "../../../src/sdk/credentials.ts";
 import { IssueNotFoundError, IssuePayloadContractError } from "../../../src/sdk/errors.ts";
 import { BLANK, type CanonicalIssue, type IssueFields } from "../../../src/sdk/model.ts";
+import { failureOf } from "../../helpers/failure.ts";
 import {
   bothPlans,
   connectTo,
   directly,
-  failureOf,
   OTHER,
   PROJECT,
   READONLY,

@@ -5,12 +5,12 @@ import { gitlab } from "../../../src/sdk/connectors/gitlab/index.ts";
 import { IssueNotFoundError } from "../../../src/sdk/errors.ts";
 import { BLANK, type CanonicalIssue, type IssueFields } from "../../../src/sdk/model.ts";
 import type { Transport } from "../../../src/sdk/transport.ts";
+import { failureOf } from "../../helpers/failure.ts";
 import {
   bothPlans,
   connectTo,
   directly,
   FREE,
-  failureOf,
   OTHER,
   PROJECT,
   refTo,

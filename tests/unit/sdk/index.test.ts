@@ -5,7 +5,7 @@ test("what missions keep in custom fields has its names in the public surface", 
   expect([sdk.MISSION_FIELD, sdk.DECISIONS_FIELD]).toEqual(["spec_kitty_mission", "decision_refs"]);
 });
 
-test("what each kind of run takes can be named", () => {
+test("what each kind of run takes can be named", async () => {
   const pull: sdk.PullOptions = { full: true };
   const push: sdk.PushOptions = { key: "local-1" };
   const sync: sdk.SyncOptions = { pullFirst: false };
@@ -13,5 +13,7 @@ test("what each kind of run takes can be named", () => {
     connector: new sdk.MemoryTracker({ remote: new sdk.MemoryRemote({ now: Date.now }) }),
     store: new sdk.MemoryIssueStore(),
   });
-  for (const run of [engine.pull(pull), engine.push(push), engine.sync(sync)]) expect(run).toBeDefined();
+  for (const run of [engine.pull(pull), engine.push(push), engine.sync(sync)]) {
+    expect((await sdk.collect(run)).errors).toEqual([]);
+  }
 });

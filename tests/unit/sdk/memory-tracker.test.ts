@@ -355,8 +355,10 @@ describe("requests", () => {
     const { ref } = remote.add({ title: "a" });
     connector.faults.add({ kind: "fail" }, { on: "updateIssue" });
     await connector.getIssue(ref);
-    await expect(connector.updateIssue(ref, { title: "b" }, { idempotencyKey: "1" })).rejects.toThrow();
-    await expect(connector.addComment(ref, "x", { idempotencyKey: "2" })).rejects.toThrow();
+    const update = connector.updateIssue(ref, { title: "b" }, { idempotencyKey: "1" });
+    await expect(update).rejects.toMatchObject({ failureClass: "transient" });
+    const comment = connector.addComment(ref, "x", { idempotencyKey: "2" });
+    await expect(comment).rejects.toMatchObject({ capability: "comments" });
     expect(connector.requests).toEqual(["getIssue", "updateIssue"]);
     expect([connector.reads, connector.writes]).toEqual([1, 1]);
     connector.forgetRequests();

@@ -1,7 +1,7 @@
 /** The issues of a GitHub repository: https://docs.github.com/en/rest/issues */
 import * as v from "valibot";
 import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
-import { IssueNotFoundError, TrackerSdkError } from "../../errors.ts";
+import { ifThere, TrackerSdkError } from "../../errors.ts";
 import {
   type CanonicalComment,
   type CanonicalIssue,
@@ -101,7 +101,7 @@ export class GitHubApi implements ProviderApi {
     const items: CanonicalIssue[] = [];
     for (const { row, path } of rows) {
       const issue = await this.#issues.fromRow(row, path);
-      const complete = issue === null ? null : await orNull(this.#issues.complete(issue));
+      const complete = issue === null ? null : await ifThere(this.#issues.complete(issue));
       if (complete !== null) items.push(complete);
     }
     return { items, next };
@@ -115,11 +115,11 @@ export class GitHubApi implements ProviderApi {
   async find(key: string): Promise<CanonicalIssue | null> {
     const [, name = "", number] = /^(?:([^#\s]*)#)?([1-9]\d*)$/.exec(key) ?? [];
     if (number !== undefined) {
-      return name === "" || isSameName(name, this.workspace) ? orNull(this.get(number)) : null;
+      return name === "" || isSameName(name, this.workspace) ? ifThere(this.get(number)) : null;
     }
     const [, page = "", id = ""] = /^(https?:\/\/\S+\/issues\/([1-9]\d*))(?:[?#]\S*)?$/.exec(key) ?? [];
     if (!isSameName(page.split("/").slice(3, 5).join("/"), this.workspace)) return null;
-    const issue = await orNull(this.get(id));
+    const issue = await ifThere(this.get(id));
     return issue !== null && isSameName(page, issue.ref.url ?? "") ? issue : null;
   }
 
@@ -143,7 +143,7 @@ export class GitHubApi implements ProviderApi {
     );
     const issues: CanonicalIssue[] = [];
     for (const { number } of parsePayload(GITHUB, Found, found, "search").items) {
-      const issue = await orNull(this.#issues.read(String(number)));
+      const issue = await ifThere(this.#issues.read(String(number)));
       if (issue !== null) issues.push(this.#issues.withoutLinks(issue));
     }
     return issues;
@@ -296,16 +296,6 @@ export class GitHubApi implements ProviderApi {
       if (page.done === true) return;
       for (const [index, row] of page.value.entries()) yield { row, path: `issues.${index}` };
     }
-  }
-}
-
-/** What is read of an issue; null when there is no such issue. */
-async function orNull<T>(read: Promise<T>): Promise<T | null> {
-  try {
-    return await read;
-  } catch (error) {
-    if (error instanceof IssueNotFoundError) return null;
-    throw error;
   }
 }
 

@@ -7,7 +7,7 @@
  */
 import * as v from "valibot";
 import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
-import { IssueNotFoundError, IssuePayloadContractError } from "../../errors.ts";
+import { IssueNotFoundError, IssuePayloadContractError, ifThere } from "../../errors.ts";
 import type {
   CanonicalComment,
   CanonicalIssue,
@@ -87,12 +87,7 @@ export class GitLabApi implements ProviderApi {
       const own = [path_with_namespace, web_url].map((name) => name.toLowerCase());
       if (!own.includes(named.project.toLowerCase())) return null;
     }
-    try {
-      return await this.get(named.id);
-    } catch (error) {
-      if (error instanceof IssueNotFoundError) return null;
-      throw error;
-    }
+    return ifThere(this.get(named.id));
   }
 
   async search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]> {
@@ -191,12 +186,8 @@ export class GitLabApi implements ProviderApi {
     const complete: CanonicalIssue[] = [];
     for (let start = 0; start < issues.length; start += PARALLEL_READS) {
       const some = issues.slice(start, start + PARALLEL_READS).map(async (issue) => {
-        try {
-          return [canonicalIssue(issue, await this.#links.read(String(issue.iid)))];
-        } catch (error) {
-          if (error instanceof IssueNotFoundError) return [];
-          throw error;
-        }
+        const links = await ifThere(this.#links.read(String(issue.iid)));
+        return links === null ? [] : [canonicalIssue(issue, links)];
       });
       complete.push(...(await Promise.all(some)).flat());
     }

@@ -4,7 +4,12 @@
  */
 import * as v from "valibot";
 import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
-import { CapabilityNotSupportedError, ConnectorRequestError, IssueNotFoundError } from "../../errors.ts";
+import {
+  CapabilityNotSupportedError,
+  ConnectorRequestError,
+  IssueNotFoundError,
+  ifThere,
+} from "../../errors.ts";
 import {
   type CanonicalComment,
   type CanonicalIssue,
@@ -145,12 +150,7 @@ export class JiraApi implements ProviderApi {
     const isAddress = key.toLowerCase().startsWith(address.toLowerCase());
     const name = isAddress ? key.slice(address.length).replace(/[/?#].*$/, "") : key;
     if (!/^([a-z][a-z0-9_]*-)?\d+$/i.test(name)) return null;
-    try {
-      return await this.get(name.toUpperCase());
-    } catch (error) {
-      if (error instanceof IssueNotFoundError) return null;
-      throw error;
-    }
+    return ifThere(this.get(name.toUpperCase()));
   }
 
   async search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]> {
