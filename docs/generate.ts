@@ -59,7 +59,7 @@ On Windows \`%AppData%\\tracker\` and \`%LocalAppData%\\tracker\`.
 /** The documentation of every command, as Markdown. */
 export async function renderCliDocs(): Promise<string> {
   const root = commandTree(createInvocation(documentationContext(), noGlobals()));
-  const parts = [INTRODUCTION, "## Flags of every command\n", flagTable(flagsOf(GLOBAL_ARGS))];
+  const parts = [INTRODUCTION, "## Flags of every command", table("flag", flagsOf(GLOBAL_ARGS))];
   parts.push("## Commands\n", await renderCommand(["tracker"], root));
   const codes = EXIT_CODES.map(({ code, meaning }) => `| ${code} | ${meaning} |`).join("\n");
   parts.push(`## Exit codes\n\n| code | meaning |\n| --- | --- |\n${codes}\n`, ENVIRONMENT);
@@ -84,21 +84,23 @@ function noGlobals() {
 }
 
 async function renderCommand(path: readonly string[], command: CommandDef): Promise<string> {
-  const { usage, description, flags } = await describeCommand(path, command);
+  const { usage, description, words, flags } = await describeCommand(path, command);
   const subCommands = (await resolve(command.subCommands)) ?? {};
   const parts =
     path.length === 1
       ? []
-      : [`### \`${usage}\`\n\n${description}.\n${flags.length > 0 ? `\n${flagTable(flags)}` : ""}`];
+      : [`### \`${usage}\`\n\n${description}.\n${table("argument", words)}${table("flag", flags)}`];
   for (const [name, sub] of Object.entries(subCommands)) {
     parts.push(await renderCommand([...path, name], await resolve(sub)));
   }
   return parts.join("\n");
 }
 
-function flagTable(flags: readonly (readonly [flag: string, description: string])[]): string {
-  const rows = flags.map(([flag, text]) => `| \`${flag.replaceAll("|", "\\|")}\` | ${text} |\n`);
-  return `| flag | meaning |\n| --- | --- |\n${rows.join("")}`;
+/** A table of names and what they mean, behind an empty line; nothing when there are none. */
+function table(what: string, rows: readonly (readonly [name: string, description: string])[]): string {
+  if (rows.length === 0) return "";
+  const lines = rows.map(([name, text]) => `| \`${name.replaceAll("|", "\\|")}\` | ${text} |\n`);
+  return `\n| ${what} | meaning |\n| --- | --- |\n${lines.join("")}`;
 }
 
 if (import.meta.main) {

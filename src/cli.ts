@@ -41,7 +41,7 @@ export function commandTree(invocation: Invocation) {
   });
 }
 
-/** Exit codes; the only place where they are decided. */
+/** What exit codes mean. Errors become one here, and nowhere else. */
 export const EXIT_CODES = [
   { code: 0, meaning: "Done." },
   { code: 1, meaning: "Failed: also a stale binding, no candidates, or a selection that is required." },

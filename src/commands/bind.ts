@@ -32,7 +32,7 @@ export function bindCommand(invocation: Invocation) {
     credential: {
       type: "string",
       valueHint: "KEY=VALUE",
-      description: "How a local provider's program is run: command=… or cwd=…; may be given again",
+      description: "How a local provider's program is run: command=… or cwd=…; repeatable",
     },
   } as const;
   return defineCommand({

@@ -25,7 +25,7 @@ export function conflictsCommand(invocation: Invocation) {
 /** `tracker sync resolve` */
 export function resolveCommand(invocation: Invocation) {
   const args = {
-    id: { type: "positional", required: false, description: "Id of the conflict" },
+    id: { type: "positional", required: false, description: "Conflict, as `sync conflicts` lists it" },
     take: {
       type: "string",
       valueHint: "local|external",

@@ -11,7 +11,7 @@ import { checkSecretFlags, readSecret, SECRET_ARGS } from "./secret.ts";
 import { NANGO_GUIDE, tokenGuide } from "./token-guide.ts";
 
 const ARGS = {
-  provider: { type: "positional", required: false, description: HOSTED_PROVIDERS.join(", ") },
+  provider: { type: "positional", required: false, description: `One of ${HOSTED_PROVIDERS.join(", ")}` },
   ...SECRET_ARGS,
   "base-url": {
     type: "string",

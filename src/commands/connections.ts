@@ -9,7 +9,7 @@ import { DISCOVERY, withProgress } from "./progress.ts";
 const ID = {
   type: "positional",
   required: false,
-  description: "Connection id, or a provider that is connected once",
+  description: "Id of the connection, or its provider where that is connected only once",
 } as const;
 
 /** `tracker host connections` */

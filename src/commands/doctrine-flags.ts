@@ -12,7 +12,7 @@ export const DOCTRINE_ARGS = {
   "field-owner": {
     type: "string",
     valueHint: "FIELD=OWNER",
-    description: "Owner of a field under split_ownership: external, local or shared; may be given again",
+    description: "Owner of a field under split_ownership: external, local or shared; repeatable",
   },
   "conflict-strategy": {
     type: "string",

@@ -20,7 +20,9 @@ export function mappingsCommand(invocation: Invocation) {
 function deleteCommand(invocation: Invocation) {
   return defineCommand({
     meta: { name: "delete", description: "Delete a mapping, so that its project can be bound anew" },
-    args: { ref: { type: "positional", required: false, description: "Binding reference" } },
+    args: {
+      ref: { type: "positional", required: false, description: "Binding reference, as `map list` shows it" },
+    },
     run: async ({ args }) => {
       const bindingRef = required("The binding reference", args.ref, "tracker host mappings delete srm_…");
       await withService(invocation, (service) => service.deleteMapping(bindingRef));
@@ -31,13 +33,13 @@ function deleteCommand(invocation: Invocation) {
 
 function updateCommand(invocation: Invocation) {
   const args = {
-    ref: { type: "positional", required: false, description: "Binding reference" },
+    ref: { type: "positional", required: false, description: "Binding reference, as `map list` shows it" },
     ...DOCTRINE_ARGS,
     setting: {
       type: "string",
       valueHint: "NAME=VALUE",
       description:
-        "Setting of the connector, such as missionFieldId=customfield_10042; NAME= removes one; may be given again",
+        "Setting of the connector, such as missionFieldId=customfield_10042; NAME= removes one; repeatable",
     },
   } as const;
   return defineCommand({

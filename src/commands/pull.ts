@@ -9,7 +9,7 @@ import { count, shellWord, toJsonLine } from "../shared/text.ts";
 import { interruptible } from "./interruption.ts";
 import { type Invocation, payloadOf, print, withService } from "./invocation.ts";
 import { withProgress } from "./progress.ts";
-import { DEFAULT_PAGE, exitCodeOf, MAX_PAGE, pageLimit, showSync } from "./sync-work.ts";
+import { DEFAULT_PAGE, MAX_PAGE, pageLimit, showSync, syncExitCode } from "./sync-work.ts";
 
 /** `tracker sync pull` */
 export function pullCommand(invocation: Invocation) {
@@ -81,7 +81,7 @@ async function pullToFile(invocation: Invocation, order: Order, out: string): Pr
     const payload = payloadOf({ result: { ...summary, out: path }, pendingUpgrade: answer.pendingUpgrade });
     const outcome = { kind: "pull", result: answer.result } as const;
     await print(invocation, payload, (_, style) => renderSync(outcome, style, path));
-    return exitCodeOf(outcome);
+    return syncExitCode(outcome);
   } finally {
     file.discard();
   }

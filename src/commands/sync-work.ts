@@ -72,11 +72,11 @@ export async function showSync(
   await print(invocation, payloadOf({ result: payload, pendingUpgrade }), (_, style) =>
     renderSync(outcome, style),
   );
-  return exitCodeOf(outcome);
+  return syncExitCode(outcome);
 }
 
 /** 1 for a partial or failed result, and for one with an item that somebody has to look at. */
-export function exitCodeOf(outcome: SyncOutcome): number {
+export function syncExitCode(outcome: SyncOutcome): number {
   const pushed = pushedItems(outcome);
   return outcome.result.status === "ok" && !pushed.some((item) => BAD_OUTCOMES.has(item.outcome)) ? 0 : 1;
 }

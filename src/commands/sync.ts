@@ -90,7 +90,11 @@ function runCommand(invocation: Invocation) {
 
 function waitCommand(invocation: Invocation) {
   const args = {
-    id: { type: "positional", required: false, description: "Operation id" },
+    id: {
+      type: "positional",
+      required: false,
+      description: "Operation, as `sync push` or `sync run` named it",
+    },
   } as const;
   return defineCommand({
     meta: { name: "wait", description: "Wait for a push or run that takes longer, and show its result" },

@@ -16,33 +16,16 @@ export function tokenAuthenticate(database: Database): Authenticate {
   return async (request) => {
     const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "") ?? [];
     if (token === undefined) return null;
-    const row = await database
-      .selectFrom("tokens")
-      .innerJoin("users", "users.id", "tokens.user_id")
-      .innerJoin("teams", "teams.id", "tokens.team_id")
-      .innerJoin("memberships", (join) =>
+    const row = await members(database)
+      .innerJoin("tokens", (join) =>
         join
-          .onRef("memberships.team_id", "=", "tokens.team_id")
-          .onRef("memberships.user_id", "=", "tokens.user_id"),
+          .onRef("tokens.team_id", "=", "memberships.team_id")
+          .onRef("tokens.user_id", "=", "memberships.user_id"),
       )
-      .select([
-        "users.id as user_id",
-        "users.email as email",
-        "users.name as user_name",
-        "teams.id as team_id",
-        "teams.slug as team_slug",
-        "teams.name as team_name",
-        "memberships.role as role",
-      ])
       .where("tokens.hash", "=", hashToken(token))
       .where("tokens.revoked_at", "is", null)
       .executeTakeFirst();
-    if (row === undefined) return null;
-    return {
-      user: { id: row.user_id, email: row.email, name: row.user_name },
-      team: { id: row.team_id, slug: row.team_slug, name: row.team_name },
-      role: row.role,
-    };
+    return row === undefined ? null : principalOf(row);
   };
 }
 
@@ -52,23 +35,42 @@ export async function findPrincipal(
   teamId: string,
   userId: string,
 ): Promise<Principal | null> {
-  const row = await database
-    .selectFrom("memberships")
-    .innerJoin("users", "users.id", "memberships.user_id")
-    .innerJoin("teams", "teams.id", "memberships.team_id")
-    .select(["users.email", "users.name as user_name", "teams.slug", "teams.name as team_name", "role"])
+  const row = await members(database)
     .where("memberships.team_id", "=", teamId)
     .where("memberships.user_id", "=", userId)
     .executeTakeFirst();
-  if (row === undefined) return null;
-  return {
-    user: { id: userId, email: row.email, name: row.user_name },
-    team: { id: teamId, slug: row.slug, name: row.team_name },
-    role: row.role,
-  };
+  return row === undefined ? null : principalOf(row);
 }
 
 /** Callers in this process: always the local owner. */
 export function ownerAuthenticate(owner: Principal): Authenticate {
   return async () => owner;
+}
+
+/** Every member of every team. */
+export function members(database: Database) {
+  return database
+    .selectFrom("memberships")
+    .innerJoin("users", "users.id", "memberships.user_id")
+    .innerJoin("teams", "teams.id", "memberships.team_id")
+    .select([
+      "users.id as user_id",
+      "users.email",
+      "users.name as user_name",
+      "teams.id as team_id",
+      "teams.slug as team_slug",
+      "teams.name as team_name",
+      "memberships.role",
+    ]);
+}
+
+/** A row of {@link members} as a caller. */
+export function principalOf(
+  row: Awaited<ReturnType<ReturnType<typeof members>["execute"]>>[number],
+): Principal {
+  return {
+    user: { id: row.user_id, email: row.email, name: row.user_name },
+    team: { id: row.team_id, slug: row.team_slug, name: row.team_name },
+    role: row.role,
+  };
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { ulid } from "ulid";
-import type { Principal } from "./authentication.ts";
+import { members, type Principal, principalOf } from "./authentication.ts";
 import type { Database } from "./database/schema.ts";
 
 const HOST_KEY = "host_key";
@@ -45,22 +45,12 @@ export async function localOwner(database: Database, now: () => number): Promise
 }
 
 async function findLocalOwner(database: Database): Promise<Principal | null> {
-  const row = await database
-    .selectFrom("teams")
-    .innerJoin("memberships", "memberships.team_id", "teams.id")
-    .innerJoin("users", "users.id", "memberships.user_id")
-    .select(["teams.id as team_id", "teams.slug", "teams.name as team_name"])
-    .select(["users.id as user_id", "users.email", "users.name as user_name"])
+  const row = await members(database)
     .where("teams.slug", "=", LOCAL_TEAM)
     .where("memberships.role", "=", "owner")
     .orderBy("users.id")
     .executeTakeFirst();
-  if (row === undefined) return null;
-  return {
-    user: { id: row.user_id, email: row.email, name: row.user_name },
-    team: { id: row.team_id, slug: row.slug, name: row.team_name },
-    role: "owner",
-  };
+  return row === undefined ? null : principalOf(row);
 }
 
 async function createLocalOwner(database: Database, now: number): Promise<Principal> {

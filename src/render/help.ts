@@ -8,6 +8,8 @@ export interface CommandHelp {
   readonly usage: string;
   readonly description: string;
   readonly commands: readonly (readonly [name: string, description: string])[];
+  /** Words without dashes that the command takes. */
+  readonly words: readonly (readonly [word: string, description: string])[];
   readonly flags: readonly (readonly [flag: string, description: string])[];
 }
 
@@ -22,17 +24,17 @@ export async function describeCommand(path: readonly string[], command: CommandD
       return [name, description ?? ""];
     }),
   );
-  const words = Object.entries(args).flatMap(([name, { type }]) =>
-    type === "positional" ? [`<${name}>`] : [],
+  const words = Object.entries(args).flatMap(([name, { type, description }]) =>
+    type === "positional" ? [[`<${name}>`, description ?? ""] as const] : [],
   );
   const flags = flagsOf(args);
   const usage = [
     ...path,
-    ...words,
+    ...words.map(([word]) => word),
     ...(commands.length > 0 ? ["<command>"] : []),
     ...(flags.length > 0 ? ["[flags]"] : []),
   ];
-  return { usage: usage.join(" "), description: meta.description ?? "", commands, flags };
+  return { usage: usage.join(" "), description: meta.description ?? "", commands, words, flags };
 }
 
 /** Flags with their values, and what they are for. */
@@ -69,7 +71,7 @@ export async function renderHelp(
   globalArgs: ArgsDef,
   { colors, isTerminal, width: columns }: Style,
 ): Promise<string> {
-  const { usage, description, commands, flags } = await describeCommand(path, command);
+  const { usage, description, commands, words, flags } = await describeCommand(path, command);
   const list = (title: string, rows: readonly (readonly [string, string])[]): string => {
     if (rows.length === 0) return "";
     const width = Math.max(...rows.map(([name]) => name.length));
@@ -89,6 +91,7 @@ export async function renderHelp(
   return [
     `${description}.\n\n${colors.bold("Usage")}\n  ${usage}\n`,
     list("Commands", commands),
+    list("Arguments", words),
     list("Flags", flags),
     list("Flags of every command", everywhere),
   ].join("");

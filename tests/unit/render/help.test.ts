@@ -30,6 +30,9 @@ test("a command with flags", async () => {
     Usage
       tracker host serve <name> [flags]
 
+    Arguments
+      <name>  Who
+
     Flags
       --port N      Port (default 7411)
       --bare VALUE  Anything
@@ -83,6 +86,7 @@ test("the same as data", async () => {
       ["serve", "Serve until stopped"],
       ["nothing", ""],
     ],
+    words: [],
     flags: [],
   });
 });

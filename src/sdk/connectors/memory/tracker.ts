@@ -36,6 +36,7 @@ import {
   type Page,
   type TrackerEvent,
 } from "../../model.ts";
+import { parseArgument, SearchQuery, UpdatePatch } from "../shared/arguments.ts";
 import { FaultQueue, isWrite, type MemoryFault, type MemoryMethod } from "./faults.ts";
 import type { MemoryRemote, RemoteIssue } from "./remote.ts";
 
@@ -94,16 +95,9 @@ const EventQuery = v.object({ since: v.optional(Instant), cursor: v.optional(v.s
 
 const Key = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 const Body = v.pipe(v.string(), v.nonEmpty("must not be empty"));
-const SearchQuery = v.object({
-  text: v.optional(v.pipe(v.string(), v.trim())),
-  limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)), 20),
-});
 
 /** Where a listing goes on: behind this place, in answer to the same question. */
 const Cursor = v.object({ question: v.string(), after: v.pipe(v.number(), v.integer(), v.minValue(-1)) });
-
-/** What an update carries: status and links have calls of their own. */
-const UpdatePatch = v.strictObject(v.omit(IssuePatch, ["status", "links"]).entries);
 
 /**
  * A connector to a tracker that lives in memory and behaves as a remote one
@@ -446,11 +440,7 @@ export class MemoryTracker implements TrackerConnector {
   }
 
   #parse<S extends v.GenericSchema>(schema: S, value: unknown, name: string): v.InferOutput<S> {
-    const parsed = v.safeParse(schema, value);
-    if (parsed.success) return parsed.output;
-    const [issue] = parsed.issues;
-    const path = [name, v.getDotPath(issue)].filter((part) => part !== null).join(".");
-    throw this.#failure("invalid", `${path}: ${issue.message}`);
+    return parseArgument(this.provider, schema, value, name);
   }
 
   #failure(
