@@ -192,7 +192,7 @@ export class JiraApi implements ProviderApi {
     return findCreated(this.#project, idempotencyKey);
   }
 
-  async update(current: CanonicalIssue, patch: IssuePatch): Promise<void> {
+  async update(current: CanonicalIssue, patch: IssuePatch): Promise<null> {
     const { title, body, issueType, priority, assignees, labels, parent, customFields } = patch;
     const fields = {
       ...(title !== undefined && { summary: title }),
@@ -210,8 +210,11 @@ export class JiraApi implements ProviderApi {
       ...(labels !== undefined && { labels: labelChanges(current.labels, labels) }),
       ...(parent === null && { parent: [{ set: { none: true } }] }),
     };
-    if (Object.keys(fields).length + Object.keys(update).length === 0) return;
-    await this.#rest.send(v.unknown(), "issue", "PUT", pathOf(current.ref.id), { json: { fields, update } });
+    if (Object.keys(fields).length + Object.keys(update).length > 0) {
+      const json = { fields, update };
+      await this.#rest.send(v.unknown(), "issue", "PUT", pathOf(current.ref.id), { json });
+    }
+    return null;
   }
 
   /**
