@@ -735,4 +735,14 @@ describe("under the engine", () => {
     if (version !== undefined) indexedFirst.versions.unshift({ ...version, at: 0 });
     expect(await connector.findCreated(`key-${keys}`)).toMatchObject({ ref });
   });
+
+  test("a create is found by its number when the newest indexed issue was moved to another project", async () => {
+    simulator.site.add("PAY", { summary: "Old" });
+    simulator.site.add("PAY", { summary: "Moved" });
+    simulator.tick(60_000);
+    simulator.indexLag = 60_000;
+    simulator.site.move("PAY-2", "OPS");
+    const { ref } = await create({ title: "Late in the index" });
+    expect(await connector.findCreated(`key-${keys}`)).toMatchObject({ ref });
+  });
 });
