@@ -188,16 +188,20 @@ describe("what is not there to be chosen", () => {
     });
   });
 
-  test("a user's repository has no issue types", async () => {
-    const dotfiles = await githubConnector(simulator, "octavia/dotfiles");
-    const { ref } = await dotfiles.createIssue({ ...BLANK, title: "x" }, KEY);
-    const error = await failureOf(() => dotfiles.updateIssue(ref, { title: "y", issueType: "bug" }, KEY));
-    expect(error).toMatchObject({
-      capability: "issueType",
-      message: expect.stringContaining("no issue types"),
-    });
-    expect(await dotfiles.getIssue(ref)).toMatchObject({ title: "y" });
-  });
+  test.each(["repositories", "organizations"] as const)(
+    "a repository of nobody with issue types has none: of %s",
+    async (of) => {
+      simulator.issueTypesOf = of;
+      const dotfiles = await githubConnector(simulator, "octavia/dotfiles");
+      const { ref } = await dotfiles.createIssue({ ...BLANK, title: "x" }, KEY);
+      const error = await failureOf(() => dotfiles.updateIssue(ref, { title: "y", issueType: "bug" }, KEY));
+      expect(error).toMatchObject({
+        capability: "issueType",
+        message: expect.stringContaining("no issue types"),
+      });
+      expect(await dotfiles.getIssue(ref)).toMatchObject({ title: "y" });
+    },
+  );
 
   test("a refusal that repeats a credential is told without it", async () => {
     const { ref } = await create();
