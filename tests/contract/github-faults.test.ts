@@ -70,6 +70,7 @@ describe("a limit", () => {
     ["secondary, 403 with a long wait", 403, { "retry-after": "120" }, SECONDARY, 120],
     ["secondary, 429", 429, { "x-ratelimit-remaining": "12" }, SECONDARY, 60],
     ["secondary, 429 with a long wait", 429, { "retry-after": "90" }, SECONDARY, 90],
+    ["secondary, 403 with nothing but a wait", 403, { "retry-after": "70" }, { message: "Forbidden" }, 70],
     ["abuse", 403, {}, { message: "You have triggered an abuse detection mechanism." }, 60],
     ["unexplained, 429", 429, {}, "Too many requests", 60],
   ] as const)("is waited for: %s", async (_, status, headers, body, retryAfterSeconds) => {

@@ -433,6 +433,9 @@ describe("statuses", () => {
       { id: "5", name: "Shipped", category: "done" },
       { id: "6", name: "Released", category: "done" },
       { id: "7", name: "Parked", category: "undefined" },
+      { id: "8", name: "In test", category: "indeterminate" },
+      { id: "9", name: "In progress", category: "indeterminate" },
+      { id: "10", name: "In repair", category: "indeterminate" },
     ],
     transitions: [
       { id: "11", name: "Start", from: ["Backlog"], to: "Doing" },
@@ -440,6 +443,10 @@ describe("statuses", () => {
       { id: "31", name: "Ship", from: ["Doing", "Waiting for review"], to: "Shipped" },
       { id: "41", name: "Release", from: ["Doing", "Waiting for review"], to: "Released" },
       { id: "51", name: "Reject", from: ["Backlog"], to: "Won't do", requires: "resolution" },
+      { id: "61", name: "Test", from: ["Waiting for review"], to: "In test" },
+      { id: "71", name: "Return", from: ["Waiting for review"], to: "In progress" },
+      { id: "81", name: "Pause", from: ["In test"], to: "Doing" },
+      { id: "91", name: "In progress", from: ["In test"], to: "In repair" },
     ],
   };
   beforeEach(() => restart({ workflow }));
@@ -460,6 +467,20 @@ describe("statuses", () => {
     await connector.transitionIssue(ref, "done", key());
     expect(writes().length).toBe(count);
   });
+
+  test.each([
+    ["the status that it leads to", "Waiting for review", { in_review: "Waiting for review" }, "In progress"],
+    ["its own name, where no status is called so", "In test", { in_review: "In test" }, "In repair"],
+  ] as const)(
+    "are reached by the transition that is called like them: by %s",
+    async (_, from, statusNameMap, to) => {
+      connector = connectTo(simulator, { statusNameMap });
+      const { ref } = await create();
+      simulator.site.setStatus(ref.id, from);
+      await connector.transitionIssue(ref, "in_progress", key());
+      expect(simulator.site.known(ref.id).fields.status.name).toBe(to);
+    },
+  );
 
   test("are preferred by their mapped name", async () => {
     connector = connectTo(simulator, { statusNameMap: { done: "released", blocked: "Parked" } });

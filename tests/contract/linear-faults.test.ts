@@ -90,6 +90,18 @@ describe("a long list", () => {
     },
   );
 
+  test("is asked for as a closed window of changes, oldest first, the archive too", async () => {
+    const window = { updatedSince: "2026-03-01T09:00:00.000Z", until: "2026-03-01T10:00:00.000Z" };
+    await connector.listIssues(window);
+    expect(simulator.requests.at(-1)?.body).toMatchObject({
+      query: expect.stringContaining("orderBy: updatedAt, includeArchived: true"),
+      variables: {
+        filter: { updatedAt: { gte: window.updatedSince, lt: window.until }, team: { id: { eq: TEAM_ID } } },
+        last: 50,
+      },
+    });
+  });
+
   test("misses nobody and doubles nobody when issues change between pages", async () => {
     const ids = fill(130, 1000);
     const before = simulator.now();

@@ -48,9 +48,7 @@ const MINUTE = 60_000;
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 const Created = v.object({ id: filled });
 const Transitions = v.object({
-  transitions: v.array(
-    v.object({ id: filled, name: v.string(), to: NativeStatus, isAvailable: v.exactOptional(v.boolean()) }),
-  ),
+  transitions: v.array(v.object({ id: filled, name: v.string(), to: NativeStatus })),
 });
 const Token = v.nullable(filled);
 
@@ -225,15 +223,14 @@ export class JiraApi implements ProviderApi {
     const path = `${pathOf(current.ref.id)}/transitions`;
     const { statusNames } = this.#reading;
     const { transitions } = await this.#rest.get(Transitions, "issue", path);
-    const available = transitions.filter(({ isAvailable }) => isAvailable !== false);
-    const fitting = available.filter(({ to }) => meaningOfStatus(to, statusNames) === status);
+    const fitting = transitions.filter(({ to }) => meaningOfStatus(to, statusNames) === status);
     const chosen =
       fitting.find(({ to }) => isNamed(statusNames[status], to.name)) ??
       fitting.find(({ to }) => isNamed(status.replaceAll("_", " "), to.name)) ??
       fitting.find(({ name }) => isNamed(status.replaceAll("_", " "), name)) ??
       fitting[0];
     if (chosen === undefined) {
-      const names = available.map(
+      const names = transitions.map(
         ({ name, to }) =>
           `"${name}" to "${to.name}" (${meaningOfStatus(to, statusNames) ?? to.statusCategory.key})`,
       );
