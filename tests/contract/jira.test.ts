@@ -294,6 +294,19 @@ describe("writes", () => {
     });
   });
 
+  test("types and priorities are found behind the first page of them", async () => {
+    const many = Array.from({ length: 60 }, (_, index) => ({ id: String(index + 1), name: `Kind ${index}` }));
+    await restart({
+      types: [...many, { id: "99", name: "Bug" }].map((type) => ({
+        ...type,
+        subtask: false,
+        hierarchyLevel: 0,
+      })),
+      priorities: [...many, { id: "98", name: "Low" }],
+    });
+    expect(await create({ issueType: "bug", priority: 4 })).toMatchObject({ issueType: "bug", priority: 4 });
+  });
+
   test("subtasks have parents of their own project; what the hierarchy does not allow is told", async () => {
     const parent = await create({ title: "Parent" });
     const child = await create({ issueType: "subtask", parent: parent.ref });

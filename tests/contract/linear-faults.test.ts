@@ -339,6 +339,11 @@ describe("what is not there", () => {
       expect(await failureOf(() => connector.listComments(ref))).toBeInstanceOf(IssueNotFoundError);
     }
     expect(store.comments.size).toBe(0);
+    // Linear takes an identifier for an id: a reference holds none, or one issue would have two.
+    const { id } = file("Here");
+    expect(await failureOf(() => connector.getIssue(refOf("ENG-4")))).toBeInstanceOf(IssueNotFoundError);
+    expect(await connector.findIssue("ENG-4")).toMatchObject({ ref: { id } });
+    store.purge(id);
     for (const key of ["ENG-1", "ENG-2", "ENG-3", "OPS-1"]) expect(await connector.findIssue(key)).toBeNull();
     expect(await listed()).toEqual([]);
   });

@@ -434,6 +434,32 @@ describe("the engine", () => {
     },
   );
 
+  test("keeps an edit that was made here while the one before was written", async () => {
+    simulator.setClock(Date.now());
+    const store = new MemoryIssueStore();
+    const policy = { mode: "spec_kitty_authoritative" } as const;
+    const now = () => new Date(simulator.now() + 1);
+    const engine = new SyncEngine({ connector, store, policy, overlapMs: 0, now });
+    await engine.create("local-1", { ...BLANK, title: "Refund twice", body: "Text" });
+    await collect(engine.sync());
+    await engine.edit("local-1", { body: "- older" });
+    let edited: Promise<unknown> = Promise.resolve();
+    const happens = () => {
+      edited = engine.edit("local-1", { body: "- newer" });
+    };
+    simulator.fail({ kind: "meanwhile", phase: "after", happens }, isWrite);
+    simulator.tick(5000);
+    await collect(engine.push());
+    await edited;
+    const bodyHere = async () =>
+      (await store.transaction((transaction) => transaction.get("local-1")))?.fields.body;
+    expect(await bodyHere()).toBe("- newer");
+    simulator.tick(5000);
+    expect(await collect(engine.sync())).toMatchObject({ errors: [] });
+    expect(await bodyHere()).toBe("* newer");
+    expect((await client.issues()).nodes.map(({ description }) => description)).toEqual(["* newer"]);
+  });
+
   test("writes a body again when somebody changed the issue before it was read", async () => {
     simulator.setClock(Date.now());
     const store = new MemoryIssueStore();

@@ -194,7 +194,7 @@ export class JiraApi implements ProviderApi {
     const { title, body, issueType, priority, assignees, labels, parent, customFields } = patch;
     const fields = {
       ...(title !== undefined && { summary: title }),
-      ...(body !== undefined && this.#descriptionOf(current, body)),
+      ...(body !== undefined && { description: this.#descriptionOf(current, body) }),
       ...(issueType !== undefined && { issuetype: await this.#project.typeFor(issueType, null) }),
       ...(priority !== undefined && {
         priority: priority === null ? null : await this.#project.priorityFor(priority),
@@ -208,10 +208,8 @@ export class JiraApi implements ProviderApi {
       ...(labels !== undefined && { labels: labelChanges(current.labels, labels) }),
       ...(parent === null && { parent: [{ set: { none: true } }] }),
     };
-    if (Object.keys(fields).length + Object.keys(update).length > 0) {
-      const json = { fields, update };
-      await this.#rest.send(v.unknown(), "issue", "PUT", pathOf(current.ref.id), { json });
-    }
+    const json = { fields, update };
+    await this.#rest.send(v.unknown(), "issue", "PUT", pathOf(current.ref.id), { json });
     return null;
   }
 
@@ -307,12 +305,11 @@ export class JiraApi implements ProviderApi {
     }
   }
 
-  /** Nothing when only the way of writing Markdown differs. */
-  #descriptionOf(current: CanonicalIssue, body: string | null): { readonly description?: unknown } {
-    if (body === null || body.trim() === "") return { description: null };
-    const { fields } = parsePayload(PROVIDER, NativeIssue, current.raw, "issue");
-    const description = documentOf(body, fields.description ?? null);
-    return markdownOf(description) === current.body ? {} : { description };
+  /** A document that keeps what Markdown cannot show of the parts that stay. */
+  #descriptionOf({ raw }: CanonicalIssue, body: string | null): unknown {
+    if (body === null || body.trim() === "") return null;
+    const { fields } = parsePayload(PROVIDER, NativeIssue, raw, "issue");
+    return documentOf(body, fields.description ?? null);
   }
 }
 
