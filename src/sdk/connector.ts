@@ -68,6 +68,11 @@ export interface TrackerConnector {
   capabilities(): Capabilities;
   /** A body as this tracker gives it back; missing where texts are kept as they are. */
   keptBody?(body: string): string | null;
+  /**
+   * Whether this tracker writes bodies its own way, which only shows afterwards: the body of the issue
+   * that a write returns is then what became of the one that was written.
+   */
+  readonly rewritesBodies?: boolean;
   listIssues(query: IssueQuery): Promise<Page<CanonicalIssue>>;
   getIssue(ref: ExternalRef): Promise<CanonicalIssue>;
   /** The issue that people call by this key, such as `PAY-7` or `#7`; null when there is none. */

@@ -62,6 +62,7 @@ describe("a limit", () => {
     ["secondary, 403 with a long wait", 403, { "retry-after": "120" }, SECONDARY, 120],
     ["secondary, 429", 429, { "x-ratelimit-remaining": "12" }, SECONDARY, 60],
     ["secondary, 429 with a long wait", 429, { "retry-after": "90" }, SECONDARY, 90],
+    ["secondary, 403 with nothing but a wait", 403, { "retry-after": "5" }, { message: "Forbidden" }, 60],
     ["abuse", 403, {}, { message: "You have triggered an abuse detection mechanism." }, 60],
     ["unexplained, 429", 429, {}, "Too many requests", 60],
   ] as const)("is waited for: %s", async (_, status, headers, body, retryAfterSeconds) => {
@@ -180,16 +181,20 @@ describe("what is not there to be chosen", () => {
     });
   });
 
-  test("a user's repository has no issue types", async () => {
-    const dotfiles = await githubConnector(simulator, "octavia/dotfiles");
-    const { ref } = await dotfiles.createIssue({ ...BLANK, title: "x" }, KEY);
-    const error = await failureOf(() => dotfiles.updateIssue(ref, { title: "y", issueType: "bug" }, KEY));
-    expect(error).toMatchObject({
-      capability: "issueType",
-      message: expect.stringContaining("no issue types"),
-    });
-    expect(await dotfiles.getIssue(ref)).toMatchObject({ title: "y" });
-  });
+  test.each(["repositories", "organizations"] as const)(
+    "a repository of nobody with issue types has none: of %s",
+    async (of) => {
+      simulator.issueTypesOf = of;
+      const dotfiles = await githubConnector(simulator, "octavia/dotfiles");
+      const { ref } = await dotfiles.createIssue({ ...BLANK, title: "x" }, KEY);
+      const error = await failureOf(() => dotfiles.updateIssue(ref, { title: "y", issueType: "bug" }, KEY));
+      expect(error).toMatchObject({
+        capability: "issueType",
+        message: expect.stringContaining("no issue types"),
+      });
+      expect(await dotfiles.getIssue(ref)).toMatchObject({ title: "y" });
+    },
+  );
 
   test("a refusal that repeats a credential is told without it", async () => {
     const { ref } = await create();
@@ -319,6 +324,24 @@ test("a redirect to another host is not followed: nothing is sent there", async 
   expect(simulator.pendingFaults).toBe(0);
   expect(elsewhere.requests).toHaveLength(0);
   await elsewhere.stop();
+});
+
+test("writes go one at a time, however many are asked for at once", async () => {
+  let release = () => {};
+  const until = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  simulator.fail({ kind: "hold", until }, ({ method }) => method === "POST");
+  const creates = ["first", "second", "third"].map((title) =>
+    connector.createIssue({ ...BLANK, title }, { idempotencyKey: title }),
+  );
+  const posts = () => simulator.requests.filter(({ method }) => method === "POST").length;
+  while (posts() === 0) await Bun.sleep(1);
+  // Reads do not wait for it, and what comes back from them would have let another write go.
+  for (let count = 0; count < 10; count++) await connector.listIssues({});
+  expect(posts()).toBe(1);
+  release();
+  expect((await Promise.all(creates)).map(({ ref }) => ref.id)).toEqual(["1", "2", "3"]);
 });
 
 describe("a malformed payload", () => {

@@ -284,11 +284,16 @@ describe("what the connector writes", () => {
     expect(await children(other.ref)).toEqual([]);
   });
 
-  test("asks once for the organization's issue types", async () => {
+  test.each(["repositories", "organizations"] as const)("asks once for the issue types of %s", async (of) => {
+    simulator.issueTypesOf = of;
     for (const issueType of ["bug", "story", "epic"] as const) {
       await connector.createIssue({ ...BLANK, title: issueType, issueType }, key());
     }
-    expect(simulator.requests.filter(({ path }) => path.endsWith("/issue-types"))).toHaveLength(1);
+    const asked = simulator.requests.flatMap(({ path }) => (path.endsWith("/issue-types") ? [path] : []));
+    expect(asked).toEqual([
+      "/api/v3/repos/acme/payments-api/issue-types",
+      ...(of === "organizations" ? ["/api/v3/orgs/acme/issue-types"] : []),
+    ]);
     expect((await everyIssue(connector)).map(({ issueType }) => issueType)).toEqual(["bug", "story", "epic"]);
   });
 

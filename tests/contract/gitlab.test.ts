@@ -99,6 +99,10 @@ describe("the official SDK as a second opinion", () => {
     ]);
     await connector.removeLink(ref, { type: "blocked_by", target });
     await connector.updateIssue(ref, { labels: [], assignees: [], body: null }, key());
+    // The documented way to leave nobody.
+    expect(simulator.requests.findLast(({ method }) => method === "PUT")?.body).toMatchObject({
+      assignee_ids: [0],
+    });
     await connector.transitionIssue(ref, "todo", key());
     const bare = { state: "opened", labels: [], assignees: [], description: null };
     expect(await official.Issues.show(2, { projectId: PROJECT })).toMatchObject(bare);

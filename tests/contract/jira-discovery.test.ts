@@ -177,6 +177,15 @@ describe("on a site", () => {
     });
   });
 
+  test("projects that are not live are left out where the site lists them all the same", async () => {
+    const project = (id: string, more: object) => ({ id, key: `P${id}`, name: `Project ${id}`, ...more });
+    const values = [project("1", { archived: true }), project("2", { deleted: true }), project("3", {})];
+    const isSearch = ({ path }: { readonly path: string }) => path.endsWith("/project/search");
+    simulator.fail({ kind: "answer", status: 200, body: { values, isLast: true } }, isSearch);
+    const { resources } = await resourcesOf(await onSite());
+    expect(resources.map(({ stableRef }) => stableRef)).toEqual(["3"]);
+  });
+
   test("a malformed answer is refused where it is wrong", async () => {
     const body = { values: [{ id: 10_000, key: "PAY", name: "Payments" }], isLast: true };
     const isSearch = ({ path }: { readonly path: string }) => path.endsWith("/project/search");

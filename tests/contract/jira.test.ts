@@ -286,6 +286,19 @@ describe("writes", () => {
     });
   });
 
+  test("types and priorities are found behind the first page of them", async () => {
+    const many = Array.from({ length: 60 }, (_, index) => ({ id: String(index + 1), name: `Kind ${index}` }));
+    await restart({
+      types: [...many, { id: "99", name: "Bug" }].map((type) => ({
+        ...type,
+        subtask: false,
+        hierarchyLevel: 0,
+      })),
+      priorities: [...many, { id: "98", name: "Low" }],
+    });
+    expect(await create({ issueType: "bug", priority: 4 })).toMatchObject({ issueType: "bug", priority: 4 });
+  });
+
   test("subtasks have parents of their own project; what the hierarchy does not allow is told", async () => {
     const parent = await create({ title: "Parent" });
     const child = await create({ issueType: "subtask", parent: parent.ref });
@@ -425,6 +438,9 @@ describe("statuses", () => {
       { id: "5", name: "Shipped", category: "done" },
       { id: "6", name: "Released", category: "done" },
       { id: "7", name: "Parked", category: "undefined" },
+      { id: "8", name: "In test", category: "indeterminate" },
+      { id: "9", name: "In progress", category: "indeterminate" },
+      { id: "10", name: "In repair", category: "indeterminate" },
     ],
     transitions: [
       { id: "11", name: "Start", from: ["Backlog"], to: "Doing" },
@@ -432,6 +448,10 @@ describe("statuses", () => {
       { id: "31", name: "Ship", from: ["Doing", "Waiting for review"], to: "Shipped" },
       { id: "41", name: "Release", from: ["Doing", "Waiting for review"], to: "Released" },
       { id: "51", name: "Reject", from: ["Backlog"], to: "Won't do", requires: "resolution" },
+      { id: "61", name: "Test", from: ["Waiting for review"], to: "In test" },
+      { id: "71", name: "Return", from: ["Waiting for review"], to: "In progress" },
+      { id: "81", name: "Pause", from: ["In test"], to: "Doing" },
+      { id: "91", name: "In progress", from: ["In test"], to: "In repair" },
     ],
   };
   beforeEach(() => restart({ workflow }));
@@ -452,6 +472,20 @@ describe("statuses", () => {
     await connector.transitionIssue(ref, "done", key());
     expect(writes().length).toBe(count);
   });
+
+  test.each([
+    ["the status that it leads to", "Waiting for review", { in_review: "Waiting for review" }, "In progress"],
+    ["its own name, where no status is called so", "In test", { in_review: "In test" }, "In repair"],
+  ] as const)(
+    "are reached by the transition that is called like them: by %s",
+    async (_, from, statusNameMap, to) => {
+      connector = connectTo(simulator, { statusNameMap });
+      const { ref } = await create();
+      simulator.site.setStatus(ref.id, from);
+      await connector.transitionIssue(ref, "in_progress", key());
+      expect(simulator.site.known(ref.id).fields.status.name).toBe(to);
+    },
+  );
 
   test("are preferred by their mapped name", async () => {
     connector = connectTo(simulator, { statusNameMap: { done: "released", blocked: "Parked" } });
@@ -725,6 +759,16 @@ describe("under the engine", () => {
     const indexedFirst = simulator.site.add("PAY", { summary: "Early in the index" });
     const [version] = indexedFirst.versions;
     if (version !== undefined) indexedFirst.versions.unshift({ ...version, at: 0 });
+    expect(await connector.findCreated(`key-${keys}`)).toMatchObject({ ref });
+  });
+
+  test("a create is found by its number when the newest indexed issue was moved to another project", async () => {
+    simulator.site.add("PAY", { summary: "Old" });
+    simulator.site.add("PAY", { summary: "Moved" });
+    simulator.tick(60_000);
+    simulator.indexLag = 60_000;
+    simulator.site.move("PAY-2", "OPS");
+    const { ref } = await create({ title: "Late in the index" });
     expect(await connector.findCreated(`key-${keys}`)).toMatchObject({ ref });
   });
 });

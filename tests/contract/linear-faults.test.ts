@@ -82,6 +82,18 @@ describe("a long list", () => {
     },
   );
 
+  test("is asked for as a closed window of changes, oldest first, the archive too", async () => {
+    const window = { updatedSince: "2026-03-01T09:00:00.000Z", until: "2026-03-01T10:00:00.000Z" };
+    await connector.listIssues(window);
+    expect(simulator.requests.at(-1)?.body).toMatchObject({
+      query: expect.stringContaining("orderBy: updatedAt, includeArchived: true"),
+      variables: {
+        filter: { updatedAt: { gte: window.updatedSince, lt: window.until }, team: { id: { eq: TEAM_ID } } },
+        last: 50,
+      },
+    });
+  });
+
   test("misses nobody and doubles nobody when issues change between pages", async () => {
     const ids = fill(130, 1000);
     const before = simulator.now();
@@ -319,6 +331,11 @@ describe("what is not there", () => {
       expect(await failureOf(() => connector.listComments(ref))).toBeInstanceOf(IssueNotFoundError);
     }
     expect(store.comments.size).toBe(0);
+    // Linear takes an identifier for an id: a reference holds none, or one issue would have two.
+    const { id } = file("Here");
+    expect(await failureOf(() => connector.getIssue(refOf("ENG-4")))).toBeInstanceOf(IssueNotFoundError);
+    expect(await connector.findIssue("ENG-4")).toMatchObject({ ref: { id } });
+    store.purge(id);
     for (const key of ["ENG-1", "ENG-2", "ENG-3", "OPS-1"]) expect(await connector.findIssue(key)).toBeNull();
     expect(await listed()).toEqual([]);
   });

@@ -9,6 +9,7 @@ import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
 import { describeConnector } from "../helpers/connector-contract.ts";
 import { ACME, directly, linearSubject, TEAM_ID } from "../helpers/subjects/linear.ts";
 import { LinearSimulator } from "../simulators/linear/index.ts";
+import type { SimulatedRequest } from "../simulators/server.ts";
 
 describeConnector("linear", () => linearSubject(directly));
 
@@ -225,7 +226,7 @@ describe("what the connector writes", () => {
 
   test("changes only what was asked for, labels by what was added and removed", async () => {
     const { ref } = await connector.createIssue(
-      { ...BLANK, title: "Old", body: "* Text", labels: ["payments"], assignees: ["ada"] },
+      { ...BLANK, title: "Old", body: "- Text", labels: ["payments"], assignees: ["ada"] },
       key(),
     );
     const ids = await idsByName();
@@ -241,7 +242,7 @@ describe("what the connector writes", () => {
     const before = simulator.requests.length;
     const updated = await connector.updateIssue(ref, { title: "New", labels: ["Bug"] }, key());
     // Linear writes Markdown in its own way.
-    expect(updated).toMatchObject({ title: "New", body: "- Text", assignees: ["ada"] });
+    expect(updated).toMatchObject({ title: "New", body: "* Text", assignees: ["ada"] });
     expect(updated.labels.toSorted()).toEqual(["Bug", "api"]);
     const writes = simulator.requests
       .slice(before)
@@ -259,7 +260,7 @@ describe("what the connector writes", () => {
       },
     ]);
     expect(writes).toHaveLength(1);
-    expect(JSON.stringify(writes)).not.toContain("description");
+    expect(JSON.stringify(writes)).not.toContain('"description"');
   });
 
   test("clears what is emptied: body, priority, assignee, parent", async () => {
@@ -343,6 +344,8 @@ test("of an issue with many labels, links and comments none is missed", async ()
 });
 
 describe("the engine", () => {
+  const isWrite = ({ body }: SimulatedRequest) => JSON.stringify(body).includes("mutation");
+
   test("brings an issue there and back again, and then has nothing to do", async () => {
     simulator.setClock(Date.now());
     const policy = { mode: "split_ownership" } as const;
@@ -385,7 +388,128 @@ describe("the engine", () => {
     simulator.requests.length = 0;
     expect(await collect(engine.sync())).toMatchObject({ errors: [], conflicts: [] });
     expect(simulator.requests.length).toBeGreaterThan(0);
-    expect(simulator.requests.filter(({ body }) => JSON.stringify(body).includes("mutation"))).toEqual([]);
+    expect(simulator.requests.filter(isWrite)).toEqual([]);
     expect(identityOf(record.ref ?? refOf("", ""))).toBe(identityOf(refOf(filed.id, "ENG-1")));
   });
+
+  test.each([
+    ["spec_kitty_authoritative", "created"],
+    ["spec_kitty_authoritative", "edited"],
+    ["split_ownership", "created"],
+    ["split_ownership", "edited"],
+  ] as const)(
+    "under %s takes a body that was %s as Linear writes it, and writes it once",
+    async (mode, how) => {
+      simulator.setClock(Date.now());
+      const store = new MemoryIssueStore();
+      const now = () => new Date(simulator.now() + 1);
+      const engine = new SyncEngine({ connector, store, policy: { mode }, overlapMs: 0, now });
+      const body = "- one\n- _two_: https://acme.example/x";
+      const kept = "* one\n* *two*: [https://acme.example/x](<https://acme.example/x>)";
+      const sync = async () => {
+        simulator.tick(5000);
+        simulator.requests.length = 0;
+        const { errors, conflicts } = await collect(engine.sync());
+        return { errors, conflicts, writes: simulator.requests.filter(isWrite).length };
+      };
+      await engine.create("local-1", {
+        ...BLANK,
+        title: "Refund twice",
+        body: how === "created" ? body : "Text",
+      });
+      expect(await sync()).toEqual({ errors: [], conflicts: [], writes: 1 });
+      if (how === "edited") {
+        await engine.edit("local-1", { body });
+        expect(await sync()).toEqual({ errors: [], conflicts: [], writes: 1 });
+      }
+      const [filed] = (await client.issues()).nodes;
+      expect(filed?.description).toBe(kept);
+      expect(await sync()).toEqual({ errors: [], conflicts: [], writes: 0 });
+      // The same text in other Markdown is no change for Linear, and no failure here.
+      await engine.edit("local-1", { body, title: "Refund once" });
+      expect(await sync()).toEqual({ errors: [], conflicts: [], writes: 1 });
+      expect(await sync()).toEqual({ errors: [], conflicts: [], writes: 0 });
+      const record = await store.transaction((transaction) => transaction.get("local-1"));
+      expect(record?.fields).toMatchObject({ body: kept, title: "Refund once" });
+    },
+  );
+
+  test("keeps an edit that was made here while the one before was written", async () => {
+    simulator.setClock(Date.now());
+    const store = new MemoryIssueStore();
+    const policy = { mode: "spec_kitty_authoritative" } as const;
+    const now = () => new Date(simulator.now() + 1);
+    const engine = new SyncEngine({ connector, store, policy, overlapMs: 0, now });
+    await engine.create("local-1", { ...BLANK, title: "Refund twice", body: "Text" });
+    await collect(engine.sync());
+    await engine.edit("local-1", { body: "- older" });
+    let edited: Promise<unknown> = Promise.resolve();
+    const happens = () => {
+      edited = engine.edit("local-1", { body: "- newer" });
+    };
+    simulator.fail({ kind: "meanwhile", phase: "after", happens }, isWrite);
+    simulator.tick(5000);
+    await collect(engine.push());
+    await edited;
+    const bodyHere = async () =>
+      (await store.transaction((transaction) => transaction.get("local-1")))?.fields.body;
+    expect(await bodyHere()).toBe("- newer");
+    simulator.tick(5000);
+    expect(await collect(engine.sync())).toMatchObject({ errors: [] });
+    expect(await bodyHere()).toBe("* newer");
+    expect((await client.issues()).nodes.map(({ description }) => description)).toEqual(["* newer"]);
+  });
+
+  test("writes a body again when somebody changed the issue before it was read", async () => {
+    simulator.setClock(Date.now());
+    const store = new MemoryIssueStore();
+    const policy = { mode: "spec_kitty_authoritative" } as const;
+    const now = () => new Date(simulator.now() + 1);
+    const engine = new SyncEngine({ connector, store, policy, overlapMs: 0, now });
+    await engine.create("local-1", { ...BLANK, title: "Refund twice", body: "- ours" });
+    const happens = () => {
+      simulator.tick();
+      const [filed] = simulator.store().issues.keys();
+      simulator.store().edit(filed ?? "", { description: "theirs" });
+    };
+    simulator.fail({ kind: "meanwhile", phase: "after", happens }, isWrite);
+    expect(await collect(engine.sync())).toMatchObject({ errors: [] });
+    simulator.tick(5000);
+    expect(await collect(engine.sync())).toMatchObject({ errors: [] });
+    const record = await store.transaction((transaction) => transaction.get("local-1"));
+    expect(record?.fields.body).toBe("* ours");
+    expect((await client.issues()).nodes.map(({ description }) => description)).toEqual(["* ours"]);
+  });
+
+  test.each(["spec_kitty_authoritative", "split_ownership"] as const)(
+    "under %s does not take somebody's edit of that moment for Linear's way of writing",
+    async (mode) => {
+      simulator.setClock(Date.now());
+      const store = new MemoryIssueStore();
+      const now = () => new Date(simulator.now() + 1);
+      const engine = new SyncEngine({
+        connector,
+        store,
+        policy: { mode, strategy: "local_wins" },
+        overlapMs: 0,
+        now,
+      });
+      await engine.create("local-1", { ...BLANK, title: "Refund twice", body: "Text" });
+      await collect(engine.sync());
+      const [filed] = (await client.issues()).nodes;
+      if (filed === undefined) throw new Error("nothing was created");
+      await engine.edit("local-1", { body: "- ours" });
+      simulator.tick(5000);
+      const happens = () => {
+        simulator.store().edit(filed.id, { description: "theirs" });
+      };
+      simulator.fail({ kind: "meanwhile", phase: "after", happens }, isWrite);
+      await collect(engine.sync());
+      simulator.tick(5000);
+      await collect(engine.sync());
+      const record = await store.transaction((transaction) => transaction.get("local-1"));
+      expect(record?.fields.body).toBe("* ours");
+      expect((await client.issue(filed.id)).description).toBe("* ours");
+    },
+  );
 });

@@ -36,6 +36,14 @@ export function isStale({ base }: IssueRecord, remote: CanonicalIssue): boolean 
   return base !== null && remote.updatedAt < base.updatedAt;
 }
 
+/** How an issue stood when it was written, where that is known better than by its record. */
+export interface Receipt {
+  /** What counts as agreed before. */
+  readonly base: IssueFields | null;
+  /** What stands here. */
+  readonly local: IssueFields;
+}
+
 /**
  * Merges `remote` into `record` and notes conflicts and what is dirty. The
  * record itself is left to the caller to put, so that a page is put at once.
@@ -45,7 +53,7 @@ export async function absorb(
   transaction: StoreTransaction,
   record: IssueRecord,
   remote: CanonicalIssue,
-  base: IssueFields | null = record.base?.fields ?? null,
+  { base, local }: Receipt = { base: record.base?.fields ?? null, local: record.fields },
 ): Promise<Absorbed> {
   const { policy, connector } = context;
   const { key } = record;
@@ -56,7 +64,7 @@ export async function absorb(
     policy,
     capabilities: connector.capabilities(),
     base,
-    local: record.fields,
+    local,
     remote,
     dirty: new Map(dirty.map(({ field, changedAt }) => [field, changedAt])),
     frozen,
@@ -130,9 +138,9 @@ export interface Met extends Absorbed {
 }
 
 /**
- * Reads one issue and takes it in. `baseFor` says what counts as agreed before,
- * where that is not the record's own base. Null when the provider confirms that
- * the issue is gone; the record is a tombstone then.
+ * Reads one issue and takes it in. `receiptFor` tells of the write that came
+ * before, if there was one. Null when the provider confirms that the issue is
+ * gone; the record is a tombstone then.
  *
  * @throws TrackerSdkError when the issue cannot be read, or only as it was before
  */
@@ -140,7 +148,7 @@ export async function meet(
   context: EngineContext,
   key: string,
   ref: ExternalRef,
-  baseFor: (remote: CanonicalIssue) => IssueFields | undefined = () => undefined,
+  receiptFor: (remote: CanonicalIssue, record: IssueRecord) => Receipt | undefined = () => undefined,
 ): Promise<Met | null> {
   const { ask, connector, store } = context;
   for (let count = 1; count <= ATTEMPTS; count += 1) {
@@ -155,7 +163,7 @@ export async function meet(
         return "gone";
       }
       if (isStale(record, remote)) return "stale";
-      const absorbed = await absorb(context, transaction, record, remote, baseFor(remote));
+      const absorbed = await absorb(context, transaction, record, remote, receiptFor(remote, record));
       if (absorbed.isChanged) await transaction.put([absorbed.record]);
       return { ...absorbed, remote };
     });

@@ -12,10 +12,18 @@ import {
   identityOf,
 } from "../model.ts";
 import { type CreateIntent, fieldsOf, type IssueRecord, type StoreTransaction } from "../store.ts";
-import { type Absorbed, absorb, deletedEvent, isRemote, localEvents, refreshEnds } from "./absorb.ts";
+import {
+  type Absorbed,
+  absorb,
+  deletedEvent,
+  isRemote,
+  localEvents,
+  type Receipt,
+  refreshEnds,
+} from "./absorb.ts";
 import type { EngineContext } from "./context.ts";
 import { failed, type SyncEvent } from "./events.ts";
-import { receiptBase } from "./receipt.ts";
+import { localAfter, receiptBase } from "./receipt.ts";
 
 /** Looks for the issues of creates whose outcome is unknown. */
 export async function* settleIntents(context: EngineContext): AsyncGenerator<SyncEvent> {
@@ -39,8 +47,8 @@ export async function attachCreated(
   if (found === null) return null;
   if (found === "gone") return bury(context, key);
   // What was sent is not known any more: it is what an issue has that nobody changed since.
-  const base = found.updatedAt === found.createdAt ? fieldsOf(found) : null;
-  const absorbed = await attach(context, key, found, base);
+  const base = isUntouched(found) ? fieldsOf(found) : null;
+  const absorbed = await attach(context, key, found, (local) => ({ base, local }));
   if (absorbed === null) return [];
   const ends = await refreshEnds(context, linkEnds(found));
   return [...createdEvents(absorbed, CORE_FIELDS), ...ends];
@@ -65,11 +73,19 @@ export async function create(
     for (const field of refused.keys()) copyField(field, BLANK, carried);
     const issue = await createOnce(context, carried, intent);
     if (issue === "gone") return bury(context, key);
-    const absorbed = await attach(context, key, issue, receiptBase(BLANK, fields, issue, new Set(sent)));
+    const rewritten = connector.rewritesBodies === true && isUntouched(issue) ? { body: issue.body } : {};
+    const absorbed = await attach(context, key, issue, (now) => ({
+      base: receiptBase(BLANK, fields, issue, new Set(sent)),
+      local: localAfter(now, fields, rewritten),
+    }));
     if (absorbed === null) return [];
     events.push(...createdEvents(absorbed, sent));
     const lost = sent.filter(
-      (field) => absorbed.push.includes(field) && sameField(field, absorbed.record.fields, fields),
+      (field) =>
+        absorbed.push.includes(field) &&
+        sameField(field, absorbed.record.fields, fields) &&
+        // Written once more, it tells what became of it.
+        !(field === "body" && connector.rewritesBodies === true),
     );
     events.push(
       ...lost.map((field) =>
@@ -109,6 +125,11 @@ async function findCreated(
   }
 }
 
+/** Whether nobody has changed an issue since it was made. */
+function isUntouched({ createdAt, updatedAt }: CanonicalIssue): boolean {
+  return updatedAt === createdAt;
+}
+
 /** Makes a tombstone of a record whose issue came and went before it was known. */
 function bury({ store, instant }: EngineContext, key: string): Promise<SyncEvent[]> {
   return store.transaction(async (transaction) => {
@@ -139,7 +160,7 @@ function attach(
   context: EngineContext,
   key: string,
   issue: CanonicalIssue,
-  base: IssueFields | null,
+  receiptFor: (local: IssueFields) => Receipt,
 ): Promise<Absorbed | null> {
   return context.store.transaction(async (transaction) => {
     const record = await transaction.get(key);
@@ -147,7 +168,7 @@ function attach(
     if (record === null) return null;
     const own: IssueRecord = { ...record, fields: { ...record.fields } };
     const remote = await mergeTwinAway(transaction, own, issue);
-    const absorbed = await absorb(context, transaction, own, remote, base);
+    const absorbed = await absorb(context, transaction, own, remote, receiptFor(own.fields));
     await transaction.put([absorbed.record]);
     return absorbed;
   });

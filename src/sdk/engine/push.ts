@@ -2,7 +2,7 @@
 import { refusal } from "../capabilities.ts";
 import { ConnectorRequestError, notApplied, type TrackerSdkError } from "../errors.ts";
 import { linkIdentity, sameField, sendablePatch } from "../merge.ts";
-import type { CanonicalIssue, CanonicalLink, CoreField, ExternalRef, IssueFields } from "../model.ts";
+import type { CanonicalLink, CoreField, ExternalRef, IssueFields, IssuePatch } from "../model.ts";
 import { ownerOf } from "../policy.ts";
 import type { CreateIntent, IssueRecord } from "../store.ts";
 import { deletedEvent, isRemote, localEvents, type Met, meet, refreshEnds } from "./absorb.ts";
@@ -10,7 +10,7 @@ import type { EngineContext } from "./context.ts";
 import { attachCreated, create } from "./create.ts";
 import { failed, type SyncEvent } from "./events.ts";
 import { inOrder } from "./in-order.ts";
-import { receiptBase } from "./receipt.ts";
+import { localAfter, receiptBase } from "./receipt.ts";
 import { ATTEMPTS } from "./retry.ts";
 
 /** What is pushed. */
@@ -182,6 +182,8 @@ interface Written {
   readonly failures: ReadonlyMap<CoreField, TrackerSdkError>;
   /** The other ends of links that were added or removed. */
   readonly linked: readonly ExternalRef[];
+  /** The body, where the provider wrote it its own way. */
+  readonly rewritten: Pick<IssuePatch, "body">;
 }
 
 /**
@@ -205,15 +207,18 @@ async function write(
       for (const field of part) failures.set(field, error);
     }
   };
+  let rewritten: Written["rewritten"] = {};
   const values = fields.filter((field) => field !== "status" && field !== "links");
   if (values.length > 0) {
     const patch = sendablePatch(record.fields, values);
     const idempotencyKey = newId();
     const isConditional = connector.capabilities().conditionalWrites;
     const condition = isConditional && remote.revision !== null ? { expectedRevision: remote.revision } : {};
-    await send(values, () =>
-      connector.updateIssue(ref, patch, { idempotencyKey, seen: remote, ...condition }),
-    );
+    await send(values, async () => {
+      const options = { idempotencyKey, seen: remote, ...condition };
+      const { body } = await connector.updateIssue(ref, patch, options);
+      if (connector.rewritesBodies === true && patch.body !== undefined) rewritten = { body };
+    });
     const isChanged = values.some((field) => failures.get(field)?.failureClass === "conflict");
     if (isChanged) return "changed meanwhile";
   }
@@ -229,7 +234,7 @@ async function write(
     const idempotencyKey = newId();
     await send(["status"], () => connector.transitionIssue(ref, status, { idempotencyKey }));
   }
-  return { failures, linked };
+  return { failures, linked, rewritten };
 }
 
 function linkChanges(
@@ -248,14 +253,15 @@ async function confirm(
   context: EngineContext,
   { record, remote }: Met,
   fields: readonly CoreField[],
-  { failures }: Written,
+  { failures, rewritten }: Written,
 ): Promise<SyncEvent[]> {
   const { key } = record;
   const { ref } = remote;
   const accepted = new Set(fields.filter((field) => !failures.has(field)));
-  const met = await meet(context, key, ref, (after: CanonicalIssue) =>
-    receiptBase(remote, record.fields, after, accepted),
-  );
+  const met = await meet(context, key, ref, (after, now) => ({
+    base: receiptBase(remote, record.fields, after, accepted),
+    local: localAfter(now.fields, record.fields, rewritten),
+  }));
   if (met === null) return [deletedEvent(key, ref)];
   const isMissing = (field: CoreField) =>
     met.push.includes(field) && sameField(field, met.record.fields, record.fields);

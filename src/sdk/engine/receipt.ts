@@ -1,6 +1,6 @@
 /** Telling what a provider did with a write from what it shows afterwards. */
 import { copyField, sameField } from "../merge.ts";
-import { CORE_FIELDS, type CoreField, canonicalJson, type IssueFields } from "../model.ts";
+import { CORE_FIELDS, type CoreField, canonicalJson, type IssueFields, type IssuePatch } from "../model.ts";
 import { fieldsOf } from "../store.ts";
 
 /**
@@ -41,4 +41,16 @@ export function receiptBase(
     }
   }
   return base;
+}
+
+/**
+ * What stands here after a write, given what the provider made of it: of a body
+ * that it wrote its own way the one that it keeps, unless ours was edited since.
+ */
+export function localAfter(
+  now: IssueFields,
+  sent: IssueFields,
+  { body }: Pick<IssuePatch, "body">,
+): IssueFields {
+  return body === undefined || now.body !== sent.body ? now : { ...now, body };
 }

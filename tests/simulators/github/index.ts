@@ -11,6 +11,7 @@ import {
   type IssueDraft,
   isSame,
   issuesOf,
+  type Owner,
   type OwnerSeed,
   type Repository,
 } from "./store.ts";
@@ -36,6 +37,8 @@ export class GitHubSimulator extends Simulator {
   readonly #store: GitHubStore;
   readonly #payloads: GitHubPayloads;
   readonly #issues: IssueEndpoints;
+  /** Whether issue types are told of repositories, or of organizations only, as servers did before. */
+  issueTypesOf: "repositories" | "organizations" = "repositories";
   /** What search knows; null where it knows everything at once. */
   #index: ReadonlyMap<Issue, string> | null = null;
 
@@ -201,7 +204,12 @@ export class GitHubSimulator extends Simulator {
       return this.#inRepository(request, fullNameOf(repository), below);
     }
     if (first === "orgs" && rest.length === 2 && rest[1] === "issue-types" && request.method === "GET") {
-      return this.#issueTypes(rest[0] ?? "");
+      // That needs a permission in the organization, which the tokens of people seldom have.
+      if (this.issueTypesOf === "repositories")
+        throw new Refusal(403, "Resource not accessible by personal access token");
+      const owner = this.#store.owners.find((other) => isSame(other.login, rest[0] ?? ""));
+      if (owner?.type !== "Organization") throw notFound();
+      return this.#issueTypes(owner);
     }
     switch (route) {
       case "GET /user":
@@ -262,6 +270,9 @@ export class GitHubSimulator extends Simulator {
       if (!repository.people.some((login) => isSame(login, second))) throw notFound();
       return { status: 204 };
     }
+    if (first === "issue-types" && request.method === "GET" && this.issueTypesOf === "repositories") {
+      return this.#issueTypes(repository.owner);
+    }
     if (first !== "issues") throw notFound();
     if (!repository.hasIssues) throw new Refusal(410, "Issues has been disabled in this repository.");
     if (second === undefined && request.method === "GET") return this.#issues.list(call);
@@ -300,9 +311,7 @@ export class GitHubSimulator extends Simulator {
     };
   }
 
-  #issueTypes(login: string): SimulatedAnswer {
-    const owner = this.#store.owners.find((other) => isSame(other.login, login));
-    if (owner?.type !== "Organization") throw notFound();
+  #issueTypes(owner: Owner): SimulatedAnswer {
     return ok(owner.issueTypes.map(({ name }) => this.#payloads.issueType(owner, name)));
   }
 

@@ -4,7 +4,7 @@
 export interface OwnerSeed {
   readonly login: string;
   readonly type?: "User" | "Organization";
-  /** Names of the organization's issue types. */
+  /** Names of the owner's issue types: a person can have some too. */
   readonly issueTypes?: readonly string[];
   readonly repositories: readonly RepositorySeed[];
 }

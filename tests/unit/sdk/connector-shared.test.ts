@@ -128,7 +128,10 @@ describe("cursors", () => {
       fc.property(
         fc.string(),
         fc.string(),
-        fc.jsonValue({ noUnicodeString: false }),
+        // Names that lead into a prototype are left out when JSON is read; no place has any.
+        fc
+          .jsonValue({ noUnicodeString: false })
+          .filter((json) => !/"(__proto__|prototype|constructor)":/.test(JSON.stringify(json))),
         (question, other, json) => {
           // Places have no such members, which valibot leaves out of a record.
           const place = JSON.parse(JSON.stringify(json), (name, value) =>

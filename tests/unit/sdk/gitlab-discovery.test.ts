@@ -151,6 +151,24 @@ describe("what cannot be bound is left out:", () => {
     simulator.fail({ kind: "answer", status: 200, body: [{ ...project, ...FIT }] });
     expect((await discoverWorkspaces(source)).items.map(({ id }) => id)).toEqual(items.map(({ id }) => id));
   });
+
+  test("also by servers that tell of issues in the older word only", async () => {
+    const source = await start([{ ...ACME, projects: [PAYMENTS, NESTED] }]);
+    const { items } = await discoverWorkspaces(source);
+    const project = (issues_enabled: boolean) => ({
+      id: 5,
+      name_with_namespace: "Acme Inc. / X",
+      path_with_namespace: "Acme/x",
+      web_url: "https://gitlab.example/Acme/x",
+      issues_enabled,
+      namespace: { id: 70, name: "Acme Inc.", kind: "group", full_path: "Acme", parent_id: null },
+    });
+    simulator.fail({ kind: "answer", status: 200, body: [project(false)] });
+    expect((await discoverWorkspaces(source)).items).toEqual([]);
+    simulator.fail({ kind: "answer", status: 200, body: [project(true)] });
+    expect((await discoverWorkspaces(source)).items.map(({ id }) => id)).toEqual(items.map(({ id }) => id));
+  });
+
   const FIT = {
     archived: false,
     issues_access_level: "private",

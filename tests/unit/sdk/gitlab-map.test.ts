@@ -162,6 +162,7 @@ describe("labels of one scope", () => {
     [["a::b", "a::c"], ["a::b", "a::c"], []],
     [["a::b::x", "a::b"], ["a::b::x", "a::b"], []],
     [["a::b::x", "a::b::y", "plain"], ["a::b::y"], ["a::b::x"]],
+    [["a::b::x", "a::c"], [], []],
     [["a::b"], [], []],
   ])("of %p, %p kept, displaced are %p", (added, kept, displaced) => {
     expect(displacedLabels(added, kept)).toEqual(displaced);

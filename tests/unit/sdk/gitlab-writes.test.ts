@@ -1,5 +1,6 @@
 /** What is written to GitLab, and what GitLab makes of it. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import * as v from "valibot";
 import type { TrackerConnector } from "../../../src/sdk/connector.ts";
 import { gitlab } from "../../../src/sdk/connectors/gitlab/index.ts";
 import { IssueNotFoundError } from "../../../src/sdk/errors.ts";
@@ -17,7 +18,7 @@ import {
   to,
 } from "../../helpers/subjects/gitlab.ts";
 import type { GitLabSimulator } from "../../simulators/gitlab/index.ts";
-import type { SimulatedRequest } from "../../simulators/server.ts";
+import type { SimulatedAnswer, SimulatedRequest } from "../../simulators/server.ts";
 
 let simulator: GitLabSimulator;
 let connector: TrackerConnector;
@@ -252,6 +253,21 @@ describe("comments", () => {
       }
       expect(heard).toEqual(said);
     }
+  });
+
+  test("are read on where a page is short of those that the credential may not see", async () => {
+    const { ref } = await create();
+    for (let count = 0; count < 120; count++) simulator.addNote(PROJECT, 1, `comment ${count}`);
+    const distort = ({ status, body }: SimulatedAnswer) => ({
+      status,
+      body: v.parse(v.array(v.unknown()), body).slice(1),
+    });
+    simulator.fail({ kind: "distort", distort }, to("GET", "/notes"));
+    const on = gitlab.connect({ projectId: String(PROJECT) }, headless(directly(simulator)));
+    const first = await on.listComments(ref);
+    expect(first.items).toHaveLength(99);
+    const { items } = await on.listComments(ref, first.nextCursor ?? "");
+    expect(items.map(({ body }) => body)).toContain("comment 119");
   });
 
   test("are written once, even when the answer was lost", async () => {

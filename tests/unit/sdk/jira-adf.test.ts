@@ -279,6 +279,20 @@ describe("Markdown becomes ADF", () => {
     const after = documentOf(markdownOf(before).replace("Old.", "New."), before);
     expect(after.content).toEqual([mention, paragraph(text("New.")), picture]);
   });
+
+  test("an edit keeps what is several blocks in Markdown, or none, next to it", () => {
+    const column = (...content: readonly AdfNode[]) => node("layoutColumn", content, { width: 50 });
+    const layout = node("layoutSection", [column(paragraph(text("Left"))), column(paragraph(text("Right")))]);
+    const macro = node("bodiedExtension", [paragraph(text("One")), paragraph(text("Two"))], {
+      extensionType: "com.atlassian.confluence.macro.core",
+      extensionKey: "excerpt",
+    });
+    const [empty, left] = [paragraph(), paragraph(text("Left"))];
+    const before = doc(empty, layout, paragraph(text("Old.")), empty, left, macro, empty, empty);
+    const after = documentOf(markdownOf(before).replace("Old.", "New."), before);
+    expect(after.content).toEqual([empty, layout, paragraph(text("New.")), left, macro, empty, empty]);
+    expect(documentOf(markdownOf(before), before)).toEqual(before);
+  });
 });
 
 test("a document nested too deep is refused, not read", () => {
@@ -503,6 +517,17 @@ test("ADF that went through Markdown is stable, whatever is in it", () => {
     fc.property(fc.array(block, { maxLength: 4 }), (content) => {
       const markdown = markdownOf(doc(...content));
       expect(again(markdown)).toBe(markdown);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("ADF that an unchanged text is put into reads the same, whatever is in it", () => {
+  fc.assert(
+    fc.property(fc.array(block, { maxLength: 5 }), (content) => {
+      const document = doc(...content);
+      const markdown = markdownOf(document);
+      expect(markdownOf(documentOf(markdown, document))).toBe(markdown);
     }),
     { numRuns: 300 },
   );

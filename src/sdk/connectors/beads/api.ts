@@ -122,7 +122,7 @@ export class BeadsApi implements ProviderApi {
     return (await this.#export()).find((issue) => createMark(issue) === mark)?.record.id ?? null;
   }
 
-  async update(current: CanonicalIssue, patch: IssuePatch): Promise<void> {
+  async update(current: CanonicalIssue, patch: IssuePatch): Promise<null> {
     const { title, body, issueType, priority, labels, parent, customFields } = patch;
     const args: string[] = [];
     if (title !== undefined) args.push(`--title=${title}`);
@@ -152,6 +152,7 @@ export class BeadsApi implements ProviderApi {
         gone.map((name) => `--unset-metadata=${name}`),
       );
     }
+    return null;
   }
 
   async transition({ ref }: CanonicalIssue, status: CanonicalStatus): Promise<void> {

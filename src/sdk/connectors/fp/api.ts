@@ -108,7 +108,7 @@ export class FpApi implements ProviderApi {
     return (await this.#list()).find(({ mark }) => mark === wanted)?.issue.id ?? null;
   }
 
-  async update({ ref }: CanonicalIssue, { title, body, priority, labels }: IssuePatch): Promise<void> {
+  async update({ ref }: CanonicalIssue, { title, body, priority, labels }: IssuePatch): Promise<null> {
     if (labels !== undefined) throw noLabels();
     const args = [
       ...(title === undefined ? [] : option("title", title)),
@@ -116,6 +116,7 @@ export class FpApi implements ProviderApi {
       ...(priority === undefined ? [] : option("priority", nativePriority(priority))),
     ];
     await this.#update(ref.id, args);
+    return null;
   }
 
   async transition({ ref }: CanonicalIssue, status: CanonicalStatus): Promise<void> {

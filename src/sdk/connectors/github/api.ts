@@ -189,7 +189,7 @@ export class GitHubApi implements ProviderApi {
   }
 
   /** Writes each part: one that is refused keeps no other from being written. */
-  async update(current: CanonicalIssue, patch: IssuePatch): Promise<void> {
+  async update(current: CanonicalIssue, patch: IssuePatch): Promise<null> {
     const { title, body, issueType, labels, assignees, parent } = patch;
     const { id } = current.ref;
     const texts = { ...(title !== undefined && { title }), ...(body !== undefined && { body }) };
@@ -211,6 +211,7 @@ export class GitHubApi implements ProviderApi {
       }
     }
     if (refusals.length > 0) throw refusals[0];
+    return null;
   }
 
   /**

@@ -63,7 +63,7 @@ export class GitHubRepository {
     }
   }
 
-  /** The name of the issue type that stands for a type; null when the owner offers none. */
+  /** The name of the issue type that stands for a type; null when the repository offers none. */
   async offeredType(type: CanonicalIssueType): Promise<string | null> {
     return typeNameFor(type, await this.#offeredTypes());
   }
@@ -81,7 +81,7 @@ export class GitHubRepository {
       GITHUB,
       "issueType",
       offered.length === 0
-        ? `${this.name} has no issue types that this credential can see, so none for ${type}. Organizations have them, users do not.`
+        ? `${this.name} has no issue types that this credential can see, so none for ${type}.`
         : `${this.name} has no issue type for ${type}, only ${offered.join(", ")}.`,
     );
   }
@@ -96,7 +96,7 @@ export class GitHubRepository {
     }
   }
 
-  /** Names of the issue types, asked for once. https://docs.github.com/en/rest/orgs/issue-types */
+  /** Names of the issue types, asked for once. */
   #offeredTypes(): Promise<readonly string[]> {
     this.#issueTypes ??= this.#readTypes().catch((error: unknown) => {
       this.#issueTypes = null;
@@ -105,15 +105,26 @@ export class GitHubRepository {
     return this.#issueTypes;
   }
 
+  /**
+   * Whoever sees a repository sees its issue types. Older servers tell those of organizations only, to
+   * whoever may read the organization.
+   * https://docs.github.com/en/rest/repos/issue-types, https://docs.github.com/en/rest/orgs/issue-types
+   */
   async #readTypes(): Promise<readonly string[]> {
-    const path = `/orgs/${encodeURIComponent(this.#owner)}/issue-types`;
+    const found =
+      (await this.#typesAt(this.path("issue-types"))) ??
+      (await this.#typesAt(`/orgs/${encodeURIComponent(this.#owner)}/issue-types`));
+    return found ?? [];
+  }
+
+  /** Null when there is no such list, or not for this credential. */
+  async #typesAt(path: string): Promise<readonly string[] | null> {
     let body: unknown;
     try {
       body = await this.#rest.send({ method: "GET", path });
     } catch (error) {
-      // Users have none, and credentials without rights in the organization do not see them.
       if (isGone(error) || (error instanceof TransportError && error.failureClass === "permission"))
-        return [];
+        return null;
       throw error;
     }
     const types = parsePayload(GITHUB, IssueTypeRows, body, "issue_types");

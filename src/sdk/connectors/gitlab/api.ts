@@ -142,7 +142,7 @@ export class GitLabApi implements ProviderApi {
   }
 
   /** The API takes labels by what changes, and assignees only as a whole. */
-  async update(current: CanonicalIssue, patch: IssuePatch): Promise<void> {
+  async update(current: CanonicalIssue, patch: IssuePatch): Promise<null> {
     const { title, body, labels, assignees } = patch;
     const { added, removed } = changesOf(current.labels, labels ?? current.labels);
     const { body: answer } = await this.#project.sendToIssue(current.ref.id, {
@@ -158,6 +158,7 @@ export class GitLabApi implements ProviderApi {
     const kept = issueOf(answer);
     if (body !== undefined) assertTaken("body", body, kept.description);
     assertScopes(added, kept.labels);
+    return null;
   }
 
   async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<void> {

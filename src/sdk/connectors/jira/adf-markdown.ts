@@ -22,19 +22,52 @@ export function markdownOf({ content }: AdfDocument): string {
 /**
  * A Markdown text as a document.
  *
- * @param previous What the text was made from before it was edited. Blocks whose text is unchanged are
+ * @param previous What the text was made from before it was edited. Nodes whose text is unchanged are
  *   taken over from it as they are, with everything that Markdown cannot say.
  */
 export function documentOf(markdown: string, previous: AdfDocument | null = null): AdfDocument {
-  const known = new Map<string, AdfNode[]>();
-  for (const node of previous?.content ?? []) {
-    const text = writeBlocks([node]);
-    known.set(text, [...(known.get(text) ?? []), node]);
-  }
   const blocks = parseBlocks(markdown);
-  const content =
-    known.size === 0 ? blocks : blocks.map((node) => known.get(writeBlocks([node]))?.shift() ?? node);
+  const content = withPrevious(blocks, previous?.content ?? []);
   return { type: "doc", version: 1, content: numbered(content, { last: 0 }, idsIn(content)) };
+}
+
+/** A top node of a document as it reads in Markdown. */
+interface Known {
+  readonly node: AdfNode;
+  /** Of each block that it is there: the columns of a layout are several. */
+  readonly texts: readonly string[];
+  /** What follows it and is nothing there, such as an empty line. */
+  readonly silent: AdfNode[];
+}
+
+/** The blocks, with the previous nodes in place of those that read the same. */
+function withPrevious(blocks: readonly AdfNode[], previous: readonly AdfNode[]): readonly AdfNode[] {
+  const content: AdfNode[] = [];
+  const known: Known[] = [];
+  for (const node of previous) {
+    const texts = textsOf(parseBlocks(writeBlocks([node])));
+    if (texts.length > 0) known.push({ node, texts, silent: [] });
+    else (known.at(-1)?.silent ?? content).push(node);
+  }
+  // The longest first: a part of it may read like another node.
+  const longestFirst = known.toSorted((one, other) => other.texts.length - one.texts.length);
+  const left = Map.groupBy(longestFirst, ({ texts: [first] }) => first);
+  const wanted = textsOf(blocks);
+  for (let at = 0; at < blocks.length; ) {
+    const candidates = left.get(wanted[at]) ?? [];
+    const index = candidates.findIndex(({ texts }) =>
+      texts.every((text, offset) => text === wanted[at + offset]),
+    );
+    const [found] = index === -1 ? [] : candidates.splice(index, 1);
+    content.push(...(found === undefined ? blocks.slice(at, at + 1) : [found.node, ...found.silent]));
+    at += found?.texts.length ?? 1;
+  }
+  return content;
+}
+
+/** What each block is in Markdown by itself. */
+function textsOf(blocks: readonly AdfNode[]): readonly string[] {
+  return blocks.map((block) => writeBlocks([block]));
 }
 
 /** Task lists want ids that are theirs alone in the document. */

@@ -53,9 +53,7 @@ const MINUTE = 60_000;
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 const Created = v.object({ id: filled });
 const Transitions = v.object({
-  transitions: v.array(
-    v.object({ id: filled, name: v.string(), to: NativeStatus, isAvailable: v.exactOptional(v.boolean()) }),
-  ),
+  transitions: v.array(v.object({ id: filled, name: v.string(), to: NativeStatus })),
 });
 const Token = v.nullable(filled);
 
@@ -192,11 +190,11 @@ export class JiraApi implements ProviderApi {
     return findCreated(this.#project, idempotencyKey);
   }
 
-  async update(current: CanonicalIssue, patch: IssuePatch): Promise<void> {
+  async update(current: CanonicalIssue, patch: IssuePatch): Promise<null> {
     const { title, body, issueType, priority, assignees, labels, parent, customFields } = patch;
     const fields = {
       ...(title !== undefined && { summary: title }),
-      ...(body !== undefined && this.#descriptionOf(current, body)),
+      ...(body !== undefined && { description: this.#descriptionOf(current, body) }),
       ...(issueType !== undefined && { issuetype: await this.#project.typeFor(issueType, null) }),
       ...(priority !== undefined && {
         priority: priority === null ? null : await this.#project.priorityFor(priority),
@@ -210,8 +208,9 @@ export class JiraApi implements ProviderApi {
       ...(labels !== undefined && { labels: labelChanges(current.labels, labels) }),
       ...(parent === null && { parent: [{ set: { none: true } }] }),
     };
-    if (Object.keys(fields).length + Object.keys(update).length === 0) return;
-    await this.#rest.send(v.unknown(), "issue", "PUT", pathOf(current.ref.id), { json: { fields, update } });
+    const json = { fields, update };
+    await this.#rest.send(v.unknown(), "issue", "PUT", pathOf(current.ref.id), { json });
+    return null;
   }
 
   /**
@@ -222,15 +221,14 @@ export class JiraApi implements ProviderApi {
     const path = `${pathOf(current.ref.id)}/transitions`;
     const { statusNames } = this.#reading;
     const { transitions } = await this.#rest.get(Transitions, "issue", path);
-    const available = transitions.filter(({ isAvailable }) => isAvailable !== false);
-    const fitting = available.filter(({ to }) => meaningOfStatus(to, statusNames) === status);
+    const fitting = transitions.filter(({ to }) => meaningOfStatus(to, statusNames) === status);
     const chosen =
       fitting.find(({ to }) => isNamed(statusNames[status], to.name)) ??
       fitting.find(({ to }) => isNamed(status.replaceAll("_", " "), to.name)) ??
       fitting.find(({ name }) => isNamed(status.replaceAll("_", " "), name)) ??
       fitting[0];
     if (chosen === undefined) {
-      const names = available.map(
+      const names = transitions.map(
         ({ name, to }) =>
           `"${name}" to "${to.name}" (${meaningOfStatus(to, statusNames) ?? to.statusCategory.key})`,
       );
@@ -307,12 +305,11 @@ export class JiraApi implements ProviderApi {
     }
   }
 
-  /** Nothing when only the way of writing Markdown differs. */
-  #descriptionOf(current: CanonicalIssue, body: string | null): { readonly description?: unknown } {
-    if (body === null || body.trim() === "") return { description: null };
-    const { fields } = parsePayload(PROVIDER, NativeIssue, current.raw, "issue");
-    const description = documentOf(body, fields.description ?? null);
-    return markdownOf(description) === current.body ? {} : { description };
+  /** A document that keeps what Markdown cannot show of the parts that stay. */
+  #descriptionOf({ raw }: CanonicalIssue, body: string | null): unknown {
+    if (body === null || body.trim() === "") return null;
+    const { fields } = parsePayload(PROVIDER, NativeIssue, raw, "issue");
+    return documentOf(body, fields.description ?? null);
   }
 }
 

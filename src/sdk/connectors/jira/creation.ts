@@ -43,7 +43,8 @@ const Property = v.object({ mark: v.string() });
 export async function findCreated(project: JiraProject, idempotencyKey: string): Promise<string | null> {
   const mark = markOf(idempotencyKey);
   const earliest = earliestUse(idempotencyKey);
-  const latest: v.InferOutput<typeof Found>[] = [];
+  const projectId = await project.id();
+  let latest: Latest = { issues: [], isAll: true };
   let token: string | null = null;
   do {
     const page = await project.search({
@@ -58,23 +59,35 @@ export async function findCreated(project: JiraProject, idempotencyKey: string):
     );
     const made = issues.find((issue) => markIn(issue) === mark);
     if (made !== undefined) return made.id;
-    if (token === null) latest.push(...issues);
+    if (token === null) {
+      // The index may still have here what was moved to another project, where it has another number.
+      const own = issues.filter(({ fields }) => fields.project.id === projectId);
+      latest = { issues: own, isAll: page.next === null };
+    }
     const isFarEnough = earliest !== null && issues.some(({ fields }) => fields.created < earliest);
     token = isFarEnough ? null : page.next;
   } while (token !== null);
   return probe(project, mark, latest, earliest);
 }
 
+/** The issues that the index has, the latest of them at least. */
+interface Latest {
+  /** The latest first. */
+  readonly issues: readonly v.InferOutput<typeof Found>[];
+  /** Whether there are no more. */
+  readonly isAll: boolean;
+}
+
 /** Looks at numbers that the index does not have. */
 async function probe(
   project: JiraProject,
   mark: string,
-  latest: readonly v.InferOutput<typeof Found>[],
+  latest: Latest,
   earliest: string | null,
 ): Promise<string | null> {
-  const [newest] = latest;
+  const [newest] = latest.issues;
   const prefix = newest === undefined ? (await project.identity()).key : prefixOf(newest.key);
-  const highest = Math.max(0, ...latest.map(numberOf));
+  const highest = Math.max(0, ...latest.issues.map(numberOf));
   /** Null when nobody has the number; else the id, if it is the issue of the key. */
   const look = async (number: number): Promise<{ readonly id: string | null } | null> => {
     const path = `/rest/api/3/issue/${encodeURIComponent(`${prefix}-${number}`)}`;
@@ -111,9 +124,9 @@ function numberOf({ key }: { readonly key: string }): number {
 }
 
 /** Numbers left out among the latest issues, as far down as an issue can be: the highest first. */
-function gapsIn(latest: readonly v.InferOutput<typeof Found>[], earliest: string | null): readonly number[] {
-  const created = new Map(latest.map((issue) => [numberOf(issue), issue.fields.created]));
-  const lowest = latest.length < PAGE_SIZE ? 1 : Math.min(...created.keys());
+function gapsIn({ issues, isAll }: Latest, earliest: string | null): readonly number[] {
+  const created = new Map(issues.map((issue) => [numberOf(issue), issue.fields.created]));
+  const lowest = isAll ? 1 : Math.min(...created.keys());
   const gaps: number[] = [];
   for (
     let number = Math.max(0, ...created.keys()) - 1;

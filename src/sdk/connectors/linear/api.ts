@@ -16,7 +16,7 @@ import type { LinearParams } from "../../params.ts";
 import type { Transport } from "../../transport.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { parsePlace } from "../shared/cursor.ts";
-import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
+import type { ChangeQuery, Portion, ProviderApi, RewrittenBody } from "../shared/provider-connector.ts";
 import { readWindow } from "../shared/window.ts";
 import {
   CREATE_COMMENT,
@@ -35,6 +35,7 @@ import {
 } from "./documents.ts";
 import {
   askedFor,
+  bodyOf,
   CommentedIssue,
   canonicalComment,
   canonicalIssue,
@@ -95,6 +96,9 @@ const Rest = <S extends v.GenericSchema>(node: S) =>
   v.object({ issue: v.object({ page: connection(node) }) });
 const Commented = v.object({ issue: CommentedIssue });
 const done = v.object({ success: v.literal(true) });
+const Updated = v.object({
+  issueUpdate: v.object({ ...done.entries, issue: v.pick(IssueRow, ["description"]) }),
+});
 const Place = v.nullable(v.string());
 
 /** One team, through one transport. */
@@ -102,6 +106,11 @@ export class LinearApi implements ProviderApi {
   readonly provider = "linear";
   readonly workspace: string;
   readonly capabilities = CAPABILITIES;
+  /**
+   * Linear keeps a document and writes its Markdown anew: `-` becomes `*`, an address a link. How exactly
+   * is not documented, so that it is read and not foretold.
+   */
+  readonly rewritesBodies = true;
   readonly #params: LinearParams;
   readonly #requests: LinearRequests;
   readonly #workflow: Workflow;
@@ -211,15 +220,16 @@ export class LinearApi implements ProviderApi {
     return found?.issue.id ?? null;
   }
 
-  async update(current: CanonicalIssue, patch: IssuePatch): Promise<void> {
-    const { assignees, labels } = patch;
+  async update(current: CanonicalIssue, patch: IssuePatch): Promise<RewrittenBody | null> {
+    const { assignees, body, labels } = patch;
     const input = {
       ...plainInput(patch),
       ...(assignees !== undefined && (await this.#assigneeInput(assignees))),
       ...(labels !== undefined &&
         (await labelDelta(this.#requests, this.workspace, this.#nativeOf(current), labels))),
     };
-    await this.#updateIssue(current.ref.id, input);
+    const { issue } = await this.#updateIssue(current.ref.id, input);
+    return body === undefined ? null : { body: bodyOf(issue) };
   }
 
   async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<void> {
@@ -297,8 +307,8 @@ export class LinearApi implements ProviderApi {
     return found.issue.comments;
   }
 
-  async #updateIssue(id: string, input: object): Promise<void> {
-    await this.#requests.ask(UPDATE_ISSUE, { id, input }, v.object({ issueUpdate: done }));
+  async #updateIssue(id: string, input: object): Promise<v.InferOutput<typeof Updated>["issueUpdate"]> {
+    return (await this.#requests.ask(UPDATE_ISSUE, { id, input }, Updated)).issueUpdate;
   }
 
   async #assigneeInput([name]: readonly string[]): Promise<{ readonly assigneeId: string | null }> {

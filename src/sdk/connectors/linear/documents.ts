@@ -138,7 +138,7 @@ mutation CreateIssue($input: IssueCreateInput!) { issueCreate(input: $input) { s
 
 export const UPDATE_ISSUE = `
 mutation UpdateIssue($id: String!, $input: IssueUpdateInput!) {
-  issueUpdate(id: $id, input: $input) { success }
+  issueUpdate(id: $id, input: $input) { success issue { description } }
 }
 `;
 

@@ -132,7 +132,7 @@ export function canonicalIssue(native: NativeIssue, choices: StateChoices): Cano
   return {
     ref: refOf(native),
     title: native.title,
-    body: native.description === "" ? null : native.description,
+    body: bodyOf(native),
     status: statusOf(native.state, choices),
     issueType: "task",
     priority: native.priority === 0 ? null : native.priority,
@@ -146,6 +146,11 @@ export function canonicalIssue(native: NativeIssue, choices: StateChoices): Cano
     revision: null,
     raw: native,
   };
+}
+
+/** An empty description is none. */
+export function bodyOf({ description }: Pick<NativeIssue, "description">): string | null {
+  return description === "" ? null : description;
 }
 
 /** A relation's id, and the link that it is. */

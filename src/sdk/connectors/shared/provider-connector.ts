@@ -64,6 +64,8 @@ export interface ProviderApi {
   readonly capabilities: Capabilities;
   /** A body as the provider gives it back; missing where texts are kept as they are. */
   keptBody?(body: string): string | null;
+  /** See {@link TrackerConnector.rewritesBodies}. */
+  readonly rewritesBodies?: boolean;
   /** Oldest change first; see `readWindow`. */
   listChanges(query: ChangeQuery): Promise<Portion<CanonicalIssue>>;
   /** @throws IssueNotFoundError only when it is certain: the resource is there and the issue is not in it */
@@ -79,8 +81,11 @@ export interface ProviderApi {
   create(fields: IssueFields, idempotencyKey: string): Promise<string>;
   /** Id of the issue that a create with this key made; null when there is none. */
   findCreated(idempotencyKey: string): Promise<string | null>;
-  /** Changes what `patch` has, which differs from `current`: labels and assignees by what was added and removed. */
-  update(current: CanonicalIssue, patch: IssuePatch): Promise<void>;
+  /**
+   * Changes what `patch` has, which differs from `current`: labels and assignees by what was added and
+   * removed. Returns what became of a body that was rewritten; null where bodies are kept, and without one.
+   */
+  update(current: CanonicalIssue, patch: IssuePatch): Promise<RewrittenBody | null>;
   /** @throws CapabilityNotSupportedError listing what there is, when the resource has no place for the status */
   transition(current: CanonicalIssue, status: CanonicalStatus): Promise<void>;
   /** Adds a link that `current` does not have. */
@@ -93,16 +98,21 @@ export interface ProviderApi {
   comment(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment>;
 }
 
+/** A body as the provider answered a write of it. */
+export type RewrittenBody = Pick<IssueFields, "body">;
+
 /** The connector over a provider's API. */
 export class ProviderConnector implements TrackerConnector {
   readonly provider: string;
   readonly workspace: string;
+  readonly rewritesBodies: boolean;
   readonly #api: ProviderApi;
   #lastWrite: Promise<unknown> = Promise.resolve();
 
   constructor(api: ProviderApi) {
     this.provider = api.provider;
     this.workspace = api.workspace;
+    this.rewritesBodies = api.rewritesBodies ?? false;
     this.#api = api;
   }
 
@@ -172,9 +182,15 @@ export class ProviderConnector implements TrackerConnector {
       const after = { ...before, ...wanted, ...keptBodyOf(this, wanted), ...sets };
       const changed = CORE_FIELDS.filter((field) => !sameField(field, after, before));
       if (changed.length === 0) return before;
-      await this.#api.update(before, sendablePatch(after, changed));
+      const rewritten = await this.#api.update(before, sendablePatch(after, changed));
       const kept = await this.#api.get(ref.id);
+      if (rewritten !== null && !sameField("body", { ...kept, ...rewritten }, kept)) {
+        const message = `Issue ${ref.id} was changed again right after it was written.`;
+        throw new ConnectorRequestError(message, { provider: this.provider, failureClass: "conflict" });
+      }
       for (const field of changed) {
+        // The same text in other Markdown leaves a rewritten body as it was.
+        if (field === "body" && rewritten !== null && hasSameWords(after, kept)) continue;
         if (sameField(field, kept, before) || isPartlyLost(field, before, after, kept)) {
           throw notApplied(this.provider, field);
         }
@@ -321,6 +337,14 @@ function isRefusal(error: unknown): boolean {
 
 function hasLink({ links }: CanonicalIssue, wanted: CanonicalLink): boolean {
   return links.some((link) => linkIdentity(link) === linkIdentity(wanted));
+}
+
+/** Whether two bodies have the same words: an address that was made a link has it twice, with a protocol. */
+function hasSameWords(one: RewrittenBody, other: RewrittenBody): boolean {
+  const [words, others] = [one, other].map(
+    ({ body }) => new Set((body ?? "").replace(/\bhttps?:/g, "").match(/[\p{L}\p{M}\p{N}]+/gu)),
+  );
+  return words !== undefined && others !== undefined && words.symmetricDifference(others).size === 0;
 }
 
 /** Whether a set has not taken all that was added to it or removed from it. */
