@@ -177,7 +177,10 @@ export class LocalTracker implements BoundTracker {
   }
 
   async publishMission(issue: string, update: MissionUpdate): Promise<BoundResult<MissionPublishResponse>> {
-    return answer(MissionPublishResponse, await this.#work((sync) => sync.publishMission({ issue, update })));
+    return answer(
+      MissionPublishResponse,
+      await this.#alone((sync) => sync.publishMission({ issue, update })),
+    );
   }
 
   /** Work packages and the issues that stand for them. */

@@ -40,6 +40,7 @@ const CAPABILITIES: Capabilities = {
   comments: true,
   dependencies: true,
   bulkRead: true,
+  currentReads: true,
   priority: true,
   statuses: ["todo", "in_progress"],
   linkTypes: ["blocks", "blocked_by"],
