@@ -98,6 +98,7 @@ export class LocalTracker implements BoundTracker {
       open_conflicts: state.openConflicts,
       conflicts: conflicts.slice(0, SHOWN_CONFLICTS),
       last_error: null,
+      operation_id: null,
     });
   }
 

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { InstallationStatus, ProjectStatus } from "../protocol.ts";
-import { count, escapeText, timeAgo, truncate } from "../shared/text.ts";
+import { count, escapeText, shellWord, timeAgo, truncate } from "../shared/text.ts";
 import type { Style } from "./style.ts";
 import { renderFacts, renderTable } from "./table.ts";
 
@@ -61,10 +61,11 @@ function conflictsOf({ open_conflicts, conflicts }: ProjectStatus, { glyphs }: S
   return `${open_conflicts} open: ${names.join(", ")}${more}`;
 }
 
-/** The command that a person would run now; none while a sync runs, which another one would have to wait for. */
+/** The command that a person would run now; none while a pull runs, which another one would have to wait for. */
 function nextOf(status: ProjectStatus): string | null {
-  const { provider, connected, sync_state, last_synced_at, open_conflicts } = status;
+  const { provider, connected, sync_state, last_synced_at, open_conflicts, operation_id } = status;
   if (connected === false) return `tracker host connect ${provider ?? "<provider>"}`;
+  if (operation_id !== null) return `tracker sync wait ${shellWord(operation_id)}`;
   if ((open_conflicts ?? 0) > 0) return "tracker sync conflicts";
   if (sync_state === "running") return null;
   return last_synced_at === null ? "tracker sync pull --all" : "tracker sync run";

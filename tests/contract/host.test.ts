@@ -678,6 +678,7 @@ describe.each(["binding_ref", "project_slug"] as const)("routed by %s", (key) =>
       open_conflicts: 0,
       conflicts: [],
       last_error: null,
+      operation_id: null,
     });
   });
 

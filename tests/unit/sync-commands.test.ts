@@ -588,6 +588,16 @@ describe("sync wait", () => {
     expect(out).toStartWith("Synchronized with linear\n");
   });
 
+  test("prints what a mission's update came to", async () => {
+    const result = { ...issue("PAY-7"), omitted: ["links"] };
+    const completed = () => Response.json({ operation_id: ID, status: "completed", result });
+    person.stubs.on("GET", OPERATION, completed()).on("GET", OPERATION, completed());
+    const { code, out } = await person.run(["sync", "wait", ID]);
+    expect(code).toBe(0);
+    expect(out).toStartWith("Published to PAY-7\n");
+    expect(JSON.parse((await person.run(["sync", "wait", ID, "--json"])).out)).toMatchObject(result);
+  });
+
   test("needs no project, and changes none", async () => {
     person.config = LEGACY;
     const result = pushed(["failed"], { ...UPGRADE, status: "error" });
@@ -777,12 +787,14 @@ describe("status after syncs", () => {
     [{}, "tracker sync run"],
     [{ open_conflicts: 1 }, "tracker sync conflicts"],
     [{ connected: false }, "tracker host connect linear"],
+    [{ operation_id: ID, sync_state: "running" }, `tracker sync wait ${ID}`],
+    [{ operation_id: ID, open_conflicts: 1 }, `tracker sync wait ${ID}`],
   ])("%j leads to %s", async (facts, command) => {
     person.stubs.on("GET", STATUS, Response.json(status(facts)));
     expect(lines((await person.run(["status"])).out).at(-1)).toBe(`Next         ${command}`);
   });
 
-  test("while a sync runs it leads to no other one", async () => {
+  test("while a pull runs it leads to no other sync", async () => {
     person.stubs.on("GET", STATUS, Response.json(status({ sync_state: "running" })));
     const { out } = await person.run(["status"]);
     expect(out).toContain("3 hours ago, running now");

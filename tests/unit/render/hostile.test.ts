@@ -111,6 +111,7 @@ function drawings(text: string, style: Style): Record<string, string> {
         open_conflicts: 1,
         last_error: text,
         conflicts: [{ id: text, issue: { id: text, key: text }, field: text }],
+        operation_id: text,
       },
       NOW,
       style,
@@ -231,6 +232,15 @@ function tables(text: string, style: Style): Record<string, string> {
       [{ ...facts, project_uuid: text, provider_context: null, bound_at: null, ...NO_EXTERNALS }],
       style,
     ),
+    workPackages: renderMappings(
+      [
+        {
+          ...{ ...facts, project_uuid: null, provider_context: null, bound_at: null },
+          ...{ wp_id: text, external_id: text, external_key: text, external_url: text },
+        },
+      ],
+      style,
+    ),
     connections: renderConnections(
       [
         {
@@ -340,6 +350,7 @@ const ROWS: Readonly<Record<string, number>> = {
   table: 2,
   resources: 3,
   mappings: 2,
+  workPackages: 2,
   connections: 2,
   tickets: 2,
   installations: 3,
