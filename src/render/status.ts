@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import type { InstallationStatus, ProjectStatus } from "../protocol.ts";
-import { count, escapeText, shellWord, timeAgo, truncate } from "../shared/text.ts";
+import { count, escapeText, shellWord, timeAgo } from "../shared/text.ts";
 import type { Style } from "./style.ts";
-import { renderFacts, renderTable } from "./table.ts";
+import { fitFact, renderFacts, renderTable } from "./table.ts";
 
 /** Conflicts that a status may name beside their number; an extension. */
 const NamedConflicts = v.array(
@@ -25,6 +25,7 @@ export function renderProjectStatus(status: ProjectStatus, now: number, style: S
   const workspace = provider_context?.workspace_name;
   const of = [provider, workspace, connected === false ? "not connected" : null].filter(Boolean);
   const synced = last_synced_at === null ? "never" : timeAgo(last_synced_at, now);
+  const fit = (text: string | null) => (text === null ? null : fitFact(text, LABEL_WIDTH, style));
   const state = sync_state === "running" ? `${synced}, running now` : synced;
   return renderFacts(
     [
@@ -33,19 +34,12 @@ export function renderProjectStatus(status: ProjectStatus, now: number, style: S
       ["Reference", status.binding_ref],
       ["Last synced", state],
       ["Issues", status.issue_count?.toLocaleString("en-US")],
-      ["Conflicts", fit(conflictsOf(status, style), style)],
-      ["Last error", fit(status.last_error, style)],
+      ["Conflicts", fit(conflictsOf(status, style))],
+      ["Last error", fit(status.last_error)],
       ["Next", nextOf(status)],
     ],
     style,
   );
-}
-
-/** A fact of any length on one line. */
-function fit(text: string | null, { isTerminal, width, glyphs }: Style): string | null {
-  return isTerminal && text !== null
-    ? truncate(escapeText(text), width - LABEL_WIDTH, glyphs.ellipsis)
-    : text;
 }
 
 /** `3 open: PAY-7 title, PAY-9 status, …` */
