@@ -631,3 +631,5 @@ export type UpdatedMapping = v.InferOutput<typeof UpdatedMapping>;
 
 export const ConnectionsResponse = v.object({ connections: v.array(Connection) });
 export type ConnectionsResponse = v.InferOutput<typeof ConnectionsResponse>;
+
+export { problemOf } from "./sdk/model.ts";

@@ -1,5 +1,6 @@
 /** Reading requests: every value is parsed here, once. */
 import * as v from "valibot";
+import { problemOf } from "../protocol.ts";
 import { HOSTED_PROVIDERS, type HostedProvider, isHosted, isLocal, isRemoved } from "../shared/providers.ts";
 import { HostError } from "./errors.ts";
 
@@ -75,7 +76,7 @@ export function check<S extends v.GenericSchema>(schema: S, value: unknown, root
   const details: Record<string, string> = {};
   for (const issue of result.issues) {
     const path = v.getDotPath(issue) ?? root;
-    details[path] ??= issue.received === "undefined" ? "is required" : issue.message;
+    details[path] ??= problemOf(issue);
   }
   throw invalidRequest(details);
 }

@@ -20,6 +20,7 @@ import {
   type ExternalRef,
   type IssuePatch,
   identityOf,
+  problemOf,
 } from "../sdk/model.ts";
 import type { OwnershipPolicy } from "../sdk/policy.ts";
 import type { IssueRecord, IssueStore, SyncCheckpoint } from "../sdk/store.ts";
@@ -531,7 +532,7 @@ export class ResourceSync {
     if (parsed.success) return parsed.output;
     const [issue] = parsed.issues;
     const path = v.getDotPath(issue);
-    throw this.#refusal(path === null ? name : `${name}.${path}`, issue.message);
+    throw this.#refusal(path === null ? name : `${name}.${path}`, problemOf(issue));
   }
 
   #refusal(path: string, problem: string): SyncRequestError {

@@ -173,8 +173,8 @@ describe("beads", () => {
   });
 
   test.each([
-    [["--doctrine-mode", "mine"], "--doctrine-mode"],
-    [["--field-owner", "colour=local"], "--field-owner"],
+    [["--doctrine-mode", "mine"], '--doctrine-mode must be "external_authoritative", '],
+    [["--field-owner", "colour=local"], '--field-owner must be "title", '],
     [["--conflict-strategy", "manual_review"], "--conflict-strategy"],
     [["--doctrine-mode", "split_ownership", "--conflict-strategy", "dice"], "--conflict-strategy"],
     [["--field-owner", "title"], "--field-owner"],

@@ -275,10 +275,11 @@ describe("push", () => {
   });
 
   const refused: readonly (readonly [string, PushItem, string])[] = [
-    ["an unknown field", update("1", { colour: "red" }), "patch"],
+    ["an unknown field", update("1", { colour: "red" }), "patch.colour: is not known"],
     ["an empty title", update("1", { title: "" }), "patch.title"],
-    ["a create without a title", { ref: {}, action: "create", patch: {} }, "patch.title"],
-    ["a transition to nowhere", { ref: { id: "1" }, action: "transition" }, "target_status"],
+    ["a create without a title", { ref: {}, action: "create", patch: {} }, "patch.title: is missing"],
+    ["a transition to nowhere", { ref: { id: "1" }, action: "transition" }, "target_status: is missing"],
+    ["an unknown type", update("1", { issue_type: "defect" }), '"chore" or "subtask", not "defect"'],
     ["a comment without words", { ref: { id: "1" }, action: "comment", body: "" }, "body"],
     [
       "a reference to nothing",

@@ -34,6 +34,7 @@ import {
   identityOf,
   LinkType,
   type Page,
+  problemOf,
   type TrackerEvent,
 } from "../../model.ts";
 import { FaultQueue, isWrite, type MemoryFault, type MemoryMethod } from "./faults.ts";
@@ -450,7 +451,7 @@ export class MemoryTracker implements TrackerConnector {
     if (parsed.success) return parsed.output;
     const [issue] = parsed.issues;
     const path = [name, v.getDotPath(issue)].filter((part) => part !== null).join(".");
-    throw this.#failure("invalid", `${path}: ${issue.message}`);
+    throw this.#failure("invalid", `${path}: ${problemOf(issue)}`);
   }
 
   #failure(
