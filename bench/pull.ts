@@ -99,6 +99,7 @@ class GeneratedTracker implements TrackerConnector {
       delete: false,
       webhooks: false,
       conditionalWrites: true,
+      currentReads: false,
       priority: true,
       issueType: true,
       statuses: CanonicalStatus.options,

@@ -76,6 +76,10 @@ export interface BoundTracker extends TrackerView {
    */
   seedMission(issue: string, missionId: string | null): Promise<BoundResult<MissionSeedResponse>>;
   /** Tells the issue with this key how its mission goes. */
-  publishMission(issue: string, update: MissionUpdate): Promise<BoundResult<MissionPublishResponse>>;
+  publishMission(
+    issue: string,
+    update: MissionUpdate,
+    listener: WorkListener,
+  ): Promise<BoundResult<MissionPublishResponse>>;
   addMapping(request: MappingRequest): Promise<BoundResult<Mapping>>;
 }

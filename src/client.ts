@@ -7,14 +7,12 @@ import { AuthorizedChannel, type ClientOptions } from "./client/authorized-chann
 import {
   CONNECT_HINTS,
   eventually,
-  type OperationHints,
   type OperationProgress,
   Operations,
-  PUBLISH_HINTS,
-  type SyncOutcome,
   type WorkListener,
+  type WorkOutcome,
 } from "./client/operations.ts";
-import type { Exchange } from "./http.ts";
+import { ControlPlaneError, type Exchange } from "./http.ts";
 import {
   BindConfirmResponse,
   BindResolveResponse,
@@ -49,6 +47,10 @@ import {
   TRACKER_PATH,
   UpdatedMapping,
 } from "./protocol.ts";
+
+/** What to do about a write of which nobody knows whether it was done. */
+const MAY_BE_DONE =
+  "It may have been done. Look before you run it again: tracker status, tracker issues list";
 
 /** What pages a pull. */
 export interface PullQuery {
@@ -188,9 +190,9 @@ export class ControlPlaneClient {
     return this.#work("run", { provider, ...key, pull_first: true, ...query }, RunResult, options);
   }
 
-  /** What an operation of a sync comes to, however long ago it began; fails as {@link push} does. */
-  syncOutcome(operationId: string, listener: WorkListener = {}): Promise<SyncOutcome> {
-    return this.#operations.syncOutcome(operationId, listener);
+  /** What an operation of a binding comes to, however long ago it began; fails as {@link push} does. */
+  workOutcome(operationId: string, listener: WorkListener = {}): Promise<WorkOutcome> {
+    return this.#operations.workOutcome(operationId, listener);
   }
 
   /** Fields that both sides changed and nobody has decided about; an extension. A read. */
@@ -219,16 +221,20 @@ export class ControlPlaneClient {
     return this.#post("missions/seed", body, MissionSeedResponse, "costly");
   }
 
-  /** Tells an issue how its mission goes, which may take a while, as {@link push} may; an extension. */
+  /** Tells an issue how its mission goes; fails as {@link push} does; an extension. */
   publishMission(
     provider: string,
     key: RoutingKey,
     issue: string,
     update: MissionUpdate,
-    idempotencyKey: string = crypto.randomUUID(),
+    options: WorkOptions = {},
   ): Promise<MissionPublishResponse> {
-    const body = { provider, ...key, issue, update };
-    return this.#work("missions/publish", body, MissionPublishResponse, { idempotencyKey }, PUBLISH_HINTS);
+    return this.#work(
+      "missions/publish",
+      { provider, ...key, issue, update },
+      MissionPublishResponse,
+      options,
+    );
   }
 
   /**
@@ -353,10 +359,14 @@ export class ControlPlaneClient {
     body: unknown,
     schema: S,
     { idempotencyKey = crypto.randomUUID(), ...listener }: WorkOptions,
-    hints?: OperationHints,
   ): Promise<v.InferOutput<S>> {
-    const answer = await this.#post(call, body, eventually(schema), { idempotencyKey });
-    return this.#operations.resultOf(answer, schema, listener, hints);
+    const answer = await this.#post(call, body, eventually(schema), { idempotencyKey }).catch(
+      (error: unknown) => {
+        const isUnknown = error instanceof ControlPlaneError && error.mayBeDone;
+        throw isUnknown ? error.with({ hint: MAY_BE_DONE }) : error;
+      },
+    );
+    return this.#operations.resultOf(answer, schema, listener);
   }
 
   #admin<S extends v.GenericSchema>(
@@ -375,4 +385,5 @@ export type {
   OperationProgress,
   SyncOutcome,
   WorkListener,
+  WorkOutcome,
 } from "./client/operations.ts";

@@ -8,7 +8,7 @@ import { ErrorEnvelope } from "./protocol.ts";
 import type { Fetch, Nature } from "./shared/context.ts";
 import { type ErrorFacts, NotAuthenticatedError, TrackerError } from "./shared/errors.ts";
 import { isHosted } from "./shared/providers.ts";
-import { escapeText } from "./shared/text.ts";
+import { escapeText, shellWord } from "./shared/text.ts";
 
 const MAX_ATTEMPTS = 3;
 const BACKOFF_MS = 200;
@@ -33,6 +33,15 @@ export interface Limits {
 
 export const DEFAULT_LIMITS: Limits = { requestMs: 30_000, bodyBytes: 10 * 1024 * 1024 };
 
+/** What a {@link ControlPlaneError} carries beside its message. */
+interface ControlPlaneErrorFacts extends ErrorFacts {
+  readonly status?: number | null | undefined;
+  readonly category?: string | null;
+  readonly userActionRequired?: boolean;
+  readonly retryAfterSeconds?: number | null;
+  readonly mayBeDone?: boolean;
+}
+
 /** A control plane refused a request, or answered what it must not. */
 export class ControlPlaneError extends TrackerError {
   /** HTTP status; null when there was no answer. */
@@ -40,22 +49,29 @@ export class ControlPlaneError extends TrackerError {
   readonly category: string | null;
   readonly userActionRequired: boolean;
   readonly retryAfterSeconds: number | null;
+  /** Nobody knows whether what was asked for was done: the request may have arrived, and no answer did. */
+  readonly mayBeDone: boolean;
 
-  constructor(
-    code: string,
-    message: string,
-    facts: ErrorFacts & {
-      readonly status?: number;
-      readonly category?: string | null;
-      readonly userActionRequired?: boolean;
-      readonly retryAfterSeconds?: number | null;
-    } = {},
-  ) {
+  constructor(code: string, message: string, facts: ControlPlaneErrorFacts = {}) {
     super(code, message, facts);
     this.status = facts.status ?? null;
     this.category = facts.category ?? null;
     this.userActionRequired = facts.userActionRequired ?? false;
     this.retryAfterSeconds = facts.retryAfterSeconds ?? null;
+    this.mayBeDone = facts.mayBeDone ?? false;
+  }
+
+  /** The same error, of which more is known. */
+  with(facts: Pick<ControlPlaneErrorFacts, "hint" | "details" | "mayBeDone">): ControlPlaneError {
+    const { code, message, hint, requestId, choices, ...rest } = this;
+    return new ControlPlaneError(code, message, {
+      ...rest,
+      hint: hint ?? undefined,
+      requestId: requestId ?? undefined,
+      ...(choices !== null && { choices }),
+      cause: this.cause,
+      ...facts,
+    });
   }
 }
 
@@ -125,12 +141,14 @@ export class HttpChannel {
    * @throws NotAuthenticatedError on 401
    */
   async send<S extends v.GenericSchema>(exchange: Exchange, schema: S): Promise<v.InferOutput<S>> {
+    let mayBeDone = false;
     for (let attempt = 1; ; attempt++) {
       const result = await this.#attempt(exchange);
       const isLast = attempt >= MAX_ATTEMPTS;
       if (result.kind === "failure") {
+        mayBeDone ||= result.processed === "maybe";
         const mayRepeat = exchange.repeat === "safe" || result.processed === "no";
-        if (isLast || !mayRepeat || !result.error.retryable) throw result.error;
+        if (isLast || !mayRepeat || !result.error.retryable) throw result.error.with({ mayBeDone });
         await this.#pause(attempt, null);
         continue;
       }
@@ -138,7 +156,9 @@ export class HttpChannel {
       if (response.ok) return this.#parse(schema, response, body);
       const { status } = response;
       const envelope = parseEnvelope(body);
-      const error = this.#errorOf(response, body, envelope);
+      // Whoever stands before a control plane does not know what became of a request.
+      mayBeDone = envelope === null && (mayBeDone || status >= 500);
+      const error = this.#errorOf(response, body, envelope, mayBeDone);
       const asked = retryAfterOf(error);
       const mayRepeat =
         exchange.repeat === "safe" || status === 429 || (exchange.repeat === "costly" && asked !== null);
@@ -272,7 +292,12 @@ export class HttpChannel {
     throw invalid(`${v.getDotPath(issue) ?? "the body"} ${problem}`);
   }
 
-  #errorOf(response: Response, body: string, envelope: ErrorEnvelope | null): TrackerError {
+  #errorOf(
+    response: Response,
+    body: string,
+    envelope: ErrorEnvelope | null,
+    mayBeDone: boolean,
+  ): TrackerError {
     const { status } = response;
     const requestId = response.headers.get("x-request-id") ?? undefined;
     const unnamed = { code: `http_${status}`, message: `HTTP ${status}${firstLine(body, response)}` };
@@ -290,6 +315,7 @@ export class HttpChannel {
         status,
         requestId,
         retryAfterSeconds,
+        mayBeDone,
         hint: "Check the address and your network with `tracker doctor`.",
       });
     }
@@ -356,6 +382,10 @@ function hintFor(
         : undefined;
     case "team_mismatch":
       return "Name a team that you belong to: TRACKER_TEAM=<slug>. `tracker auth status` lists them.";
+    case "binding_not_found":
+    case "mapping_disabled":
+    case "project_mismatch":
+      return `Bind the project: tracker bind --provider ${named} --yes (what is bound: tracker status --all)`;
     case "already_bound":
       return "Choose another resource, or ask for the other project to be unbound.";
     case "rate_limited":
@@ -365,12 +395,18 @@ function hintFor(
     case "conflict_not_found":
       return "See which are open: tracker sync conflicts";
     case "sync_in_progress":
+      return v.is(AtWork, details)
+        ? `Wait for it: tracker sync wait ${shellWord(details.operation_id)}`
+        : "See how the sync stands: tracker status";
     case "operation_not_found":
       return "See how the sync stands: tracker status";
     default:
       return user_action_required ? "This needs an action in the control plane's dashboard." : undefined;
   }
 }
+
+/** Which operation is at a binding; control planes may not say. */
+const AtWork = v.object({ operation_id: v.string() });
 
 /** What a control plane says when a call names no binding and several could be meant. */
 const SeveralBound = v.object({ project_slugs: v.pipe(v.array(v.string()), v.minLength(2)) });

@@ -12,6 +12,7 @@ import { explained } from "./local/failures.ts";
 import { LocalMapping, LocalTracker } from "./local/tracker.ts";
 import type { Project } from "./project.ts";
 import type { TrackerConnector } from "./sdk/connector.ts";
+import { problemOf } from "./sdk/model.ts";
 import { createLocalConnector } from "./sdk/registry.ts";
 import type { Folders } from "./settings.ts";
 import { readRegularFile, replaceFile } from "./shared/atomic-file.ts";
@@ -185,7 +186,7 @@ export function requireDoctrine(request: OwnershipRequest): void {
   const [issue] = parsed.issues;
   const path = v.getDotPath(issue) ?? "";
   const flag = DOCTRINE_FLAGS.find(([key]) => path.startsWith(key))?.[1];
-  throw new UsageError(`${flag}: ${issue.message}`, { hint: "What there is: tracker bind --help" });
+  throw new UsageError(`${flag} ${problemOf(issue)}.`, { hint: "What there is: tracker bind --help" });
 }
 
 /** Ownership in the words of the wire; what was not said is left out. */
@@ -222,7 +223,7 @@ function doctrineOf({ tracker: { ownership } }: ProjectConfig): Doctrine {
   const [issue] = parsed.issues;
   const path = v.getDotPath(issue) ?? "";
   const place = path === "conflict_strategy" ? path : `doctrine.${path}`;
-  throw new ConfigError("config_invalid", `tracker.${place}: ${issue.message}`, {
+  throw new ConfigError("config_invalid", `tracker.${place}: ${problemOf(issue)}`, {
     hint: "Mend it in .kittify/config.yaml, or bind again with --doctrine-mode.",
   });
 }

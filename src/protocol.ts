@@ -175,6 +175,8 @@ export const ProjectStatus = openObject({
   issue_count: nullable(natural),
   open_conflicts: nullable(natural),
   last_error: nullableText,
+  /** What is at the binding, or was interrupted there and has to be finished; an extension. */
+  operation_id: nullableText,
 });
 export type ProjectStatus = v.InferOutput<typeof ProjectStatus>;
 
@@ -635,3 +637,5 @@ export type UpdatedMapping = v.InferOutput<typeof UpdatedMapping>;
 
 export const ConnectionsResponse = v.object({ connections: v.array(Connection) });
 export type ConnectionsResponse = v.InferOutput<typeof ConnectionsResponse>;
+
+export { problemOf } from "./sdk/model.ts";

@@ -3,7 +3,7 @@
  * opens the control plane when a use case needs it, and picks hosted or local.
  */
 import type { BoundTracker, TrackerView } from "./bound-tracker.ts";
-import type { SyncOutcome, WorkListener } from "./client.ts";
+import type { WorkListener, WorkOutcome } from "./client.ts";
 import { unbindEdit } from "./config.ts";
 import { type Check, diagnose } from "./doctor.ts";
 import {
@@ -198,9 +198,15 @@ export class TrackerService {
     throw notBoundTo(provider);
   }
 
-  /** What an operation of a sync comes to, however long ago it began. */
-  async syncOutcome(operationId: string, listener: WorkListener): Promise<SyncOutcome> {
-    return (await this.#access.client()).syncOutcome(operationId, listener);
+  /**
+   * What an operation of a binding comes to, however long ago it began.
+   *
+   * @throws TrackerError `local_provider` in a project whose tracker is on this machine: it has none
+   */
+  async workOutcome(operationId: string, listener: WorkListener): Promise<WorkOutcome> {
+    const bound = findProject(this.#options.projectFolder)?.config.tracker.provider ?? null;
+    if (bound !== null && isLocal(bound)) throw withoutOperations(bound);
+    return (await this.#access.client()).workOutcome(operationId, listener);
   }
 
   /** State of one provider's installation: the named one, else the bound one; else of every installation. */
@@ -279,6 +285,14 @@ export function requireHosted(name: string): HostedProvider {
   );
 }
 
+function withoutOperations(provider: LocalProvider): TrackerError {
+  return new TrackerError(
+    "local_provider",
+    `${provider} is on this machine: work is done when its command ends, and there is no operation to wait for.`,
+    { hint: "See how the sync stands: tracker status" },
+  );
+}
+
 function notBoundTo(provider: LocalProvider): TrackerError {
   return new TrackerError("not_bound", `This project is not bound to ${provider}.`, {
     hint: `Bind it: tracker bind --provider ${provider} --workspace NAME`,
@@ -293,6 +307,7 @@ export type {
   OperationProgress,
   SyncOutcome,
   WorkListener,
+  WorkOutcome,
 } from "./client.ts";
 export type { OwnershipRequest } from "./config.ts";
 export { narrowCandidates, numberOf, orderCandidates } from "./discovery.ts";
@@ -302,6 +317,7 @@ export type {
   Conflict,
   Connection,
   ConnectRequest,
+  MissionPublishResponse,
   PullResult,
   PushItem,
   PushResult,

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { ControlPlaneError, errorOfEnvelope } from "../http.ts";
 import {
   type ErrorEnvelope,
+  MissionPublishResponse,
   OperationAccepted,
   type OperationResult,
   PullResult,
@@ -14,6 +15,8 @@ import { shellWord } from "../shared/text.ts";
 
 /** How long an operation of a control plane elsewhere is waited for, in ms. */
 const PATIENCE_MS = 5 * 60_000;
+/** How long a control plane elsewhere that does not answer is asked again while an operation is waited for, in ms. */
+const OUTAGE_MS = 60_000;
 /** The longest pauses between two looks at an operation, in seconds. */
 const LONGEST_POLL_S = { elsewhere: 30, embedded: 1 };
 
@@ -31,8 +34,8 @@ export interface WorkListener {
   readonly onProgress?: (progress: OperationProgress) => void;
 }
 
-/** What a sync comes to, told apart by its shape. */
-const SyncOutcome = v.union([
+/** What work comes to, told apart by its shape. */
+const WorkOutcome = v.union([
   v.pipe(
     RunResult,
     v.transform((result) => ({ kind: "run", result }) as const),
@@ -45,8 +48,14 @@ const SyncOutcome = v.union([
     PushResult,
     v.transform((result) => ({ kind: "push", result }) as const),
   ),
+  v.pipe(
+    MissionPublishResponse,
+    v.transform((result) => ({ kind: "publish", result }) as const),
+  ),
 ]);
-export type SyncOutcome = v.InferOutput<typeof SyncOutcome>;
+export type WorkOutcome = v.InferOutput<typeof WorkOutcome>;
+/** What a sync comes to. */
+export type SyncOutcome = Exclude<WorkOutcome, { kind: "publish" }>;
 
 /** A result, or the operation that will have it. */
 type Eventual<T> =
@@ -67,19 +76,17 @@ export function eventually<S extends v.GenericSchema>(result: S) {
   ]);
 }
 
-/** What to do about an operation that takes too long, and about one with a strange end. */
+/** What to do about an operation that takes too long, that cannot be looked at, and that has a strange end. */
 export interface OperationHints {
   readonly late: string;
+  readonly lost: string;
   readonly strange: string;
 }
 
 export const CONNECT_HINTS: OperationHints = {
   late: "See how it stands: tracker host connections list",
+  lost: "See how it stands: tracker host connections list",
   strange: "See what is connected: tracker host connections list",
-};
-export const PUBLISH_HINTS: OperationHints = {
-  late: "It goes on. Publish the same update again to see what came of it: twice changes nothing",
-  strange: "Publish the same update again: twice changes nothing",
 };
 const STATUS_HINT = "See how the sync stands: tracker status";
 
@@ -105,30 +112,38 @@ export class Operations {
   /**
    * Polls an operation until it has ended: after 1, 2, 4, … seconds, at most 30; each second when it is embedded.
    *
-   * @param timeoutHint what to do next when it takes too long
+   * Operations survive their control plane: one that does not answer is asked again for a minute.
+   *
    * @throws ControlPlaneError `operation_timeout` after five minutes, unless it is embedded; the operation goes on
    */
   async awaitEnd(
     operationId: string,
     onProgress: (operation: OperationResult) => void,
-    timeoutHint?: string,
+    hints?: Pick<OperationHints, "late" | "lost">,
   ): Promise<OperationResult> {
     const { nature, read, isEmbedded } = this.#options;
     const deadline = isEmbedded ? Number.POSITIVE_INFINITY : nature.now() + PATIENCE_MS;
     const longest = isEmbedded ? LONGEST_POLL_S.embedded : LONGEST_POLL_S.elsewhere;
+    let lastAnswer = nature.now();
     for (let seconds = 1; ; seconds = Math.min(seconds * 2, longest)) {
       const patience = deadline - nature.now();
       if (patience <= 0) {
         throw new ControlPlaneError("operation_timeout", `Operation ${operationId} is still running.`, {
           retryable: true,
           details: { operation_id: operationId },
-          hint: timeoutHint,
+          hint: hints?.late,
         });
       }
       await nature.sleep(Math.min(seconds * 1_000 * (0.8 + 0.4 * nature.random()), patience));
-      const operation = await read(operationId);
-      if (isOver(operation)) return operation;
-      onProgress(operation);
+      try {
+        const operation = await read(operationId);
+        if (isOver(operation)) return operation;
+        lastAnswer = nature.now();
+        onProgress(operation);
+      } catch (error) {
+        const isOutage = error instanceof ControlPlaneError && error.retryable && !isEmbedded;
+        if (!isOutage || nature.now() - lastAnswer > OUTAGE_MS) throw lost(operationId, error, hints?.lost);
+      }
     }
   }
 
@@ -149,22 +164,26 @@ export class Operations {
     return this.#follow(answer.id, schema, listener, hints);
   }
 
-  /** What an operation of a sync comes to; one that is over is not waited for. Fails as {@link resultOf} does. */
-  async syncOutcome(operationId: string, listener: WorkListener): Promise<SyncOutcome> {
+  /** What an operation comes to; one that is over is not waited for. Fails as {@link resultOf} does. */
+  async workOutcome(operationId: string, listener: WorkListener): Promise<WorkOutcome> {
     const operation = await this.#options.read(operationId);
-    if (isOver(operation)) return this.#parse(operation, SyncOutcome, STATUS_HINT);
+    if (isOver(operation)) return this.#parse(operation, WorkOutcome, STATUS_HINT);
     listener.onAccepted?.(operationId, this.#leavingHint(operationId));
     listener.onProgress?.(operation.progress);
-    return this.#follow(operationId, SyncOutcome, listener);
+    return this.#follow(operationId, WorkOutcome, listener);
   }
 
   async #follow<S extends v.GenericSchema>(
     operationId: string,
     schema: S,
     { onProgress = () => {} }: WorkListener,
-    hints: OperationHints = { late: this.#leavingHint(operationId), strange: STATUS_HINT },
+    hints: OperationHints = {
+      late: this.#leavingHint(operationId),
+      lost: `Wait for it again: ${waitCommand(operationId)}`,
+      strange: STATUS_HINT,
+    },
   ): Promise<v.InferOutput<S>> {
-    const operation = await this.awaitEnd(operationId, ({ progress }) => onProgress(progress), hints.late);
+    const operation = await this.awaitEnd(operationId, ({ progress }) => onProgress(progress), hints);
     return this.#parse(operation, schema, hints.strange);
   }
 
@@ -172,7 +191,7 @@ export class Operations {
     const what = this.#options.isEmbedded
       ? "The rest is not done yet. Do it"
       : "It goes on. Wait for it again";
-    return `${what}: tracker sync wait ${shellWord(operationId)}`;
+    return `${what}: ${waitCommand(operationId)}`;
   }
 
   #parse<S extends v.GenericSchema>(
@@ -189,6 +208,19 @@ export class Operations {
       { details: { operation_id }, hint },
     );
   }
+}
+
+/** Why an operation cannot be looked at, and what there is to do about the operation. */
+function lost(operationId: string, error: unknown, hint: string | undefined): unknown {
+  if (!(error instanceof ControlPlaneError) || error.code === "operation_not_found") return error;
+  return error.with({
+    details: { operation_id: operationId },
+    hint: [error.hint, hint].filter(Boolean).join(" ") || undefined,
+  });
+}
+
+function waitCommand(operationId: string): string {
+  return `tracker sync wait ${shellWord(operationId)}`;
 }
 
 function isOver({ status }: OperationResult): boolean {

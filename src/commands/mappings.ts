@@ -53,8 +53,13 @@ function updateCommand(invocation: Invocation) {
       const bindingRef = required("The binding reference", args.ref, example);
       const settings = settingsOf(valuesOf("setting", rawArgs));
       const { mode, fieldOwners, conflictStrategy } = doctrineFlags(args, rawArgs);
-      const decidesOwners = mode !== null || Object.keys(fieldOwners).length > 0;
-      if (decidesOwners || settings === null) required("--doctrine-mode", args["doctrine-mode"], example);
+      const decidesOwners = Object.keys(fieldOwners).length > 0;
+      if (mode === null && settings === null && !decidesOwners) {
+        throw new UsageError("There is nothing to change: give --doctrine-mode or --setting.", {
+          hint: `For example: ${example}`,
+        });
+      }
+      if (decidesOwners) required("--doctrine-mode", args["doctrine-mode"], example);
       const update = {
         ...(mode !== null && {
           doctrine: {

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { defineCommand, type ParsedArgs } from "citty";
 import { renderPublished, renderSeed } from "../render/mission.ts";
 import { checkMissionUpdate, parseMissionUpdate } from "../service/input.ts";
-import type { BoundTracker, MissionUpdate } from "../service.ts";
+import type { BoundResult, BoundTracker, MissionPublishResponse, MissionUpdate } from "../service.ts";
 import { PendingFile } from "../shared/atomic-file.ts";
 import { UsageError } from "../shared/errors.ts";
 import { toJson } from "../shared/text.ts";
@@ -101,17 +101,25 @@ function publishCommand(invocation: Invocation) {
       );
       const answer = await withService(invocation, async (service) => {
         const tracker = await service.boundTracker();
-        return withWork(invocation, PUBLISHING, async () => {
+        return withWork(invocation, PUBLISHING, async (listener) => {
           const decision_references = [
             ...update.decision_references,
             ...(await resolveAll(tracker, decisions)),
           ];
-          return tracker.publishMission(issue, { ...update, decision_references });
+          return tracker.publishMission(issue, { ...update, decision_references }, listener);
         });
       });
-      await print(invocation, payloadOf(answer), (_, style) => renderPublished(answer.result, style));
+      return showPublished(invocation, answer);
     },
   });
+}
+
+/** Prints an issue that a mission's update was published to. */
+export function showPublished(
+  invocation: Invocation,
+  answer: BoundResult<MissionPublishResponse>,
+): Promise<void> {
+  return print(invocation, payloadOf(answer), (_, style) => renderPublished(answer.result, style));
 }
 
 const PUBLISHING = {

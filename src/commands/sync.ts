@@ -4,6 +4,7 @@ import { UsageError } from "../shared/errors.ts";
 import { conflictsCommand, resolveCommand } from "./conflicts.ts";
 import { readInput } from "./input.ts";
 import { type Invocation, required, withService } from "./invocation.ts";
+import { showPublished } from "./mission.ts";
 import { pullCommand } from "./pull.ts";
 import { DEFAULT_PAGE, MAX_PAGE, pageLimit, showSync, withWork } from "./sync-work.ts";
 
@@ -97,7 +98,10 @@ function waitCommand(invocation: Invocation) {
     },
   } as const;
   return defineCommand({
-    meta: { name: "wait", description: "Wait for a push or run that takes longer, and show its result" },
+    meta: {
+      name: "wait",
+      description: "Wait for a push, run or `mission publish` that takes longer, and show its result",
+    },
     args,
     run: async ({ args }) => {
       const id = required(
@@ -107,10 +111,11 @@ function waitCommand(invocation: Invocation) {
       );
       const outcome = await withService(invocation, (service) =>
         withWork(invocation, { title: "Waiting", noun: "item" }, (listener) =>
-          service.syncOutcome(id, listener),
+          service.workOutcome(id, listener),
         ),
       );
-      return showSync(invocation, outcome, null);
+      if (outcome.kind !== "publish") return showSync(invocation, outcome, null);
+      return showPublished(invocation, { result: outcome.result, pendingUpgrade: null });
     },
   });
 }

@@ -324,7 +324,7 @@ async function takeUp(scope: TeamScope, id: string): Promise<Claim | null> {
 function goesFirst(id: string): HostError {
   return new HostError(
     "sync_in_progress",
-    `Operation ${id} was interrupted and is finished first. Wait for it, then try again: tracker sync wait ${id}`,
+    "What was interrupted here before is finished first. Try again shortly.",
     { details: { operation_id: id } },
   );
 }

@@ -6,6 +6,7 @@
 import { HostError } from "./errors.ts";
 import { leaseFrom, withHeartbeat } from "./heartbeat.ts";
 import { removedConnection } from "./mappings.ts";
+import { unfinishedJob } from "./operations.ts";
 import type { TeamScope } from "./team-scope.ts";
 
 /** How long after the last beat a sync counts as abandoned, in milliseconds. */
@@ -34,9 +35,11 @@ export async function takeLease(scope: TeamScope, bindingRef: string): Promise<L
     )
     .executeTakeFirst();
   if (numUpdatedRows === 0n) {
+    const job = await unfinishedJob(scope, bindingRef).executeTakeFirst();
     throw new HostError(
       "sync_in_progress",
       "This project is being synchronized right now. Try again shortly.",
+      job === undefined ? {} : { details: { operation_id: job.id } },
     );
   }
   return lease;

@@ -142,6 +142,21 @@ export async function forgetOld(scope: TeamScope): Promise<void> {
     .execute();
 }
 
+/** The job of a mapping that somebody is at, or has to take up again: the oldest one. */
+export function unfinishedJob(scope: TeamScope, bindingRef: string) {
+  return (
+    scope
+      .operations()
+      .select("id")
+      .where("subject", "=", bindingRef)
+      .where("payload", "is not", null)
+      // Those that are over have none.
+      .where("lease_expires_at", "is not", null)
+      .orderBy("created_at")
+      .limit(1)
+  );
+}
+
 /** The result of `work`, or null when it takes longer than so many milliseconds. */
 export async function within<T>(
   work: Promise<T>,

@@ -1,5 +1,6 @@
 /** Reading requests: every value is parsed here, once. */
 import * as v from "valibot";
+import { problemOf } from "../protocol.ts";
 import { HOSTED_PROVIDERS, type HostedProvider, isHosted, isLocal, isRemoved } from "../shared/providers.ts";
 import { HostError } from "./errors.ts";
 
@@ -78,12 +79,6 @@ export function check<S extends v.GenericSchema>(schema: S, value: unknown, root
     details[path] ??= problemOf(issue);
   }
   throw invalidRequest(details);
-}
-
-/** What is wrong, where the schema's own words would puzzle people. */
-function problemOf({ expected, received, message }: v.BaseIssue<unknown>): string {
-  if (expected === "never") return "is not known here";
-  return received === "undefined" ? "is required" : message;
 }
 
 /** An `invalid_request` with a problem per path. */

@@ -1,6 +1,7 @@
 /** How the sync of mappings stands; for statuses. */
 import { wireConflict } from "../sync/envelope.ts";
 import type { MappingView } from "./mappings.ts";
+import { unfinishedJob } from "./operations.ts";
 import type { TeamScope } from "./team-scope.ts";
 
 /** Conflicts that a status shows. */
@@ -11,9 +12,15 @@ export async function syncStateOf(scope: TeamScope, mapping: MappingView) {
   const row = await scope
     .syncStates()
     .select(["last_synced_at", "last_error", "lease_expires_at"])
+    .select(unfinishedJob(scope, mapping.bindingRef).as("operation_id"))
     .where("binding_ref", "=", mapping.bindingRef)
     .executeTakeFirst();
-  const { lease_expires_at = null, last_synced_at = null, last_error = null } = row ?? {};
+  const {
+    lease_expires_at = null,
+    last_synced_at = null,
+    last_error = null,
+    operation_id = null,
+  } = row ?? {};
   const isRunning = lease_expires_at !== null && lease_expires_at > scope.timestamp();
   const issues = await scope.issueStore(mapping).read(async (reader) => {
     const open = await reader.openConflicts();
@@ -33,6 +40,7 @@ export async function syncStateOf(scope: TeamScope, mapping: MappingView) {
     last_synced_at,
     ...issues,
     last_error: error,
+    operation_id,
   };
 }
 

@@ -109,8 +109,10 @@ export class HostedBinding implements BoundTracker {
     return this.#call((client, provider, key) => client.seedMission(provider, key, issue, missionId));
   }
 
-  publishMission(issue: string, update: MissionUpdate) {
-    return this.#call((client, provider, key) => client.publishMission(provider, key, issue, update));
+  publishMission(issue: string, update: MissionUpdate, listener: WorkListener) {
+    return this.#call((client, provider, key) =>
+      client.publishMission(provider, key, issue, update, listener),
+    );
   }
 
   async addMapping(): Promise<never> {

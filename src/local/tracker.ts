@@ -98,6 +98,7 @@ export class LocalTracker implements BoundTracker {
       open_conflicts: state.openConflicts,
       conflicts: conflicts.slice(0, SHOWN_CONFLICTS),
       last_error: null,
+      operation_id: null,
     });
   }
 
@@ -177,7 +178,10 @@ export class LocalTracker implements BoundTracker {
   }
 
   async publishMission(issue: string, update: MissionUpdate): Promise<BoundResult<MissionPublishResponse>> {
-    return answer(MissionPublishResponse, await this.#work((sync) => sync.publishMission({ issue, update })));
+    return answer(
+      MissionPublishResponse,
+      await this.#alone((sync) => sync.publishMission({ issue, update })),
+    );
   }
 
   /** Work packages and the issues that stand for them. */

@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import type { InstallationStatus, ProjectStatus } from "../protocol.ts";
-import { count, escapeText, timeAgo, truncate } from "../shared/text.ts";
+import { count, escapeText, shellWord, timeAgo } from "../shared/text.ts";
 import type { Style } from "./style.ts";
-import { renderFacts, renderTable } from "./table.ts";
+import { fitFact, renderFacts, renderTable } from "./table.ts";
 
 /** Conflicts that a status may name beside their number; an extension. */
 const NamedConflicts = v.array(
@@ -25,6 +25,7 @@ export function renderProjectStatus(status: ProjectStatus, now: number, style: S
   const workspace = provider_context?.workspace_name;
   const of = [provider, workspace, connected === false ? "not connected" : null].filter(Boolean);
   const synced = last_synced_at === null ? "never" : timeAgo(last_synced_at, now);
+  const fit = (text: string | null) => (text === null ? null : fitFact(text, LABEL_WIDTH, style));
   const state = sync_state === "running" ? `${synced}, running now` : synced;
   return renderFacts(
     [
@@ -33,19 +34,12 @@ export function renderProjectStatus(status: ProjectStatus, now: number, style: S
       ["Reference", status.binding_ref],
       ["Last synced", state],
       ["Issues", status.issue_count?.toLocaleString("en-US")],
-      ["Conflicts", fit(conflictsOf(status, style), style)],
-      ["Last error", fit(status.last_error, style)],
+      ["Conflicts", fit(conflictsOf(status, style))],
+      ["Last error", fit(status.last_error)],
       ["Next", nextOf(status)],
     ],
     style,
   );
-}
-
-/** A fact of any length on one line. */
-function fit(text: string | null, { isTerminal, width, glyphs }: Style): string | null {
-  return isTerminal && text !== null
-    ? truncate(escapeText(text), width - LABEL_WIDTH, glyphs.ellipsis)
-    : text;
 }
 
 /** `3 open: PAY-7 title, PAY-9 status, …` */
@@ -61,10 +55,11 @@ function conflictsOf({ open_conflicts, conflicts }: ProjectStatus, { glyphs }: S
   return `${open_conflicts} open: ${names.join(", ")}${more}`;
 }
 
-/** The command that a person would run now; none while a sync runs, which another one would have to wait for. */
+/** The command that a person would run now; none while a pull runs, which another one would have to wait for. */
 function nextOf(status: ProjectStatus): string | null {
-  const { provider, connected, sync_state, last_synced_at, open_conflicts } = status;
+  const { provider, connected, sync_state, last_synced_at, open_conflicts, operation_id } = status;
   if (connected === false) return `tracker host connect ${provider ?? "<provider>"}`;
+  if (operation_id !== null) return `tracker sync wait ${shellWord(operation_id)}`;
   if ((open_conflicts ?? 0) > 0) return "tracker sync conflicts";
   if (sync_state === "running") return null;
   return last_synced_at === null ? "tracker sync pull --all" : "tracker sync run";

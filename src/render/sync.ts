@@ -81,7 +81,11 @@ function renderPlan(result: RunResult, style: Style): string {
   const pulled = (pull.items ?? []).map(({ ref, title }) => ["would pull", nameOf(ref), title]);
   const pushed = (push.items ?? [])
     .filter(({ outcome }) => outcome === "applied")
-    .map(({ action, ref, remote_ref }) => [`would ${action}`, nameOf(remote_ref) || nameOf(ref), ""]);
+    .map(({ action, ref, remote_ref }) => [
+      `would ${action}`,
+      nameOf(ref) || nameOf(remote_ref),
+      titleOf(ref),
+    ]);
   const steps = [...pulled, ...pushed].map((row) => row.map((text) => ({ text })));
   const title = steps.length === 0 ? "A run would change nothing" : "A run would do this";
   const table = steps.length === 0 ? "" : renderTable(["Step", "Issue", "Title"], steps, style);
@@ -123,12 +127,12 @@ function pushRows({ items, item_errors }: PushPart): Row[] {
   const remarkable = (items ?? []).flatMap((item, index): Row[] => {
     const isGood = GOOD_OUTCOMES.has(item.outcome);
     if (isGood && item.message === null) return [];
-    const issue = nameOf(item.ref) || nameOf(item.remote_ref) || `items[${index}]`;
+    const issue = nameOf(item.ref) || nameOf(item.remote_ref) || titleOf(item.ref) || `items[${index}]`;
     const outcome = `${item.action}: ${item.outcome}`;
     return [{ issue, outcome, message: item.message ?? "", ...(isGood && { isNote: true }) }];
   });
-  const told = new Set(remarkable.map(({ message }) => message));
-  const others = errorRows(item_errors).filter(({ message }) => !told.has(message));
+  const isTold = (error: Row) => remarkable.some(({ message }) => message.includes(error.message));
+  const others = errorRows(item_errors).filter((error) => !isTold(error));
   return [...remarkable, ...others];
 }
 
@@ -149,4 +153,10 @@ function nameOf(ref: unknown): string {
   if (typeof ref !== "object" || ref === null) return "";
   if ("key" in ref && typeof ref.key === "string") return ref.key;
   return "id" in ref && (typeof ref.id === "string" || typeof ref.id === "number") ? String(ref.id) : "";
+}
+
+/** The title that a reference carries beside the key, as those of runs do. */
+function titleOf(ref: unknown): string {
+  const isTitled = typeof ref === "object" && ref !== null && "title" in ref;
+  return isTitled && typeof ref.title === "string" ? ref.title : "";
 }

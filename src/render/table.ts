@@ -96,3 +96,12 @@ export function renderFacts(
     .map(([name, value]) => `${style.colors.dim(padEnd(name, width))}  ${escapeText(String(value))}\n`)
     .join("");
 }
+
+/**
+ * A fact of any length on one line of a terminal; elsewhere it is whole.
+ *
+ * @param before columns that are taken on that line
+ */
+export function fitFact(text: string, before: number, { isTerminal, width, glyphs }: Style): string {
+  return isTerminal ? truncate(escapeText(text), width - before, glyphs.ellipsis) : text;
+}

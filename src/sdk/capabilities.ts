@@ -27,6 +27,11 @@ export interface Capabilities {
   readonly webhooks: boolean;
   /** A write can be refused when the issue has changed since a revision. */
   readonly conditionalWrites: boolean;
+  /**
+   * Every read gives the issue as it is at that moment, so a time of change that
+   * goes back, or lies ahead of our clock, is another clock's and no sign of an old page.
+   */
+  readonly currentReads: boolean;
   /** Priorities can be set. */
   readonly priority: boolean;
   /** The type of an issue can be set. */
@@ -52,6 +57,7 @@ export const NO_CAPABILITIES: Capabilities = {
   delete: false,
   webhooks: false,
   conditionalWrites: false,
+  currentReads: false,
   priority: false,
   issueType: false,
   statuses: [],

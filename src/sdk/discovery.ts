@@ -6,7 +6,7 @@
  */
 import * as v from "valibot";
 import { DiscoveryContractError } from "./errors.ts";
-import type { Page } from "./model.ts";
+import { type Page, problemOf } from "./model.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
@@ -103,7 +103,7 @@ function parse<S extends v.GenericSchema>(provider: string, schema: S, value: un
   const result = v.safeParse(schema, value, { abortEarly: true });
   if (result.success) return result.output;
   const [issue] = result.issues;
-  throw new DiscoveryContractError(provider, fieldPath(issue.path ?? []), issue.message);
+  throw new DiscoveryContractError(provider, fieldPath(issue.path ?? []), problemOf(issue));
 }
 
 /** `["items", 3, "display"]` as `items[3].display`. */

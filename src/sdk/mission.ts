@@ -13,6 +13,7 @@ import {
   type IssueFields,
   identityOf,
   type JsonValue,
+  problemOf,
 } from "./model.ts";
 
 /** The custom field that names an issue's mission. */
@@ -114,7 +115,7 @@ export async function publishMissionUpdate(
   const parsed = v.safeParse(MissionUpdate, update);
   if (!parsed.success) {
     const [problem] = parsed.issues;
-    throw failure(connector, "invalid", `update.${v.getDotPath(problem) ?? ""}: ${problem.message}`);
+    throw failure(connector, "invalid", `update.${v.getDotPath(problem) ?? ""}: ${problemOf(problem)}`);
   }
   const { targetStatus, decisionReferences } = parsed.output;
   const { customFields, customFieldNames, dependencies, comments } = connector.capabilities();

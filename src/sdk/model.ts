@@ -190,3 +190,21 @@ export function canonicalJson(value: unknown): string {
   }
   return JSON.stringify(value) ?? "null";
 }
+
+/**
+ * What is wrong with a value that a schema refuses, in words that stand behind
+ * its path: `is missing`, `is not known`, `must be "a", "b" or "c", not "d"`.
+ */
+export function problemOf({ received, expected, message, type }: v.BaseIssue<unknown>): string {
+  if (received === "undefined") return "is missing";
+  // A message of a schema's own says more than the types do.
+  if (!message.startsWith("Invalid ")) return message;
+  if (type === "strict_object" && expected === "never") return "is not known";
+  return expected === null ? message : `must be ${alternatives(expected)}, not ${received}`;
+}
+
+/** `("a" | "b" | "c")`, as schemas write it, in words. */
+function alternatives(expected: string): string {
+  const members = expected.replace(/^\((.*)\)$/s, "$1").split(" | ");
+  return members.length === 1 ? expected : `${members.slice(0, -1).join(", ")} or ${members.at(-1)}`;
+}

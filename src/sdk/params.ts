@@ -1,7 +1,7 @@
 /** What each connector has to be told, and how that is made from what discovery found. */
 import * as v from "valibot";
 import { ConnectorConfigError } from "./errors.ts";
-import { CanonicalStatus } from "./model.ts";
+import { CanonicalStatus, problemOf } from "./model.ts";
 import { baseUrlProblem } from "./transport.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
@@ -11,6 +11,10 @@ const url = v.pipe(
     const problem = dataset.typed ? baseUrlProblem(dataset.value) : null;
     if (problem !== null) addIssue({ message: problem });
   }),
+);
+const customField = v.pipe(
+  v.string(),
+  v.regex(/^customfield_\d+$/, "must be the id of a custom field, such as customfield_10042"),
 );
 /** Ids are text here, also where a provider writes them as numbers. */
 const id = v.pipe(
@@ -43,9 +47,9 @@ const jiraSettings = {
   /** The project's status names, where the defaults are not wanted. */
   statusNameMap: v.optional(v.record(CanonicalStatus, filled)),
   /** Id of the custom field that holds mission metadata, such as `customfield_10042`. */
-  missionFieldId: v.optional(filled),
+  missionFieldId: v.optional(customField),
   /** Id of the custom field, one for text of several lines, that holds the references to decisions. */
-  decisionsFieldId: v.optional(filled),
+  decisionsFieldId: v.optional(customField),
 };
 
 /** A Jira project; by its id, or by its key where only that is known, because keys change. */
@@ -98,11 +102,15 @@ export const HOSTED_PARAMS = {
 
 /** The params of every hosted provider that discovery does not find: people decide about them. */
 export const HOSTED_SETTINGS = {
-  github: v.strictObject({}),
-  gitlab: v.strictObject({}),
-  jira: v.strictObject(jiraSettings),
-  linear: v.strictObject(linearSettings),
+  github: v.strictObject({}, "is not known: there are no settings of github"),
+  gitlab: v.strictObject({}, "is not known: there are no settings of gitlab"),
+  jira: v.strictObject(jiraSettings, unknownAmong(jiraSettings)),
+  linear: v.strictObject(linearSettings, unknownAmong(linearSettings)),
 } as const;
+
+function unknownAmong(settings: object): string {
+  return `is not known, only ${Object.keys(settings).join(", ")}`;
+}
 
 /** A provider whose connectors are reached through a {@link Transport}. */
 export type HostedProvider = keyof typeof HOSTED_PARAMS;
@@ -194,5 +202,5 @@ export function parseParams<S extends v.GenericSchema>(
   const [issue] = result.issues;
   const path = v.getDotPath(issue);
   const at = path === null ? root : `${root}.${path}`;
-  throw new ConnectorConfigError(connector, `${connector}: ${at}: ${issue.message}`);
+  throw new ConnectorConfigError(connector, `${connector}: ${at}: ${problemOf(issue)}`);
 }

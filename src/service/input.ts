@@ -1,7 +1,7 @@
 /** What people hand in as JSON, checked before anything is sent. */
 import * as v from "valibot";
 import type { MissionUpdate } from "../client.ts";
-import { MissionPublishRequest, PushItem } from "../protocol.ts";
+import { MissionPublishRequest, PushItem, problemOf } from "../protocol.ts";
 import { UsageError } from "../shared/errors.ts";
 
 /** The most items that one push takes. */
@@ -65,12 +65,4 @@ function check<S extends v.GenericSchema>(schema: S, value: unknown, root: strin
 function placeOf({ path }: v.BaseIssue<unknown>, root: string): string {
   const steps = (path ?? []).map(({ key }) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`));
   return root + steps.join("");
-}
-
-function problemOf({ received, expected, message, type }: v.BaseIssue<unknown>): string {
-  if (type === "strict_object" && expected === "never") return "is not known";
-  if (received === "undefined") return "is missing";
-  // A message of a schema's own says more than the types do.
-  if (!message.startsWith("Invalid ")) return message;
-  return expected === null ? message : `must be ${expected}, not ${received}`;
 }

@@ -28,6 +28,7 @@ import {
   type ExternalRef,
   type IssuePatch,
   identityOf,
+  problemOf,
 } from "../sdk/model.ts";
 import type { OwnershipPolicy } from "../sdk/policy.ts";
 import type { IssueRecord, IssueStore, SyncCheckpoint } from "../sdk/store.ts";
@@ -50,6 +51,9 @@ import { SyncRequestError } from "./request-error.ts";
 
 /** Every resource has a store of its own, so one name does for all. */
 const CHECKPOINT = "issues";
+
+/** What to know about an item that failed before it was an edit of ours, or is none. */
+const NOT_KEPT = "It is not kept: look whether it is there, then push it again.";
 
 /** What is worked on. */
 export interface ResourceSyncOptions {
@@ -364,9 +368,9 @@ export class ResourceSync {
     const pushed: PushedItem[] = [];
     for (const [key, about] of byKey) {
       const outcome = outcomeOf(about);
-      const isCreate = about.some(({ kind }) => kind === "created");
       const record = await this.#settle(key, outcome);
-      const item = resultOf({ key }, isCreate ? "create" : "update", outcome, record);
+      const isCreate = record?.ref === null || about.some(({ kind }) => kind === "created");
+      const item = resultOf(nameOf(record), isCreate ? "create" : "update", outcome, record);
       pushed.push({ item, errors: outcome.errors });
     }
     return pushPhase(pushed);
@@ -380,7 +384,9 @@ export class ResourceSync {
       if (!(error instanceof TrackerSdkError)) throw error;
       const { failureClass, retryable, message } = error;
       const code = error instanceof SyncRequestError ? "invalid_request" : itemCode(failureClass);
-      const outcome = { outcome: retryable ? "failed" : "rejected", message } as const;
+      const outcome = retryable
+        ? ({ outcome: "failed", message: `${message} ${NOT_KEPT}` } as const)
+        : ({ outcome: "rejected", message } as const);
       return {
         item: resultOf(item.ref, item.action, outcome, null),
         errors: [{ ref: item.ref, code, message, retryable }],
@@ -533,8 +539,7 @@ export class ResourceSync {
     if (parsed.success) return parsed.output;
     const [issue] = parsed.issues;
     const path = v.getDotPath(issue);
-    const problem = issue.expected === "never" ? "is not known" : issue.message;
-    throw this.#refusal(path === null ? name : `${name}.${path}`, problem);
+    throw this.#refusal(path === null ? name : `${name}.${path}`, problemOf(issue));
   }
 
   #refusal(path: string, problem: string): SyncRequestError {
@@ -553,6 +558,13 @@ function failureOf(
   { message, failureClass, retryAfterSeconds }: Extract<SyncEvent, { kind: "failed" }>,
 ): ConnectorRequestError {
   return new ConnectorRequestError(message, { provider, failureClass, retryAfterSeconds });
+}
+
+/** What an issue is called that nobody has named: a draft has nothing but its title. */
+function nameOf(record: IssueRecord | null) {
+  if (record === null) return {};
+  const { ref, fields } = record;
+  return { ...(ref !== null && wireRef(ref)), title: fields.title };
 }
 
 function resultOf(

@@ -78,6 +78,18 @@ describe("beads", () => {
     expect(resultOf(await run(["map", "list", "--json"]))).toMatchObject({
       mappings: [{ wp_id: "WP01", external_id: "pay-1" }],
     });
+    const url = "https://issues.example/pay-2";
+    const added = await run([
+      ...["map", "add", "--wp-id", "WP02", "--external-id", "id-2"],
+      ...["--external-key", "pay-2", "--external-url", url],
+    ]);
+    expect(added.stdout).toBe(
+      `Work package\tIssue\tResource\tProvider\tAddress\nWP02\tpay-2\tpayments\tbeads\t${url}\n`,
+    );
+    expect((await run(["map", "list"])).stdout).toContain("WP01\tpay-1\t\tpayments\n");
+    const waited = errorOf(await run(["sync", "wait", "6b0cf7d6-0a4f-4a3d-8f43-1f1d6a4b7c11", "--json"]));
+    expect(waited).toMatchObject({ code: "local_provider", hint: expect.stringContaining("tracker status") });
+    expect(existsSync(join(place.home, ".local", "state", "tracker", "host.db"))).toBe(false);
 
     expect((await run(["unbind"])).stdout).toBe("Unbound from payments (beads)\n");
     expect(errorOf(await run(["status", "--json"]))).toMatchObject({ code: "not_bound" });
@@ -164,8 +176,8 @@ describe("beads", () => {
   });
 
   test.each([
-    [["--doctrine-mode", "mine"], "--doctrine-mode"],
-    [["--field-owner", "colour=local"], "--field-owner"],
+    [["--doctrine-mode", "mine"], '--doctrine-mode must be "external_authoritative", '],
+    [["--field-owner", "colour=local"], '--field-owner must be "title", '],
     [["--conflict-strategy", "manual_review"], "--conflict-strategy"],
     [["--doctrine-mode", "split_ownership", "--conflict-strategy", "dice"], "--conflict-strategy"],
     [["--field-owner", "title"], "--field-owner"],

@@ -317,7 +317,7 @@ describe("when bd", () => {
     const error = await failureOf(connector.listIssues({}));
     expect(error).toBeInstanceOf(ConnectorConfigError);
     expect(error).toMatchObject({
-      message: expect.stringMatching(/^bd: no beads database found\. .*Run "bd init" there, or set "cwd"/),
+      message: expect.stringMatching(/^bd: no beads database found\. .*\. Run "bd init" there, or set "cwd"/),
     });
   });
 

@@ -122,9 +122,18 @@ describe("the error envelope", () => {
     ["team_mismatch", 403, "TRACKER_TEAM"],
     ["already_bound", 409, "another resource"],
     ["rate_limited", 429, "again"],
+    ["sync_in_progress", 409, "tracker status"],
+    ["binding_not_found", 404, "tracker bind --provider linear"],
+    ["mapping_disabled", 409, "tracker bind --provider linear"],
   ])("%s says what to do next", async (code, status, words) => {
     const error = await errorOf(() => Response.json(errorBody(code, { provider: "linear" }), { status }));
     expect(error.hint).toContain(words);
+  });
+
+  test("sync_in_progress names the operation that is waited for, where there is one", async () => {
+    const body = errorBody("sync_in_progress", { details: { operation_id: "op; rm" } });
+    const error = await errorOf(() => Response.json(body, { status: 409 }));
+    expect(error.hint).toBe("Wait for it: tracker sync wait 'op; rm'");
   });
 
   describe("a provider's refusal", () => {

@@ -11,24 +11,49 @@ const ID = "6b0cf7d6-0a4f-4a3d-8f43-1f1d6a4b7c11";
 const OPERATION = `${BASE}/operations/${ID}/`;
 const REF: RoutingKey = { binding_ref: "srm_1" };
 const SUMMARY = { total: 1, succeeded: 1, failed: 0, skipped: 0 };
-const ENVELOPE = {
-  status: "ok",
-  summary: SUMMARY,
-  identity_path: null,
-  doctrine: null,
-  binding_ref: null,
-  display_label: null,
-  provider_context: null,
-};
+const UPGRADE = { binding_ref: null, display_label: null, provider_context: null };
+const ENVELOPE = { status: "ok", summary: SUMMARY, identity_path: null, doctrine: null, ...UPGRADE };
 const PART = { summary: SUMMARY, item_errors: null, items: [] };
 const PUSH = { ...ENVELOPE, ...PART };
 const PULL = { ...PUSH, has_more: false, next_cursor: null };
 const RUN = { ...ENVELOPE, pull: { ...PART, has_more: false, next_cursor: null }, push: PART };
 
+const PUBLISHED = {
+  ref: { system: "linear", id: "1", workspace: "PAY", key: "PAY-1", url: null },
+  title: "Refund twice",
+  body: null,
+  status: "done",
+  issue_type: "task",
+  priority: 0,
+  assignees: [],
+  labels: [],
+  parent_ref: null,
+  links: [],
+  custom_fields: {},
+  created_at: "2026-03-01T09:00:00.000Z",
+  updated_at: "2026-03-01T09:00:00.000Z",
+  provider_metadata: {},
+  omitted: ["links"],
+  ...UPGRADE,
+};
+const UPDATE = {
+  mission_id: "m-7",
+  mission_state: "done",
+  target_status: null,
+  summary: null,
+  mission_url: null,
+  decision_references: [],
+};
+
 type Run = (client: ControlPlaneClient, options?: WorkOptions) => Promise<unknown>;
 const CALLS: readonly (readonly [call: string, result: object, run: Run])[] = [
   ["push", PUSH, (client, options) => client.push("linear", REF, [], options)],
   ["run", RUN, (client, options) => client.run("linear", REF, { limit: 1 }, options)],
+  [
+    "missions/publish",
+    PUBLISHED,
+    (client, options) => client.publishMission("linear", REF, "PAY-1", UPDATE, options),
+  ],
 ];
 
 let stubs = new HttpStubs();
@@ -41,55 +66,6 @@ const operation = (status: string, facts: object = {}): Response =>
   Response.json({ operation_id: ID, status, ...facts });
 const accepted = (id = ID): Response =>
   Response.json({ operation_id: id, status: "pending" }, { status: 202 });
-
-describe("missions/publish", () => {
-  const PUBLISH = `${BASE}/missions/publish/`;
-  const ISSUE = {
-    ref: { system: "linear", id: "1", workspace: "PAY", key: "PAY-1", url: null },
-    title: "Refund twice",
-    body: null,
-    status: "done",
-    issue_type: "task",
-    priority: 0,
-    assignees: [],
-    labels: [],
-    parent_ref: null,
-    links: [],
-    custom_fields: {},
-    created_at: "2026-03-01T09:00:00.000Z",
-    updated_at: "2026-03-01T09:00:00.000Z",
-    provider_metadata: {},
-  };
-  const publish = (nature = new StubbedNature()) =>
-    stubbedClient(stubs, { nature }).publishMission("linear", REF, "PAY-1", {
-      mission_id: "m-7",
-      mission_state: "done",
-      target_status: null,
-      summary: null,
-      mission_url: null,
-      decision_references: [],
-    });
-
-  test("is answered at once, or waited for", async () => {
-    stubs.on("POST", PUBLISH, Response.json(ISSUE));
-    expect(await publish()).toMatchObject(ISSUE);
-    stubs
-      .on("POST", PUBLISH, accepted())
-      .on("GET", OPERATION, operation("running"))
-      .on("GET", OPERATION, operation("completed", { result: { ...ISSUE, omitted: ["links"] } }));
-    expect(await publish()).toMatchObject({ ...ISSUE, omitted: ["links"] });
-  });
-
-  test("that takes too long says what to do, and waits for no sync", async () => {
-    const nature = new StubbedNature();
-    stubs.on("POST", PUBLISH, accepted());
-    for (let poll = 0; poll < 14; poll++) stubs.on("GET", OPERATION, operation("running"));
-    expect(await failureOf(publish(nature))).toMatchObject({
-      code: "operation_timeout",
-      hint: expect.stringContaining("Publish the same update again"),
-    });
-  });
-});
 
 describe.each(CALLS)("%s", (call, result, run) => {
   const target = `${BASE}/${call}/`;
@@ -161,6 +137,73 @@ describe.each(CALLS)("%s", (call, result, run) => {
   });
 });
 
+describe("a control plane that is gone while it is waited for", () => {
+  const gone = () => Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+  const run = (nature: StubbedNature) => stubbedClient(stubs, { nature }).push("linear", REF, []);
+
+  test("is asked again: operations survive its restart", async () => {
+    stubs
+      .on("POST", `${BASE}/push/`, accepted())
+      // Three attempts each.
+      .repeat(9, "GET", OPERATION, gone)
+      .on("GET", OPERATION, operation("running"))
+      .on("GET", OPERATION, operation("completed", { result: PUSH }));
+    expect<unknown>(await run(new StubbedNature())).toEqual(PUSH);
+  });
+
+  test("for more than a minute is told, with the command that waits again", async () => {
+    const nature = new StubbedNature();
+    const started = nature.now();
+    const lost = stubbedClient(stubs, {
+      nature,
+      fetch: async ({ method }) => {
+        if (method === "POST") return accepted();
+        throw gone();
+      },
+    });
+    expect(await failureOf(lost.push("linear", REF, []))).toMatchObject({
+      code: "host_unreachable",
+      retryable: true,
+      details: { operation_id: ID },
+      hint: `Check the address and your network with \`tracker doctor\`. Wait for it again: tracker sync wait ${ID}`,
+    });
+    expect(nature.now() - started).toBeLessThan(120_000);
+  });
+
+  test("and then knows nothing of it is told at once", async () => {
+    stubs
+      .on("POST", `${BASE}/push/`, accepted())
+      .on("GET", OPERATION, Response.json(errorBody("operation_not_found"), { status: 404 }));
+    const failure = await failureOf(run(new StubbedNature()));
+    expect(failure).toMatchObject({ code: "operation_not_found", hint: expect.not.stringContaining("wait") });
+  });
+});
+
+describe("a write whose answer was lost", () => {
+  const WARNING = "It may have been done. Look before you run it again: tracker status, tracker issues list";
+
+  test.each(CALLS)("may have been done, which is told: %s", async (call, _, run) => {
+    const broken = () => Object.assign(new Error("reset"), { code: "ECONNRESET" });
+    const refused = () => Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+    stubs.on("POST", `${BASE}/${call}/`, broken()).repeat(2, "POST", `${BASE}/${call}/`, refused);
+    expect(await failureOf(run(stubbedClient(stubs)))).toMatchObject({
+      code: "host_unreachable",
+      hint: WARNING,
+    });
+    const badGateway = () => new Response("bad gateway", { status: 502 });
+    stubs.repeat(3, "POST", `${BASE}/${call}/`, badGateway);
+    expect(await failureOf(run(stubbedClient(stubs)))).toMatchObject({ code: "http_502", hint: WARNING });
+  });
+
+  test.each(CALLS)("was not done when nobody was there: %s", async (call, _, run) => {
+    const refused = () => Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+    stubs.repeat(3, "POST", `${BASE}/${call}/`, refused);
+    expect(await failureOf(run(stubbedClient(stubs)))).toMatchObject({
+      hint: expect.stringContaining("tracker doctor"),
+    });
+  });
+});
+
 describe("an operation of a control plane in this process", () => {
   const embedded = (nature: StubbedNature) => stubbedClient(stubs, { nature, credentials: null });
 
@@ -180,7 +223,7 @@ describe("an operation of a control plane in this process", () => {
     stubs
       .on("GET", OPERATION, operation("running"))
       .on("GET", OPERATION, operation("completed", { result: RUN }));
-    await embedded(new StubbedNature()).syncOutcome(ID, { onAccepted: (_, hint) => hints.push(hint) });
+    await embedded(new StubbedNature()).workOutcome(ID, { onAccepted: (_, hint) => hints.push(hint) });
     expect(hints).toEqual([`The rest is not done yet. Do it: tracker sync wait ${ID}`]);
   });
 });
@@ -190,10 +233,11 @@ describe("an operation that is waited for again", () => {
     ["pull", PULL],
     ["push", PUSH],
     ["run", RUN],
+    ["publish", PUBLISHED],
   ] as const)("that is over is not waited for: %s", async (kind, result) => {
     const nature = new StubbedNature();
     stubs.on("GET", OPERATION, operation("completed", { result }));
-    expect<unknown>(await stubbedClient(stubs, { nature }).syncOutcome(ID)).toEqual({ kind, result });
+    expect<unknown>(await stubbedClient(stubs, { nature }).workOutcome(ID)).toEqual({ kind, result });
     expect(nature.sleeps).toEqual([]);
   });
 
@@ -203,7 +247,7 @@ describe("an operation that is waited for again", () => {
       .on("GET", OPERATION, operation("running", { progress: { done: 1, total: 2 } }))
       .on("GET", OPERATION, operation("running", { progress: { done: 2, total: 2 } }))
       .on("GET", OPERATION, operation("completed", { result: RUN }));
-    const outcome = await stubbedClient(stubs).syncOutcome(ID, {
+    const outcome = await stubbedClient(stubs).workOutcome(ID, {
       onProgress: (progress) => seen.push(progress),
     });
     expect(outcome.kind).toBe("run");
@@ -215,15 +259,15 @@ describe("an operation that is waited for again", () => {
     ["unauthorized", 401],
   ])("that nobody knows: %s", async (code, status) => {
     stubs.on("GET", OPERATION, Response.json(errorBody(code), { status }));
-    expect(await failureOf(stubbedClient(stubs).syncOutcome(ID))).toMatchObject({ code });
+    expect(await failureOf(stubbedClient(stubs).workOutcome(ID))).toMatchObject({ code });
   });
 
-  test("that failed, or that was no sync, is an error", async () => {
+  test("that failed, or that was other work, is an error", async () => {
     stubs.on("GET", OPERATION, operation("failed", { error: errorBody("provider_rejected") }));
-    expect(await failureOf(stubbedClient(stubs).syncOutcome(ID))).toMatchObject({
+    expect(await failureOf(stubbedClient(stubs).workOutcome(ID))).toMatchObject({
       code: "provider_rejected",
     });
     stubs.on("GET", OPERATION, operation("completed", { result: { connection_id: "conn_1" } }));
-    expect(await failureOf(stubbedClient(stubs).syncOutcome(ID))).toMatchObject({ code: "invalid_response" });
+    expect(await failureOf(stubbedClient(stubs).workOutcome(ID))).toMatchObject({ code: "invalid_response" });
   });
 });

@@ -129,7 +129,7 @@ describe("when fp", () => {
     const error = await failureOf(connector.listIssues({}));
     expect(error).toBeInstanceOf(ConnectorConfigError);
     expect(error).toMatchObject({
-      message: `fp: .fp directory not found Run "fp init" there, or set "cwd" to the folder of the project.`,
+      message: `fp: .fp directory not found. Run "fp init" there, or set "cwd" to the folder of the project.`,
     });
   });
 

@@ -94,10 +94,24 @@ describe("a mapping that is being synchronized", () => {
     const first = post("pull");
     await held.reached;
     const busy = await post(path, body, "key-1");
-    expect([busy.status, busy.body.code, busy.body.retryable]).toEqual([409, "sync_in_progress", true]);
+    expect([busy.status, busy.body]).toMatchObject([
+      409,
+      { code: "sync_in_progress", retryable: true, details: null },
+    ]);
     held.letGo();
     expect((await first).status).toBe(200);
     expect((await post(path, body, "key-1")).status).toBe(200);
+  });
+
+  test("by an operation names it, to whoever is refused and in its status", async () => {
+    const { id, letGo } = await heldPush("New");
+    const named = { code: "sync_in_progress", details: { operation_id: id } };
+    expect((await post("push", create("Other"))).body).toMatchObject(named);
+    expect((await post("pull")).body).toMatchObject(named);
+    expect(await status()).toMatchObject({ sync_state: "running", operation_id: id });
+    letGo();
+    await host.settled();
+    expect(await status()).toMatchObject({ sync_state: "never", operation_id: null });
   });
 
   test("lets a job that is taken up again wait, however often", async () => {
@@ -290,6 +304,7 @@ describe("a job that was interrupted, however long ago, and nobody has asked for
       "sync_in_progress",
       { operation_id: id },
     ]);
+    expect(await status()).toMatchObject({ operation_id: id });
     await host.settled();
     expect(await operation(id)).toMatchObject({ status: "completed" });
     expect((await post("run", {}, "key-1")).status).toBe(202);

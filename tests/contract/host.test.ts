@@ -143,8 +143,8 @@ describe("requests that are not valid", () => {
   test.each([
     ["no JSON", "{", { body: expect.any(String) }],
     ["empty", "", { body: expect.any(String) }],
-    ["an array", "[]", { provider: "is required", project_identity: "is required" }],
-    ["a missing field", { provider: "github" }, { project_identity: "is required" }],
+    ["an array", "[]", { provider: "is missing", project_identity: "is missing" }],
+    ["a missing field", { provider: "github" }, { project_identity: "is missing" }],
     [
       "wrong types",
       { provider: 7, project_identity: { ...IDENTITY, slug: [], uuid: "" } },
@@ -678,6 +678,7 @@ describe.each(["binding_ref", "project_slug"] as const)("routed by %s", (key) =>
       open_conflicts: 0,
       conflicts: [],
       last_error: null,
+      operation_id: null,
     });
   });
 

@@ -40,6 +40,14 @@ const MANUAL = [
   "  conflict_strategy: manual_review",
   "",
 ].join("\n");
+const UPDATE: MissionUpdate = {
+  mission_id: "m-7",
+  mission_state: "implementing",
+  target_status: "in_progress",
+  summary: "Half way",
+  mission_url: null,
+  decision_references: [],
+};
 const BINDING = { provider: "beads", workspace: "payments", credentials: {} } as const;
 
 function project(config = "tracker:\n  provider: beads\n  workspace: payments\n"): Project {
@@ -143,6 +151,25 @@ describe("sync", () => {
     expect(await tracker.status()).toMatchObject({ sync_state: "idle", issue_count: 1, open_conflicts: 0 });
   });
 
+  test("an issue that a clock ahead of this one has marked is pulled, and edited like any other", async () => {
+    const tracker = await bound();
+    beads.change((store) => {
+      store.now = Date.now() + 600_000;
+    });
+    beads.run(["bd", "create", "--title=Rotate keys"]);
+    const [{ id } = { id: "" }] = beads.store.issues;
+    expect((await tracker.pull()).items).toMatchObject([{ title: "Rotate keys" }]);
+    beads.change((store) => {
+      store.now = Date.now();
+    });
+    const pushed = await tracker.push([{ ref: { id }, action: "update", patch: { title: "Ours" } }]);
+    expect(pushed).toMatchObject({ status: "ok", items: [{ outcome: "applied" }] });
+    beads.run(["bd", "update", id, "--title", "Theirs"]);
+    expect((await tracker.pull()).items).toMatchObject([{ title: "Theirs" }]);
+    const again = await tracker.run();
+    expect({ pulled: again.pull.items, pushed: again.push.items }).toEqual({ pulled: [], pushed: [] });
+  });
+
   test("closing belongs to the person: it is rejected, and says why", async () => {
     const tracker = await bound();
     const { items } = await tracker.push([{ ref: {}, action: "create", patch: { title: "Work" } }]);
@@ -185,6 +212,7 @@ describe("one sync at a time", () => {
     await expect(second.run()).rejects.toMatchObject(busy);
     await expect(second.push(create)).rejects.toMatchObject(busy);
     await expect(second.tracker.resolveConflict("c-1", "local")).rejects.toMatchObject(busy);
+    await expect(second.publish("pay-1", UPDATE)).rejects.toMatchObject(busy);
     expect(await second.status()).toMatchObject({ sync_state: "running", issue_count: 1 });
     expect((await second.tracker.conflicts()).result).toMatchObject({ conflicts: [] });
     const reads = Promise.all([second.tickets(), second.tracker.run({ limit: 100, dry_run: true }, {})]);
@@ -333,11 +361,7 @@ test("missions start from an issue and report to it, once", async () => {
     title: "Refund twice",
   });
   const update = {
-    mission_id: "m-7",
-    mission_state: "implementing",
-    target_status: "in_progress" as const,
-    summary: "Half way",
-    mission_url: null,
+    ...UPDATE,
     decision_references: [
       {
         id: "D-1",

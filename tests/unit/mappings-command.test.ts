@@ -69,7 +69,7 @@ describe("tracker host mappings update", () => {
   });
 
   test.each([
-    [[], "--doctrine-mode"],
+    [[], "There is nothing to change: give --doctrine-mode or --setting."],
     [["--field-owner", "title=local"], "--doctrine-mode"],
     [["--conflict-strategy", "manual_review"], "--conflict-strategy"],
     [["--setting", "missionFieldId"], '--setting takes name=value, not "missionFieldId"'],

@@ -278,6 +278,25 @@ test("Ctrl-C during a publish tells that it may be run again", async () => {
   expect(err).toContain("the same update twice changes nothing");
 });
 
+test("Ctrl-C while a longer publish is waited for names the command that waits again", async () => {
+  const id = "6b0cf7d6-0a4f-4a3d-8f43-1f1d6a4b7c11";
+  let press = (): void => {};
+  person.stubs
+    .on("POST", PUBLISH, Response.json({ operation_id: id, status: "pending" }, { status: 202 }))
+    .on("GET", `/api/v1/tracker/operations/${id}/`, () => {
+      press();
+      return new Promise<Response>(() => {});
+    });
+  const args = ["mission", "publish", "--issue", "PAY-7", "--mission-id", "M-1", "--state", "x"];
+  const { code, err } = await person.run(args, {
+    onStop: (stop) => {
+      if (stop !== null) press = stop;
+    },
+  });
+  expect(code).toBe(130);
+  expect(err).toContain(`It goes on. Wait for it again: tracker sync wait ${id}`);
+});
+
 test.each<[string[], string]>([
   [["seed"], "--issue is missing."],
   [["publish", "--issue", "PAY-7"], "--mission-id is missing."],

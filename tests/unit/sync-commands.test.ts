@@ -486,10 +486,10 @@ describe("sync run", () => {
 
   test("--dry-run prints what would be done", async () => {
     const steps = ["create", "update", "update"].map((action, index) => ({
-      ref: { key: `L-${index}` },
+      ref: { ...(index === 1 && { id: "9", key: "PAY-9" }), title: `Title ${index}` },
       action,
       outcome: index === 2 ? "noop" : "applied",
-      remote_ref: index === 1 ? { id: "9", key: "PAY-9" } : null,
+      remote_ref: null,
     }));
     const plan = ran({ push: { summary: summary(2), item_errors: null, items: steps } });
     person.stubs.on("POST", RUN, Response.json(plan)).on("POST", RUN, Response.json(plan));
@@ -501,11 +501,36 @@ describe("sync run", () => {
       "Step\tIssue\tTitle",
       "would pull\tPAY-1\tTitle of PAY-1",
       "would pull\tPAY-2\tTitle of PAY-2",
-      "would create\tL-0\t",
-      "would update\tPAY-9\t",
+      "would create\t\tTitle 0",
+      "would update\tPAY-9\tTitle 1",
     ]);
     const program = await person.run(["sync", "run", "--dry-run", "--json"]);
     expect(JSON.parse(program.out)).toMatchObject(plan);
+  });
+
+  test("what failed is a row, called as people call it", async () => {
+    const failed = (ref: object, action: string) => ({
+      ...{ ref, action, outcome: "failed", remote_ref: null, version: null },
+      message: "linear does not answer. It is kept.",
+    });
+    const error = {
+      ref: null,
+      code: "provider_unavailable",
+      message: "linear does not answer.",
+      retryable: true,
+    };
+    const items = [
+      failed({ title: "New" }, "create"),
+      failed({ id: "9", key: "PAY-9", title: "T" }, "update"),
+    ];
+    const push = { summary: summary(0, 2), item_errors: [error, error], items };
+    person.stubs.on("POST", RUN, Response.json(ran({ status: "partial", push })));
+    const { out } = await person.run(["sync", "run"]);
+    expect(lines(out).slice(-3)).toEqual([
+      "Issue\tOutcome\tMessage",
+      "New\tcreate: failed\tlinear does not answer. It is kept.",
+      "PAY-9\tupdate: failed\tlinear does not answer. It is kept.",
+    ]);
   });
 
   test("--dry-run says when there is nothing to do", async () => {
@@ -588,6 +613,16 @@ describe("sync wait", () => {
     expect(out).toStartWith("Synchronized with linear\n");
   });
 
+  test("prints what a mission's update came to", async () => {
+    const result = { ...issue("PAY-7"), omitted: ["links"] };
+    const completed = () => Response.json({ operation_id: ID, status: "completed", result });
+    person.stubs.on("GET", OPERATION, completed()).on("GET", OPERATION, completed());
+    const { code, out } = await person.run(["sync", "wait", ID]);
+    expect(code).toBe(0);
+    expect(out).toStartWith("Published to PAY-7\n");
+    expect(JSON.parse((await person.run(["sync", "wait", ID, "--json"])).out)).toMatchObject(result);
+  });
+
   test("needs no project, and changes none", async () => {
     person.config = LEGACY;
     const result = pushed(["failed"], { ...UPGRADE, status: "error" });
@@ -627,6 +662,27 @@ describe("conflicts", () => {
     expect(lines(out)).toEqual([
       "Issue\tTitle\tField\tLocal\tExternal\tId",
       'PAY-7\tRefunds fail\tlabels\t["bug"]\tnone\tc-1',
+      "Decide one: tracker sync resolve <id> --take local|external",
+    ]);
+  });
+
+  test("are blocks in a terminal: values have its whole width, and an id is never cut", async () => {
+    const id = "79a7e1ee84b852950c8a55c9ff5c7f6b";
+    const long = "Refunds are booked twice when the webhook is retried";
+    const conflicts = [conflict(), conflict({ id, field: "title", local: long, remote: `${long}!` })];
+    person.stubs.on("POST", CONFLICTS, Response.json({ conflicts }));
+    const { out } = await person.run(["sync", "conflicts"], { terminalColumns: 45 });
+    expect(lines(out)).toEqual([
+      "PAY-7 labels: Refunds fail",
+      'Local     ["bug"]',
+      "External  none",
+      "Id        c-1",
+      "",
+      "PAY-7 title: Refunds fail",
+      "Local     Refunds are booked twice when the …",
+      "External  Refunds are booked twice when the …",
+      `Id        ${id}`,
+      "",
       "Decide one: tracker sync resolve <id> --take local|external",
     ]);
   });
@@ -777,12 +833,14 @@ describe("status after syncs", () => {
     [{}, "tracker sync run"],
     [{ open_conflicts: 1 }, "tracker sync conflicts"],
     [{ connected: false }, "tracker host connect linear"],
+    [{ operation_id: ID, sync_state: "running" }, `tracker sync wait ${ID}`],
+    [{ operation_id: ID, open_conflicts: 1 }, `tracker sync wait ${ID}`],
   ])("%j leads to %s", async (facts, command) => {
     person.stubs.on("GET", STATUS, Response.json(status(facts)));
     expect(lines((await person.run(["status"])).out).at(-1)).toBe(`Next         ${command}`);
   });
 
-  test("while a sync runs it leads to no other one", async () => {
+  test("while a pull runs it leads to no other sync", async () => {
     person.stubs.on("GET", STATUS, Response.json(status({ sync_state: "running" })));
     const { out } = await person.run(["status"]);
     expect(out).toContain("3 hours ago, running now");

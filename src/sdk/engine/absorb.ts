@@ -32,8 +32,12 @@ export interface Absorbed {
 }
 
 /** True when `remote` is from before what is known already, as pages out of order are. */
-export function isStale({ base }: IssueRecord, remote: CanonicalIssue): boolean {
-  return base !== null && remote.updatedAt < base.updatedAt;
+export function isStale(
+  { connector }: Pick<EngineContext, "connector">,
+  { base }: IssueRecord,
+  remote: CanonicalIssue,
+): boolean {
+  return !connector.capabilities().currentReads && base !== null && remote.updatedAt < base.updatedAt;
 }
 
 /** How an issue stood when it was written, where that is known better than by its record. */
@@ -162,7 +166,7 @@ export async function meet(
         }
         return "gone";
       }
-      if (isStale(record, remote)) return "stale";
+      if (isStale(context, record, remote)) return "stale";
       const absorbed = await absorb(context, transaction, record, remote, receiptFor(remote, record));
       if (absorbed.isChanged) await transaction.put([absorbed.record]);
       return { ...absorbed, remote };

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { keptBodyOf } from "../connector.ts";
 import { IssueNotFoundError, TrackerSdkError } from "../errors.ts";
 import { copyField, sameField } from "../merge.ts";
-import { CORE_FIELDS, type CoreField, IssueFields, IssuePatch, identityOf } from "../model.ts";
+import { CORE_FIELDS, type CoreField, IssueFields, IssuePatch, identityOf, problemOf } from "../model.ts";
 import type { ConflictRecord, IssueRecord } from "../store.ts";
 import type { EngineContext } from "./context.ts";
 
@@ -159,7 +159,7 @@ function parse<S extends v.GenericSchema>(schema: S, value: unknown): v.InferOut
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   const path = v.getDotPath(issue);
-  throw new TrackerSdkError(path === null ? issue.message : `${path}: ${issue.message}`, {
+  throw new TrackerSdkError(path === null ? problemOf(issue) : `${path}: ${problemOf(issue)}`, {
     provider: LOCAL,
     failureClass: "invalid",
   });

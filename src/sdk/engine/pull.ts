@@ -82,9 +82,14 @@ function list(
   { since, until, cursor }: Window,
   limit: number,
 ): Promise<Page<CanonicalIssue>> {
-  const from = since === null ? {} : { updatedSince: since };
-  const at = cursor === null ? {} : { cursor };
-  return ask(() => connector.listIssues({ until, limit, ...from, ...at }));
+  const query = {
+    limit,
+    ...(since !== null && { updatedSince: since }),
+    ...(cursor !== null && { cursor }),
+    // What a clock ahead of ours has marked is there all the same.
+    ...(!connector.capabilities().currentReads && { until }),
+  };
+  return ask(() => connector.listIssues(query));
 }
 
 /** Takes in a page and how far the pull has come with it, in one transaction. */
@@ -138,7 +143,7 @@ async function takeIssue(
     fields,
     reason,
   });
-  if (isStale(known, issue)) return { record: null, events: [unchanged("older than known")] };
+  if (isStale(context, known, issue)) return { record: null, events: [unchanged("older than known")] };
   const absorbed = await absorb(context, transaction, known, issue);
   const events = localEvents(absorbed);
   if (absorbed.push.length > 0) events.push(unchanged("waits to be pushed", absorbed.push));

@@ -111,6 +111,7 @@ function drawings(text: string, style: Style): Record<string, string> {
         open_conflicts: 1,
         last_error: text,
         conflicts: [{ id: text, issue: { id: text, key: text }, field: text }],
+        operation_id: text,
       },
       NOW,
       style,

@@ -299,8 +299,9 @@ describe("push", () => {
   const refused: readonly (readonly [string, PushItem, string])[] = [
     ["an unknown field", update("1", { colour: "red" }), "patch.colour: is not known"],
     ["an empty title", update("1", { title: "" }), "patch.title"],
-    ["a create without a title", { ref: {}, action: "create", patch: {} }, "patch.title"],
-    ["a transition to nowhere", { ref: { id: "1" }, action: "transition" }, "target_status"],
+    ["a create without a title", { ref: {}, action: "create", patch: {} }, "patch.title: is missing"],
+    ["a transition to nowhere", { ref: { id: "1" }, action: "transition" }, "target_status: is missing"],
+    ["an unknown type", update("1", { issue_type: "defect" }), '"chore" or "subtask", not "defect"'],
     ["a comment without words", { ref: { id: "1" }, action: "comment", body: "" }, "body"],
     [
       "a reference to nothing",
@@ -350,9 +351,37 @@ describe("push", () => {
     const { items, item_errors } = await push([update(known.id, { title: "Renamed" })]);
     expect(items).toMatchObject([{ outcome: "failed", message: expect.stringContaining("the next run") }]);
     expect(item_errors).toMatchObject([{ code: "provider_unavailable", retryable: true }]);
-    expect((await run()).push.items).toMatchObject([{ action: "update", outcome: "applied" }]);
+    const { push: planned } = await run({ dryRun: true });
+    const told = { ref: { id: known.id, key: "DEMO-1", title: "Renamed" }, action: "update" };
+    expect(planned.items).toMatchObject([{ ...told, outcome: "applied" }]);
+    expect((await run()).push.items).toMatchObject([{ ...told, outcome: "applied" }]);
     expect(remote.issue(known).title).toBe("Renamed");
   }, 20_000);
+
+  test("a create that fails for now is a create until it is made, known by its title", async () => {
+    tracker.faults.add({ kind: "fail" }, { on: "createIssue", times: 6 });
+    await push([{ ref: {}, action: "create", patch: { title: "New" } }]);
+    const told = { ref: { title: "New" }, action: "create" };
+    expect((await run()).push.items).toEqual([expect.objectContaining({ ...told, outcome: "failed" })]);
+    expect((await run({ dryRun: true })).push.items).toMatchObject([{ ...told, outcome: "applied" }]);
+    const [made] = (await run()).push.items;
+    expect(made).toMatchObject({ ...told, outcome: "applied", remote_ref: { key: "DEMO-1" } });
+  }, 20_000);
+
+  test("what fails before it could be kept says so", async () => {
+    file("Known");
+    const key = "DEMO-1";
+    tracker.faults.add({ kind: "fail" }, { on: "addComment", times: 3 });
+    const comment = await push([{ ref: { key }, action: "comment", body: "Shipped." }], "push-2");
+    expect(comment.items).toMatchObject([
+      { outcome: "failed", message: expect.stringContaining("not kept") },
+    ]);
+    tracker.faults.add({ kind: "fail" }, { on: "getIssue", times: 3 });
+    const move = await push([{ ref: { key }, action: "transition", target_status: "done" }], "push-3");
+    expect(move.items).toMatchObject([{ outcome: "failed", message: expect.stringContaining("not kept") }]);
+    expect((await run()).push.items).toEqual([]);
+  }, 20_000);
+
   describe("a kept edit that is refused for good is told once, and given up", () => {
     /** An edit that did not get through, known to the next runs. */
     const keptEdit = async (patch: Record<string, unknown>) => {

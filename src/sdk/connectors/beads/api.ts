@@ -44,6 +44,7 @@ const CAPABILITIES: Capabilities = {
   dependencies: true,
   customFields: true,
   bulkRead: true,
+  currentReads: true,
   priority: true,
   issueType: true,
   statuses: ["todo", "in_progress", "blocked"],

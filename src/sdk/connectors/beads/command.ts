@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { ConnectorConfigError, ConnectorRequestError } from "../../errors.ts";
 import { JsonValue } from "../../model.ts";
-import { firstLine, type Outcome, type Program, readJson } from "../shared/program.ts";
+import { firstLine, type Outcome, type Program, readJson, sentence } from "../shared/program.ts";
 import { BEADS } from "./map.ts";
 
 /**
@@ -58,7 +58,7 @@ function failureOf({ exitCode, stdout, stderr }: Outcome): Error {
   const text = `bd: ${message || `failed with exit code ${exitCode}`}`;
   if (NO_TRACKER.test(message)) {
     const advice = `Run "bd init" there, or set "cwd" to the folder of the project.`;
-    return new ConnectorConfigError(BEADS, `${text} ${advice}`);
+    return new ConnectorConfigError(BEADS, `${sentence(text)} ${advice}`);
   }
   const failure = (failureClass: "invalid" | "not_found" | "permission" | "transient") =>
     new ConnectorRequestError(text, { provider: BEADS, failureClass });

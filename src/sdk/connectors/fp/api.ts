@@ -16,7 +16,7 @@ import type {
   IssuePatch,
 } from "../../model.ts";
 import { markOf, withMark } from "../shared/marker.ts";
-import { firstLine, type Outcome, type Program, withTextFile } from "../shared/program.ts";
+import { firstLine, type Outcome, type Program, sentence, withTextFile } from "../shared/program.ts";
 import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
 import { SnapshotReader } from "../shared/snapshot.ts";
 import { nativeStatus } from "../shared/statuses.ts";
@@ -40,6 +40,7 @@ const CAPABILITIES: Capabilities = {
   comments: true,
   dependencies: true,
   bulkRead: true,
+  currentReads: true,
   priority: true,
   statuses: ["todo", "in_progress"],
   linkTypes: ["blocks", "blocked_by"],
@@ -210,7 +211,7 @@ function failureOf({ exitCode, stdout, stderr }: Outcome): Error {
   const message = `fp: ${firstLine(text) || `failed with exit code ${exitCode}`}`;
   if (/\.fp directory not found|not registered with fp/i.test(text)) {
     const advice = `Run "fp init" there, or set "cwd" to the folder of the project.`;
-    return new ConnectorConfigError(FP, `${message} ${advice}`);
+    return new ConnectorConfigError(FP, `${sentence(message)} ${advice}`);
   }
   const failureClass = /database is locked|timed out/i.test(text)
     ? "transient"

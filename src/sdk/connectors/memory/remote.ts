@@ -22,6 +22,7 @@ import {
   IssuePatch,
   identityOf,
   type LinkType,
+  problemOf,
   type TrackerEvent,
 } from "../../model.ts";
 import { fieldsOf } from "../../store.ts";
@@ -245,7 +246,7 @@ export class MemoryRemote {
     const parsed = v.safeParse(schema, value);
     if (parsed.success) return structuredClone(parsed.output);
     const [issue] = parsed.issues;
-    throw this.#invalid(`${v.getDotPath(issue) ?? "issue"}: ${issue.message}`);
+    throw this.#invalid(`${v.getDotPath(issue) ?? "issue"}: ${problemOf(issue)}`);
   }
 
   #invalid(message: string): ConnectorRequestError {

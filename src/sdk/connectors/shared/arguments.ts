@@ -6,7 +6,7 @@ import {
   IssuePayloadContractError,
   ScopeViolationError,
 } from "../../errors.ts";
-import { type ExternalRef, Instant, IssuePatch } from "../../model.ts";
+import { type ExternalRef, Instant, IssuePatch, problemOf } from "../../model.ts";
 import { TextAnswer } from "../../transport.ts";
 
 /** A listing as it is asked for. No connector knows a filter yet; unknown ones are refused. */
@@ -106,7 +106,7 @@ function parseOr<S extends v.GenericSchema>(
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   const path = [name, v.getDotPath(issue)].filter((part) => part !== null).join(".");
-  throw failure(path, issue.message);
+  throw failure(path, problemOf(issue));
 }
 
 /** @throws ScopeViolationError when `ref` is not an issue of this resource */
