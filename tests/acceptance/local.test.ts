@@ -86,7 +86,7 @@ describe("beads", () => {
     expect(added.stdout).toBe(
       `Work package\tIssue\tResource\tProvider\tAddress\nWP02\tpay-2\tpayments\tbeads\t${url}\n`,
     );
-    expect((await run(["map", "list"])).stdout).toContain("WP01\tpay-1\t\tpayments\n");
+    expect((await run(["map", "list"])).stdout).toContain("WP01\tpay-1\tpayments\tbeads\t\n");
     const waited = errorOf(await run(["sync", "wait", "6b0cf7d6-0a4f-4a3d-8f43-1f1d6a4b7c11", "--json"]));
     expect(waited).toMatchObject({ code: "local_provider", hint: expect.stringContaining("tracker status") });
     expect(existsSync(join(place.home, ".local", "state", "tracker", "host.db"))).toBe(false);
