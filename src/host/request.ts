@@ -75,15 +75,9 @@ export function check<S extends v.GenericSchema>(schema: S, value: unknown, root
   const details: Record<string, string> = {};
   for (const issue of result.issues) {
     const path = v.getDotPath(issue) ?? root;
-    details[path] ??= problemOf(issue);
+    details[path] ??= issue.received === "undefined" ? "is required" : issue.message;
   }
   throw invalidRequest(details);
-}
-
-/** What is wrong, where the schema's own words would puzzle people. */
-function problemOf({ expected, received, message }: v.BaseIssue<unknown>): string {
-  if (expected === "never") return "is not known here";
-  return received === "undefined" ? "is required" : message;
 }
 
 /** An `invalid_request` with a problem per path. */

@@ -533,8 +533,7 @@ export class ResourceSync {
     if (parsed.success) return parsed.output;
     const [issue] = parsed.issues;
     const path = v.getDotPath(issue);
-    const problem = issue.expected === "never" ? "is not known" : issue.message;
-    throw this.#refusal(path === null ? name : `${name}.${path}`, problem);
+    throw this.#refusal(path === null ? name : `${name}.${path}`, issue.message);
   }
 
   #refusal(path: string, problem: string): SyncRequestError {

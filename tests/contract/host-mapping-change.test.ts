@@ -66,16 +66,16 @@ describe("connector settings", () => {
   });
 
   test.each([
-    [{ missionFeildId: "customfield_1" }, { missionFeildId: "is not known here" }],
-    [{ missionFieldId: 7 }, { missionFieldId: expect.any(String) }],
-    [{ statusNameMap: { stuck: "Stuck" } }, { "statusNameMap.stuck": expect.any(String) }],
+    [{ missionFeildId: "customfield_1" }, "missionFeildId"],
+    [{ missionFieldId: 7 }, "missionFieldId"],
+    [{ statusNameMap: { stuck: "Stuck" } }, "statusNameMap"],
     // What discovery finds is not for people to decide.
-    [{ projectId: "10001" }, { projectId: "is not known here" }],
-    [{ baseUrl: "http://169.254.169.254" }, { baseUrl: "is not known here" }],
-  ])("that the provider does not have are refused: %j", async (connector_settings, details) => {
+    [{ projectId: "10001" }, "projectId"],
+    [{ baseUrl: "http://169.254.169.254" }, "baseUrl"],
+  ])("that the provider does not have are refused: %j", async (connector_settings, named) => {
     const { status, body } = await change({ connector_settings });
     expect([status, body.code]).toEqual([400, "invalid_request"]);
-    expect(body.details).toEqual(details);
+    expect(JSON.stringify(body.details)).toContain(named);
     expect((await change({ connector_settings: {} })).body).toMatchObject({ connector_settings: {} });
   });
 

@@ -78,13 +78,13 @@ function nextWindow({ instant, overlapMs }: EngineContext, updatedSince: string 
 }
 
 function list(
-  { ask, connector }: EngineContext,
+  { ask, connector, pageSize }: EngineContext,
   { since, until, cursor }: Window,
-  limit: number,
+  most: number,
 ): Promise<Page<CanonicalIssue>> {
   const from = since === null ? {} : { updatedSince: since };
   const at = cursor === null ? {} : { cursor };
-  return ask(() => connector.listIssues({ until, limit, ...from, ...at }));
+  return ask(() => connector.listIssues({ until, limit: Math.min(pageSize, most), ...from, ...at }));
 }
 
 /** Takes in a page and how far the pull has come with it, in one transaction. */

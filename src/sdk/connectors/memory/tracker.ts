@@ -36,7 +36,7 @@ import {
   type Page,
   type TrackerEvent,
 } from "../../model.ts";
-import { parseArgument, SearchQuery, UpdatePatch } from "../shared/arguments.ts";
+import { SearchQuery, UpdatePatch } from "../shared/arguments.ts";
 import { FaultQueue, isWrite, type MemoryFault, type MemoryMethod } from "./faults.ts";
 import type { MemoryRemote, RemoteIssue } from "./remote.ts";
 
@@ -440,7 +440,11 @@ export class MemoryTracker implements TrackerConnector {
   }
 
   #parse<S extends v.GenericSchema>(schema: S, value: unknown, name: string): v.InferOutput<S> {
-    return parseArgument(this.provider, schema, value, name);
+    const parsed = v.safeParse(schema, value);
+    if (parsed.success) return parsed.output;
+    const [issue] = parsed.issues;
+    const path = [name, v.getDotPath(issue)].filter((part) => part !== null).join(".");
+    throw this.#failure("invalid", `${path}: ${issue.message}`);
   }
 
   #failure(
