@@ -18,6 +18,7 @@ Generated from the command tree by \`bun run docs\`.
 Results go to stdout and nothing else does; questions, progress, warnings and errors go to stderr. With \`--json\`
 the result is one JSON value; on failure stdout is empty and stderr holds one object,
 \`{ "error": { code, message, hint, retryable, request_id, details, choices? } }\`. \`--verbose\` adds lines before it.
+A sync with something to look at, such as a conflict, prints its result and exits with 1.
 
 A prompt appears only when stdin and stderr are terminals, \`CI\` is unset and neither \`--no-input\`,
 \`TRACKER_NO_INPUT\` nor \`--json\` is given. Tables fit the terminal; in a pipe they are tab-separated and uncut.

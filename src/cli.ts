@@ -44,7 +44,11 @@ export function commandTree(invocation: Invocation) {
 /** What exit codes mean. Errors become one here, and nowhere else. */
 export const EXIT_CODES = [
   { code: 0, meaning: "Done." },
-  { code: 1, meaning: "Failed: also a stale binding, no candidates, or a selection that is required." },
+  {
+    code: 1,
+    meaning:
+      "Failed: also a sync with something to look at, a stale binding, no candidates, or a selection that is required.",
+  },
   { code: 2, meaning: "The command line is wrong; nothing was done." },
   { code: 4, meaning: "Not authenticated." },
   { code: 130, meaning: "Interrupted." },

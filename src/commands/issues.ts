@@ -11,7 +11,7 @@ const COMMON_ARGS = {
   provider: {
     type: "string",
     valueHint: "NAME",
-    description: "The only bound resource of this provider, whatever this project is bound to",
+    description: "Instead of this project's resource, the only one of this provider that is bound",
   },
   limit: {
     type: "string",

@@ -5,13 +5,7 @@ import { renderTable } from "./table.ts";
 /** Draws mappings as a table, those of work packages by these; nothing when there are none. */
 export function renderMappings(mappings: readonly Mapping[], style: Style): string {
   if (mappings.length === 0) return "";
-  return mappings.some(({ wp_id }) => wp_id !== null)
-    ? renderWorkPackages(mappings, style)
-    : renderBindings(mappings, style);
-}
-
-/** Which project is bound to which resource. */
-function renderBindings(mappings: readonly Mapping[], style: Style): string {
+  if (mappings.some(({ wp_id }) => wp_id !== null)) return renderWorkPackages(mappings, style);
   const rows = mappings.map((mapping) => [
     { text: mapping.display_label ?? mapping.external_key ?? mapping.external_id ?? "" },
     { text: mapping.provider ?? "" },
@@ -22,14 +16,12 @@ function renderBindings(mappings: readonly Mapping[], style: Style): string {
   return renderTable(["Resource", "Provider", "Project", "Status", "Reference"], rows, style);
 }
 
-/** Which issue stands for which work package. */
 function renderWorkPackages(mappings: readonly Mapping[], style: Style): string {
-  const rows = mappings.map((mapping) => [
-    { text: mapping.wp_id ?? "", isWhole: true },
-    { text: mapping.external_key ?? mapping.external_id ?? "", isWhole: true },
-    { text: mapping.display_label ?? "" },
-    { text: mapping.provider ?? "" },
-    { text: mapping.external_url ?? "" },
+  const rows = mappings.map(({ wp_id, external_key, external_id, external_url, display_label }) => [
+    { text: wp_id ?? "", paint: style.colors.bold },
+    { text: external_key ?? external_id ?? "" },
+    { text: external_url ?? "" },
+    { text: display_label ?? "" },
   ]);
-  return renderTable(["Work package", "Issue", "Resource", "Provider", "Address"], rows, style);
+  return renderTable(["Work package", "Issue", "Address", "Resource"], rows, style);
 }

@@ -235,14 +235,8 @@ function tables(text: string, style: Style): Record<string, string> {
     workPackages: renderMappings(
       [
         {
-          ...facts,
-          project_uuid: text,
-          provider_context: null,
-          bound_at: null,
-          wp_id: text,
-          external_id: text,
-          external_key: text,
-          external_url: text,
+          ...{ ...facts, project_uuid: null, provider_context: null, bound_at: null },
+          ...{ wp_id: text, external_id: text, external_key: text, external_url: text },
         },
       ],
       style,

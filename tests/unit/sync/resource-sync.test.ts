@@ -297,7 +297,7 @@ describe("push", () => {
   });
 
   const refused: readonly (readonly [string, PushItem, string])[] = [
-    ["an unknown field", update("1", { colour: "red" }), "patch.colour: is not known"],
+    ["an unknown field", update("1", { colour: "red" }), "patch"],
     ["an empty title", update("1", { title: "" }), "patch.title"],
     ["a create without a title", { ref: {}, action: "create", patch: {} }, "patch.title: is missing"],
     ["a transition to nowhere", { ref: { id: "1" }, action: "transition" }, "target_status: is missing"],
