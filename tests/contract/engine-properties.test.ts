@@ -209,7 +209,7 @@ for (const { store, open, share } of STORES) {
       hold(
         name,
         fc.asyncProperty(settings, histories, (setting, history) =>
-          inWorld(open, kept(setting), async (world) => {
+          inWorld(open, setting, async (world) => {
             await world.play(history);
             world.wait(600_000);
             const before = await world.storeContent();
