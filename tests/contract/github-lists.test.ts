@@ -324,6 +324,31 @@ describe("search", () => {
     expect(await connector.searchIssues({ text: '"\\' })).toEqual([]);
   });
 
+  test("reads what it found several at a time, and tells it in the order of the search", async () => {
+    for (let count = 1; count <= 10; count++) simulator.addIssue(NAME, { title: `Old ${count}` });
+    let release = () => {};
+    const until = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    simulator.fail({ kind: "hold", until }, ({ path }) => path.endsWith("/issues/1"));
+    const search = connector.searchIssues({ text: "old" });
+    const reads = () => simulator.requests.filter(({ path }) => /\/issues\/\d+$/.test(path)).length;
+    while (reads() < 8) await Bun.sleep(1);
+    release();
+    expect((await search).map(({ ref }) => ref.id)).toEqual([
+      "1",
+      "2",
+      "3",
+      "4",
+      "5",
+      "6",
+      "7",
+      "8",
+      "9",
+      "10",
+    ]);
+  });
+
   test("tells issues as they are, when its index lags behind", async () => {
     simulator.addIssue(NAME, { title: "Old words" });
     simulator.addIssue(NAME, { title: "Old news" });

@@ -426,7 +426,8 @@ describe("the engine", () => {
       expect(filed?.description).toBe(kept);
       expect(await sync()).toEqual({ errors: [], conflicts: [], writes: 0 });
       // The same text in other Markdown is no change for Linear, and no failure here.
-      await engine.edit("local-1", { body, title: "Refund once" });
+      const same = "- one\n- <u>_two_</u>: https://acme.example/x";
+      await engine.edit("local-1", { body: same, title: "Refund once" });
       expect(await sync()).toEqual({ errors: [], conflicts: [], writes: 1 });
       expect(await sync()).toEqual({ errors: [], conflicts: [], writes: 0 });
       const record = await store.transaction((transaction) => transaction.get("local-1"));

@@ -1,6 +1,6 @@
 /** Random histories of both sides of a sync, and a world to play them in. */
 import fc from "fast-check";
-import type { WriteOptions } from "../../src/sdk/connector.ts";
+import type { UpdateOptions, WriteOptions } from "../../src/sdk/connector.ts";
 import { MemoryRemote } from "../../src/sdk/connectors/memory/remote.ts";
 import { MemoryTracker, type MemoryTrackerOptions } from "../../src/sdk/connectors/memory/tracker.ts";
 import { SyncEngine, type SyncEngineOptions, type SyncEvent } from "../../src/sdk/engine.ts";
@@ -139,6 +139,8 @@ export interface Setting {
   readonly skew: number;
   readonly fieldTimes: "told" | "untold";
   readonly pageSize: number;
+  /** Whether the tracker writes bodies its own way. */
+  readonly bodies: "kept" | "rewritten";
 }
 
 const owner = fc.constantFrom("external" as const, "local" as const, "shared" as const);
@@ -173,6 +175,7 @@ export const settings: fc.Arbitrary<Setting> = fc.record({
   }),
   skew: fc.integer({ min: -60_000, max: 60_000 }),
   fieldTimes: fc.constantFrom("told" as const, "untold" as const),
+  bodies: fc.constantFrom("kept" as const, "rewritten" as const),
   pageSize: fc.integer({ min: 1, max: 4 }),
 });
 
@@ -204,6 +207,30 @@ class ForgetfulTracker extends MemoryTracker {
   override async findCreated(idempotencyKey: string): Promise<CanonicalIssue | null> {
     const count = this.#sent.get(idempotencyKey) ?? 0;
     return super.findCreated(`${idempotencyKey}#${count}`);
+  }
+}
+
+/** What the tracker below makes of a body; of what it wrote itself nothing else. */
+function rewritten(body: string | null): string | null {
+  return body === null ? null : `<${plainBody(body)}>`;
+}
+
+/** What somebody wrote, whatever a tracker made of it. */
+export function plainBody(body: string): string {
+  return body.replace(/^<(.*)>$/s, "$1");
+}
+
+/** One that also writes bodies its own way. */
+class RewritingTracker extends ForgetfulTracker {
+  readonly rewritesBodies = true;
+
+  override createIssue(fields: IssueFields, options: WriteOptions): Promise<CanonicalIssue> {
+    return super.createIssue({ ...fields, body: rewritten(fields.body) }, options);
+  }
+
+  override updateIssue(ref: ExternalRef, patch: IssuePatch, options: UpdateOptions): Promise<CanonicalIssue> {
+    const body = patch.body === undefined ? {} : { body: rewritten(patch.body) };
+    return super.updateIssue(ref, { ...patch, ...body }, options);
   }
 }
 
@@ -240,14 +267,15 @@ export class World {
     steps = new Steps(),
     meanwhile: readonly (Action | null)[] = [],
   ): { readonly tracker: MemoryTracker; readonly engine: SyncEngine } {
-    const { pageSize, fieldTimes, policy } = this.setting;
+    const { pageSize, fieldTimes, policy, bodies } = this.setting;
     const actions = meanwhile.values();
     const onRequest = async (): Promise<void> => {
       steps.take();
       const action = actions.next().value ?? null;
       if (action !== null) await this.play([action]);
     };
-    const tracker = new ForgetfulTracker(this.#sent, { remote: this.remote, fieldTimes, onRequest });
+    const Tracker = bodies === "rewritten" ? RewritingTracker : ForgetfulTracker;
+    const tracker = new Tracker(this.#sent, { remote: this.remote, fieldTimes, onRequest });
     const engine = new SyncEngine({
       connector: tracker,
       store: steppedStore(this.store, steps),
@@ -371,7 +399,7 @@ export class World {
   /** Whoever deletes an issue knows what was in it. */
   #delete({ ref, title, body, customFields }: CanonicalIssue): void {
     for (const value of [title, body, ...Object.values(customFields)]) {
-      if (typeof value === "string") this.replaced.add(value);
+      if (typeof value === "string") this.replaced.add(plainBody(value));
     }
     this.remote.remove(ref);
   }
@@ -468,7 +496,7 @@ export class World {
 
   /** A value that occurs once, in the place of one that its writer knows. */
   #replace(known: unknown): string {
-    if (typeof known === "string") this.replaced.add(known);
+    if (typeof known === "string") this.replaced.add(plainBody(known));
     return this.#value(`over ${JSON.stringify(known)}`);
   }
 

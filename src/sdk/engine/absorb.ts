@@ -198,6 +198,7 @@ export async function refreshEnds(
     const record = known.get(identity);
     if (record === undefined || record.ref === null) continue;
     const { key, ref } = record;
+    if (await isBodyOnItsWay(context, key)) continue;
     try {
       const met = await meet(context, key, ref);
       events.push(...(met === null ? [deletedEvent(key, ref)] : localEvents(met)));
@@ -207,6 +208,19 @@ export async function refreshEnds(
     }
   }
   return events;
+}
+
+/**
+ * Whether a body is to be written, or is just being, that the provider writes its own way. Only the
+ * write knows it again: whoever else read it would take it for somebody's edit.
+ */
+async function isBodyOnItsWay({ connector, store }: EngineContext, key: string): Promise<boolean> {
+  if (connector.rewritesBodies !== true) return false;
+  return store.transaction(async (transaction) => {
+    const isBody = ({ field }: { readonly field: CoreField }) => field === "body";
+    const isFrozen = (await transaction.openConflicts(key)).some(isBody);
+    return !isFrozen && (await transaction.dirtyFields(key)).some(isBody);
+  });
 }
 
 /** Whether a failure is the provider's, which concerns one issue, and not the store's, which ends the run. */

@@ -54,38 +54,49 @@ export async function attachCreated(
   return [...createdEvents(absorbed, CORE_FIELDS), ...ends];
 }
 
+/** What came of a create. */
+interface Created {
+  readonly events: readonly SyncEvent[];
+  /**
+   * The issue was changed before it was read, so that what the provider made of its body is not known:
+   * written once more, it tells.
+   */
+  readonly isBodyOpen: boolean;
+}
+
 /** Creates the issue of `record`, which nothing is known about remotely. */
 export async function create(
   context: EngineContext,
   record: IssueRecord,
   intent: CreateIntent,
-): Promise<SyncEvent[]> {
+): Promise<Created> {
   const { connector } = context;
   const { key, fields } = record;
   const about = { key, ref: null };
   const refused = refusedOnCreate(context, fields);
   const sent = CORE_FIELDS.filter((field) => !refused.has(field));
   const events: SyncEvent[] = [];
+  let isBodyOpen = false;
   if (context.writes === "planned") {
     events.push({ kind: "created", side: "remote", ...about, fields: sent });
   } else {
     const carried: IssueFields = { ...fields };
     for (const field of refused.keys()) copyField(field, BLANK, carried);
     const issue = await createOnce(context, carried, intent);
-    if (issue === "gone") return bury(context, key);
+    if (issue === "gone") return { events: await bury(context, key), isBodyOpen };
     const rewritten = connector.rewritesBodies === true && isUntouched(issue) ? { body: issue.body } : {};
     const absorbed = await attach(context, key, issue, (now) => ({
       base: receiptBase(BLANK, fields, issue, new Set(sent)),
       local: localAfter(now, fields, rewritten),
     }));
-    if (absorbed === null) return [];
+    if (absorbed === null) return { events: [], isBodyOpen };
     events.push(...createdEvents(absorbed, sent));
+    isBodyOpen = connector.rewritesBodies === true && absorbed.push.includes("body");
     const lost = sent.filter(
       (field) =>
         absorbed.push.includes(field) &&
         sameField(field, absorbed.record.fields, fields) &&
-        // Written once more, it tells what became of it.
-        !(field === "body" && connector.rewritesBodies === true),
+        !(field === "body" && isBodyOpen),
     );
     events.push(
       ...lost.map((field) =>
@@ -95,7 +106,7 @@ export async function create(
     );
   }
   for (const [field, error] of refused) events.push(failed("remote", { ...about, fields: [field] }, error));
-  return events;
+  return { events, isBodyOpen };
 }
 
 /** Sends a create until its outcome is known, looking for its issue before it is sent again. */

@@ -85,8 +85,20 @@ async function pushIssue(context: EngineContext, key: string): Promise<SyncEvent
       await pushFields(context, record, ref, dirty, events);
     } else if (intent !== null) {
       const attached = isIntentNew ? null : await attachCreated(context, intent);
-      if (attached === null) events.push(...(await create(context, record, intent)));
-      else events.push(...attached, ...(await pushIssue(context, key)));
+      if (attached !== null) {
+        events.push(...attached, ...(await pushIssue(context, key)));
+      } else {
+        const created = await create(context, record, intent);
+        events.push(...created.events);
+        if (created.isBodyOpen) {
+          // That the body was written is told already.
+          const isNews = (event: SyncEvent) =>
+            event.kind !== "updated" ||
+            event.side === "local" ||
+            event.fields.some((field) => field !== "body");
+          events.push(...(await pushIssue(context, key)).filter(isNews));
+        }
+      }
     }
   } catch (error) {
     if (!isRemote(context, error)) throw error;

@@ -446,11 +446,12 @@ export class LinearStore {
 
 /**
  * Linear keeps text as a document and writes Markdown of its own: other bullets, other emphasis,
- * addresses as links, no space at line ends. Not documented, but what people see of the service.
+ * addresses as links, no HTML, no space at line ends. Not documented, but what people see of the service.
  */
 function normalized(markdown: string): string {
   return markdown
     .replaceAll("\r\n", "\n")
+    .replace(/<\/?(?:u|details|summary)>/g, "")
     .replace(/[ \t]+$/gm, "")
     .replace(/^(\s*)[-+] (?!\[[ x]\])/gm, "$1* ")
     .replace(/(?<!\w)_([^_\s](?:[^_]*[^_\s])?)_(?!\w)/g, "*$1*")

@@ -27,6 +27,9 @@ import { FIRST_PAGE, GITHUB, type GitHubRest } from "./rest.ts";
 /** Changes per portion: a page repeats the last two seconds of the page before, and this is what fits beside. */
 const PORTION_ROWS = 90;
 
+/** Somebody waits for a search: so many of the issues that it found are read at a time. */
+const PARALLEL_READS = 8;
+
 /** How many of the latest changes are looked through for issues: where pull requests are the rule, more is not worth it. */
 const MOST_LATEST = 1000;
 
@@ -141,10 +144,12 @@ export class GitHubApi implements ProviderApi {
       // A repository that cannot be seen makes the query invalid.
       isInvalid,
     );
+    const { items } = parsePayload(GITHUB, Found, found, "search");
     const issues: CanonicalIssue[] = [];
-    for (const { number } of parsePayload(GITHUB, Found, found, "search").items) {
-      const issue = await ifThere(this.#issues.read(String(number)));
-      if (issue !== null) issues.push(this.#issues.withoutLinks(issue));
+    for (let start = 0; start < items.length; start += PARALLEL_READS) {
+      const some = items.slice(start, start + PARALLEL_READS);
+      const read = await Promise.all(some.map(({ number }) => ifThere(this.#issues.read(String(number)))));
+      for (const issue of read) if (issue !== null) issues.push(this.#issues.withoutLinks(issue));
     }
     return issues;
   }

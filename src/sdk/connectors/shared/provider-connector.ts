@@ -339,10 +339,13 @@ function hasLink({ links }: CanonicalIssue, wanted: CanonicalLink): boolean {
   return links.some((link) => linkIdentity(link) === linkIdentity(wanted));
 }
 
-/** Whether two bodies have the same words: an address that was made a link has it twice, with a protocol. */
+/** What an editor that knows no HTML leaves out, and what it adds to an address to make it a link. */
+const NO_WORDS = /<\/?[a-z][a-z0-9-]*(?:\s[^<>]*)?>|\bhttps?:/gi;
+
+/** Whether two bodies have the same words; an address that was made a link has it twice. */
 function hasSameWords(one: RewrittenBody, other: RewrittenBody): boolean {
   const [words, others] = [one, other].map(
-    ({ body }) => new Set((body ?? "").replace(/\bhttps?:/g, "").match(/[\p{L}\p{M}\p{N}]+/gu)),
+    ({ body }) => new Set((body ?? "").replace(NO_WORDS, " ").match(/[\p{L}\p{M}\p{N}]+/gu)),
   );
   return words !== undefined && others !== undefined && words.symmetricDifference(others).size === 0;
 }
