@@ -390,6 +390,8 @@ function hintFor(
       return "Choose another resource, or ask for the other project to be unbound.";
     case "rate_limited":
       return "Wait a moment and try again.";
+    case "payload_too_large":
+      return "Nothing was done. Send it in several parts.";
     case "internal":
       return "The control plane's log tells more; that of the embedded one is shown with --verbose.";
     case "issue_not_found":

@@ -122,6 +122,8 @@ describe("the error envelope", () => {
     ["already_bound", 409, "another resource"],
     ["rate_limited", 429, "again"],
     ["sync_in_progress", 409, "tracker status"],
+    ["payload_too_large", 413, "in several parts"],
+    ["internal", 500, "--verbose"],
     ["binding_not_found", 404, "tracker bind --provider linear"],
     ["mapping_disabled", 409, "tracker bind --provider linear"],
   ])("%s says what to do next", async (code, status, words) => {

@@ -109,6 +109,7 @@ describe("a mapping that is being synchronized", () => {
     expect((await post("push", create("Other"))).body).toMatchObject(named);
     expect((await post("pull")).body).toMatchObject(named);
     expect(await status()).toMatchObject({ sync_state: "running", operation_id: id });
+    expect(await operation(id)).toMatchObject({ progress: { done: 0, total: 1 } });
     letGo();
     await host.settled();
     expect(await status()).toMatchObject({ sync_state: "never", operation_id: null });
