@@ -33,7 +33,7 @@ export function addSyncRoutes(app: Hono<HostEnvironment>, services: () => Promis
       throw invalidRequest({ filters: "this host knows no filters" });
     }
     const { sync } = await services();
-    return c.json({ ...(await sync.pull(scope, mapping, request)), ...upgrade });
+    return c.json({ ...(await sync.pull(scope, mapping, request, c.req.raw.signal)), ...upgrade });
   });
 
   app.post(`${TRACKER_PATH}/push`, async (c) => {
