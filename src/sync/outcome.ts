@@ -1,6 +1,7 @@
 /** What the events about one issue come to, as the outcome of a pushed item. Pure. */
 import type { SyncEvent } from "../sdk/engine.ts";
 import { CORE_FIELDS, type CoreField } from "../sdk/model.ts";
+import { sentence } from "../sdk/text.ts";
 import { wireField } from "./doctrine.ts";
 import { type ItemError, itemCode, wireRef } from "./envelope.ts";
 
@@ -37,7 +38,7 @@ export function outcomeOf(events: readonly SyncEvent[]): Outcome {
   if (failures.length > 0) {
     const message = failures.map((failure) => failure.message).join(" ");
     if (failures.some(mayPass)) {
-      return outcome("failed", `${message} It is kept, and the next run sends it again.`);
+      return outcome("failed", `${sentence(message)} It is kept, and the next run sends it again.`);
     }
     return outcome("rejected", message);
   }

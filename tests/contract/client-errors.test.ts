@@ -131,6 +131,15 @@ describe("the error envelope", () => {
     expect(error.hint).toContain(words);
   });
 
+  test.each([
+    [1, "Try again in 1 second."],
+    [90, "Try again in 90 seconds."],
+    [3_600, "Try again in 60 minutes."],
+  ])("rate_limited tells when to come back: %j", async (retry_after_seconds, hint) => {
+    const body = errorBody("rate_limited", { retry_after_seconds });
+    expect((await errorOf(() => Response.json(body, { status: 429 }))).hint).toBe(hint);
+  });
+
   test("sync_in_progress names the operation that is waited for, where there is one", async () => {
     const body = errorBody("sync_in_progress", { details: { operation_id: "op; rm" } });
     const error = await errorOf(() => Response.json(body, { status: 409 }));
