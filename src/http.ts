@@ -8,7 +8,7 @@ import { ErrorEnvelope } from "./protocol.ts";
 import type { Fetch, Nature } from "./shared/context.ts";
 import { type ErrorFacts, NotAuthenticatedError, TrackerError } from "./shared/errors.ts";
 import { isHosted } from "./shared/providers.ts";
-import { escapeText, shellWord } from "./shared/text.ts";
+import { count, escapeText, shellWord } from "./shared/text.ts";
 
 const MAX_ATTEMPTS = 3;
 const BACKOFF_MS = 200;
@@ -366,7 +366,7 @@ export function errorOfEnvelope(
 /** What a person can do about an error that names no command itself. */
 function hintFor(
   code: string,
-  { provider, user_action_required, message, details }: ErrorEnvelope,
+  { provider, user_action_required, message, details, retry_after_seconds }: ErrorEnvelope,
 ): string | undefined {
   const named = provider !== null && isHosted(provider) ? provider : "<provider>";
   switch (code) {
@@ -389,7 +389,13 @@ function hintFor(
     case "already_bound":
       return "Choose another resource, or ask for the other project to be unbound.";
     case "rate_limited":
-      return "Wait a moment and try again.";
+      return retry_after_seconds === null
+        ? "Wait a moment and try again."
+        : `Try again in ${durationText(retry_after_seconds)}.`;
+    case "payload_too_large":
+      return "Nothing was done. Send it in several parts.";
+    case "internal":
+      return "The control plane's log tells more; that of the embedded one is shown with --verbose.";
     case "issue_not_found":
       return "Look for it: tracker issues search --query TEXT";
     case "conflict_not_found":
@@ -403,6 +409,10 @@ function hintFor(
     default:
       return user_action_required ? "This needs an action in the control plane's dashboard." : undefined;
   }
+}
+
+function durationText(seconds: number): string {
+  return seconds <= 90 ? count(Math.ceil(seconds), "second") : count(Math.ceil(seconds / 60), "minute");
 }
 
 /** Which operation is at a binding; control planes may not say. */

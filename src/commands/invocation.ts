@@ -64,7 +64,7 @@ export async function withService<T>(
     context,
     projectFolder: isAbsolute(folder) ? folder : resolve(context.cwd, folder),
     hostFlag: globals.host,
-    openEmbedded: (databasePath) => openEmbedded(databasePath, context),
+    openEmbedded: (databasePath) => openEmbedded(databasePath, { context, log }),
     debug: (line) => log.debug(line),
   });
   try {
@@ -75,7 +75,10 @@ export async function withService<T>(
 }
 
 /** The one lazy import of the control plane: commands that talk to a remote one never load it. */
-async function openEmbedded(databasePath: string, context: Context): Promise<EmbeddedHost> {
+async function openEmbedded(
+  databasePath: string,
+  { context, log }: Pick<Invocation, "context" | "log">,
+): Promise<EmbeddedHost> {
   const [{ openEmbeddedHost }, { VERSION }] = await Promise.all([
     import("../host/index.ts"),
     import("../shared/version.ts"),
@@ -86,6 +89,7 @@ async function openEmbedded(databasePath: string, context: Context): Promise<Emb
     version: VERSION,
     vaultKey: vaultKeyOf(context),
     providerFetch: context.fetch,
+    log: (entry) => log.debug(JSON.stringify(entry)),
   });
 }
 

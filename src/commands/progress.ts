@@ -41,6 +41,7 @@ export async function withProgress<T>(
     });
   }
   let width = 0;
+  let isOver = false;
   /** Spaces cover what was there before, which works in every terminal. */
   const rewrite = (text: string): void => {
     const padding = " ".repeat(Math.max(0, width - displayWidth(text)));
@@ -48,6 +49,8 @@ export async function withProgress<T>(
     width = displayWidth(text);
   };
   const show = (progress: OperationProgress): void => {
+    // Work whose wait was ended goes on telling until it notices.
+    if (isOver) return;
     const text = renderProgress(title, noun, progress, style);
     rewrite(truncate(text, stderr.columns - 1, style.glyphs.ellipsis));
   };
@@ -62,5 +65,7 @@ export async function withProgress<T>(
     if (error instanceof InterruptedError) stderr.write("\n");
     else if (width > 0) rewrite("");
     throw error;
+  } finally {
+    isOver = true;
   }
 }

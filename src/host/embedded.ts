@@ -19,8 +19,8 @@ export interface EmbeddedOptions {
   readonly vaultKey?: string | undefined;
   /** Sends requests to providers and must not follow redirects. Default: the runtime's. */
   readonly providerFetch?: Fetch;
-  /** Where unexpected failures are told; standard error when not given. */
-  readonly log?: Log;
+  /** Where unexpected failures are told. */
+  readonly log: Log;
 }
 
 /** A control plane in this process, whose only caller is the local owner. */
@@ -37,7 +37,7 @@ export interface EmbeddedHost {
  * @throws MigrationError when its schema cannot be brought up to date
  */
 export async function openEmbeddedHost(options: EmbeddedOptions): Promise<EmbeddedHost> {
-  const { databasePath, now, version, vaultKey, providerFetch, log = logToStandardError } = options;
+  const { databasePath, now, version, vaultKey, providerFetch, log } = options;
   const database = await openSqlite(databasePath);
   try {
     const host = createHost({
@@ -63,5 +63,3 @@ export async function openEmbeddedHost(options: EmbeddedOptions): Promise<Embedd
     throw error;
   }
 }
-
-const logToStandardError: Log = (entry) => process.stderr.write(`${JSON.stringify(entry)}\n`);

@@ -1,3 +1,4 @@
+import { SQLiteError } from "bun:sqlite";
 import { ERROR_STATUS, type ErrorCode, type ErrorEnvelope } from "../protocol.ts";
 import { TrackerSdkError } from "../sdk/errors.ts";
 import { StoreError } from "../sdk/stores/serial.ts";
@@ -96,6 +97,11 @@ export function asHostError(error: unknown): HostError | null {
   if (error instanceof HostError) return error;
   if (error instanceof StoreError) return null;
   if (error instanceof TrackerSdkError) return providerFailure(error);
+  if (error instanceof SQLiteError && error.code === "SQLITE_FULL") {
+    return new HostError("internal", "The control plane cannot store anything: its disk is full.", {
+      cause: error,
+    });
+  }
   if (error instanceof VaultError) {
     return new HostError("vault_unavailable", `${error.message} ${error.hint}`, {
       details: { reason: error.code },

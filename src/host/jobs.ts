@@ -26,6 +26,8 @@ export interface JobRequest {
   readonly bindingRef: string;
   /** All that the job needs to be done by another process: a JSON value. */
   readonly payload: unknown;
+  /** Parts that it has, as {@link Job.progress} counts them; null where nobody knows. */
+  readonly total: number | null;
   /** The `Idempotency-Key` header; null when there is none. */
   readonly idempotencyKey: string | null;
 }
@@ -248,7 +250,7 @@ interface TakenJob {
 /** Stores and claims a job, or finds the one of the same key; that one is claimed when it has failed. */
 async function begin(
   scope: TeamScope,
-  { kind, bindingRef, payload, idempotencyKey }: JobRequest,
+  { kind, bindingRef, payload, total, idempotencyKey }: JobRequest,
 ): Promise<{ readonly id: string; readonly claim: Claim | null }> {
   await forgetOld(scope);
   const text = JSON.stringify(payload);
@@ -276,7 +278,7 @@ async function begin(
         kind,
         subject: bindingRef,
         ...begun,
-        total: null,
+        total,
         result: null,
         payload: text,
         idempotency_key: idempotencyKey,

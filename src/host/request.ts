@@ -97,7 +97,7 @@ function parseJson(bytes: Uint8Array): unknown {
 
 async function readBytes(request: Request): Promise<Uint8Array> {
   const tooLarge = () =>
-    new HostError("payload_too_large", `The request body is larger than ${BODY_LIMIT} bytes.`);
+    new HostError("payload_too_large", `The request is larger than ${BODY_LIMIT / 1024} KiB.`);
   if (Number(request.headers.get("content-length") ?? 0) > BODY_LIMIT) throw tooLarge();
   if (request.body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];

@@ -74,6 +74,7 @@ export class Synchronization {
   /**
    * Takes in what changed at the provider, and gives it.
    *
+   * @param gone Aborted when nobody waits for the answer any more: then the pull ends, and the next one goes on
    * @throws HostError `sync_in_progress`, `no_installation`, `invalid_request` when the cursor is outdated,
    *   and what stands for the provider's failure when it cannot be read
    */
@@ -81,6 +82,7 @@ export class Synchronization {
     scope: TeamScope,
     mapping: MappingView,
     { limit, cursor, reread }: Pick<PullRequest, "limit" | "cursor" | "reread">,
+    gone: AbortSignal,
   ) {
     requireConnected(mapping);
     const until = scope.now() + PATIENCE;
@@ -89,7 +91,8 @@ export class Synchronization {
         { scope, mapping, lease },
         async () => {
           const sync = await this.#open({ scope, mapping, lease }, waitingUntil(scope, until));
-          const phase = await sync.pull({ limit, cursor, reread }, { isEnough: () => scope.now() > until });
+          const isEnough = () => gone.aborted || scope.now() > until;
+          const phase = await sync.pull({ limit, cursor, reread }, { isEnough });
           return { ...envelopeOf(mapping, phase.summary), ...phase };
         },
         isEndOfPull,

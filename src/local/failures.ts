@@ -52,11 +52,14 @@ function failure(error: TrackerSdkError, code: Code): TrackerError {
 }
 
 /** What a person can do about it, in commands of ours. */
-function hintFor({ provider }: TrackerSdkError, code: Code): string | undefined {
+function hintFor(error: TrackerSdkError, code: Code): string | undefined {
+  const { provider } = error;
   switch (code) {
     case "program_unusable":
       return `To say how it is run: tracker bind --provider ${provider} --workspace NAME --credential command=PATH --credential cwd=FOLDER`;
     case "store_unusable":
+      if (error instanceof StoreError && error.isFull)
+        return "Make room on the disk, then run the command again.";
       return "Mend it, or remove it: the next pull reads everything again, and edits that were not sent are lost.";
     case "issue_not_found":
       return "Look for it: tracker issues search --query TEXT";

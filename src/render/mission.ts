@@ -43,12 +43,19 @@ export function renderPublished(
         ["Title", title],
         ["Status", status],
         ["Link", ref.url],
-        [
-          "Left out",
-          omitted.length === 0 ? null : `${omitted.join(", ")} (no place for it in ${ref.system})`,
-        ],
+        ["Left out", leftOut(ref.system, omitted)],
       ],
       style,
     )
   );
+}
+
+/** Parts of an update that the provider has no place for, and how it gets one where that can be decided. */
+function leftOut(system: string, omitted: readonly string[]): string | null {
+  if (omitted.length === 0) return null;
+  const why =
+    system === "jira" && omitted.includes("custom_field")
+      ? "its fields are settings: tracker host mappings update --help"
+      : `no place for it in ${system}`;
+  return `${omitted.map((part) => part.replaceAll("_", " ")).join(", ")} (${why})`;
 }

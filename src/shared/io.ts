@@ -1,5 +1,5 @@
 import { fstatSync, writeSync } from "node:fs";
-import { OutputClosedError } from "./errors.ts";
+import { OutputClosedError, TrackerError } from "./errors.ts";
 import { readKeys } from "./hidden-line.ts";
 
 /** One output stream and what is true of it. */
@@ -122,9 +122,18 @@ function writeFully(descriptor: number, text: string): void {
       const code = error instanceof Error && "code" in error ? error.code : undefined;
       if (code === "EAGAIN") Bun.sleepSync(1);
       else if (code === "EPIPE") throw new OutputClosedError();
-      else throw error;
+      else throw outputUnwritable(error);
     }
   }
+}
+
+function outputUnwritable(cause: unknown): TrackerError {
+  const isFull = cause instanceof Error && "code" in cause && cause.code === "ENOSPC";
+  const reason = isFull ? "the disk is full" : cause instanceof Error ? cause.message : String(cause);
+  return new TrackerError("output_unwritable", `Cannot write the output: ${reason}.`, {
+    hint: "What the command did stays done; only what it tells is lost.",
+    cause,
+  });
 }
 
 /** Standard input read on demand, so that a command which asks nothing consumes nothing. */

@@ -2,6 +2,7 @@
 import type { ItemError } from "../protocol.ts";
 import type { SyncEvent } from "../sdk/engine.ts";
 import { CORE_FIELDS, type CoreField } from "../sdk/model.ts";
+import { sentence } from "../sdk/text.ts";
 import { wireField } from "./doctrine.ts";
 import { itemCode, wireRef } from "./envelope.ts";
 
@@ -38,7 +39,7 @@ export function outcomeOf(events: readonly SyncEvent[]): Outcome {
   if (failures.length > 0) {
     const message = failures.map((failure) => failure.message).join(" ");
     if (failures.some(mayPass)) {
-      return outcome("failed", `${message} It is kept, and the next run sends it again.`);
+      return outcome("failed", `${sentence(message)} It is kept, and the next run sends it again.`);
     }
     return outcome("rejected", message);
   }

@@ -33,6 +33,7 @@ import {
 import type { OwnershipPolicy } from "../sdk/policy.ts";
 import type { IssueRecord, IssueStore, SyncCheckpoint } from "../sdk/store.ts";
 import { copyToMemory } from "../sdk/stores/copy.ts";
+import { sentence } from "../sdk/text.ts";
 import {
   itemCode,
   normalizedIssue,
@@ -385,7 +386,7 @@ export class ResourceSync {
       const { failureClass, retryable, message } = error;
       const code = error instanceof SyncRequestError ? "invalid_request" : itemCode(failureClass);
       const outcome = retryable
-        ? ({ outcome: "failed", message: `${message} ${NOT_KEPT}` } as const)
+        ? ({ outcome: "failed", message: `${sentence(message)} ${NOT_KEPT}` } as const)
         : ({ outcome: "rejected", message } as const);
       return {
         item: resultOf(item.ref, item.action, outcome, null),

@@ -123,11 +123,22 @@ describe("the error envelope", () => {
     ["already_bound", 409, "another resource"],
     ["rate_limited", 429, "again"],
     ["sync_in_progress", 409, "tracker status"],
+    ["payload_too_large", 413, "in several parts"],
+    ["internal", 500, "--verbose"],
     ["binding_not_found", 404, "tracker bind --provider linear"],
     ["mapping_disabled", 409, "tracker bind --provider linear"],
   ])("%s says what to do next", async (code, status, words) => {
     const error = await errorOf(() => Response.json(errorBody(code, { provider: "linear" }), { status }));
     expect(error.hint).toContain(words);
+  });
+
+  test.each([
+    [1, "Try again in 1 second."],
+    [90, "Try again in 90 seconds."],
+    [3_600, "Try again in 60 minutes."],
+  ])("rate_limited tells when to come back: %j", async (retry_after_seconds, hint) => {
+    const body = errorBody("rate_limited", { retry_after_seconds });
+    expect((await errorOf(() => Response.json(body, { status: 429 }))).hint).toBe(hint);
   });
 
   test("sync_in_progress names the operation that is waited for, where there is one", async () => {

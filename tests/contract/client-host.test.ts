@@ -33,7 +33,7 @@ type Setup = Pick<ClientOptions, "fetch" | "credentials">;
 /** The host as the executable embeds it, and as a server wires it for callers with tokens. */
 const HOSTS: Readonly<Record<string, (path: string) => Promise<Setup & { close(): Promise<void> }>>> = {
   embedded: async (databasePath) => {
-    const host = await openEmbeddedHost({ databasePath, now: Date.now, version: "1.2.3" });
+    const host = await openEmbeddedHost({ log: () => {}, databasePath, now: Date.now, version: "1.2.3" });
     return { fetch: host.fetch, credentials: null, close: host.close };
   },
   "with tokens": async (databasePath) => {

@@ -119,7 +119,7 @@ describe("the database file", () => {
   const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
   test("is private to the user, its folder too", async () => {
-    const host = await openEmbeddedHost({ databasePath: file(), now: Date.now, version: "0" });
+    const host = await openEmbeddedHost({ log: () => {}, databasePath: file(), now: Date.now, version: "0" });
     await host.fetch(
       new Request("http://embedded/api/v1/admin/connections/", {
         method: "POST",
@@ -143,6 +143,7 @@ describe("the database file", () => {
   test("that is no database is refused and left alone", async () => {
     writeFileSync(join(folder, "notes.txt"), "not a database, but somebody's notes\n".repeat(40));
     const opening = openEmbeddedHost({
+      log: () => {},
       databasePath: join(folder, "notes.txt"),
       now: Date.now,
       version: "0",
@@ -152,13 +153,13 @@ describe("the database file", () => {
   });
 
   test("of a newer version is refused", async () => {
-    const host = await openEmbeddedHost({ databasePath: file(), now: Date.now, version: "0" });
+    const host = await openEmbeddedHost({ log: () => {}, databasePath: file(), now: Date.now, version: "0" });
     await host.close();
     const { Database } = await import("bun:sqlite");
     const raw = new Database(file());
     raw.run("insert into kysely_migration values ('9999-future', '2099-01-01T00:00:00.000Z')");
     raw.close();
-    const opening = openEmbeddedHost({ databasePath: file(), now: Date.now, version: "0" });
+    const opening = openEmbeddedHost({ log: () => {}, databasePath: file(), now: Date.now, version: "0" });
     await expect(opening).rejects.toMatchObject({
       code: "database_migration",
       hint: expect.stringContaining("newer"),
@@ -167,14 +168,14 @@ describe("the database file", () => {
 
   test("in a place that cannot be written is an error with a hint", async () => {
     writeFileSync(join(folder, "state"), "");
-    const opening = openEmbeddedHost({ databasePath: file(), now: Date.now, version: "0" });
+    const opening = openEmbeddedHost({ log: () => {}, databasePath: file(), now: Date.now, version: "0" });
     await expect(opening).rejects.toMatchObject({ code: "database_unavailable", hint: expect.any(String) });
   });
 });
 
 test("the embedded host needs no header and keeps what was bound for the next run", async () => {
   const run = async (method: string, path: string, body?: unknown) => {
-    const host = await openEmbeddedHost({ databasePath: file(), now: Date.now, version: "0" });
+    const host = await openEmbeddedHost({ log: () => {}, databasePath: file(), now: Date.now, version: "0" });
     const answer = await host.fetch(
       new Request(`http://embedded/api/v1/${path}`, {
         method,

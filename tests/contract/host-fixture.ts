@@ -77,6 +77,8 @@ export interface CallOptions {
   readonly team?: string | null;
   readonly key?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Aborted when the caller goes away. */
+  readonly signal?: AbortSignal;
 }
 
 /** A host over a database file, driven by requests as a client makes them. */
@@ -212,9 +214,10 @@ export class TestHost {
   }
 
   call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
-    const { body, token = this.token, team = null, key, headers = {} } = options;
+    const { body, token = this.token, team = null, key, headers = {}, signal } = options;
     const init: RequestInit = {
       method,
+      ...(signal !== undefined && { signal }),
       headers: {
         ...(token !== null && { authorization: `Bearer ${token}` }),
         ...(team !== null && { "x-team-slug": team }),

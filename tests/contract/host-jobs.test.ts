@@ -109,9 +109,31 @@ describe("a mapping that is being synchronized", () => {
     expect((await post("push", create("Other"))).body).toMatchObject(named);
     expect((await post("pull")).body).toMatchObject(named);
     expect(await status()).toMatchObject({ sync_state: "running", operation_id: id });
+    expect(await operation(id)).toMatchObject({ progress: { done: 0, total: 1 } });
     letGo();
     await host.settled();
     expect(await status()).toMatchObject({ sync_state: "never", operation_id: null });
+  });
+
+  test("is free once whoever pulls has gone away, and the next pull goes on", async () => {
+    for (let count = 0; count < 250; count++) {
+      github.addIssue(REPOSITORY, { title: `Issue ${count}` });
+      github.tick();
+    }
+    later();
+    const caller = new AbortController();
+    const held = hold(isList);
+    const body = { provider: "github", binding_ref: ref, limit: 10_000 };
+    const left = host.post("tracker/pull/", body, { signal: caller.signal });
+    await held.reached;
+    caller.abort();
+    held.letGo();
+    await left;
+    const { sync_state, issue_count } = await status();
+    expect(sync_state).toBe("never");
+    expect(issue_count).toBeLessThan(250);
+    expect((await post("pull", { limit: 10_000 })).status).toBe(200);
+    expect(await status()).toMatchObject({ sync_state: "idle", issue_count: 250 });
   });
 
   test("lets a job that is taken up again wait, however often", async () => {

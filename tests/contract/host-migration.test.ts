@@ -51,7 +51,7 @@ async function firstVersion(path: string): Promise<void> {
 test("its connection, its inventory and its binding go on as they were", async () => {
   const databasePath = join(folder, "tracker.db");
   await firstVersion(databasePath);
-  const host = await openEmbeddedHost({ databasePath, now: Date.now, version: "0" });
+  const host = await openEmbeddedHost({ log: () => {}, databasePath, now: Date.now, version: "0" });
   const call = async (method: string, path: string, body?: unknown) => {
     const request = new Request(`http://embedded/api/v1/${path}`, {
       method,

@@ -1,5 +1,6 @@
 /** Sync and missions through a mapping, over the providers' real protocols. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { sql } from "kysely";
 import * as v from "valibot";
 import { DEFAULT_LIMITS } from "../../src/http.ts";
 import {
@@ -205,6 +206,19 @@ describe("pull", () => {
     });
     await pull();
     expect(await status()).toMatchObject({ sync_state: "idle", last_error: null });
+  });
+
+  test("with a full disk is told why, and goes on once there is room", async () => {
+    for (let count = 0; count < 50; count++) github.addIssue(REPOSITORY, { title: "x".repeat(5_000) });
+    later();
+    const limited = (pages: number) => sql.raw(`pragma max_page_count = ${pages}`).execute(host.database);
+    // No less than what is taken already.
+    await limited(1);
+    const { status: code, body } = await host.post("tracker/pull/", { provider: "github", binding_ref: ref });
+    expect([code, body]).toMatchObject([500, { code: "internal", message: expect.stringContaining("disk") }]);
+    await limited(1_000_000);
+    later();
+    expect((await pull()).items).toHaveLength(50);
   });
 });
 

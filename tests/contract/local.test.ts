@@ -4,9 +4,11 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from "node:path";
 import type { IssueQuery, MissionUpdate } from "../../src/client.ts";
 import { parseProjectConfig } from "../../src/config.ts";
+import { explained } from "../../src/local/failures.ts";
 import { LocalTrackers, parseCredentials } from "../../src/local.ts";
 import type { Project } from "../../src/project.ts";
 import type { PushItem } from "../../src/protocol.ts";
+import { StoreError } from "../../src/sdk/stores/serial.ts";
 import type { Folders } from "../../src/settings.ts";
 import { SimulatedBeads } from "../helpers/subjects/beads.ts";
 
@@ -310,6 +312,16 @@ describe("what goes wrong has the code that a control plane gives it", () => {
     await expect(tracker.push(null)).rejects.toMatchObject({ code: "program_unusable" });
     beads.install("bd", SCRIPT);
     expect((await tracker.push(null)).items).toMatchObject([{ action: "create", outcome: "applied" }]);
+  });
+
+  test("a disk that is full, which is no reason to remove anything", async () => {
+    const full = async () => {
+      throw new StoreError("The issue store cannot be used.", { retryable: false, isFull: true });
+    };
+    await expect(explained(full)).rejects.toMatchObject({
+      code: "store_unusable",
+      hint: expect.stringMatching(/^Make room/),
+    });
   });
 
   test("a file of what was synchronized that is none", async () => {

@@ -36,8 +36,6 @@ const PROCESS: Readonly<Record<string, readonly string[]>> = {
   "shared/network.ts": ["env"],
   // What the operating system can do to a file depends on it and on the user.
   "shared/atomic-file.ts": ["getuid", "platform"],
-  // Where the embedded control plane tells unexpected failures unless it is told otherwise.
-  "host/embedded.ts": ["stderr"],
 };
 
 /** One import of one of our files by another. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { styleOf } from "../../src/render/style.ts";
 import { memoryIo } from "../../src/shared/io.ts";
@@ -143,6 +144,14 @@ describe("the real streams", () => {
     const child = Bun.spawn(script('io.stdout.write("決".repeat(400_000))'), { env, stdin: "ignore" });
     expect((await child.stdout.text()).length).toBe(400_000);
     expect(await child.exited).toBe(0);
+  });
+
+  test.skipIf(!existsSync("/dev/full"))("say that a disk is full", async () => {
+    const body = 'try { io.stdout.write("x") } catch (error) { io.stderr.write(error.message) }';
+    const full = openSync("/dev/full", "w");
+    const child = Bun.spawn(script(body), { env, stdin: "ignore", stdout: full, stderr: "pipe" });
+    expect(await child.stderr.text()).toBe("Cannot write the output: the disk is full.");
+    closeSync(full);
   });
 
   test("say by name that the reader went away", async () => {

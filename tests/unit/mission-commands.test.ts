@@ -134,9 +134,17 @@ describe("mission publish", () => {
         "Title     Refunds fail",
         "Status    in_progress",
         "Link      https://linear.example/PAY-7",
-        "Left out  links, custom_field (no place for it in linear)",
+        "Left out  links, custom field (no place for it in linear)",
         "",
       ].join("\n"),
+    );
+  });
+
+  test("leads to the settings where they name the fields of a mission", async () => {
+    const ref = { ...refOf("PAY-7"), system: "jira" };
+    person.stubs.on("POST", PUBLISH, Response.json(published({ ref, omitted: ["custom_field"] })));
+    expect((await person.run(ARGS)).out).toContain(
+      "Left out  custom field (its fields are settings: tracker host mappings update --help)\n",
     );
   });
 

@@ -391,6 +391,25 @@ describe("sync push", () => {
     });
   });
 
+  test("Ctrl-C in a terminal is the end of the progress line, whatever still comes in", async () => {
+    let press = (): void => {};
+    person.stubs
+      .on("POST", PUSH, Response.json({ operation_id: ID, status: "pending" }, { status: 202 }))
+      .on("GET", OPERATION, () => {
+        press();
+        return Response.json({ operation_id: ID, status: "running", progress: { done: 2, total: 3 } });
+      })
+      .on("GET", OPERATION, () => new Promise<Response>(() => {}));
+    const { code, err } = await person.run(["sync", "push", "--items-json", "-"], {
+      stdin: JSON.stringify(ITEMS),
+      terminalColumns: 80,
+      onStop: (stop) => (press = stop ?? press),
+    });
+    expect(code).toBe(130);
+    expect(err).toContain("Pushing");
+    expect(err).not.toContain("2 of 3");
+  });
+
   test("Ctrl-C before any answer warns of doing it twice, unless nothing is written", async () => {
     let press = (): void => {};
     const options = {

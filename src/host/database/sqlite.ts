@@ -9,7 +9,6 @@ import {
   SqliteAdapter,
   type SqliteDatabase,
   SqliteDialect,
-  type SqliteDialectConfig,
   SqliteDriver,
 } from "kysely";
 import { TrackerError } from "../../shared/errors.ts";
@@ -57,7 +56,7 @@ export async function openSqlite(path: string): Promise<Database> {
  * @throws DatabaseError when the file cannot be opened
  */
 export function connectSqlite(path: string): Database {
-  return new Kysely<Schema>({ dialect: new BunSqliteDialect({ database: adapt(openFile(path)) }) });
+  return new Kysely<Schema>({ dialect: new BunSqliteDialect(openFile(path)) });
 }
 
 function openFile(path: string): SqliteFile {
@@ -127,15 +126,15 @@ function bindings(parameters: readonly unknown[]): SQLQueryBindings[] {
 
 /** SQLite as Kysely knows it, with write transactions that take their lock at the start. */
 class BunSqliteDialect extends SqliteDialect {
-  readonly #config: SqliteDialectConfig;
+  readonly #file: SqliteFile;
 
-  constructor(config: SqliteDialectConfig) {
-    super(config);
-    this.#config = config;
+  constructor(file: SqliteFile) {
+    super({ database: adapt(file) });
+    this.#file = file;
   }
 
   override createDriver(): Driver {
-    return new ImmediateDriver(this.#config);
+    return new ImmediateDriver(this.#file);
   }
 
   override createAdapter(): SqliteAdapter {
@@ -145,8 +144,20 @@ class BunSqliteDialect extends SqliteDialect {
 
 /** A transaction that begins as a reader and then writes fails when another process wrote in between. */
 class ImmediateDriver extends SqliteDriver {
+  readonly #file: SqliteFile;
+
+  constructor(file: SqliteFile) {
+    super({ database: adapt(file) });
+    this.#file = file;
+  }
+
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw("begin immediate"));
+  }
+
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    // SQLite has done it by itself where the disk is full; a second time would hide why.
+    if (this.#file.inTransaction) await super.rollbackTransaction(connection);
   }
 }
 

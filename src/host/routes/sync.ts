@@ -33,12 +33,13 @@ export function addSyncRoutes(app: Hono<HostEnvironment>, services: () => Promis
       throw invalidRequest({ filters: "this host knows no filters" });
     }
     const { sync } = await services();
-    return c.json({ ...(await sync.pull(scope, mapping, request)), ...upgrade });
+    return c.json({ ...(await sync.pull(scope, mapping, request, c.req.raw.signal)), ...upgrade });
   });
 
   app.post(`${TRACKER_PATH}/push`, async (c) => {
     const { request, ...route } = await routed(c, PushRequest);
-    return startJob(c, "push", route, { items: request.items });
+    const { items } = request;
+    return startJob(c, "push", route, { items }, items.length);
   });
 
   app.post(`${TRACKER_PATH}/run`, async (c) => {
@@ -84,12 +85,14 @@ export function addSyncRoutes(app: Hono<HostEnvironment>, services: () => Promis
     kind: keyof Synchronization["workers"],
     { scope, mapping, routed_by }: Route,
     payload: Readonly<Record<string, unknown>>,
+    total: number | null = null,
   ): Promise<Response> {
     const { jobs } = await services();
     const answer = await jobs.start(scope, {
       kind,
       bindingRef: mapping.bindingRef,
       payload: { ...payload, routed_by },
+      total,
       idempotencyKey: idempotencyKeyOf(c.req.raw),
     });
     return "operation" in answer ? c.json(answer.operation, 202) : c.json(answer.result);

@@ -3,12 +3,19 @@ import { TrackerSdkError } from "../errors.ts";
 
 /** A store cannot be opened, or refuses what it was asked for. */
 export class StoreError extends TrackerSdkError {
-  constructor(message: string, facts: { readonly retryable: boolean; readonly cause?: unknown }) {
+  /** Nothing is wrong with the store: there is no room for more. */
+  readonly isFull: boolean;
+
+  constructor(
+    message: string,
+    facts: { readonly retryable: boolean; readonly isFull?: boolean; readonly cause?: unknown },
+  ) {
     super(message, {
       provider: "store",
       failureClass: facts.retryable ? "transient" : "invalid",
       cause: facts.cause,
     });
+    this.isFull = facts.isFull ?? false;
   }
 }
 

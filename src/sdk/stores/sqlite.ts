@@ -134,6 +134,7 @@ function unusable(path: string, error: unknown): StoreError {
   const reason = error instanceof Error ? error.message : String(error);
   return new StoreError(`The issue store ${path} cannot be used: ${reason}.`, {
     retryable: isBusy(error),
+    isFull: error instanceof SQLiteError && error.code === "SQLITE_FULL",
     cause: error,
   });
 }

@@ -2,7 +2,8 @@
 import * as v from "valibot";
 import { ConnectorConfigError, ConnectorRequestError } from "../../errors.ts";
 import { JsonValue } from "../../model.ts";
-import { firstLine, type Outcome, type Program, readJson, sentence } from "../shared/program.ts";
+import { sentence } from "../../text.ts";
+import { firstLine, type Outcome, type Program, readJson } from "../shared/program.ts";
 import { BEADS } from "./map.ts";
 
 /**

@@ -15,8 +15,9 @@ import type {
   IssueFields,
   IssuePatch,
 } from "../../model.ts";
+import { sentence } from "../../text.ts";
 import { markOf, withMark } from "../shared/marker.ts";
-import { firstLine, type Outcome, type Program, sentence, withTextFile } from "../shared/program.ts";
+import { firstLine, type Outcome, type Program, withTextFile } from "../shared/program.ts";
 import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
 import { SnapshotReader } from "../shared/snapshot.ts";
 import { nativeStatus } from "../shared/statuses.ts";

@@ -204,11 +204,6 @@ export function firstLine(text: string): string {
     .slice(0, 300);
 }
 
-/** What a program says, ready for a sentence of ours behind it. */
-export function sentence(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
-}
-
 async function isFolder(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => null);
   return found?.isDirectory() ?? false;
