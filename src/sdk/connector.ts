@@ -73,6 +73,8 @@ export interface TrackerConnector {
    * that a write returns is then what became of the one that was written.
    */
   readonly rewritesBodies?: boolean;
+  /** The tracker's own time, as its last answer told it; null before, missing where answers do not tell. */
+  time?(): string | null;
   listIssues(query: IssueQuery): Promise<Page<CanonicalIssue>>;
   getIssue(ref: ExternalRef): Promise<CanonicalIssue>;
   /** The issue that people call by this key, such as `PAY-7` or `#7`; null when there is none. */

@@ -255,7 +255,7 @@ describe("what is gone", () => {
 
 describe("refusals", () => {
   const limited = { errorMessages: ["Rate limit exceeded."], errors: {} };
-  const reset = () => new Date(Date.now() + 90_000).toISOString();
+  const reset = () => new Date(simulator.now() + 90_000).toISOString();
   const cases: readonly (readonly [string, () => SimulatedAnswer, object])[] = [
     [
       "a rate limit that says how long",
@@ -278,7 +278,7 @@ describe("refusals", () => {
         headers: { "x-ratelimit-reset": reset(), "x-ratelimit-remaining": "0" },
         body: limited,
       }),
-      { failureClass: "rate_limited", retryAfterSeconds: expect.closeTo(90, -1) },
+      { failureClass: "rate_limited", retryAfterSeconds: 90 },
     ],
     [
       "a rate limit that says nothing",

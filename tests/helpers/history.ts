@@ -173,7 +173,7 @@ export const settings: fc.Arbitrary<Setting> = fc.record({
       "manual_review" as const,
     ),
   }),
-  skew: fc.integer({ min: -60_000, max: 60_000 }),
+  skew: fc.integer({ min: -3_600_000, max: 60_000 }),
   fieldTimes: fc.constantFrom("told" as const, "untold" as const),
   bodies: fc.constantFrom("kept" as const, "rewritten" as const),
   pageSize: fc.integer({ min: 1, max: 4 }),

@@ -99,7 +99,9 @@ export abstract class Simulator {
     const index = this.#faults.findIndex(({ hits }) => hits(request));
     const [found] = index === -1 ? [] : this.#faults.splice(index, 1);
     const fault = found?.fault;
-    if (fault?.kind === "answer") return send(response, fault);
+    const date = new Date(this.now()).toUTCString();
+    const send = (told: SimulatedAnswer) => write(response, { ...told, headers: { date, ...told.headers } });
+    if (fault?.kind === "answer") return send(fault);
     if (fault?.kind === "meanwhile" && fault.phase === "before") fault.happens();
     const answer = await this.answer(request);
     if (fault?.kind === "meanwhile" && fault.phase === "after") fault.happens();
@@ -108,7 +110,7 @@ export abstract class Simulator {
       response.socket?.destroy();
       return;
     }
-    send(response, fault?.kind === "distort" ? fault.distort(answer) : answer);
+    send(fault?.kind === "distort" ? fault.distort(answer) : answer);
   }
 }
 
@@ -139,7 +141,7 @@ function jsonOrText(text: string): unknown {
 }
 
 /** A body that is text is sent as it is, so that broken JSON can be told too. */
-function send(response: ServerResponse, { status, headers = {}, body }: SimulatedAnswer): void {
+function write(response: ServerResponse, { status, headers = {}, body }: SimulatedAnswer): void {
   response.writeHead(status, { "content-type": "application/json; charset=utf-8", ...headers });
   if (body === undefined) response.end();
   else response.end(typeof body === "string" ? body : JSON.stringify(body));

@@ -112,10 +112,19 @@ function takePage(
     }
     await transaction.put([...changed.values()]);
     const next = nextCursor === null ? null : { ...window, cursor: nextCursor };
-    const reached = next === null ? latest(updatedSince, window.until) : updatedSince;
+    const reached = next === null ? latest(updatedSince, readUntil(context, window)) : updatedSince;
     await transaction.putCheckpoint(context.name, { updatedSince: reached, window: next });
     return { events, next };
   });
+}
+
+/**
+ * The instant up to which a window was read. Its end is by this machine's clock: where that is ahead of
+ * the provider's, what changes until then is still to come.
+ */
+function readUntil({ connector }: EngineContext, { until }: Window): string {
+  const time = connector.time?.() ?? null;
+  return time !== null && time < until ? time : until;
 }
 
 /** A clock that was set back does not make a checkpoint go back. */

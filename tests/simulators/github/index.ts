@@ -178,8 +178,7 @@ export class GitHubSimulator extends Simulator {
 
   protected override answer(request: SimulatedRequest): SimulatedAnswer {
     try {
-      const { status, headers = {}, body } = this.#answer(request);
-      return { status, headers: { date: new Date(this.now()).toUTCString(), ...headers }, body };
+      return this.#answer(request);
     } catch (error) {
       if (error instanceof Refusal) return error.answer;
       throw error;

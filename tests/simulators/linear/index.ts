@@ -167,7 +167,6 @@ export class LinearSimulator extends Simulator {
   #headers(complexity: number): Record<string, string> {
     const reset = String(this.now() + 60 * 60_000);
     return {
-      date: new Date(this.now()).toUTCString(),
       "x-ratelimit-requests-limit": "2500",
       "x-ratelimit-requests-remaining": "2400",
       "x-ratelimit-requests-reset": reset,

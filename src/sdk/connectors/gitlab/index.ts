@@ -1,6 +1,7 @@
 import { ConnectorConfigError } from "../../errors.ts";
 import type { HostedModule } from "../../registry.ts";
 import { ProviderConnector } from "../shared/provider-connector.ts";
+import { TimedTransport } from "../shared/timed-transport.ts";
 import { GitLabApi } from "./api.ts";
 import { GitLabDiscovery } from "./discovery.ts";
 import { PROVIDER } from "./requests.ts";
@@ -15,7 +16,8 @@ export const gitlab: HostedModule<"gitlab"> = {
         `${PROVIDER}: params.projectId: must be the project's number.`,
       );
     }
-    return new ProviderConnector(new GitLabApi(projectId, transport));
+    const timed = new TimedTransport(transport);
+    return new ProviderConnector(new GitLabApi(projectId, timed), timed);
   },
   discover: (transport, baseUrl) => new GitLabDiscovery(transport, baseUrl),
 };

@@ -82,6 +82,12 @@ export class MemoryRemote {
     this.#now = now;
   }
 
+  /** The tracker's own time. It never goes back. */
+  get time(): string {
+    const last = this.#log.at(-1)?.occurredAt ?? "1970-01-01T00:00:00Z";
+    return new Date(Math.max(this.#now(), Date.parse(last))).toISOString();
+  }
+
   /**
    * Somebody files an issue; fields that are not given are empty, `todo` and `task`.
    *
@@ -310,13 +316,8 @@ export class MemoryRemote {
   /** Notes a change. Times never go back, and grow with every change of one issue. */
   #append(id: string, type: TrackerEvent["type"]): { readonly at: string; readonly change: number } {
     const ownLast = (this.#issues.get(id) ?? this.#deleted.get(id))?.issue.updatedAt;
-    const at = new Date(
-      Math.max(
-        this.#now(),
-        Date.parse(this.#log.at(-1)?.occurredAt ?? "1970-01-01T00:00:00Z"),
-        ownLast === undefined ? 0 : Date.parse(ownLast) + 1,
-      ),
-    ).toISOString();
+    const own = ownLast === undefined ? 0 : Date.parse(ownLast) + 1;
+    const at = new Date(Math.max(Date.parse(this.time), own)).toISOString();
     const change = this.#log.length;
     this.#log.push({ id: String(change + 1), type, ref: this.#refOf(id), occurredAt: at });
     return { at, change };

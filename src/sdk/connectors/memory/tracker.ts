@@ -125,6 +125,7 @@ export class MemoryTracker implements TrackerConnector {
   readonly #pageSize: number;
   readonly #fieldTimes: "told" | "untold";
   readonly #onRequest: MemoryTrackerOptions["onRequest"];
+  #time: string | null = null;
   #requests: MemoryMethod[] = [];
 
   constructor({ remote, without = [], pageSize = 50, fieldTimes = "told", onRequest }: MemoryTrackerOptions) {
@@ -153,6 +154,10 @@ export class MemoryTracker implements TrackerConnector {
   /** Starts counting anew. */
   forgetRequests(): void {
     this.#requests = [];
+  }
+
+  time(): string | null {
+    return this.#time;
   }
 
   capabilities(): Capabilities {
@@ -345,6 +350,7 @@ export class MemoryTracker implements TrackerConnector {
       throw this.#failure("rate_limited", `${method} came too soon.`, fault.retryAfterSeconds);
     }
     const answer = work(fault);
+    this.#time = this.remote.time;
     await this.#onRequest?.({ method, phase: "after" });
     if (fault?.kind === "lost_response") {
       throw this.#failure("transient", `The answer to ${method} was lost.`);

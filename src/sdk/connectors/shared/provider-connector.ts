@@ -34,6 +34,7 @@ import {
 } from "../../model.ts";
 import { assertScope, Filled, ListQuery, parseArgument, SearchQuery, UpdatePatch } from "./arguments.ts";
 import { cursorText, placeOf } from "./cursor.ts";
+import type { TimedTransport } from "./timed-transport.ts";
 
 /** A part of a listing and the place where the next part starts; null when this is the last. */
 export interface Portion<T> {
@@ -107,13 +108,20 @@ export class ProviderConnector implements TrackerConnector {
   readonly workspace: string;
   readonly rewritesBodies: boolean;
   readonly #api: ProviderApi;
+  readonly #transport: TimedTransport | null;
   #lastWrite: Promise<unknown> = Promise.resolve();
 
-  constructor(api: ProviderApi) {
+  /** @param transport What the API speaks through, where its answers tell the time */
+  constructor(api: ProviderApi, transport: TimedTransport | null = null) {
     this.provider = api.provider;
     this.workspace = api.workspace;
     this.rewritesBodies = api.rewritesBodies ?? false;
     this.#api = api;
+    this.#transport = transport;
+  }
+
+  time(): string | null {
+    return this.#transport?.time ?? null;
   }
 
   capabilities(): Capabilities {

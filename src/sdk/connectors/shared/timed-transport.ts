@@ -1,0 +1,23 @@
+import type { Transport, TransportRequest, TransportResponse } from "../../transport.ts";
+
+/** A transport that remembers what time it was for whoever answered last: the provider, or the proxy before it. */
+export class TimedTransport implements Transport {
+  readonly #transport: Transport;
+  #time: string | null = null;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** By the `Date` of the last answer that had one, to the second; null before. */
+  get time(): string | null {
+    return this.#time;
+  }
+
+  async send(request: TransportRequest): Promise<TransportResponse> {
+    const response = await this.#transport.send(request);
+    const told = Date.parse(response.headers.get("date") ?? "");
+    if (!Number.isNaN(told)) this.#time = new Date(told).toISOString();
+    return response;
+  }
+}
