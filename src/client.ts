@@ -360,13 +360,24 @@ export class ControlPlaneClient {
     schema: S,
     { idempotencyKey = crypto.randomUUID(), ...listener }: WorkOptions,
   ): Promise<v.InferOutput<S>> {
-    const answer = await this.#post(call, body, eventually(schema), { idempotencyKey }).catch(
-      (error: unknown) => {
-        const isUnknown = error instanceof ControlPlaneError && error.mayBeDone;
-        throw isUnknown ? error.with({ hint: MAY_BE_DONE }) : error;
-      },
+    const answer = await this.#begin(
+      () => this.#post(call, body, eventually(schema), { idempotencyKey }),
+      listener,
     );
     return this.#operations.resultOf(answer, schema, listener);
+  }
+
+  /** Asks for work, again once nothing is in its way. */
+  async #begin<T>(ask: () => Promise<T>, listener: WorkListener): Promise<T> {
+    for (;;) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (await this.#operations.isCleared(error, listener)) continue;
+        const isUnknown = error instanceof ControlPlaneError && error.mayBeDone;
+        throw isUnknown ? error.with({ hint: MAY_BE_DONE }) : error;
+      }
+    }
   }
 
   #admin<S extends v.GenericSchema>(

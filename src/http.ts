@@ -416,7 +416,7 @@ function durationText(seconds: number): string {
 }
 
 /** Which operation is at a binding; control planes may not say. */
-const AtWork = v.object({ operation_id: v.string() });
+export const AtWork = v.object({ operation_id: v.string() });
 
 /** What a control plane says when a call names no binding and several could be meant. */
 const SeveralBound = v.object({ project_slugs: v.pipe(v.array(v.string()), v.minLength(2)) });

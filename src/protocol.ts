@@ -176,7 +176,7 @@ export const ProjectStatus = openObject({
   open_conflicts: nullable(natural),
   last_error: nullableText,
   /** What is at the binding, or was interrupted there and has to be finished; an extension. */
-  operation_id: nullableText,
+  operation_id: v.optional(v.nullable(text)),
 });
 export type ProjectStatus = v.InferOutput<typeof ProjectStatus>;
 

@@ -1,6 +1,6 @@
 /** Work that may take longer than one answer: the control plane then names an operation that will have the result. */
 import * as v from "valibot";
-import { ControlPlaneError, errorOfEnvelope } from "../http.ts";
+import { AtWork, ControlPlaneError, errorOfEnvelope } from "../http.ts";
 import {
   type ErrorEnvelope,
   MissionPublishResponse,
@@ -145,6 +145,21 @@ export class Operations {
         if (!isOutage || nature.now() - lastAnswer > OUTAGE_MS) throw lost(operationId, error, hints?.lost);
       }
     }
+  }
+
+  /**
+   * Waits for the operation that a call was refused for, where nobody else would
+   * finish it: one that was interrupted in this process's own control plane.
+   *
+   * @returns whether the call may be made again
+   */
+  async isCleared(refusal: unknown, { onAccepted, onProgress }: WorkListener): Promise<boolean> {
+    if (!this.#options.isEmbedded || !(refusal instanceof ControlPlaneError)) return false;
+    const { code, details } = refusal;
+    if (code !== "sync_in_progress" || !v.is(AtWork, details)) return false;
+    onAccepted?.(details.operation_id, this.#leavingHint(details.operation_id));
+    await this.awaitEnd(details.operation_id, ({ progress }) => onProgress?.(progress));
+    return true;
   }
 
   /**

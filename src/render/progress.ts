@@ -12,6 +12,7 @@ export function renderProgress(
   const heading = `${title}${glyphs.ellipsis}`;
   if (progress === null) return heading;
   const { done, total } = progress;
-  if (total === null) return `${heading} ${count(done, noun)}`;
+  // Work that does not count anything says so for as long as it takes.
+  if (total === null) return done === 0 ? heading : `${heading} ${count(done, noun)}`;
   return `${heading} ${done.toLocaleString("en-US")} of ${count(total, noun)}`;
 }

@@ -57,7 +57,7 @@ function conflictsOf({ open_conflicts, conflicts }: ProjectStatus, { glyphs }: S
 
 /** The command that a person would run now; none while a pull runs, which another one would have to wait for. */
 function nextOf(status: ProjectStatus): string | null {
-  const { provider, connected, sync_state, last_synced_at, open_conflicts, operation_id } = status;
+  const { provider, connected, sync_state, last_synced_at, open_conflicts, operation_id = null } = status;
   if (connected === false) return `tracker host connect ${provider ?? "<provider>"}`;
   if (operation_id !== null) return `tracker sync wait ${shellWord(operation_id)}`;
   if ((open_conflicts ?? 0) > 0) return "tracker sync conflicts";

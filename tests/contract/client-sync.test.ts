@@ -158,7 +158,7 @@ describe("a control plane that is gone while it is waited for", () => {
       nature,
       fetch: async ({ method }) => {
         if (method === "POST") return accepted();
-        throw gone();
+        throw Object.assign(new Error("reset"), { code: "ECONNRESET" });
       },
     });
     expect(await failureOf(lost.push("linear", REF, []))).toMatchObject({
@@ -216,6 +216,33 @@ describe("an operation of a control plane in this process", () => {
       .on("GET", OPERATION, operation("completed", { result: RUN }));
     await embedded(nature).run("linear", { binding_ref: "srm_1" }, { limit: 100 });
     expect(nature.now() - started).toBe(601_000);
+  });
+
+  test.each(CALLS)("that is in the way of %s is waited for, and not elsewhere", async (call, result, run) => {
+    const target = `${BASE}/${call}/`;
+    const details = { operation_id: ID };
+    const busy = () => Response.json(errorBody("sync_in_progress", { details }), { status: 409 });
+    stubs
+      .on("POST", target, busy())
+      .on("GET", OPERATION, operation("running", { progress: { done: 1, total: 2 } }))
+      .on("GET", OPERATION, operation("failed", { error: errorBody("internal") }))
+      .on("POST", target, Response.json(result));
+    const told: unknown[] = [];
+    const listener: WorkOptions = {
+      onAccepted: (id, hint) => told.push(id, hint),
+      onProgress: (progress) => told.push(progress),
+    };
+    expect(await run(embedded(new StubbedNature()), listener)).toEqual(result);
+    expect(told).toEqual([
+      ID,
+      `The rest is not done yet. Do it: tracker sync wait ${ID}`,
+      { done: 1, total: 2 },
+    ]);
+    const keys = stubs.requests.flatMap(({ headers }) => headers["idempotency-key"] ?? []);
+    expect(new Set(keys).size).toBe(1);
+
+    stubs.on("POST", target, busy());
+    expect(await failureOf(run(stubbedClient(stubs)))).toMatchObject({ code: "sync_in_progress" });
   });
 
   test("is told to be left undone", async () => {

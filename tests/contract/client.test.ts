@@ -115,7 +115,6 @@ const STATUS = {
   issue_count: 7,
   open_conflicts: 1,
   last_error: null,
-  operation_id: null,
 };
 const INSTALLATION_STATUS = {
   provider: "linear",

@@ -367,6 +367,19 @@ describe("sync push", () => {
     expect(err).toBe("Pushing…\n");
   });
 
+  test("that counts nothing shows no number", async () => {
+    person.stubs
+      .on("POST", PUSH, Response.json({ operation_id: ID, status: "pending" }, { status: 202 }))
+      .on("GET", OPERATION, Response.json({ operation_id: ID, status: "running", progress: { done: 0 } }))
+      .on("GET", OPERATION, Response.json({ operation_id: ID, status: "completed", result: pushed([]) }));
+    const { err } = await person.run(["sync", "push", "--items-json", "-"], {
+      stdin: JSON.stringify(ITEMS),
+      terminalColumns: 80,
+    });
+    expect(err).toContain("Pushing…");
+    expect(err).not.toContain("0");
+  });
+
   test("after five minutes, and on Ctrl-C, names the command that waits again", async () => {
     const still = (): Response => Response.json({ operation_id: ID, status: "running" });
     const accepted = (): Response => Response.json({ operation_id: ID, status: "pending" }, { status: 202 });
