@@ -4,7 +4,7 @@ import { TrackerSdkError } from "../sdk/errors.ts";
 import { StoreError } from "../sdk/stores/serial.ts";
 import { TrackerError } from "../shared/errors.ts";
 import { failureCode } from "../sync/failure.ts";
-import { SyncRequestError } from "../sync/request-error.ts";
+import { SyncRequestError } from "../sync/request.ts";
 import { VaultError } from "./vault.ts";
 
 /** What an error answer carries beside code and message. */

@@ -3,7 +3,7 @@ import { ConnectorConfigError, TrackerSdkError } from "../sdk/errors.ts";
 import { StoreError } from "../sdk/stores/serial.ts";
 import { TrackerError } from "../shared/errors.ts";
 import { conflictCode, failureCode } from "../sync/failure.ts";
-import { SyncRequestError } from "../sync/request-error.ts";
+import { SyncRequestError } from "../sync/request.ts";
 
 /**
  * Runs `work`; what goes wrong is told by the codes that a control plane uses,

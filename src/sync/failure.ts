@@ -1,6 +1,6 @@
 /** The wire's words for a failure that ends a whole request, whoever does the work. Pure. */
 import { CapabilityNotSupportedError, IssueNotFoundError, type TrackerSdkError } from "../sdk/errors.ts";
-import { SyncRequestError } from "./request-error.ts";
+import { SyncRequestError } from "./request.ts";
 
 /** The code of what went wrong at work on a binding. */
 export function failureCode(error: TrackerSdkError) {

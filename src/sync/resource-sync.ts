@@ -5,56 +5,40 @@
  */
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import * as v from "valibot";
+import type * as v from "valibot";
 import type {
   Conflict,
   ItemError,
   MissionPublishRequest,
   MissionSeedRequest,
   PushItem,
-  PushResultItem,
   Reread,
 } from "../protocol.ts";
 import type { TrackerConnector } from "../sdk/connector.ts";
 import { SyncEngine, type SyncEvent } from "../sdk/engine.ts";
-import { ConnectorRequestError, IssueNotFoundError, TrackerSdkError } from "../sdk/errors.ts";
-import { linkIdentity } from "../sdk/merge.ts";
+import { ConnectorRequestError } from "../sdk/errors.ts";
 import { missionSeedFromIssue, publishMissionUpdate } from "../sdk/mission.ts";
-import {
-  BLANK,
-  type CanonicalIssue,
-  CanonicalStatus,
-  canonicalJson,
-  type ExternalRef,
-  type IssuePatch,
-  identityOf,
-  problemOf,
-} from "../sdk/model.ts";
+import { canonicalJson } from "../sdk/model.ts";
 import type { OwnershipPolicy } from "../sdk/policy.ts";
-import type { IssueRecord, IssueStore, SyncCheckpoint } from "../sdk/store.ts";
+import type { IssueStore, SyncCheckpoint } from "../sdk/store.ts";
 import { copyToMemory } from "../sdk/stores/copy.ts";
-import { sentence } from "../sdk/text.ts";
 import {
-  itemCode,
   normalizedIssue,
   type PullPhase,
   type PushPhase,
   type Summary,
   wireConflict,
   wireIssue,
-  wireRef,
 } from "./envelope.ts";
+import { ItemWriter, type PushedItem } from "./item-writer.ts";
 import { missionUpdateOf, wireSeed } from "./mission.ts";
-import { itemError, type Outcome, outcomeOf } from "./outcome.ts";
+import { type NamedIssue, namedIssue } from "./named-issue.ts";
+import { itemError } from "./outcome.ts";
 import { isSmallPage, Portion } from "./portion.ts";
-import { NamedRef, patchOf, WireLink, WirePatch } from "./push-item.ts";
-import { SyncRequestError } from "./request-error.ts";
+import { SyncRequestError } from "./request.ts";
 
 /** Every resource has a store of its own, so one name does for all. */
 const CHECKPOINT = "issues";
-
-/** What to know about an item that failed before it was an edit of ours, or is none. */
-const NOT_KEPT = "It is not kept: look whether it is there, then push it again.";
 
 /** What is worked on. */
 export interface ResourceSyncOptions {
@@ -115,12 +99,6 @@ export interface PushRequest {
   readonly onItem?: (index: number, item: PushedItem) => Promise<void>;
 }
 
-/** What became of an item, and what went wrong with it. */
-export interface PushedItem {
-  readonly item: PushResultItem;
-  readonly errors: readonly ItemError[];
-}
-
 /** What a run does. */
 export interface RunRequest {
   readonly pullFirst: boolean;
@@ -138,18 +116,13 @@ export interface ResourceState {
   readonly lastSyncedAt: string | null;
 }
 
-/** What became of an item, and the issue as it is known afterwards. */
-interface Written {
-  readonly outcome: Outcome;
-  readonly record: IssueRecord | null;
-}
-
 /** Sync of one resource. One call at a time: the caller sees to that. */
 export class ResourceSync {
   readonly #options: ResourceSyncOptions;
   readonly #connector: TrackerConnector;
   readonly #store: IssueStore;
   readonly #engine: SyncEngine;
+  readonly #writer: ItemWriter;
   readonly #signal: AbortSignal;
 
   constructor(options: ResourceSyncOptions) {
@@ -173,6 +146,7 @@ export class ResourceSync {
         await setTimeout(milliseconds, undefined, { signal: this.#signal });
       },
     });
+    this.#writer = new ItemWriter({ connector, store, engine: this.#engine });
   }
 
   /**
@@ -183,7 +157,8 @@ export class ResourceSync {
   async pull({ limit, cursor, reread = null }: PullRequest, control: PullControl = {}): Promise<PullPhase> {
     const { updatedSince, window } = await this.#checkpoint();
     if (cursor !== null && cursor !== cursorOf(window)) {
-      throw this.#refusal("cursor", "is outdated; pull again without one, nothing is lost");
+      const problem = "is outdated; pull again without one, nothing is lost";
+      throw new SyncRequestError(this.#connector.provider, "cursor", problem);
     }
     if (reread !== null && cursor === null) {
       const whole = { since: null, until: this.#options.now().toISOString() };
@@ -207,7 +182,7 @@ export class ResourceSync {
     for (const [index, item] of items.entries()) {
       this.#signal.throwIfAborted();
       const known = done.get(index);
-      const one = known ?? (await this.#pushItem(item, `${key}:${index}`));
+      const one = known ?? (await this.#writer.write(item, `${key}:${index}`));
       if (known === undefined) await onItem(index, one);
       pushed.push(one);
     }
@@ -249,7 +224,7 @@ export class ResourceSync {
    * @throws TrackerSdkError when there is no such issue
    */
   async seedMission({ issue, mission_id }: Pick<MissionSeedRequest, "issue" | "mission_id">) {
-    const named = await this.#issueOf(issue, "issue");
+    const named = await this.#named(issue);
     const found = named.found ?? (await this.#engine.ask(() => this.#connector.getIssue(named.ref)));
     return wireSeed(missionSeedFromIssue(found, mission_id ?? undefined));
   }
@@ -260,7 +235,7 @@ export class ResourceSync {
    * @throws TrackerSdkError when there is no such issue, or the provider does not keep the update
    */
   async publishMission({ issue, update }: Pick<MissionPublishRequest, "issue" | "update">) {
-    const { ref, found } = await this.#issueOf(issue, "issue");
+    const { ref, found } = await this.#named(issue);
     const { issue: published, omitted } = await this.#engine.ask(() =>
       publishMissionUpdate(this.#connector, ref, missionUpdateOf(update), found),
     );
@@ -284,7 +259,9 @@ export class ResourceSync {
    */
   async resolveConflict(id: string, take: "local" | "external"): Promise<Conflict> {
     const decided = await this.#engine.resolveConflict(id, take);
-    return wireConflict(decided, await this.#record(decided.key));
+    return this.#store.transaction(async (transaction) =>
+      wireConflict(decided, await transaction.get(decided.key)),
+    );
   }
 
   async state(): Promise<ResourceState> {
@@ -367,118 +344,8 @@ export class ResourceSync {
       byKey.set(event.key, [...(byKey.get(event.key) ?? []), event]);
     }
     const pushed: PushedItem[] = [];
-    for (const [key, about] of byKey) {
-      const outcome = outcomeOf(about);
-      const record = await this.#settle(key, outcome);
-      const isCreate = record?.ref === null || about.some(({ kind }) => kind === "created");
-      const item = resultOf(nameOf(record), isCreate ? "create" : "update", outcome, record);
-      pushed.push({ item, errors: outcome.errors });
-    }
+    for (const [key, about] of byKey) pushed.push(await this.#writer.conclude(key, about));
     return pushPhase(pushed);
-  }
-
-  async #pushItem(item: PushItem, key: string): Promise<PushedItem> {
-    try {
-      const { outcome, record } = await this.#write(item, key);
-      return { item: resultOf(item.ref, item.action, outcome, record), errors: outcome.errors };
-    } catch (error) {
-      if (!(error instanceof TrackerSdkError)) throw error;
-      const { failureClass, retryable, message } = error;
-      const code = error instanceof SyncRequestError ? "invalid_request" : itemCode(failureClass);
-      const outcome = retryable
-        ? ({ outcome: "failed", message: `${sentence(message)} ${NOT_KEPT}` } as const)
-        : ({ outcome: "rejected", message } as const);
-      return {
-        item: resultOf(item.ref, item.action, outcome, null),
-        errors: [{ ref: item.ref, code, message, retryable }],
-      };
-    }
-  }
-
-  async #write(item: PushItem, key: string): Promise<Written> {
-    switch (item.action) {
-      case "create": {
-        const patch = await this.#patch(item.patch ?? {});
-        await this.#createOnce(key, patch);
-        return this.#created(await this.#send(key));
-      }
-      case "update":
-        return this.#edit(await this.#refOf(item.ref, "ref"), await this.#patch(item.patch ?? {}));
-      case "transition": {
-        const status = this.#parse(CanonicalStatus, item.target_status, "target_status");
-        return this.#edit(await this.#refOf(item.ref, "ref"), { status });
-      }
-      case "link": {
-        const { type, target } = this.#parse(WireLink, item.link, "link");
-        const link = { type, target: await this.#refOf(target, "link.target") };
-        const ref = await this.#refOf(item.ref, "ref");
-        const { links } = (await this.#engine.take(ref)).fields;
-        const isKnown = links.some((known) => linkIdentity(known) === linkIdentity(link));
-        // One that is known here may still have to be sent.
-        return this.#edit(ref, { links: isKnown ? links : [...links, link] });
-      }
-      case "comment": {
-        const ref = await this.#refOf(item.ref, "ref");
-        const body = this.#parse(v.pipe(v.string(), v.nonEmpty("must not be empty")), item.body, "body");
-        await this.#engine.ask(() => this.#connector.addComment(ref, body, { idempotencyKey: key }));
-        return { outcome: { ...outcomeOf([]), outcome: "applied" }, record: await this.#engine.take(ref) };
-      }
-    }
-  }
-
-  async #edit(ref: ExternalRef, patch: IssuePatch): Promise<Written> {
-    const { key } = await this.#known(ref);
-    await this.#engine.edit(key, patch);
-    return this.#send(key);
-  }
-
-  /** The record of an issue as it was last agreed on; read now only when it is not known. */
-  async #known(ref: ExternalRef): Promise<IssueRecord> {
-    const identity = identityOf(ref);
-    const found = await this.#store.transaction((transaction) => transaction.findByRefs([identity]));
-    return found.get(identity) ?? this.#engine.take(ref);
-  }
-
-  async #createOnce(key: string, patch: IssuePatch): Promise<void> {
-    if ((await this.#record(key)) !== null) return;
-    const title = this.#parse(
-      v.pipe(v.string(), v.nonEmpty("must not be empty")),
-      patch.title,
-      "patch.title",
-    );
-    await this.#engine.create(key, { ...BLANK, ...patch, title });
-  }
-
-  /** A create that was sent before, and whose answer was lost, has come to what it was to come to. */
-  #created({ outcome, record }: Written): Written {
-    const isThere = record !== null && record.ref !== null && outcome.outcome === "noop";
-    return { outcome: isThere ? { ...outcome, outcome: "applied" } : outcome, record };
-  }
-
-  /** Pushes one issue. What is told of the other ends of its links is not about it. */
-  async #send(key: string): Promise<Written> {
-    const events: SyncEvent[] = [];
-    for await (const event of this.#engine.push({ key })) {
-      if (event.kind !== "progress" && event.key === key) events.push(event);
-    }
-    const outcome = outcomeOf(events);
-    return { outcome, record: await this.#settle(key, outcome) };
-  }
-
-  /** Sees to it that later runs do not try again what the provider refuses for good. Returns the issue as it is then. */
-  async #settle(key: string, { outcome, refused }: Outcome): Promise<IssueRecord | null> {
-    if (refused.length > 0) await this.#engine.discard(key, refused);
-    const record = await this.#record(key);
-    const isDraft = record !== null && record.ref === null && record.deletedAt === null;
-    if (isDraft && outcome === "rejected") {
-      // There will never be such an issue: it is no draft that later runs are to send.
-      await this.#store.transaction((transaction) => transaction.remove(key));
-    }
-    return record;
-  }
-
-  #record(key: string): Promise<IssueRecord | null> {
-    return this.#store.transaction((transaction) => transaction.get(key));
   }
 
   /** Adds issues to what a pull gives. Returns the errors of those that do not fit. */
@@ -494,57 +361,12 @@ export class ResourceSync {
     });
   }
 
+  #named(issue: unknown): Promise<NamedIssue> {
+    return namedIssue({ connector: this.#connector, engine: this.#engine }, issue, "issue");
+  }
+
   #checkpoint(): Promise<SyncCheckpoint> {
     return this.#store.transaction((transaction) => transaction.checkpoint(CHECKPOINT));
-  }
-
-  async #patch(value: unknown): Promise<IssuePatch> {
-    const wire = this.#parse(WirePatch, value, "patch");
-    const { parent_ref: parent } = wire;
-    if (parent === undefined) return patchOf(wire);
-    return {
-      ...patchOf(wire),
-      parent: parent === null ? null : await this.#refOf(parent, "patch.parent_ref"),
-    };
-  }
-
-  async #refOf(value: unknown, name: string): Promise<ExternalRef> {
-    return (await this.#issueOf(value, name)).ref;
-  }
-
-  /**
-   * The issue of this resource that is meant, as it was read to find it; null when it is named by its id.
-   *
-   * @throws TrackerSdkError when it is another resource's, or nobody's
-   */
-  async #issueOf(
-    value: unknown,
-    name: string,
-  ): Promise<{ readonly ref: ExternalRef; readonly found: CanonicalIssue | null }> {
-    const { provider, workspace } = this.#connector;
-    const named = this.#parse(NamedRef, value, name);
-    if ((named.system ?? provider) !== provider || (named.workspace ?? workspace) !== workspace) {
-      throw this.#refusal(name, `an issue of ${provider} ${workspace} is needed`);
-    }
-    if (named.id !== null) return { ref: { system: provider, workspace, id: named.id }, found: null };
-    if (named.key === null) throw this.#refusal(name, "an id or a key is needed");
-    const { key } = named;
-    const found = await this.#engine.ask(() => this.#connector.findIssue(key));
-    if (found === null) throw new IssueNotFoundError(provider, key);
-    return { ref: found.ref, found };
-  }
-
-  /** @throws SyncRequestError naming the path of what is wrong */
-  #parse<S extends v.GenericSchema>(schema: S, value: unknown, name: string): v.InferOutput<S> {
-    const parsed = v.safeParse(schema, value);
-    if (parsed.success) return parsed.output;
-    const [issue] = parsed.issues;
-    const path = v.getDotPath(issue);
-    throw this.#refusal(path === null ? name : `${name}.${path}`, problemOf(issue));
-  }
-
-  #refusal(path: string, problem: string): SyncRequestError {
-    return new SyncRequestError(this.#connector.provider, path, problem);
   }
 }
 
@@ -559,30 +381,6 @@ function failureOf(
   { message, failureClass, retryAfterSeconds }: Extract<SyncEvent, { kind: "failed" }>,
 ): ConnectorRequestError {
   return new ConnectorRequestError(message, { provider, failureClass, retryAfterSeconds });
-}
-
-/** What an issue is called that nobody has named: a draft has nothing but its title. */
-function nameOf(record: IssueRecord | null) {
-  if (record === null) return {};
-  const { ref, fields } = record;
-  return { ...(ref !== null && wireRef(ref)), title: fields.title };
-}
-
-function resultOf(
-  ref: unknown,
-  action: PushItem["action"],
-  { outcome, message }: Pick<Outcome, "outcome" | "message">,
-  record: IssueRecord | null,
-): PushResultItem {
-  const remote = record?.ref ?? null;
-  return {
-    ref,
-    action,
-    outcome,
-    remote_ref: remote === null ? null : wireRef(remote),
-    version: record?.base?.revision ?? record?.base?.updatedAt ?? null,
-    message,
-  };
 }
 
 /** The provider asks for more time than there is. */

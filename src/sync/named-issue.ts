@@ -1,0 +1,39 @@
+/** Which issue is meant, by its id or by what people call it. */
+import type { TrackerConnector } from "../sdk/connector.ts";
+import type { SyncEngine } from "../sdk/engine.ts";
+import { IssueNotFoundError } from "../sdk/errors.ts";
+import type { CanonicalIssue, ExternalRef } from "../sdk/model.ts";
+import { NamedRef } from "./push-item.ts";
+import { parsePart, SyncRequestError } from "./request.ts";
+
+/** The issue of a resource that is meant. */
+export interface NamedIssue {
+  readonly ref: ExternalRef;
+  /** As it was read to find it; null when it is named by its id. */
+  readonly found: CanonicalIssue | null;
+}
+
+/**
+ * The issue of the connector's resource that is meant.
+ *
+ * @param name What it is called in the request, for example `link.target`
+ * @throws TrackerSdkError when it is another resource's, or nobody's
+ */
+export async function namedIssue(
+  { connector, engine }: { readonly connector: TrackerConnector; readonly engine: SyncEngine },
+  value: unknown,
+  name: string,
+): Promise<NamedIssue> {
+  const { provider, workspace } = connector;
+  const refusal = (problem: string) => new SyncRequestError(provider, name, problem);
+  const named = parsePart(provider, NamedRef, value, name);
+  if ((named.system ?? provider) !== provider || (named.workspace ?? workspace) !== workspace) {
+    throw refusal(`an issue of ${provider} ${workspace} is needed`);
+  }
+  if (named.id !== null) return { ref: { system: provider, workspace, id: named.id }, found: null };
+  if (named.key === null) throw refusal("an id or a key is needed");
+  const { key } = named;
+  const found = await engine.ask(() => connector.findIssue(key));
+  if (found === null) throw new IssueNotFoundError(provider, key);
+  return { ref: found.ref, found };
+}

@@ -1,0 +1,36 @@
+/** Reading what is asked of a sync, and refusing what cannot be done. */
+import * as v from "valibot";
+import { TrackerSdkError } from "../sdk/errors.ts";
+import { problemOf } from "../sdk/model.ts";
+
+/** What was asked for cannot be done, whatever the tracker says: it was not asked. */
+export class SyncRequestError extends TrackerSdkError {
+  /** Which part of the request, for example `patch.title`. */
+  readonly path: string;
+  readonly problem: string;
+
+  constructor(provider: string, path: string, problem: string) {
+    super(`${path}: ${problem}`, { provider, failureClass: "invalid" });
+    this.path = path;
+    this.problem = problem;
+  }
+}
+
+/**
+ * A part of a request in the shape of `schema`.
+ *
+ * @param name What the part is called, for example `patch`
+ * @throws SyncRequestError naming the path of what is wrong
+ */
+export function parsePart<S extends v.GenericSchema>(
+  provider: string,
+  schema: S,
+  value: unknown,
+  name: string,
+): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, value);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  const path = v.getDotPath(issue);
+  throw new SyncRequestError(provider, path === null ? name : `${name}.${path}`, problemOf(issue));
+}
