@@ -26,9 +26,12 @@ export interface HostedDependencies {
 
 /** The binding in the config is not one that the control plane serves any more. */
 export class StaleBindingError extends TrackerError {
-  constructor(bindingRef: string, provider: string, cause: TrackerError) {
+  /** @param asked how messages call the control plane that says so; another one may know the binding */
+  constructor(bindingRef: string, provider: string, asked: string, cause: TrackerError) {
+    const again = `Bind again: tracker bind --provider ${provider} --yes`;
+    const elsewhere = `(asked: ${asked}; if it belongs to another control plane, name that: --host URL)`;
     super("stale_binding", `The binding ${bindingRef} is stale: ${cause.message}`, {
-      hint: `Bind again: tracker bind --provider ${provider} --yes`,
+      hint: cause.code === "binding_not_found" ? `${again} ${elsewhere}` : again,
       details: { binding_ref: bindingRef, reason: cause.code },
       requestId: cause.requestId ?? undefined,
       cause,
@@ -137,7 +140,7 @@ export class HostedBinding implements BoundTracker {
       return { result: await call(client, this.provider, key), pendingUpgrade: null };
     } catch (error) {
       if (!(error instanceof TrackerError) || !STALE_CODES.has(error.code)) throw error;
-      throw new StaleBindingError(key.binding_ref, this.provider, error);
+      throw new StaleBindingError(key.binding_ref, this.provider, client.name, error);
     }
   }
 

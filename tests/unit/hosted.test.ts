@@ -8,7 +8,7 @@ import type { ProjectIdentity } from "../../src/identity.ts";
 import { findProject, type Project, ProjectStore } from "../../src/project.ts";
 import type { BindCandidate, BindResolveResponse } from "../../src/protocol.ts";
 import { failureOf } from "../helpers/failure.ts";
-import { errorBody, HttpStubs, stubbedClient } from "../helpers/http-stubs.ts";
+import { errorBody, HttpStubs, STUB_URL, stubbedClient } from "../helpers/http-stubs.ts";
 
 const BASE = "/api/v1/tracker";
 const RESOLVE = `${BASE}/bind-resolve/`;
@@ -362,6 +362,14 @@ describe("work on a binding", () => {
       hint: expect.stringContaining("tracker bind --provider linear"),
     });
     expect(config()).toBe(text);
+  });
+
+  test("a reference that is not known may be another control plane's, so it is told which one was asked", async () => {
+    stubs.on("GET", `${STATUS}&binding_ref=srm_old`, refused("binding_not_found", 404));
+    const bound = project(`${LEGACY}  binding_ref: srm_old\n`);
+    const { hint } = Object(await failureOf(tracker().binding(bound).status()));
+    expect(hint).toContain(STUB_URL);
+    expect(hint).toContain("--host URL");
   });
 
   test("a slug that is not known is no stale binding", async () => {
