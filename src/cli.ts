@@ -310,7 +310,8 @@ async function report(error: unknown, argv: readonly string[], context: Context)
   try {
     io.stderr.write(text);
   } catch (failure) {
-    if (!(failure instanceof OutputClosedError)) throw failure;
+    // There is nobody left to tell; the exit code still says it.
+    if (!(failure instanceof OutputClosedError || failure instanceof TrackerError)) throw failure;
   }
 }
 

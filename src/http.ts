@@ -207,7 +207,9 @@ export class HttpChannel {
         `${exchange.method} ${target.pathname}${target.search} ${response.status} in ${nature.now() - started} ms`,
       );
       if (REDIRECTS.has(response.status)) {
-        return { kind: "failure", processed: "maybe", error: this.#redirected(response) };
+        // "See other" is what a request comes to; the others ask for it to be sent elsewhere.
+        const processed = response.status === 303 ? "maybe" : "no";
+        return { kind: "failure", processed, error: this.#redirected(response) };
       }
       return { kind: "answer", response, body };
     } catch (error) {
@@ -249,17 +251,16 @@ export class HttpChannel {
         error: new ControlPlaneError("host_timeout", `${this.name} did not answer in time.`, facts),
       };
     }
-    const refused = isOneOf(/ECONNREFUSED|ConnectionRefused/);
-    const reason = refused
-      ? "the connection was refused"
+    const [reason, processed] = isOneOf(/ECONNREFUSED|ConnectionRefused/)
+      ? (["the connection was refused", "no"] as const)
       : isOneOf(/CERT|SSL|TLS/i)
-        ? "its certificate cannot be trusted"
+        ? (["its certificate cannot be trusted", "no"] as const)
         : isOneOf(/ENOTFOUND|DNS/i)
-          ? "its name cannot be resolved"
-          : "the connection broke";
+          ? (["its name cannot be resolved", "no"] as const)
+          : (["the connection broke", "maybe"] as const);
     return {
       kind: "failure",
-      processed: refused ? "no" : "maybe",
+      processed,
       error: new ControlPlaneError("host_unreachable", `Cannot reach ${this.name}: ${reason}.`, {
         ...facts,
         cause: error,

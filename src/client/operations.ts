@@ -77,7 +77,7 @@ export function eventually<S extends v.GenericSchema>(result: S) {
 }
 
 /** What to do about an operation that takes too long, that cannot be looked at, and that has a strange end. */
-export interface OperationHints {
+interface OperationHints {
   readonly late: string;
   readonly lost: string;
   readonly strange: string;

@@ -89,7 +89,9 @@ export class Jobs {
     const until = performance.now() + this.#options.patience(request.kind);
     const inTime = async (work: Promise<Ending | null>) =>
       (await within(work, Math.max(0, until - performance.now())))?.result;
-    await this.#finishInterrupted(request, inTime);
+    const { idempotencyKey } = request;
+    const known = idempotencyKey === null ? undefined : await jobOf(scope, idempotencyKey);
+    if (known?.status !== "completed") await this.#finishInterrupted(request, inTime);
     const { id, claim } = await scope.transaction((transaction) => begin(transaction, request));
     const running = claim === null ? this.#running.get(id) : this.#run({ scope, claim });
     const ending = running === undefined ? await resultOf(scope, id) : await inTime(running);

@@ -7,6 +7,7 @@ import { TrackerSdkError } from "../sdk/errors.ts";
 import { linkIdentity } from "../sdk/merge.ts";
 import { BLANK, CanonicalStatus, type ExternalRef, type IssuePatch, identityOf } from "../sdk/model.ts";
 import type { IssueRecord, IssueStore } from "../sdk/store.ts";
+import { StoreError } from "../sdk/stores/serial.ts";
 import { sentence } from "../sdk/text.ts";
 import { itemCode, wireRef } from "./envelope.ts";
 import { namedIssue } from "./named-issue.ts";
@@ -32,7 +33,7 @@ interface Written {
 }
 
 /** What items are written with. */
-export interface ItemWriterOptions {
+interface ItemWriterOptions {
   readonly connector: TrackerConnector;
   readonly store: IssueStore;
   readonly engine: SyncEngine;
@@ -55,7 +56,8 @@ export class ItemWriter {
     try {
       return pushedItem(item.ref, item.action, await this.#write(item, key));
     } catch (error) {
-      if (!(error instanceof TrackerSdkError)) throw error;
+      // What the store fails with ends the push: nobody knows what became of the item.
+      if (!(error instanceof TrackerSdkError) || error instanceof StoreError) throw error;
       const { failureClass, retryable, message } = error;
       const code = error instanceof SyncRequestError ? "invalid_request" : itemCode(failureClass);
       const outcome: Outcome = {

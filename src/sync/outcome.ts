@@ -64,9 +64,12 @@ export function outcomeOf(events: readonly SyncEvent[]): Outcome {
   return outcome("noop", null);
 }
 
-/** Whether what was sent may be taken another time: a credential says nothing about it. */
+/** What says nothing about what was sent: a credential, somebody else's change, an answer that cannot be read. */
+const NO_REFUSAL: ReadonlySet<FailedEvent["failureClass"]> = new Set(["auth", "conflict", "contract"]);
+
+/** Whether what was sent may be taken another time. */
 function mayPass({ retryable, failureClass }: FailedEvent): boolean {
-  return retryable || failureClass === "auth";
+  return retryable || NO_REFUSAL.has(failureClass);
 }
 
 /** A failure as an entry of `item_errors`. */

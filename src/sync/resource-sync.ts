@@ -236,9 +236,13 @@ export class ResourceSync {
    */
   async publishMission({ issue, update }: Pick<MissionPublishRequest, "issue" | "update">) {
     const { ref, found } = await this.#named(issue);
-    const { issue: published, omitted } = await this.#engine.ask(() =>
-      publishMissionUpdate(this.#connector, ref, missionUpdateOf(update), found),
-    );
+    /** Good for the first attempt: who tries again looks anew. */
+    let read = found;
+    const { issue: published, omitted } = await this.#engine.ask(() => {
+      const before = read;
+      read = null;
+      return publishMissionUpdate(this.#connector, ref, missionUpdateOf(update), before);
+    });
     return { ...wireIssue(published.ref, published, published), omitted: [...omitted] };
   }
 
@@ -341,6 +345,8 @@ export class ResourceSync {
     for await (const event of events) {
       this.#signal.throwIfAborted();
       if (event.kind === "progress" || event.key === null) continue;
+      // The other end of a link that was written could not be read; nothing was to be written there.
+      if (event.kind === "failed" && event.side === "local") continue;
       byKey.set(event.key, [...(byKey.get(event.key) ?? []), event]);
     }
     const pushed: PushedItem[] = [];

@@ -196,11 +196,23 @@ describe("a write whose answer was lost", () => {
   });
 
   test.each(CALLS)("was not done when nobody was there: %s", async (call, _, run) => {
-    const refused = () => Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
-    stubs.repeat(3, "POST", `${BASE}/${call}/`, refused);
-    expect(await failureOf(run(stubbedClient(stubs)))).toMatchObject({
-      hint: expect.stringContaining("tracker doctor"),
-    });
+    for (const code of ["ECONNREFUSED", "ENOTFOUND", "DEPTH_ZERO_SELF_SIGNED_CERT"]) {
+      stubs.repeat(3, "POST", `${BASE}/${call}/`, () => Object.assign(new Error("nobody"), { code }));
+      expect(await failureOf(run(stubbedClient(stubs)))).toMatchObject({
+        hint: expect.stringContaining("tracker doctor"),
+      });
+    }
+  });
+
+  test.each([
+    [301, "--host"],
+    [307, "--host"],
+    [303, "It may have been done."],
+  ])("was done only where an answer is to be seen elsewhere: %d", async (status, words) => {
+    const headers = { location: "https://new.example.com/" };
+    stubs.on("POST", `${BASE}/push/`, new Response(null, { status, headers }));
+    const { hint } = Object(await failureOf(stubbedClient(stubs).push("linear", REF, [])));
+    expect(hint).toContain(words);
   });
 });
 

@@ -366,6 +366,16 @@ describe("a job that was interrupted, however long ago, and nobody has asked for
 });
 
 describe("a key", () => {
+  test("is answered with its result, whatever was interrupted meanwhile", async () => {
+    const first = await post("push", create("Zero"), "key-0");
+    const { letGo } = await heldPush("One", "Two");
+    await host.stop();
+    letGo();
+    await host.restart({ patience: 0 });
+    host.now += LONG;
+    expect(await post("push", create("Zero"), "key-0")).toMatchObject({ status: 200, body: first.body });
+  });
+
   test("whose job failed may be used for the same again", async () => {
     github.fail({ kind: "answer", status: 401, body: { message: "Bad credentials" } });
     const failed = await post("run", {}, "key-1");

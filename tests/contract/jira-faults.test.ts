@@ -7,6 +7,8 @@ import { jira } from "../../src/sdk/connectors/jira/index.ts";
 import { openTransport } from "../../src/sdk/credentials.ts";
 import { IssueNotFoundError } from "../../src/sdk/errors.ts";
 import { BLANK, type CanonicalIssue, type IssueFields, type IssuePatch } from "../../src/sdk/model.ts";
+import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
+import { ResourceSync } from "../../src/sync/resource-sync.ts";
 import { failureOf } from "../helpers/failure.ts";
 import { connectTo, PROJECT, refTo } from "../helpers/subjects/jira.ts";
 import { JiraSimulator, type JiraSimulatorOptions } from "../simulators/jira/index.ts";
@@ -254,6 +256,27 @@ describe("what is gone", () => {
 });
 
 describe("refusals", () => {
+  test("of a part of a create are told of the issue that is there, and the same push makes no other", async () => {
+    await simulator.stop();
+    const workflow = {
+      statuses: [{ id: "1", name: "Backlog", category: "new" as const }],
+      transitions: [],
+    };
+    const projects = [{ id: PROJECT, key: "PAY", name: "Payments API", workflow }];
+    await start({ sites: [{ cloudId: "cloud-1", name: "acme", projects }] });
+    const sync = new ResourceSync({
+      connector,
+      store: new MemoryIssueStore(),
+      policy: { mode: "split_ownership", strategy: "external_wins" },
+      now: () => new Date(),
+    });
+    const items = [{ ref: {}, action: "create" as const, patch: { title: "New", status: "done" } }];
+    const first = await sync.push({ key: "push-1", items });
+    expect(first.items).toMatchObject([{ outcome: "rejected", remote_ref: { key: "PAY-1" } }]);
+    await sync.push({ key: "push-1", items });
+    expect((await connector.listIssues({})).items.map(({ title }) => title)).toEqual(["New"]);
+  });
+
   const limited = { errorMessages: ["Rate limit exceeded."], errors: {} };
   const reset = () => new Date(simulator.now() + 90_000).toISOString();
   const cases: readonly (readonly [string, () => SimulatedAnswer, object])[] = [

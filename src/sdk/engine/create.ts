@@ -55,7 +55,7 @@ export async function attachCreated(
 }
 
 /** What came of a create. */
-interface Created {
+export interface Created {
   readonly events: readonly SyncEvent[];
   /**
    * The issue was changed before it was read, so that what the provider made of its body is not known:

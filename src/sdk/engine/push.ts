@@ -7,7 +7,7 @@ import { ownerOf } from "../policy.ts";
 import type { CreateIntent, IssueRecord } from "../store.ts";
 import { deletedEvent, isRemote, localEvents, type Met, meet, refreshEnds } from "./absorb.ts";
 import type { EngineContext } from "./context.ts";
-import { attachCreated, create } from "./create.ts";
+import { attachCreated, type Created, create } from "./create.ts";
 import { failed, type SyncEvent } from "./events.ts";
 import { inOrder } from "./in-order.ts";
 import { localAfter, receiptBase } from "./receipt.ts";
@@ -88,7 +88,7 @@ async function pushIssue(context: EngineContext, key: string): Promise<SyncEvent
       if (attached !== null) {
         events.push(...attached, ...(await pushIssue(context, key)));
       } else {
-        const created = await create(context, record, intent);
+        const created = await createAll(context, record, intent);
         events.push(...created.events);
         if (created.isBodyOpen) {
           // That the body was written is told already.
@@ -105,6 +105,22 @@ async function pushIssue(context: EngineContext, key: string): Promise<SyncEvent
     events.push(failed("remote", { key, ref, fields: dirty }, error));
   }
   return events;
+}
+
+/** Creates an issue with what it takes. Where a part of that is refused, the issue is there all the same. */
+async function createAll(
+  context: EngineContext,
+  record: IssueRecord,
+  intent: CreateIntent,
+): Promise<Created> {
+  try {
+    return await create(context, record, intent);
+  } catch (error) {
+    if (!isRemote(context, error) || error.retryable || error.failureClass === "auth") throw error;
+    const attached = await attachCreated(context, intent);
+    if (attached === null) throw error;
+    return { events: [...attached, ...(await pushIssue(context, record.key))], isBodyOpen: false };
+  }
 }
 
 /** Reads what is to be done for an issue; the intent of a create is stored before anything is sent. */

@@ -197,7 +197,7 @@ describe("links", () => {
     await connector.upsertLink(a, { type: "relates_to", target: b });
     const blocks = { type: "blocks", target: b } as const;
     expect(await failureOf(() => connector.upsertLink(a, blocks))).toMatchObject({
-      failureClass: "conflict",
+      failureClass: "invalid",
       message: expect.stringContaining("#1 relates_to #2"),
     });
     await connector.removeLink(a, { type: "relates_to", target: b });

@@ -6,7 +6,9 @@ import { MemoryRemote } from "../../../src/sdk/connectors/memory/remote.ts";
 import { MemoryTracker } from "../../../src/sdk/connectors/memory/tracker.ts";
 import { ConnectorRequestError } from "../../../src/sdk/errors.ts";
 import type { OwnershipPolicy } from "../../../src/sdk/policy.ts";
+import type { IssueStore } from "../../../src/sdk/store.ts";
 import { MemoryIssueStore } from "../../../src/sdk/stores/memory.ts";
+import { StoreError } from "../../../src/sdk/stores/serial.ts";
 import { ResourceSync } from "../../../src/sync/resource-sync.ts";
 
 let now: number;
@@ -210,6 +212,39 @@ describe("pull", () => {
     const rest = await pull(10_000);
     expect([...first.items, ...rest.items].map(({ title }) => title)).toEqual(many);
   });
+});
+
+describe("a mission's update that is tried again", () => {
+  test.each(["key", "id"] as const)(
+    "writes over nothing that came meanwhile; named by its %s",
+    async (by) => {
+      const { ref } = remote.add({ title: "Refund", customFields: { effort: 1 } });
+      let isFirst = true;
+      tracker = new MemoryTracker({
+        remote,
+        without: ["conditionalWrites"],
+        onRequest: ({ method, phase }) => {
+          if (method !== "updateIssue" || phase !== "before" || !isFirst) return;
+          isFirst = false;
+          remote.edit(ref, { customFields: { effort: 1, owner: "ada" } });
+          throw new ConnectorRequestError("Busy.", { provider: "memory", failureClass: "transient" });
+        },
+      });
+      sync = new ResourceSync({ connector: tracker, store, policy: EXTERNAL_WINS, now: () => new Date(now) });
+      await sync.publishMission({
+        issue: by === "key" ? "DEMO-1" : { id: ref.id },
+        update: {
+          mission_id: "m-7",
+          mission_state: "done",
+          target_status: null,
+          summary: null,
+          mission_url: null,
+          decision_references: [],
+        },
+      });
+      expect(remote.issue(ref).customFields).toMatchObject({ owner: "ada", spec_kitty_mission: "m-7" });
+    },
+  );
 });
 
 describe("push", () => {
@@ -429,15 +464,69 @@ describe("push", () => {
       await convergesAfter({ outcome: "rejected" });
     }, 20_000);
 
-    test("but not by a credential that is not accepted for a while", async () => {
-      const known = await keptEdit({ title: "Renamed" });
-      tracker.faults.add({ kind: "fail", failureClass: "auth" }, { on: "updateIssue" });
-      expect((await run()).push.items).toMatchObject([
-        { outcome: "failed", message: expect.stringContaining("the next run") },
-      ]);
-      expect((await run()).push.items).toMatchObject([{ outcome: "applied" }]);
-      expect(remote.issue(known).title).toBe("Renamed");
-    }, 20_000);
+    test.each([
+      ["a credential that is not accepted for a while", "auth", { on: "updateIssue" }],
+      ["somebody who changes the issue each time", "conflict", { on: "updateIssue", times: 3 }],
+      ["an answer that cannot be read", "contract", { on: "getIssue" }],
+    ] as const)(
+      "but not by %s",
+      async (_, failureClass, timing) => {
+        const known = await keptEdit({ title: "Renamed" });
+        tracker.faults.add({ kind: "fail", failureClass }, timing);
+        expect((await run()).push.items).toMatchObject([
+          { outcome: "failed", message: expect.stringContaining("the next run") },
+        ]);
+        expect((await run()).push.items).toMatchObject([{ outcome: "applied" }]);
+        expect(remote.issue(known).title).toBe("Renamed");
+      },
+      20_000,
+    );
+  });
+
+  test("a link whose other end cannot be read afterwards is written, and nothing more is told", async () => {
+    const [one, two] = [file("One"), file("Two")];
+    await pull();
+    tracker.faults.add({ kind: "fail" }, { on: "upsertLink", times: 3 });
+    await push([{ ref: { id: one.id }, action: "link", link: { type: "blocks", target: { id: two.id } } }]);
+    let reads = Number.NaN;
+    tracker = new MemoryTracker({
+      remote,
+      onRequest: ({ method, phase }) => {
+        if (method === "upsertLink" && phase === "after") reads = 0;
+        if (method !== "getIssue" || phase !== "before" || ++reads !== 2) return;
+        throw new ConnectorRequestError("Two is secret.", { provider: "memory", failureClass: "permission" });
+      },
+    });
+    sync = new ResourceSync({ connector: tracker, store, policy: EXTERNAL_WINS, now: () => new Date(now) });
+    const { push: pushed } = await run();
+    expect(reads).toBeGreaterThanOrEqual(2);
+    expect(pushed.items).toMatchObject([{ ref: { id: one.id }, outcome: "applied" }]);
+    expect(remote.issue(one).links).toMatchObject([{ type: "blocks", target: two }]);
+  }, 20_000);
+
+  test("what the store fails with ends it: nobody knows what became of the item", async () => {
+    const known = file("Known");
+    await pull();
+    let isFull = false;
+    const filling: IssueStore = {
+      transaction: (work) =>
+        isFull
+          ? Promise.reject(new StoreError("The disk is full.", { retryable: false, isFull }))
+          : store.transaction(work),
+      close: () => store.close(),
+    };
+    const connector = new MemoryTracker({
+      remote,
+      onRequest: ({ method, phase }) => {
+        isFull ||= method === "addComment" && phase === "after";
+      },
+    });
+    sync = new ResourceSync({ connector, store: filling, policy: EXTERNAL_WINS, now: () => new Date(now) });
+    const comment: PushItem = { ref: { id: known.id }, action: "comment", body: "Hello" };
+    await expect(push([comment, update(known.id, { title: "Renamed" })])).rejects.toThrow(
+      "The disk is full.",
+    );
+    expect(remote.comments(known)).toHaveLength(1);
   });
 
   test("an update of an issue that is gone is rejected, and no later run tries it", async () => {

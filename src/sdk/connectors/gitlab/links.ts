@@ -70,7 +70,7 @@ export class IssueLinks {
     if (other !== undefined) {
       throw new ConnectorRequestError(
         `${PROVIDER} keeps one link between two issues: that #${id} ${other.type} #${target.id} has to be removed first.`,
-        { provider: PROVIDER, failureClass: "conflict", cause: refusal },
+        { provider: PROVIDER, failureClass: "invalid", cause: refusal },
       );
     }
     await this.#project.sendToIssue(target.id);
