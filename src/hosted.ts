@@ -21,6 +21,7 @@ import type {
   BindConfirmResponse,
   BindResolveResponse,
   InstallationStatus,
+  TakenResource,
   ProjectIdentity as WireIdentity,
 } from "./protocol.ts";
 import { type Choice, TrackerError } from "./shared/errors.ts";
@@ -49,6 +50,8 @@ export interface BindDialog {
   choose(candidates: readonly BindCandidate[]): Promise<BindCandidate | null>;
   /** A resolution arrived. */
   resolved(resolution: BindResolveResponse): void;
+  /** What the repository is about belongs to another project, so it is not among the candidates. */
+  notOffered(resource: TakenResource, hint: string): void;
   /** The one exact match is bound although another was selected. */
   exactOverridesSelection(resolution: BindResolveResponse): void;
 }
@@ -232,11 +235,9 @@ export class HostedTracker {
       return { candidateToken: resolution.candidate_token, candidate: null };
     }
     const candidates = orderCandidates(resolution.candidates);
-    if (resolution.match_type === "none" || candidates.length === 0) {
-      throw new TrackerError("no_candidates", `Nothing in ${provider} fits this project.`, {
-        hint: `See what is connected with \`tracker discover --provider ${provider}\`, and connect what is missing with \`tracker host connect ${provider}\` or in the control plane's dashboard.`,
-      });
-    }
+    const taken = resolution.taken ?? null;
+    if (resolution.match_type === "none" || candidates.length === 0) throw nothingFits(provider, taken);
+    if (taken !== null) dialog.notOffered(taken, sharingHint(taken));
     const candidate = await select(candidates, selection, dialog);
     return candidate === null ? null : { candidateToken: candidate.candidate_token, candidate };
   }
@@ -300,6 +301,23 @@ interface Chosen {
 function invalidResolution(name: string): TrackerError {
   return new TrackerError("invalid_response", `${name} named an exact match without a way to bind it.`, {
     hint: "Tell the operators of the control plane.",
+  });
+}
+
+/** What to do where another project has what is meant. */
+function sharingHint({ binding_ref }: TakenResource): string {
+  return `To share it, take .kittify/config.yaml from there; to free it: tracker host mappings delete ${binding_ref}`;
+}
+
+function nothingFits(provider: string, taken: TakenResource | null): TrackerError {
+  if (taken !== null) {
+    const { display_label, project_slug } = taken;
+    return new TrackerError("no_candidates", `${display_label} is bound to project "${project_slug}".`, {
+      hint: sharingHint(taken),
+    });
+  }
+  return new TrackerError("no_candidates", `Nothing in ${provider} fits this project.`, {
+    hint: `See what is connected with \`tracker discover --provider ${provider}\`, and connect what is missing with \`tracker host connect ${provider}\` or in the control plane's dashboard.`,
   });
 }
 

@@ -79,6 +79,10 @@ export const BindCandidate = v.object({
 });
 export type BindCandidate = v.InferOutput<typeof BindCandidate>;
 
+/** A resource that belongs to another project. */
+export const TakenResource = v.object({ display_label: text, project_slug: text, binding_ref: filled });
+export type TakenResource = v.InferOutput<typeof TakenResource>;
+
 export const BindResolveResponse = v.object({
   match_type: v.picklist(["exact", "candidates", "none"]),
   candidate_token: nullable(filled),
@@ -87,6 +91,8 @@ export const BindResolveResponse = v.object({
   project_slug: nullableText,
   provider_context: nullable(ProviderContext),
   candidates: v.nullish(v.array(BindCandidate), []),
+  /** Where nothing is certain because another project has what `repo_slug` names; an extension. */
+  taken: v.optional(v.nullable(TakenResource)),
 });
 export type BindResolveResponse = v.InferOutput<typeof BindResolveResponse>;
 

@@ -149,6 +149,9 @@ async function createDialog(
       if (match_type === "exact") log.info(`The one exact match is ${display_label ?? "unnamed"}.`);
       else if (!willAsk) draw(orderCandidates(candidates));
     },
+    notOffered: ({ display_label, project_slug }, hint) => {
+      log.info(`${display_label} is not offered: it is bound to project "${project_slug}". ${hint}`);
+    },
     exactOverridesSelection: ({ display_label, binding_ref }) => {
       log.info(`The one exact match is ${display_label ?? "unnamed"}; your selection was not used.`);
       if (binding_ref !== null) log.info(`To choose again: tracker host mappings delete ${binding_ref}`);

@@ -223,7 +223,10 @@ export async function validateMapping(
     return invalid("mapping_deleted", `The binding to "${mapping.label}" was deleted. ${rebind}`);
   }
   if (!belongsTo(mapping, identity)) {
-    return invalid("project_mismatch", `This binding belongs to project "${mapping.projectSlug}". ${rebind}`);
+    return invalid(
+      "project_mismatch",
+      `This binding belongs to project "${mapping.projectSlug}". To share it, take .kittify/config.yaml from there; to free it: tracker host mappings delete ${bindingRef}; to bind to something else: tracker bind --provider ${provider}`,
+    );
   }
   if (mapping.state === "disabled") {
     return invalid(

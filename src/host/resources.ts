@@ -1,7 +1,7 @@
 /** Reading the inventory: the list of bindable resources, and what resolution compares. */
 import { sql } from "kysely";
 import * as v from "valibot";
-import type { BindableResource, ProviderContext } from "../protocol.ts";
+import type { BindableResource, ProviderContext, TakenResource } from "../protocol.ts";
 import type { HostedProvider } from "../shared/providers.ts";
 import { fold } from "../shared/text.ts";
 import type { CandidateTokens } from "./candidate-token.ts";
@@ -134,6 +134,22 @@ export async function freeResourcesAt(
     .limit(2)
     .execute();
   return rows.map((row) => ({ ...toFree(row), context: parseContext(row.provider_context) }));
+}
+
+/** The resource whose full path equals `path`, where another project has it. */
+export async function takenResourceAt(
+  scope: TeamScope,
+  provider: HostedProvider,
+  path: string,
+): Promise<TakenResource | null> {
+  const row = await visible(scope, provider)
+    .innerJoin("projects", "projects.id", "mappings.project_id")
+    .select(["resources.display_label", "projects.slug as project_slug", "mappings.binding_ref"])
+    .where("resources.path_key", "=", pathKey(path))
+    .executeTakeFirst();
+  if (row === undefined || row.binding_ref === null) return null;
+  const { display_label, project_slug, binding_ref } = row;
+  return { display_label, project_slug, binding_ref };
 }
 
 /** All free resources of a provider, in display order. */

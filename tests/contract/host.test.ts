@@ -400,6 +400,22 @@ describe("bind", () => {
     });
   });
 
+  test("a repository's path that another project has is told, and not offered", async () => {
+    const binding_ref = await host.bind("github", "acme/payments-api", OTHER);
+    const { body } = await host.resolve("github");
+    expect(v.parse(protocol.BindResolveResponse, body).taken).toEqual({
+      display_label: "acme/payments-api",
+      project_slug: OTHER.slug,
+      binding_ref,
+    });
+    expect(list(body.candidates).map(({ display_label }) => display_label)).not.toContain(
+      "acme/payments-api",
+    );
+    expect(
+      (await host.resolve("github", { ...IDENTITY, repo_slug: "acme/elsewhere" })).body,
+    ).not.toHaveProperty("taken");
+  });
+
   test("several candidates are ranked, with dense positions and the tokens of `resources`", async () => {
     const { body } = await host.resolve("linear");
     const candidates = list(body.candidates);

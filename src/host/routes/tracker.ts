@@ -29,7 +29,7 @@ import {
 } from "../mappings.ts";
 import { hostedProvider, idempotencyKeyOf, readBody, readQuery } from "../request.ts";
 import { certainMatch, rankCandidates } from "../resolution.ts";
-import { freeResources, freeResourcesAt, listResources } from "../resources.ts";
+import { freeResources, freeResourcesAt, listResources, takenResourceAt } from "../resources.ts";
 import type { Sources } from "../sources.ts";
 import { identityPathOf, lastSyncs, syncStateOf } from "../sync-state.ts";
 import type { TeamScope } from "../team-scope.ts";
@@ -215,10 +215,13 @@ async function resolve(
       provider_context: resource.context,
     };
   }
+  const taken =
+    identity.repo_slug === null ? null : await takenResourceAt(scope, provider, identity.repo_slug);
+  const uncertain = { ...nothing, ...(taken !== null && { taken }) };
   const candidates = rankCandidates(identity, mappings, await freeResources(scope, provider));
-  if (candidates.length === 0) return nothing;
+  if (candidates.length === 0) return uncertain;
   return {
-    ...nothing,
+    ...uncertain,
     match_type: "candidates",
     candidates: candidates.map(({ resource, confidence, reason }, index) => ({
       candidate_token: issue(resource.id),
