@@ -262,7 +262,8 @@ function checkArguments(path: readonly string[], tokens: readonly string[], args
       continue;
     }
     if (flag.definition === undefined || flag.definition.type === "positional") {
-      throw refusedFlag(path, token, flag.name, Object.keys(args));
+      const flags = Object.keys(args).filter((name) => args[name]?.type !== "positional");
+      throw refusedFlag(path, token, flag.name, flags);
     }
     const isRepeatable = REPEATABLE_FLAGS.has(`${path.slice(1).join(" ")} --${flag.name}`);
     if (given.has(flag.name) && !isRepeatable) throw new UsageError(`--${flag.name} is given twice.`);

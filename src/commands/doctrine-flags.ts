@@ -38,5 +38,11 @@ export function doctrineFlags(
       hint: `Give both: --doctrine-mode split_ownership --conflict-strategy ${conflictStrategy}`,
     });
   }
-  return { mode, fieldOwners: pairsOf("field-owner", tokens), conflictStrategy };
+  const fieldOwners = pairsOf("field-owner", tokens);
+  if (Object.keys(fieldOwners).length > 0 && mode !== "split_ownership") {
+    throw new UsageError("--field-owner is for --doctrine-mode split_ownership.", {
+      hint: "Without it one side owns every field.",
+    });
+  }
+  return { mode, fieldOwners, conflictStrategy };
 }

@@ -53,13 +53,11 @@ function updateCommand(invocation: Invocation) {
       const bindingRef = required("The binding reference", args.ref, example);
       const settings = settingsOf(valuesOf("setting", rawArgs));
       const { mode, fieldOwners, conflictStrategy } = doctrineFlags(args, rawArgs);
-      const decidesOwners = Object.keys(fieldOwners).length > 0;
-      if (mode === null && settings === null && !decidesOwners) {
+      if (mode === null && settings === null) {
         throw new UsageError("There is nothing to change: give --doctrine-mode or --setting.", {
           hint: `For example: ${example}`,
         });
       }
-      if (decidesOwners) required("--doctrine-mode", args["doctrine-mode"], example);
       const update = {
         ...(mode !== null && {
           doctrine: {

@@ -66,7 +66,8 @@ export async function readSecret(
 export async function secretFromPipe({ stdin }: Io, example: string): Promise<string> {
   const text = (await stdin.readAll()).trim();
   if (problemOf(text) === null) return text;
-  throw new UsageError("Standard input held no token.", { hint: `For example: ${example}` });
+  const what = text === "" ? "was empty" : "held no token: tokens have no spaces and no special characters";
+  throw new UsageError(`Standard input ${what}.`, { hint: `For example: ${example}` });
 }
 
 /** Asks for a secret of which nothing is shown, from the first word to the last answer; null when the person cancels. */

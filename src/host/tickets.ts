@@ -113,7 +113,7 @@ async function onlyMapping(scope: TeamScope, provider: HostedProvider): Promise<
   const problem =
     only === undefined
       ? `Nothing is bound to ${provider} yet. Bind a project first: tracker bind --provider ${provider}`
-      : `${usable.length} projects are bound to ${provider}. Name one by binding_ref or project_slug.`;
+      : `${usable.length} projects are bound to ${provider}. Ask from one of them, or name one by binding_ref or project_slug.`;
   throw new HostError("invalid_request", problem, {
     provider,
     details: { project_slugs: usable.map(({ projectSlug }) => projectSlug) },

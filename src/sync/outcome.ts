@@ -37,7 +37,7 @@ export function outcomeOf(events: readonly SyncEvent[]): Outcome {
   });
   if (isGone) return outcome("rejected", "The issue is gone.");
   if (failures.length > 0) {
-    const message = failures.map((failure) => failure.message).join(" ");
+    const message = [...new Set(failures.map((failure) => failure.message))].join(" ");
     if (failures.some(mayPass)) {
       return outcome("failed", `${sentence(message)} It is kept, and the next run sends it again.`);
     }

@@ -174,7 +174,12 @@ describe("beads", () => {
 
   test.each([
     [["--doctrine-mode", "mine"], '--doctrine-mode must be "external_authoritative", '],
-    [["--field-owner", "colour=local"], '--field-owner must be "title", '],
+    [
+      ["--doctrine-mode", "split_ownership", "--field-owner", "colour=local"],
+      '--field-owner must be "title", ',
+    ],
+    [["--field-owner", "title=local"], "--field-owner is for --doctrine-mode split_ownership."],
+    [["--doctrine-mode", "external_authoritative", "--field-owner", "title=local"], "--field-owner is for"],
     [["--conflict-strategy", "manual_review"], "--conflict-strategy"],
     [["--doctrine-mode", "split_ownership", "--conflict-strategy", "dice"], "--conflict-strategy"],
     [["--field-owner", "title"], "--field-owner"],

@@ -67,6 +67,7 @@ describe("usage errors exit 2, say what is wrong on stderr, and do nothing", () 
     [["status", "--ofline"], "Unknown flag --ofline.\nDid you mean --offline?"],
     [["status", "-x"], "Unknown flag -x."],
     [["status", "--jsn"], "Did you mean --json?"],
+    [["sync", "wait", "--id", "x"], "Unknown flag --id.\nSee `tracker sync wait --help`."],
     [["status", "now"], 'Unexpected argument "now".'],
     [["status", "--", "now"], 'Unexpected argument "now".'],
     [["status", "--all", "--all"], "--all is given twice."],

@@ -177,7 +177,11 @@ describe("a command line that cannot connect anything exits 2 and asks nobody", 
     async (stdin) => {
       const { code, err } = await tracker(["host", "connect", "github", "--token-stdin"], { stdin });
       expect(code).toBe(2);
-      expect(err).toContain("Standard input held no token.");
+      expect(err).toContain(
+        stdin.trim() === ""
+          ? "Standard input was empty."
+          : "Standard input held no token: tokens have no spaces",
+      );
     },
   );
 
