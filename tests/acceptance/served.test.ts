@@ -91,14 +91,16 @@ describe("tracker host serve --demo", () => {
     });
   });
 
-  test("a resource that another project holds is not offered", async () => {
+  test("a resource that another project holds is not offered, which is told", async () => {
     using first = new Scratch({ env: host.env, origin: "git@github.com:acme/storefront.git" });
     using second = new Scratch({ env: host.env, origin: "git@github.com:acme/storefront.git" });
     const bound = v.parse(Bound, resultOf(await first.run(["bind", "--provider", "github", "--json"])));
     expect(bound.display_label).toContain("acme/storefront");
     const outcome = await second.run(["bind", "--provider", "github"]);
     expect(outcome.code).toBe(1);
-    expect(outcome.stderr).not.toMatch(/acme\/storefront\b/);
+    expect(outcome.stderr).toContain(`acme/storefront is not offered: it is bound to project "`);
+    expect(outcome.stderr).toContain(`tracker host mappings delete ${bound.binding_ref}\n`);
+    expect(outcome.stderr).not.toMatch(/^ *\d+\. acme\/storefront$/m);
     expect(second.config()).toBeNull();
   });
 
