@@ -181,21 +181,29 @@ export function parseCredentials(entries: Readonly<Record<string, string>>): Loc
 
 /** @throws UsageError when there is no such mode, field, owner or strategy */
 export function requireDoctrine(request: OwnershipRequest): void {
-  const parsed = v.safeParse(Doctrine, wireDoctrine(request));
-  if (parsed.success) return;
-  const [issue] = parsed.issues;
-  const path = v.getDotPath(issue) ?? "";
-  const flag = DOCTRINE_FLAGS.find(([key]) => path.startsWith(key))?.[1];
-  throw new UsageError(`${flag} ${problemOf(issue)}.`, { hint: "What there is: tracker bind --help" });
+  parseDoctrine(request, (path, problem) => {
+    const flag = DOCTRINE_FLAGS.find(([key]) => path.startsWith(key))?.[1];
+    return new UsageError(`${flag} ${problem}.`, { hint: "What there is: tracker bind --help" });
+  });
 }
 
-/** Ownership in the words of the wire; what was not said is left out. */
-function wireDoctrine({ mode, fieldOwners, conflictStrategy }: OwnershipRequest) {
-  return {
+/**
+ * Ownership in the words of the wire.
+ *
+ * @throws what `failure` makes of the path of what is wrong, and of what is wrong with it
+ */
+function parseDoctrine(
+  { mode, fieldOwners, conflictStrategy }: OwnershipRequest,
+  failure: (path: string, problem: string) => TrackerError,
+): Doctrine {
+  const parsed = v.safeParse(Doctrine, {
     ...(mode !== null && { mode }),
     field_owners: fieldOwners,
     ...(conflictStrategy !== null && { conflict_strategy: conflictStrategy }),
-  };
+  });
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  throw failure(v.getDotPath(issue) ?? "", problemOf(issue));
 }
 
 const DOCTRINE_FLAGS = [
@@ -218,13 +226,11 @@ function keyOf(
  * @throws ConfigError when it names no mode, field or owner that there is
  */
 function doctrineOf({ tracker: { ownership } }: ProjectConfig): Doctrine {
-  const parsed = v.safeParse(Doctrine, wireDoctrine(ownership));
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  const path = v.getDotPath(issue) ?? "";
-  const place = path === "conflict_strategy" ? path : `doctrine.${path}`;
-  throw new ConfigError("config_invalid", `tracker.${place}: ${problemOf(issue)}`, {
-    hint: "Mend it in .kittify/config.yaml, or bind again with --doctrine-mode.",
+  return parseDoctrine(ownership, (path, problem) => {
+    const place = path === "conflict_strategy" ? path : `doctrine.${path}`;
+    return new ConfigError("config_invalid", `tracker.${place}: ${problem}`, {
+      hint: "Mend it in .kittify/config.yaml, or bind again with --doctrine-mode.",
+    });
   });
 }
 

@@ -5,32 +5,13 @@ import { join } from "node:path";
 import { BINARY, errorOf, resultOf, runProgram } from "../helpers/binary.ts";
 import { Scratch } from "../helpers/scratch.ts";
 import { errorAnswer, ScriptedControlPlane } from "../helpers/scripted-control-plane.ts";
+import { BOUND, issue, KEY, refOf } from "../helpers/wire.ts";
 
 const ID = "6b0cf7d6-0a4f-4a3d-8f43-1f1d6a4b7c11";
-const CONFIG = "tracker:\n  provider: linear\n  binding_ref: srm_1\n";
-const KEY = { provider: "linear", binding_ref: "srm_1" };
 const ITEMS = [{ ref: { key: "PAY-7" }, action: "transition", target_status: "done" }];
 const EVIL = "Evil \u001b[2J\u001b]0;owned\u0007 \u202egnp.exe\u202c \r\n \u009b31m line";
 const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 
-const refOf = (key: string) => ({ system: "linear", id: `id-${key}`, workspace: "acme", key, url: null });
-const issue = (key: string, facts: object = {}) => ({
-  ref: refOf(key),
-  title: `Title of ${key}`,
-  body: null,
-  status: "todo",
-  issue_type: "task",
-  priority: 0,
-  assignees: [],
-  labels: [],
-  parent_ref: null,
-  links: [],
-  custom_fields: {},
-  created_at: "2026-01-01T00:00:00Z",
-  updated_at: "2026-01-02T00:00:00Z",
-  provider_metadata: {},
-  ...facts,
-});
 const envelope = (succeeded: number, failed = 0, facts: object = {}) => ({
   status: failed === 0 ? "ok" : "partial",
   summary: { total: succeeded + failed, succeeded, failed, skipped: 0 },
@@ -72,7 +53,7 @@ describe("pull", () => {
     using plane = new ScriptedControlPlane()
       .post("pull/", { ...KEY, limit: 2, reread: "interrupted" }, page(["PAY-1", "PAY-2"], "c1"))
       .post("pull/", { ...KEY, limit: 2, reread: "interrupted", cursor: "c1" }, page(["PAY-3"], null));
-    using place = new Scratch({ env: plane.env, config: CONFIG });
+    using place = new Scratch({ env: plane.env, config: BOUND });
     const outcome = await place.run([...OUT, "--limit", "2", "--json"]);
     expect(resultOf(outcome)).toMatchObject({
       status: "ok",
@@ -94,7 +75,7 @@ describe("pull", () => {
         arrived.resolve();
         return new Promise<Response>(() => {});
       });
-    using place = new Scratch({ env: plane.env, config: CONFIG });
+    using place = new Scratch({ env: plane.env, config: BOUND });
     const before = readdirSync(place.repository);
     const terminal = place.open(OUT);
     await terminal.waitFor("Pulling… 2 issues");
@@ -109,7 +90,7 @@ describe("pull", () => {
 
   test("a folder that cannot be written to is told before anything is asked", async () => {
     using plane = new ScriptedControlPlane();
-    using place = new Scratch({ env: plane.env, config: CONFIG });
+    using place = new Scratch({ env: plane.env, config: BOUND });
     const folder = join(place.repository, "locked");
     mkdirSync(folder);
     chmodSync(folder, 0o555);
@@ -142,7 +123,7 @@ describe("pull", () => {
           }),
         );
       }
-      using place = new Scratch({ env: plane.env, config: CONFIG });
+      using place = new Scratch({ env: plane.env, config: BOUND });
       const child = Bun.spawn([BINARY, ...OUT, "--json"], {
         cwd: place.repository,
         env: { ...place.env },
@@ -173,7 +154,7 @@ describe("push and run", () => {
     using plane = new ScriptedControlPlane()
       .post("push/", { ...KEY, items: ITEMS }, result)
       .post("push/", { ...KEY, items: ITEMS }, result);
-    using place = new Scratch({ env: plane.env, config: CONFIG });
+    using place = new Scratch({ env: plane.env, config: BOUND });
     const human = await place.run(push, { stdin });
     expect(human).toMatchObject({ code: 1, stderr: "" });
     expect(human.stdout).toContain("status was changed on both sides.");
@@ -193,7 +174,7 @@ describe("push and run", () => {
     using second = new ScriptedControlPlane()
       .post("run/", { ...KEY, pull_first: true, limit: 100 }, accepted)
       .get(`operations/${ID}/`, operation("completed", { result: ran }));
-    using place = new Scratch({ config: CONFIG });
+    using place = new Scratch({ config: BOUND });
     const [human, program] = await Promise.all([
       place.run(push, { stdin, env: first.env }),
       place.run(["sync", "run", "--json"], { env: second.env }),
@@ -210,7 +191,7 @@ describe("push and run", () => {
     using plane = new ScriptedControlPlane()
       .post("run/", { ...KEY, pull_first: true, limit: 100 }, accepted)
       .get(`operations/${ID}/`, operation("completed", { result: envelope(1, 0, { items: [] }) }));
-    using place = new Scratch({ env: plane.env, config: CONFIG });
+    using place = new Scratch({ env: plane.env, config: BOUND });
     const terminal = place.open(["sync", "run"]);
     await terminal.waitFor("Synchronizing…");
     terminal.pressInterrupt();
@@ -225,7 +206,7 @@ describe("push and run", () => {
 
   test("items that are wrong are named by their place, and nothing is sent", async () => {
     using plane = new ScriptedControlPlane();
-    using place = new Scratch({ env: plane.env, config: CONFIG });
+    using place = new Scratch({ env: plane.env, config: BOUND });
     place.write("items.json", JSON.stringify([...ITEMS, { ref: {}, action: "destroy" }]));
     const outcome = await place.run(["sync", "push", "--items-json", "items.json"]);
     expect(outcome).toMatchObject({ code: 2, stdout: "" });
@@ -239,7 +220,7 @@ describe("push and run", () => {
       { ...KEY, items: ITEMS },
       envelope(1, 0, { items: [pushItem("applied")] }),
     );
-    using place = new Scratch({ env: plane.env, config: CONFIG });
+    using place = new Scratch({ env: plane.env, config: BOUND });
     const shell = `"$0" sync push --items-json <(echo '${stdin}')`;
     const options = { cwd: place.repository, env: { ...place.env } };
     expect(await runProgram(["bash", "-c", shell, BINARY], options)).toMatchObject({ code: 0, stderr: "" });
@@ -271,7 +252,7 @@ test("a stale binding is told by every call, and the config stays as it is", asy
   using plane = new ScriptedControlPlane();
   for (const [, call, body] of CALLS)
     plane.post(call, { ...KEY, ...body }, () => errorAnswer(404, "binding_not_found"));
-  const config = `${CONFIG}  project_slug: legacy\n`;
+  const config = `${BOUND}  project_slug: legacy\n`;
   using place = new Scratch({ env: plane.env, config });
   for (const [args] of CALLS) {
     const error = errorOf(await place.run([...args, "--json"], { stdin: "[]" }));
@@ -306,7 +287,7 @@ test("a mission is seeded into a file and published to its issue", async () => {
     .post("missions/seed/", { ...KEY, issue: "PAY-7", mission_id: "M-1" }, seed)
     .post("missions/seed/", { ...KEY, issue: "PAY-9" }, { ...seed, source_issue_ref: refOf("PAY-9") })
     .post("missions/publish/", { ...KEY, issue: "PAY-7", update }, issue("PAY-7", { status: "in_progress" }));
-  using place = new Scratch({ env: plane.env, config: CONFIG });
+  using place = new Scratch({ env: plane.env, config: BOUND });
   const args = ["--issue", "PAY-7", "--mission-id", "M-1"];
   expect((await place.run(["mission", "seed", ...args, "--out", "seed.json"])).code).toBe(0);
   expect(JSON.parse(place.read("seed.json"))).toEqual(seed);
@@ -365,7 +346,7 @@ describe("what a control plane says of a sync cannot take over the terminal", ()
 
   test.each(CASES)("tracker %j", async (args, call, body, answer) => {
     using plane = new ScriptedControlPlane().post(call, { ...KEY, ...body }, answer);
-    using place = new Scratch({ env: plane.env, config: CONFIG });
+    using place = new Scratch({ env: plane.env, config: BOUND });
     const outcome = await place.run(args, { stdin: "[]" });
     expect(outcome.stderr).toBe("");
     expect(outcome.stdout).toContain("Evil \\u001b");

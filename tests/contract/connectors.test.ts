@@ -1,7 +1,7 @@
 import type { CapabilityFlag } from "../../src/sdk/capabilities.ts";
 import { MemoryRemote } from "../../src/sdk/connectors/memory/remote.ts";
 import { MemoryTracker } from "../../src/sdk/connectors/memory/tracker.ts";
-import { type ConnectorSubject, describeConnector } from "../helpers/connector-contract.ts";
+import { type ConnectorSubject, describeConnector, SAMPLE } from "../helpers/connector-contract.ts";
 
 const SWITCHES = [
   "comments",
@@ -24,16 +24,9 @@ async function memory(without: readonly CapabilityFlag[]): Promise<ConnectorSubj
   return {
     connector,
     sample: {
-      title: "Sample",
-      body: "Two lines\nof text",
-      status: "todo",
+      ...SAMPLE,
       issueType: without.includes("issueType") ? "task" : "bug",
       priority: without.includes("priority") ? null : 2,
-      assignees: [],
-      labels: ["payments"],
-      parent: null,
-      links: [],
-      customFields: {},
     },
     changed: {
       labels: ["api"],

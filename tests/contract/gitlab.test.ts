@@ -4,10 +4,11 @@ import { Gitlab } from "@gitbeaker/rest";
 import type { TrackerConnector } from "../../src/sdk/connector.ts";
 import { gitlab } from "../../src/sdk/connectors/gitlab/index.ts";
 import { discoverResources, discoverWorkspaces } from "../../src/sdk/discovery.ts";
-import { collect, SyncEngine, type SyncResult } from "../../src/sdk/engine.ts";
+import { collect, type SyncEngine, type SyncResult } from "../../src/sdk/engine.ts";
 import { BLANK, type CanonicalIssue, type IssueFields } from "../../src/sdk/model.ts";
-import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
+import type { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
 import { describeConnector } from "../helpers/connector-contract.ts";
+import { simulatedEngine } from "../helpers/simulated-engine.ts";
 import { bothPlans, connectTo, directly, gitlabSubject, PROJECT, refTo } from "../helpers/subjects/gitlab.ts";
 import type { GitLabSimulator } from "../simulators/gitlab/index.ts";
 
@@ -124,27 +125,14 @@ describe("the official SDK as a second opinion", () => {
 });
 
 describe("with the engine", () => {
-  const POLICY = { mode: "split_ownership", strategy: "newer_timestamp" } as const;
   let engine: SyncEngine;
   let store: MemoryIssueStore;
+  let sync: () => Promise<SyncResult>;
 
   beforeEach(() => {
-    // The engine's keys tell when they were made, and how far back an issue of theirs is looked for.
-    simulator.setClock(Date.now());
-    store = new MemoryIssueStore();
-    engine = new SyncEngine({
-      connector,
-      store,
-      policy: POLICY,
-      now: () => new Date(simulator.now()),
-      sleep: async (milliseconds) => simulator.tick(milliseconds),
-    });
+    ({ engine, store, sync } = simulatedEngine(connector, simulator));
   });
 
-  const sync = (): Promise<SyncResult> => {
-    simulator.tick(10 * 60_000);
-    return collect(engine.sync());
-  };
   const writes = () => simulator.requests.filter(({ method }) => method !== "GET").length;
   const DRAFT: IssueFields = { ...BLANK, title: "Draft", body: "Text", labels: ["new"], assignees: ["ada"] };
 

@@ -2,12 +2,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createCloudClient } from "jira.js";
 import type { TrackerConnector } from "../../src/sdk/connector.ts";
-import { collect, SyncEngine, type SyncResult } from "../../src/sdk/engine.ts";
+import { collect, type SyncEngine, type SyncResult } from "../../src/sdk/engine.ts";
 import { type MissionUpdate, missionSeedFromIssue, publishMissionUpdate } from "../../src/sdk/mission.ts";
 import { BLANK, type CanonicalIssue, type IssueFields } from "../../src/sdk/model.ts";
-import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
+import type { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
 import { describeConnector } from "../helpers/connector-contract.ts";
 import { failureOf } from "../helpers/failure.ts";
+import { simulatedEngine } from "../helpers/simulated-engine.ts";
 import { connectTo, directly, jiraSubject, PROJECT, refTo } from "../helpers/subjects/jira.ts";
 import { documentWith } from "../simulators/jira/adf.ts";
 import { JiraSimulator, type ProjectSeed, type Workflow } from "../simulators/jira/index.ts";
@@ -660,27 +661,14 @@ describe("mission metadata", () => {
 });
 
 describe("under the engine", () => {
-  const POLICY = { mode: "split_ownership", strategy: "newer_timestamp" } as const;
   let engine: SyncEngine;
   let store: MemoryIssueStore;
+  let sync: () => Promise<SyncResult>;
 
   beforeEach(() => {
-    // The engine's keys tell when they were made, and how far back an issue of theirs is looked for.
-    simulator.setClock(Date.now());
-    store = new MemoryIssueStore();
-    engine = new SyncEngine({
-      connector,
-      store,
-      policy: POLICY,
-      now: () => new Date(simulator.now()),
-      sleep: async (milliseconds) => simulator.tick(milliseconds),
-    });
+    ({ engine, store, sync } = simulatedEngine(connector, simulator));
   });
 
-  const sync = (): Promise<SyncResult> => {
-    simulator.tick(10 * 60_000);
-    return collect(engine.sync());
-  };
   const stored = (name: string) => store.transaction((transaction) => transaction.get(name));
   const DRAFT: IssueFields = {
     ...BLANK,

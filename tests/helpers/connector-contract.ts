@@ -9,6 +9,7 @@ import {
   ScopeViolationError,
 } from "../../src/sdk/errors.ts";
 import {
+  BLANK,
   CanonicalComment,
   CanonicalIssue,
   CanonicalStatus,
@@ -20,6 +21,14 @@ import {
   TrackerEvent,
 } from "../../src/sdk/model.ts";
 import { failureOf } from "./failure.ts";
+
+/** What every tracker can carry; subjects add what theirs can beside. */
+export const SAMPLE: IssueFields = {
+  ...BLANK,
+  title: "Sample",
+  body: "Two lines\nof text",
+  labels: ["payments"],
+};
 
 /** A connector to a fresh, empty resource, and hands on the other side of it. */
 export interface ConnectorSubject {

@@ -1,6 +1,6 @@
 import { Octokit } from "@octokit/rest";
 import { createHostedConnector } from "../../src/sdk/hosted.ts";
-import type { ConnectorSubject } from "./connector-contract.ts";
+import { type ConnectorSubject, SAMPLE } from "./connector-contract.ts";
 import { byHand, countingTransport, type LiveSettings, ticking, twoOf, untouchedFrom } from "./live.ts";
 
 /**
@@ -38,18 +38,7 @@ export function liveGitHub(settings: LiveSettings<"github">): () => Promise<Conn
     const connector = await createHostedConnector({ provider: "github", params, transport });
     return {
       connector,
-      sample: {
-        title: "Sample",
-        body: "Two lines\nof text",
-        status: "todo",
-        issueType: types.includes("Bug") ? "bug" : "task",
-        priority: null,
-        assignees: [],
-        labels: ["payments"],
-        parent: null,
-        links: [],
-        customFields: {},
-      },
+      sample: { ...SAMPLE, issueType: types.includes("Bug") ? "bug" : "task" },
       changed: {
         labels: ["api"],
         issueType: types.includes("Feature") ? "story" : "task",

@@ -1,6 +1,6 @@
 import { Gitlab } from "@gitbeaker/rest";
 import { createHostedConnector } from "../../src/sdk/hosted.ts";
-import type { ConnectorSubject } from "./connector-contract.ts";
+import { type ConnectorSubject, SAMPLE } from "./connector-contract.ts";
 import { byHand, countingTransport, type LiveSettings, ticking, twoOf, untouchedFrom } from "./live.ts";
 
 /**
@@ -28,18 +28,7 @@ export function liveGitLab(settings: LiveSettings<"gitlab">): () => Promise<Conn
     const connector = await createHostedConnector({ provider: "gitlab", params, transport });
     return {
       connector,
-      sample: {
-        title: "Sample",
-        body: "Two lines\nof text",
-        status: "todo",
-        issueType: "task",
-        priority: null,
-        assignees: [],
-        labels: ["payments"],
-        parent: null,
-        links: [],
-        customFields: {},
-      },
+      sample: SAMPLE,
       changed: { labels: ["api"], issueType: "bug", priority: 2, customFields: { effort: 3 } },
       people: twoOf(await people, connector),
       absent: { system: "gitlab", workspace: connector.workspace, id: "999999999", key: "#999999999" },

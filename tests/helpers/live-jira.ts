@@ -1,6 +1,6 @@
 import { createCloudClient } from "jira.js";
 import { createHostedConnector } from "../../src/sdk/hosted.ts";
-import type { ConnectorSubject } from "./connector-contract.ts";
+import { type ConnectorSubject, SAMPLE } from "./connector-contract.ts";
 import { byHand, countingTransport, type LiveSettings, ticking, twoOf, untouchedFrom } from "./live.ts";
 
 /**
@@ -29,18 +29,7 @@ export function liveJira(settings: LiveSettings<"jira">): () => Promise<Connecto
     const connector = await createHostedConnector({ provider: "jira", params, transport });
     return {
       connector,
-      sample: {
-        title: "Sample",
-        body: "Two lines\nof text",
-        status: "todo",
-        issueType: "bug",
-        priority: 2,
-        assignees: [],
-        labels: ["payments"],
-        parent: null,
-        links: [],
-        customFields: {},
-      },
+      sample: { ...SAMPLE, issueType: "bug", priority: 2 },
       changed: { labels: ["api"], issueType: "story", priority: 4, customFields: { effort: 3 } },
       people: twoOf(known, connector),
       absent: {

@@ -1,6 +1,6 @@
 import { LinearClient } from "@linear/sdk";
 import { createHostedConnector } from "../../src/sdk/hosted.ts";
-import type { ConnectorSubject } from "./connector-contract.ts";
+import { type ConnectorSubject, SAMPLE } from "./connector-contract.ts";
 import { byHand, countingTransport, type LiveSettings, ticking, twoOf, untouchedFrom } from "./live.ts";
 
 const LABELS = ["payments", "api"];
@@ -43,18 +43,7 @@ export function liveLinear(settings: LiveSettings<"linear">): () => Promise<Conn
     const connector = await createHostedConnector({ provider: "linear", params, transport });
     return {
       connector,
-      sample: {
-        title: "Sample",
-        body: "Two lines\nof text",
-        status: "todo",
-        issueType: "task",
-        priority: 2,
-        assignees: [],
-        labels: ["payments"],
-        parent: null,
-        links: [],
-        customFields: {},
-      },
+      sample: { ...SAMPLE, priority: 2 },
       changed: { labels: ["api"], issueType: "bug", priority: 4, customFields: { effort: 3 } },
       people: twoOf(known, connector),
       absent: {

@@ -3,16 +3,10 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { displayWidth } from "../../src/shared/text.ts";
 import { CommandLine } from "../helpers/command-line.ts";
 import { errorBody } from "../helpers/http-stubs.ts";
+import { BOUND, LEGACY, UPGRADE } from "../helpers/wire.ts";
 
 const LIST = "/api/v1/tracker/list-tickets/";
 const SEARCH = "/api/v1/tracker/issue-search/";
-const BOUND = "tracker:\n  provider: linear\n  binding_ref: srm_1\n";
-const LEGACY = "tracker:\n  provider: linear\n  project_slug: payments-api\n";
-const UPGRADE = {
-  binding_ref: "srm_2",
-  display_label: "Payments (PAY)",
-  provider_context: { team_key: "PAY" },
-};
 
 const ticket = (identifier: string, facts: object = {}) => ({
   external_issue_id: `id-${identifier}`,

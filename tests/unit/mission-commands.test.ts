@@ -4,24 +4,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CommandLine } from "../helpers/command-line.ts";
 import { errorBody } from "../helpers/http-stubs.ts";
+import { BOUND, issue, KEY, LEGACY, refOf, UPGRADE } from "../helpers/wire.ts";
 
 const SEED = "/api/v1/tracker/missions/seed/";
 const PUBLISH = "/api/v1/tracker/missions/publish/";
-const BOUND = "tracker:\n  provider: linear\n  binding_ref: srm_1\n";
-const LEGACY = "tracker:\n  provider: linear\n  project_slug: payments-api\n";
-const UPGRADE = {
-  binding_ref: "srm_2",
-  display_label: "Payments (PAY)",
-  provider_context: { team_key: "PAY" },
-};
-const KEY = { provider: "linear", binding_ref: "srm_1" };
-const refOf = (key: string) => ({
-  system: "linear",
-  id: `id-${key}`,
-  workspace: "acme",
-  key,
-  url: `https://linear.example/${key}`,
-});
 const seed = (key: string, facts: object = {}) => ({
   mission_id: `mission:${key}`,
   source_issue_ref: refOf(key),
@@ -34,24 +20,8 @@ const seed = (key: string, facts: object = {}) => ({
   decision_references: [{ id: "D-1", blocking: true, title: null, external_ref: null }],
   ...facts,
 });
-const published = (facts: object = {}) => ({
-  ref: refOf("PAY-7"),
-  title: "Refunds fail",
-  body: null,
-  status: "in_progress",
-  issue_type: "task",
-  priority: 0,
-  assignees: [],
-  labels: [],
-  parent_ref: null,
-  links: [],
-  custom_fields: {},
-  created_at: "2026-01-01T00:00:00Z",
-  updated_at: "2026-01-02T00:00:00Z",
-  provider_metadata: {},
-  omitted: [],
-  ...facts,
-});
+const published = (facts: object = {}) =>
+  issue("PAY-7", { title: "Refunds fail", status: "in_progress", omitted: [], ...facts });
 const update = (facts: object = {}) => ({
   mission_id: "M-1",
   mission_state: "implementing",

@@ -5,37 +5,13 @@ import { join } from "node:path";
 import { displayWidth } from "../../src/shared/text.ts";
 import { CommandLine } from "../helpers/command-line.ts";
 import { errorBody } from "../helpers/http-stubs.ts";
+import { BOUND, issue, KEY, LEGACY, UPGRADE } from "../helpers/wire.ts";
 
 const BASE = "/api/v1/tracker";
 const ID = "6b0cf7d6-0a4f-4a3d-8f43-1f1d6a4b7c11";
 const OPERATION = `${BASE}/operations/${ID}/`;
-const BOUND = "tracker:\n  provider: linear\n  binding_ref: srm_1\n";
-const LEGACY = "tracker:\n  provider: linear\n  project_slug: payments-api\n";
-const UPGRADE = {
-  binding_ref: "srm_2",
-  display_label: "Payments (PAY)",
-  provider_context: { team_key: "PAY" },
-};
-const KEY = { provider: "linear", binding_ref: "srm_1" };
 const ITEMS = [{ ref: { key: "PAY-7" }, action: "transition", target_status: "done" }];
 
-const issue = (key: string, facts: object = {}) => ({
-  ref: { system: "linear", id: `id-${key}`, workspace: "acme", key, url: null },
-  title: `Title of ${key}`,
-  body: null,
-  status: "todo",
-  issue_type: "task",
-  priority: 0,
-  assignees: [],
-  labels: [],
-  parent_ref: null,
-  links: [],
-  custom_fields: {},
-  created_at: "2026-01-01T00:00:00Z",
-  updated_at: "2026-01-02T00:00:00Z",
-  provider_metadata: {},
-  ...facts,
-});
 const summary = (succeeded: number, failed = 0, skipped = 0) => ({
   total: succeeded + failed + skipped,
   succeeded,

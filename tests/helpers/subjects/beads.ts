@@ -7,7 +7,7 @@ import { beadsOptions } from "../../../src/sdk/connectors/beads/index.ts";
 import { type Outcome, Program } from "../../../src/sdk/connectors/shared/program.ts";
 import { ProviderConnector } from "../../../src/sdk/connectors/shared/provider-connector.ts";
 import { BEADS_FILE, type BeadsStore } from "../../simulators/beads.ts";
-import type { ConnectorSubject } from "../connector-contract.ts";
+import { type ConnectorSubject, SAMPLE } from "../connector-contract.ts";
 
 /** A program that tells how often it ran. */
 export class CountingProgram extends Program {
@@ -123,18 +123,7 @@ function subjectOf(scratch: ProgramScratch, tick: () => void | Promise<void>): C
   const program = countedBd(scratch);
   return {
     connector: new ProviderConnector(new BeadsApi(program, "payments")),
-    sample: {
-      title: "Sample",
-      body: "Two lines\nof text",
-      status: "todo",
-      issueType: "bug",
-      priority: 2,
-      assignees: [],
-      labels: ["payments"],
-      parent: null,
-      links: [],
-      customFields: {},
-    },
+    sample: { ...SAMPLE, issueType: "bug", priority: 2 },
     changed: { labels: ["api"], issueType: "story", priority: 4, customFields: { effort: 3 } },
     people: ["ada", "grace"],
     absent: { system: "beads", workspace: "payments", id: "pay-absent" },

@@ -5,7 +5,7 @@ import { FpApi } from "../../../src/sdk/connectors/fp/api.ts";
 import { fpOptions } from "../../../src/sdk/connectors/fp/index.ts";
 import { ProviderConnector } from "../../../src/sdk/connectors/shared/provider-connector.ts";
 import { FP_FILE, type FpStore } from "../../simulators/fp.ts";
-import type { ConnectorSubject } from "../connector-contract.ts";
+import { type ConnectorSubject, SAMPLE } from "../connector-contract.ts";
 import { CountingProgram, ProgramScratch } from "./beads.ts";
 
 /** The simulated project of one folder. */
@@ -50,18 +50,7 @@ export async function fpSubject(): Promise<ConnectorSubject> {
   const program = countedFp(scratch);
   return {
     connector: new ProviderConnector(new FpApi(program, "payments")),
-    sample: {
-      title: "Sample",
-      body: "Two lines\nof text",
-      status: "todo",
-      issueType: "task",
-      priority: 2,
-      assignees: [],
-      labels: [],
-      parent: null,
-      links: [],
-      customFields: {},
-    },
+    sample: { ...SAMPLE, priority: 2, labels: [] },
     changed: { labels: [], issueType: "bug", priority: 4, customFields: { effort: 3 } },
     people: ["ada", "grace"],
     absent: { system: "fp", workspace: "payments", id: "absent" },

@@ -4,7 +4,7 @@ import { createHostedConnector } from "../../../src/sdk/hosted.ts";
 import type { CanonicalIssue, Page } from "../../../src/sdk/model.ts";
 import type { Transport } from "../../../src/sdk/transport.ts";
 import { GitHubSimulator } from "../../simulators/github/index.ts";
-import type { ConnectorSubject } from "../connector-contract.ts";
+import { type ConnectorSubject, SAMPLE } from "../connector-contract.ts";
 
 /** A connector to an empty repository on a simulated GitHub, over the transport that `open` gives. */
 export async function githubSubject(
@@ -22,18 +22,7 @@ export async function githubSubject(
   const repository = "acme/payments-api";
   return {
     connector: await githubConnector(simulator, repository, open(simulator)),
-    sample: {
-      title: "Sample",
-      body: "Two lines\nof text",
-      status: "todo",
-      issueType: "bug",
-      priority: null,
-      assignees: [],
-      labels: ["payments"],
-      parent: null,
-      links: [],
-      customFields: {},
-    },
+    sample: { ...SAMPLE, issueType: "bug" },
     changed: { labels: ["api"], issueType: "story", priority: 4, customFields: { effort: 3 } },
     people: ["ada", "grace"],
     absent: { system: "github", workspace: repository, id: "404" },

@@ -6,7 +6,7 @@ import type { ExternalRef } from "../../../src/sdk/model.ts";
 import type { Transport } from "../../../src/sdk/transport.ts";
 import { GitLabSimulator } from "../../simulators/gitlab/index.ts";
 import type { SimulatedRequest } from "../../simulators/server.ts";
-import type { ConnectorSubject } from "../connector-contract.ts";
+import { type ConnectorSubject, SAMPLE } from "../connector-contract.ts";
 
 /** The project that the simulator has by default. */
 export const PROJECT = 7;
@@ -19,18 +19,7 @@ export async function gitlabSubject(
   const connector = gitlab.connect({ projectId: String(PROJECT) }, open(simulator));
   return {
     connector,
-    sample: {
-      title: "Sample",
-      body: "Two lines\nof text",
-      status: "todo",
-      issueType: "task",
-      priority: null,
-      assignees: [],
-      labels: ["payments"],
-      parent: null,
-      links: [],
-      customFields: {},
-    },
+    sample: SAMPLE,
     changed: { labels: ["api"], issueType: "bug", priority: 2, customFields: { effort: 3 } },
     people: ["ada", "grace"],
     absent: { system: "gitlab", workspace: String(PROJECT), id: "404", key: "#404" },

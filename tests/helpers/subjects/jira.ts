@@ -6,7 +6,7 @@ import type { ExternalRef } from "../../../src/sdk/model.ts";
 import type { JiraParams } from "../../../src/sdk/params.ts";
 import type { Transport } from "../../../src/sdk/transport.ts";
 import { JiraSimulator } from "../../simulators/jira/index.ts";
-import type { ConnectorSubject } from "../connector-contract.ts";
+import { type ConnectorSubject, SAMPLE } from "../connector-contract.ts";
 
 /** The project of {@link jiraSubject}. */
 export const PROJECT = "10001";
@@ -20,18 +20,7 @@ export async function jiraSubject(open: (simulator: JiraSimulator) => Transport)
   const connector = jira.connect({ baseUrl: simulator.origin, projectId: PROJECT }, open(simulator));
   return {
     connector,
-    sample: {
-      title: "Sample",
-      body: "Two lines\nof text",
-      status: "todo",
-      issueType: "bug",
-      priority: 2,
-      assignees: [],
-      labels: ["payments"],
-      parent: null,
-      links: [],
-      customFields: {},
-    },
+    sample: { ...SAMPLE, issueType: "bug", priority: 2 },
     changed: { labels: ["api"], issueType: "story", priority: 4, customFields: { effort: 3 } },
     people: ["5b10-ada", "5b10-grace"],
     absent: { system: "jira", workspace: PROJECT, id: "404404", key: "PAY-404" },

@@ -4,7 +4,7 @@ import { openTransport } from "../../../src/sdk/credentials.ts";
 import type { ExternalRef } from "../../../src/sdk/model.ts";
 import type { Transport } from "../../../src/sdk/transport.ts";
 import { LinearSimulator, type SimulatedWorkspace, type TeamSeed } from "../../simulators/linear/index.ts";
-import type { ConnectorSubject } from "../connector-contract.ts";
+import { type ConnectorSubject, SAMPLE } from "../connector-contract.ts";
 
 export const TEAM_ID = "7e3f6a52-4f0b-4f5c-9a0c-6d1d8f2b9c11";
 
@@ -43,18 +43,7 @@ export async function linearSubject(
   const simulator = await new LinearSimulator({ workspaces: [ACME] }).start();
   return {
     connector: linear.connect({ teamId: TEAM_ID, workspace: "acme" }, open(simulator)),
-    sample: {
-      title: "Sample",
-      body: "Two lines\nof text",
-      status: "todo",
-      issueType: "task",
-      priority: 2,
-      assignees: [],
-      labels: ["payments"],
-      parent: null,
-      links: [],
-      customFields: {},
-    },
+    sample: { ...SAMPLE, priority: 2 },
     changed: { labels: ["api"], issueType: "bug", priority: 4, customFields: { effort: 3 } },
     people: ["ada", "grace"],
     absent: {
