@@ -22,6 +22,7 @@ import { canonicalJson } from "../sdk/model.ts";
 import type { OwnershipPolicy } from "../sdk/policy.ts";
 import type { IssueStore, SyncCheckpoint } from "../sdk/store.ts";
 import { copyToMemory } from "../sdk/stores/copy.ts";
+import { BoundedAnswer, isSmallPage } from "./bounded-answer.ts";
 import {
   normalizedIssue,
   type PullPhase,
@@ -34,7 +35,6 @@ import { ItemWriter, type PushedItem } from "./item-writer.ts";
 import { missionUpdateOf, wireSeed } from "./mission.ts";
 import { type NamedIssue, namedIssue } from "./named-issue.ts";
 import { itemError } from "./outcome.ts";
-import { isSmallPage, Portion } from "./portion.ts";
 import { SyncRequestError } from "./request.ts";
 
 /** Every resource has a store of its own, so one name does for all. */
@@ -281,24 +281,24 @@ export class ResourceSync {
     events: AsyncIterable<SyncEvent>,
     { onProgress = () => {}, isEnough = () => false, known = "skipped" }: PullControl & Known,
   ): Promise<PullPhase> {
-    const portion = new Portion(this.#options.answerBytes ?? Number.POSITIVE_INFINITY);
-    /** Not in the portion yet. */
+    const answer = new BoundedAnswer(this.#options.answerBytes ?? Number.POSITIVE_INFINITY);
+    /** Not in the answer yet. */
     const changed = new Set<string>();
     const errors: ItemError[] = [];
     let skipped = 0;
     let gone = 0;
     const give = async () => {
-      errors.push(...(await this.#give(changed, portion)));
+      errors.push(...(await this.#give(changed, answer)));
       changed.clear();
     };
-    const isNothing = () => portion.isEmpty && changed.size + skipped === 0;
+    const isNothing = () => answer.isEmpty && changed.size + skipped === 0;
     for await (const event of events) {
       this.#signal.throwIfAborted();
       switch (event.kind) {
         case "progress":
           onProgress(event.done);
           await give();
-          if (portion.isFull || isEnough()) return this.#pulled(portion.items, errors, { skipped, gone });
+          if (answer.isFull || isEnough()) return this.#pulled(answer.items, errors, { skipped, gone });
           break;
         case "unchanged":
           if (known === "given") changed.add(event.key);
@@ -317,7 +317,7 @@ export class ResourceSync {
       }
     }
     await give();
-    return this.#pulled(portion.items, errors, { skipped, gone });
+    return this.#pulled(answer.items, errors, { skipped, gone });
   }
 
   async #pulled(
@@ -355,13 +355,13 @@ export class ResourceSync {
   }
 
   /** Adds issues to what a pull gives. Returns the errors of those that do not fit. */
-  async #give(keys: Iterable<string>, portion: Portion): Promise<ItemError[]> {
+  async #give(keys: Iterable<string>, answer: BoundedAnswer): Promise<ItemError[]> {
     return this.#store.transaction(async (transaction) => {
       const errors: ItemError[] = [];
       for (const key of keys) {
         const record = await transaction.get(key);
         const issue = record === null ? null : normalizedIssue(record);
-        if (issue !== null && !portion.add(key, issue)) errors.push(tooLarge(issue.ref));
+        if (issue !== null && !answer.add(key, issue)) errors.push(tooLarge(issue.ref));
       }
       return errors;
     });

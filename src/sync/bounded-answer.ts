@@ -9,7 +9,7 @@ import type { CanonicalIssue } from "../sdk/model.ts";
 import { wireIssue } from "./envelope.ts";
 
 /** The issues that a pull gives: as many as fit into its answer. */
-export class Portion {
+export class BoundedAnswer {
   readonly #most: number;
   readonly #issues = new Map<string, NormalizedIssue>();
   #bytes = 0;
@@ -44,9 +44,9 @@ export class Portion {
 }
 
 /**
- * Whether a page is small enough for a {@link Portion} to hold two of its size.
+ * Whether a page is small enough for a {@link BoundedAnswer} to hold two of its size.
  *
- * @param most What the issues of a portion may come to as JSON, in bytes
+ * @param most What the issues of an answer may come to as JSON, in bytes
  */
 export function isSmallPage(page: readonly CanonicalIssue[], most: number): boolean {
   const bytes = page.reduce((sum, issue) => sum + bytesOf(wireIssue(issue.ref, issue, issue)), 0);

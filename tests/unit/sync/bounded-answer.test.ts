@@ -1,20 +1,20 @@
 import { expect, test } from "bun:test";
 import { MemoryRemote } from "../../../src/sdk/connectors/memory/remote.ts";
+import { BoundedAnswer, isSmallPage } from "../../../src/sync/bounded-answer.ts";
 import { wireIssue } from "../../../src/sync/envelope.ts";
-import { isSmallPage, Portion } from "../../../src/sync/portion.ts";
 
 function longIssue() {
   const remote = new MemoryRemote({ now: () => Date.parse("2026-03-01T09:00:00Z") });
   return remote.add({ title: "Long", body: "x".repeat(1000) });
 }
 
-test("a portion has room for what takes the place of something else", () => {
+test("an answer has room for what takes the place of something else", () => {
   const issue = longIssue();
   const wire = wireIssue(issue.ref, issue, issue);
-  const portion = new Portion(2000);
-  for (let time = 0; time < 5; time++) expect(portion.add("1", wire)).toBe(true);
-  expect(portion.items).toEqual([wire]);
-  expect(portion.add("2", wire)).toBe(false);
+  const answer = new BoundedAnswer(2000);
+  for (let time = 0; time < 5; time++) expect(answer.add("1", wire)).toBe(true);
+  expect(answer.items).toEqual([wire]);
+  expect(answer.add("2", wire)).toBe(false);
 });
 
 test("of a small page there is room for two", () => {
