@@ -13,8 +13,8 @@ import type { IssueQuery, TrackerConnector } from "../src/sdk/connector.ts";
 import { collect, SyncEngine } from "../src/sdk/engine.ts";
 import { CapabilityNotSupportedError } from "../src/sdk/errors.ts";
 import { type CanonicalIssue, CanonicalStatus, identityOf, LinkType, type Page } from "../src/sdk/model.ts";
-import { fieldsOf } from "../src/sdk/store.ts";
 import { openSqliteStore } from "../src/sdk/stores/sqlite.ts";
+import { fieldsOf } from "../src/sdk/stores/store.ts";
 
 const PAGE_SIZE = 500;
 const ISSUES = 100_000;

@@ -4,9 +4,9 @@
  */
 import { writeFileSync } from "node:fs";
 import type { CommandDef } from "citty";
+import { createInvocation, GLOBAL_ARGS } from "../src/cli/invocation.ts";
+import { describeCommand, flagsOf } from "../src/cli/render/help.ts";
 import { commandTree, EXIT_CODES } from "../src/cli.ts";
-import { createInvocation, GLOBAL_ARGS } from "../src/commands/invocation.ts";
-import { describeCommand, flagsOf } from "../src/render/help.ts";
 import type { Context } from "../src/shared/context.ts";
 import { memoryIo } from "../src/shared/io.ts";
 import { resolve } from "../src/shared/lazy.ts";

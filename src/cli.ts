@@ -3,7 +3,7 @@
  * the whole program less its real streams.
  */
 import { type ArgsDef, type CommandDef, defineCommand, parseArgs, runCommand } from "citty";
-import { createInvocation, GLOBAL_ARGS, type Globals, type Invocation } from "./commands/invocation.ts";
+import { createInvocation, GLOBAL_ARGS, type Globals, type Invocation } from "./cli/invocation.ts";
 import type { Context } from "./shared/context.ts";
 import {
   InterruptedError,
@@ -25,18 +25,18 @@ export function commandTree(invocation: Invocation) {
       description: "Binds a repository to its issue tracker by discovering the binding",
     },
     subCommands: {
-      providers: async () => (await import("./commands/providers.ts")).providersCommand(invocation),
-      discover: async () => (await import("./commands/discover.ts")).discoverCommand(invocation),
-      bind: async () => (await import("./commands/bind.ts")).bindCommand(invocation),
-      unbind: async () => (await import("./commands/unbind.ts")).unbindCommand(invocation),
-      status: async () => (await import("./commands/status.ts")).statusCommand(invocation),
-      map: async () => (await import("./commands/map.ts")).mapCommand(invocation),
-      sync: async () => (await import("./commands/sync.ts")).syncCommand(invocation),
-      issues: async () => (await import("./commands/issues.ts")).issuesCommand(invocation),
-      mission: async () => (await import("./commands/mission.ts")).missionCommand(invocation),
-      auth: async () => (await import("./commands/auth.ts")).authCommand(invocation),
-      host: async () => (await import("./commands/host.ts")).hostCommand(invocation),
-      doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(invocation),
+      providers: async () => (await import("./cli/commands/providers.ts")).providersCommand(invocation),
+      discover: async () => (await import("./cli/commands/discover.ts")).discoverCommand(invocation),
+      bind: async () => (await import("./cli/commands/bind.ts")).bindCommand(invocation),
+      unbind: async () => (await import("./cli/commands/unbind.ts")).unbindCommand(invocation),
+      status: async () => (await import("./cli/commands/status.ts")).statusCommand(invocation),
+      map: async () => (await import("./cli/commands/map.ts")).mapCommand(invocation),
+      sync: async () => (await import("./cli/commands/sync.ts")).syncCommand(invocation),
+      issues: async () => (await import("./cli/commands/issues.ts")).issuesCommand(invocation),
+      mission: async () => (await import("./cli/commands/mission.ts")).missionCommand(invocation),
+      auth: async () => (await import("./cli/commands/auth.ts")).authCommand(invocation),
+      host: async () => (await import("./cli/commands/host.ts")).hostCommand(invocation),
+      doctor: async () => (await import("./cli/commands/doctor.ts")).doctorCommand(invocation),
     },
   });
 }
@@ -125,8 +125,8 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
     });
   }
   if (wantsHelp || isGroup) {
-    const { renderHelp } = await import("./render/help.ts");
-    const { styleOf } = await import("./render/style.ts");
+    const { renderHelp } = await import("./cli/render/help.ts");
+    const { styleOf } = await import("./cli/render/style.ts");
     const style = await styleOf(invocation.io, invocation.io.stdout);
     const help = await renderHelp(path, command, GLOBAL_ARGS, style);
     invocation.io.stdout.write(help);
@@ -298,8 +298,8 @@ function refusedFlag(
 /** Tells an error on stderr: to a person, or to a program as one JSON object. */
 async function report(error: unknown, argv: readonly string[], context: Context): Promise<void> {
   const [{ renderError, renderErrorJson }, { styleOf }] = await Promise.all([
-    import("./render/error.ts"),
-    import("./render/style.ts"),
+    import("./cli/render/error.ts"),
+    import("./cli/render/style.ts"),
   ]);
   const known = error instanceof TrackerError ? error : unexpected(error);
   const { io } = context;

@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { AuthorizedChannel, type ClientOptions } from "./client/authorized-channel.ts";
+import { ControlPlaneError, type Exchange } from "./client/http.ts";
 import {
   CONNECT_HINTS,
   eventually,
@@ -12,7 +13,6 @@ import {
   type WorkListener,
   type WorkOutcome,
 } from "./client/operations.ts";
-import { ControlPlaneError, type Exchange } from "./http.ts";
 import {
   BindConfirmResponse,
   BindResolveResponse,

@@ -2,10 +2,13 @@
  * TrackerService: the one door that commands go through. It finds the project,
  * opens the control plane when a use case needs it, and picks hosted or local.
  */
-import type { BoundTracker, TrackerView } from "./bound-tracker.ts";
+
 import type { WorkListener, WorkOutcome } from "./client.ts";
+import { findProject, type Project, ProjectStore, requireProject } from "./config/project.ts";
+import { CredentialStore, editLock, type Folders, userFolders } from "./config/settings.ts";
 import { unbindEdit } from "./config.ts";
-import { type Check, diagnose } from "./doctor.ts";
+import type { InstallationStatus, MappingUpdate, UpdatedMapping } from "./protocol.ts";
+import { ControlPlaneAccess, type EmbeddedHost } from "./service/access.ts";
 import {
   type BindDialog,
   type BindRequest,
@@ -13,9 +16,9 @@ import {
   type Discovery,
   HostedTracker,
   notBound,
-} from "./hosted.ts";
-import { findProject, type Project, ProjectStore, requireProject } from "./project.ts";
-import type { InstallationStatus, MappingUpdate, UpdatedMapping } from "./protocol.ts";
+} from "./service/bind.ts";
+import type { LocalBindOutcome, LocalBindRequest, LocalBindTools } from "./service/bind-on-device.ts";
+import type { BoundTracker, TrackerView } from "./service/bindings.ts";
 import {
   type ConfigChange,
   type ConfiguredBinding,
@@ -25,10 +28,8 @@ import {
   withKnown,
 } from "./service/configured-binding.ts";
 import { Connections } from "./service/connections.ts";
-import { ControlPlaneAccess, type EmbeddedHost } from "./service/control-plane.ts";
-import type { LocalBindOutcome, LocalBindRequest, LocalBindTools } from "./service/local-binding.ts";
+import { type Check, diagnose } from "./service/doctor.ts";
 import { Sessions } from "./service/sessions.ts";
-import { CredentialStore, editLock, type Folders, userFolders } from "./settings.ts";
 import type { Context } from "./shared/context.ts";
 import { TrackerError } from "./shared/errors.ts";
 import {
@@ -150,7 +151,7 @@ export class TrackerService {
   async bindLocal(request: LocalBindRequest): Promise<LocalBindOutcome> {
     const project = this.#requireProject();
     const [{ bindLocal }, tools, identity] = await Promise.all([
-      import("./service/local-binding.ts"),
+      import("./service/bind-on-device.ts"),
       this.#localTools(),
       this.#projects.identity(project),
     ]);
@@ -164,7 +165,7 @@ export class TrackerService {
     if (binding === null) throw notBound();
     const provider = parseProvider(binding.provider);
     if (isLocal(provider)) {
-      const { unbindLocal } = await import("./service/local-binding.ts");
+      const { unbindLocal } = await import("./service/bind-on-device.ts");
       unbindLocal(await this.#localTools(), project, provider);
     } else {
       this.#projects.edit(project, () => ({ tracker: unbindEdit() }));
@@ -250,7 +251,7 @@ export class TrackerService {
   }
 
   async #localTools(): Promise<LocalBindTools> {
-    const { LocalTrackers } = await import("./local.ts");
+    const { LocalTrackers } = await import("./service/bindings/on-device-trackers.ts");
     const { context } = this.#options;
     const folders = this.#folders;
     const trackers = new LocalTrackers({ context, folders, lockPath: editLock(folders) });
@@ -299,7 +300,6 @@ function notBoundTo(provider: LocalProvider): TrackerError {
   });
 }
 
-export type { BoundResult, BoundTracker, MappingRequest } from "./bound-tracker.ts";
 export type {
   ConflictSide,
   IssueQuery,
@@ -311,7 +311,6 @@ export type {
 } from "./client.ts";
 export type { OwnershipRequest } from "./config.ts";
 export { narrowCandidates, numberOf, orderCandidates } from "./discovery.ts";
-export { type BindDialog, type Selection, SelectionRequiredError } from "./hosted.ts";
 export type {
   BindCandidate,
   Conflict,
@@ -325,6 +324,8 @@ export type {
   Ticket,
   UpdatedMapping,
 } from "./protocol.ts";
+export type { EmbeddedHost } from "./service/access.ts";
+export { type BindDialog, type Selection, SelectionRequiredError } from "./service/bind.ts";
+export type { LocalBindOutcome, LocalBindRequest } from "./service/bind-on-device.ts";
+export type { BoundResult, BoundTracker, MappingRequest } from "./service/bindings.ts";
 export type { ConfigChange, ConfiguredBinding } from "./service/configured-binding.ts";
-export type { EmbeddedHost } from "./service/control-plane.ts";
-export type { LocalBindOutcome, LocalBindRequest } from "./service/local-binding.ts";

@@ -1,8 +1,8 @@
 /** Exchanges on behalf of somebody: with their credential, which is renewed when it has run out, and for their team. */
 import type * as v from "valibot";
-import { type ChannelOptions, ControlPlaneError, type Exchange, HttpChannel } from "../http.ts";
 import { LegacyTokenResponse, MeResponse, TokenResponse } from "../protocol.ts";
 import { NotAuthenticatedError } from "../shared/errors.ts";
+import { type ChannelOptions, ControlPlaneError, type Exchange, HttpChannel } from "./http.ts";
 
 /** Proof of who is calling, and how it is renewed. */
 export interface ClientCredential {

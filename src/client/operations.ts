@@ -1,6 +1,5 @@
 /** Work that may take longer than one answer: the control plane then names an operation that will have the result. */
 import * as v from "valibot";
-import { AtWork, ControlPlaneError, errorOfEnvelope } from "../http.ts";
 import {
   type ErrorEnvelope,
   MissionPublishResponse,
@@ -12,6 +11,7 @@ import {
 } from "../protocol.ts";
 import type { Nature } from "../shared/context.ts";
 import { shellWord } from "../shared/text.ts";
+import { AtWork, ControlPlaneError, errorOfEnvelope } from "./http.ts";
 
 /** How long an operation of a control plane elsewhere is waited for, in ms. */
 const PATIENCE_MS = 5 * 60_000;

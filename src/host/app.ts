@@ -1,25 +1,25 @@
 import type { HonoRequest } from "hono";
 import { Hono } from "hono/quick";
 import { ulid } from "ulid";
-import { type Fetch, plainFetch } from "../sdk/transport.ts";
-import type { Authenticate } from "./authentication.ts";
-import { Background } from "./background.ts";
-import { CandidateTokens } from "./candidate-token.ts";
+import { type Fetch, plainFetch } from "../sdk/http/transport.ts";
+import type { Authenticate } from "./access/authentication.ts";
+import { hasSecrets } from "./access/installation.ts";
+import { TeamScope } from "./access/team-scope.ts";
+import type { Reach } from "./connections/network.ts";
+import { type OpenSource, openSource, Sources } from "./connections/sources.ts";
+import { Vault } from "./connections/vault.ts";
 import type { Database } from "./database/schema.ts";
 import { asHostError, errorEnvelope, HostError } from "./errors.ts";
-import { hasSecrets } from "./installation.ts";
-import { Inventory } from "./inventory.ts";
+import { addAdminRoutes } from "./http/routes/admin.ts";
+import type { HostEnvironment } from "./http/routes/environment.ts";
+import { addMeRoute } from "./http/routes/me.ts";
+import { addSyncRoutes, type SyncServices } from "./http/routes/sync.ts";
+import { addHealthRoute, addTrackerRoutes } from "./http/routes/tracker.ts";
+import { CandidateTokens } from "./inventory/candidate-token.ts";
+import { Inventory } from "./inventory/inventory.ts";
+import { Background } from "./jobs/background.ts";
+import { Operations } from "./jobs/operations.ts";
 import { describeFailure, type Log } from "./log.ts";
-import type { Reach } from "./network.ts";
-import { Operations } from "./operations.ts";
-import { addAdminRoutes } from "./routes/admin.ts";
-import type { HostEnvironment } from "./routes/environment.ts";
-import { addMeRoute } from "./routes/me.ts";
-import { addSyncRoutes, type SyncServices } from "./routes/sync.ts";
-import { addHealthRoute, addTrackerRoutes } from "./routes/tracker.ts";
-import { type OpenSource, openSource, Sources } from "./sources.ts";
-import { TeamScope } from "./team-scope.ts";
-import { Vault } from "./vault.ts";
 
 /** How long a request waits for work that takes long, in milliseconds. */
 const PATIENCE = 2_000;
@@ -166,7 +166,10 @@ export function createHost(dependencies: HostDependencies): Host {
   };
 
   async function loadSync(): Promise<SyncServices> {
-    const [{ Synchronization }, { Jobs }] = await Promise.all([import("./sync.ts"), import("./jobs.ts")]);
+    const [{ Synchronization }, { Jobs }] = await Promise.all([
+      import("./jobs/sync.ts"),
+      import("./jobs/jobs.ts"),
+    ]);
     const sync = new Synchronization(services);
     const { workers } = sync;
     const jobs = new Jobs({ database, background, workers, log, now, patience: patienceFor });

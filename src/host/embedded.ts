@@ -1,8 +1,8 @@
-import type { Fetch } from "../sdk/transport.ts";
+import type { Fetch } from "../sdk/http/transport.ts";
+import { ownerAuthenticate } from "./access/authentication.ts";
+import { hostKey, localOwner, vaultKeyFile } from "./access/installation.ts";
 import { createHost } from "./app.ts";
-import { ownerAuthenticate } from "./authentication.ts";
 import { openSqlite } from "./database/sqlite.ts";
-import { hostKey, localOwner, vaultKeyFile } from "./installation.ts";
 import type { Log } from "./log.ts";
 
 /** How long work that runs behind the answers may keep the process, in milliseconds. */

@@ -5,7 +5,7 @@ import { StoreError } from "../sdk/stores/serial.ts";
 import { TrackerError } from "../shared/errors.ts";
 import { failureCode } from "../sync/failure.ts";
 import { SyncRequestError } from "../sync/request.ts";
-import { VaultError } from "./vault.ts";
+import { VaultError } from "./connections/vault.ts";
 
 /** What an error answer carries beside code and message. */
 export interface HostErrorFacts {

@@ -1,17 +1,17 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Fetch } from "../sdk/transport.ts";
+import type { Fetch } from "../sdk/http/transport.ts";
 import { TrackerError } from "../shared/errors.ts";
 import { HOSTED_PROVIDERS } from "../shared/providers.ts";
+import { type Principal, tokenAuthenticate } from "./access/authentication.ts";
+import { hostKey, localOwner, vaultKeyFile } from "./access/installation.ts";
+import { TeamScope } from "./access/team-scope.ts";
+import { createToken } from "./access/tokens.ts";
 import { createHost, createServices, type Host, type ProviderDependencies } from "./app.ts";
-import { type Principal, tokenAuthenticate } from "./authentication.ts";
 import type { Database } from "./database/schema.ts";
 import { openSqlite } from "./database/sqlite.ts";
-import { hostKey, localOwner, vaultKeyFile } from "./installation.ts";
 import { describeFailure, type Log } from "./log.ts";
-import { TeamScope } from "./team-scope.ts";
-import { createToken } from "./tokens.ts";
 
 /** How long a connection may be silent, in seconds. */
 const IDLE_TIMEOUT = 30;
@@ -118,7 +118,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
 async function providersOf(options: ServerOptions, { path }: OpenStorage): Promise<ProviderDependencies> {
   const { vaultKey, providerFetch, allowPrivateNetwork = false } = options;
-  const { publicOnly } = await import("./network.ts");
+  const { publicOnly } = await import("./connections/network.ts");
   return {
     vaultKey,
     vaultKeyFile: vaultKeyFile(path),
@@ -172,7 +172,7 @@ async function firstToken(database: Database, owner: Principal, now: () => numbe
 async function connectDemo(database: Database, owner: Principal, { log, now }: ServerOptions): Promise<void> {
   const scope = new TeamScope(database, owner, now);
   const services = createServices({ database, log });
-  const { connect } = await import("./connect.ts");
+  const { connect } = await import("./connections/connect.ts");
   for (const provider of HOSTED_PROVIDERS) await connect(scope, services, provider, null);
 }
 

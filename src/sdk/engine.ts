@@ -14,13 +14,13 @@ import type { TrackerConnector } from "./connector.ts";
 import type { EngineContext } from "./engine/context.ts";
 import type { SyncEvent } from "./engine/events.ts";
 import { createLocally, type Decision, discard, edit, resolveConflict } from "./engine/local.ts";
+import { OwnershipPolicy } from "./engine/policy.ts";
 import { pull, takeOne } from "./engine/pull.ts";
 import { push } from "./engine/push.ts";
 import { ask, attempt } from "./engine/retry.ts";
 import { SyncConflictError } from "./errors.ts";
 import type { CanonicalIssue, CoreField, ExternalRef, IssueFields, IssuePatch } from "./model.ts";
-import { OwnershipPolicy } from "./policy.ts";
-import type { ConflictRecord, IssueRecord, IssueStore } from "./store.ts";
+import type { ConflictRecord, IssueRecord, IssueStore } from "./stores/store.ts";
 
 export { collect, type SyncEvent, type SyncResult } from "./engine/events.ts";
 export type { Decision } from "./engine/local.ts";

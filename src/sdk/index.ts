@@ -1,16 +1,29 @@
 /** The tracker SDK's public surface, exported from the package as `tracker/sdk`. */
 export type { Capabilities, CapabilityFlag } from "./capabilities.ts";
 export type { IssueQuery, IssueSearch, TrackerConnector, UpdateOptions, WriteOptions } from "./connector.ts";
-export { demoConnector } from "./connectors/memory/demo.ts";
-export type { FaultTiming, MemoryFault, MemoryMethod } from "./connectors/memory/faults.ts";
-export { MemoryConnector, type MemoryOptions, type MemoryWorkspace } from "./connectors/memory/index.ts";
-export { MemoryRemote, type MemoryRemoteOptions } from "./connectors/memory/remote.ts";
+export { openTransport, ProviderCredential } from "./connectors/credentials.ts";
 export {
-  type MemoryMoment,
-  MemoryTracker,
-  type MemoryTrackerOptions,
-} from "./connectors/memory/tracker.ts";
-export { openTransport, ProviderCredential } from "./credentials.ts";
+  createDiscoverySource,
+  createHostedConnector,
+  type DiscoveryRequest,
+  type HostedConnectorRequest,
+} from "./connectors/hosted.ts";
+export {
+  BeadsParams,
+  connectorParamsToHostedParams,
+  FpParams,
+  GitHubParams,
+  GitLabParams,
+  type HostedParams,
+  type HostedProvider,
+  isHostedProvider,
+  JiraParams,
+  LinearParams,
+  type LocalParams,
+  type LocalParamsInput,
+  type LocalTracker,
+  MemoryParams,
+} from "./connectors/params.ts";
 export {
   DiscoveredResource,
   DiscoveredWorkspace,
@@ -18,6 +31,8 @@ export {
   discoverResources,
   discoverWorkspaces,
 } from "./discovery.ts";
+export { type Merge, type MergeInput, mergeIssue, type RemoteSide } from "./engine/merge.ts";
+export { ConflictStrategy, FieldOwner, OwnershipMode, OwnershipPolicy, ownerOf } from "./engine/policy.ts";
 export {
   collect,
   type Decision,
@@ -43,13 +58,18 @@ export {
   SyncConflictError,
   TrackerSdkError,
 } from "./errors.ts";
+export { type DirectOptions, DirectTransport } from "./http/direct.ts";
+export { type NangoConnectionContext, type NangoOptions, NangoTransport } from "./http/nango.ts";
 export {
-  createDiscoverySource,
-  createHostedConnector,
-  type DiscoveryRequest,
-  type HostedConnectorRequest,
-} from "./hosted.ts";
-export { type Merge, type MergeInput, mergeIssue, type RemoteSide } from "./merge.ts";
+  type Fetch,
+  type RequestBody,
+  TextAnswer,
+  type Transport,
+  TransportError,
+  type TransportOptions,
+  type TransportRequest,
+  type TransportResponse,
+} from "./http/transport.ts";
 export {
   DECISIONS_FIELD,
   DecisionReference,
@@ -81,29 +101,15 @@ export {
   TrackerEvent,
 } from "./model.ts";
 export {
-  BeadsParams,
-  connectorParamsToHostedParams,
-  FpParams,
-  GitHubParams,
-  GitLabParams,
-  type HostedParams,
-  type HostedProvider,
-  isHostedProvider,
-  JiraParams,
-  LinearParams,
-  type LocalParams,
-  type LocalParamsInput,
-  type LocalTracker,
-  MemoryParams,
-} from "./params.ts";
-export { ConflictStrategy, FieldOwner, OwnershipMode, OwnershipPolicy, ownerOf } from "./policy.ts";
-export {
   CONNECTORS,
   createLocalConnector,
   type HostedEntry,
   type HostedModule,
   type LocalEntry,
 } from "./registry.ts";
+export { MemoryIssueStore } from "./stores/memory.ts";
+export { StoreError } from "./stores/serial.ts";
+export { openSqliteStore } from "./stores/sqlite.ts";
 export type {
   Base,
   ConflictRecord,
@@ -113,19 +119,13 @@ export type {
   IssueStore,
   StoreTransaction,
   SyncCheckpoint,
-} from "./store.ts";
-export { MemoryIssueStore } from "./stores/memory.ts";
-export { StoreError } from "./stores/serial.ts";
-export { openSqliteStore } from "./stores/sqlite.ts";
+} from "./stores/store.ts";
+export { demoConnector } from "./testing/demo.ts";
+export type { FaultTiming, MemoryFault, MemoryMethod } from "./testing/faults.ts";
+export { MemoryConnector, type MemoryOptions, type MemoryWorkspace } from "./testing/index.ts";
+export { MemoryRemote, type MemoryRemoteOptions } from "./testing/remote.ts";
 export {
-  type Fetch,
-  type RequestBody,
-  TextAnswer,
-  type Transport,
-  TransportError,
-  type TransportOptions,
-  type TransportRequest,
-  type TransportResponse,
-} from "./transport.ts";
-export { type DirectOptions, DirectTransport } from "./transports/direct.ts";
-export { type NangoConnectionContext, type NangoOptions, NangoTransport } from "./transports/nango.ts";
+  type MemoryMoment,
+  MemoryTracker,
+  type MemoryTrackerOptions,
+} from "./testing/tracker.ts";

@@ -1,7 +1,5 @@
 /** The catalog of connectors: what each is told, and how it is loaded. */
 import type { TrackerConnector } from "./connector.ts";
-import type { Environment } from "./connectors/shared/program.ts";
-import type { DiscoverySource } from "./discovery.ts";
 import {
   HOSTED_PARAMS,
   type HostedParams,
@@ -11,8 +9,10 @@ import {
   type LocalParamsInput,
   type LocalTracker,
   parseParams,
-} from "./params.ts";
-import type { Transport } from "./transport.ts";
+} from "./connectors/params.ts";
+import type { Environment } from "./connectors/shared/program.ts";
+import type { DiscoverySource } from "./discovery.ts";
+import type { Transport } from "./http/transport.ts";
 
 /** What a provider's folder in `connectors/` offers. */
 export interface HostedModule<P extends HostedProvider> {
@@ -83,8 +83,8 @@ const LOCAL_CONNECTORS: { readonly [T in LocalTracker]: LocalEntry<T> } = {
     mode: "local",
     params: LOCAL_PARAMS.memory,
     load: async () => {
-      const { MemoryRemote } = await import("./connectors/memory/remote.ts");
-      const { MemoryTracker } = await import("./connectors/memory/tracker.ts");
+      const { MemoryRemote } = await import("./testing/remote.ts");
+      const { MemoryTracker } = await import("./testing/tracker.ts");
       return (params) => new MemoryTracker({ remote: new MemoryRemote({ ...params, now: Date.now }) });
     },
   },

@@ -1,10 +1,11 @@
 /** The binding that a config holds, and the one that a bind would leave in it. */
+
+import { identityEdit, type ProjectIdentity } from "../config/identity.ts";
+import type { Project } from "../config/project.ts";
 import { type Binding, bindingEdit, type ConfigEdit, isBoundHosted, spliceConfig } from "../config.ts";
-import { type BindResult, notBound } from "../hosted.ts";
-import { identityEdit, type ProjectIdentity } from "../identity.ts";
-import type { Project } from "../project.ts";
 import { readRegularFile } from "../shared/atomic-file.ts";
 import { isLocal } from "../shared/providers.ts";
+import { type BindResult, notBound } from "./bind.ts";
 
 /** The binding in a config, as it is reported. */
 export interface ConfiguredBinding {

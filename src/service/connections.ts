@@ -1,7 +1,7 @@
 import type { OperationProgress } from "../client.ts";
 import type { Connection, ConnectRequest } from "../protocol.ts";
 import { TrackerError } from "../shared/errors.ts";
-import type { ControlPlaneAccess } from "./control-plane.ts";
+import type { ControlPlaneAccess } from "./access.ts";
 
 /** The providers that the control plane is connected to. */
 export class Connections {

@@ -1,6 +1,6 @@
-import type { BoundResult, BoundTracker } from "../bound-tracker.ts";
 import type { PullResult, Reread } from "../protocol.ts";
 import { TrackerError } from "../shared/errors.ts";
+import type { BoundResult, BoundTracker } from "./bindings.ts";
 
 /** What is pulled, and how much of it is wanted. */
 export interface PullOrder {

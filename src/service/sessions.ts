@@ -1,9 +1,9 @@
 import type { ClientCredential } from "../client.ts";
+import type { CredentialStore } from "../config/settings.ts";
 import type { MeResponse } from "../protocol.ts";
-import type { CredentialStore } from "../settings.ts";
 import { NotAuthenticatedError } from "../shared/errors.ts";
 import type { Environment } from "../shared/io.ts";
-import type { ControlPlaneAccess } from "./control-plane.ts";
+import type { ControlPlaneAccess } from "./access.ts";
 
 /** Who the control plane takes the person for. */
 export interface Session {

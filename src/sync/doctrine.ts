@@ -1,7 +1,7 @@
 /** Who owns which field, in the words of the wire and of project configs. Pure. */
 import * as v from "valibot";
+import { ConflictStrategy, FieldOwner, OwnershipMode, type OwnershipPolicy } from "../sdk/engine/policy.ts";
 import type { CoreField } from "../sdk/model.ts";
-import { ConflictStrategy, FieldOwner, OwnershipMode, type OwnershipPolicy } from "../sdk/policy.ts";
 
 /** What the SDK calls each field. */
 const FIELDS = {

@@ -2,7 +2,7 @@
 import type { Conflict, NormalizedIssue, PullResult, PushResult, Ticket } from "../protocol.ts";
 import type { FailureClass } from "../sdk/errors.ts";
 import type { CanonicalIssue, CanonicalLink, ExternalRef, IssueFields } from "../sdk/model.ts";
-import type { ConflictRecord, IssueRecord } from "../sdk/store.ts";
+import type { ConflictRecord, IssueRecord } from "../sdk/stores/store.ts";
 import { wireField } from "./doctrine.ts";
 
 /** What one phase of a sync came to. */

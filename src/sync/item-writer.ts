@@ -2,12 +2,12 @@
 import * as v from "valibot";
 import type { ItemError, PushItem, PushResultItem } from "../protocol.ts";
 import type { TrackerConnector } from "../sdk/connector.ts";
+import { linkIdentity } from "../sdk/engine/merge.ts";
 import type { SyncEngine, SyncEvent } from "../sdk/engine.ts";
 import { TrackerSdkError } from "../sdk/errors.ts";
-import { linkIdentity } from "../sdk/merge.ts";
 import { BLANK, CanonicalStatus, type ExternalRef, type IssuePatch, identityOf } from "../sdk/model.ts";
-import type { IssueRecord, IssueStore } from "../sdk/store.ts";
 import { StoreError } from "../sdk/stores/serial.ts";
+import type { IssueRecord, IssueStore } from "../sdk/stores/store.ts";
 import { sentence } from "../sdk/text.ts";
 import { itemCode, wireRef } from "./envelope.ts";
 import { namedIssue } from "./named-issue.ts";

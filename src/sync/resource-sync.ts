@@ -15,13 +15,13 @@ import type {
   Reread,
 } from "../protocol.ts";
 import type { TrackerConnector } from "../sdk/connector.ts";
+import type { OwnershipPolicy } from "../sdk/engine/policy.ts";
 import { SyncEngine, type SyncEvent } from "../sdk/engine.ts";
 import { ConnectorRequestError } from "../sdk/errors.ts";
 import { missionSeedFromIssue, publishMissionUpdate } from "../sdk/mission.ts";
 import { canonicalJson } from "../sdk/model.ts";
-import type { OwnershipPolicy } from "../sdk/policy.ts";
-import type { IssueStore, SyncCheckpoint } from "../sdk/store.ts";
 import { copyToMemory } from "../sdk/stores/copy.ts";
+import type { IssueStore, SyncCheckpoint } from "../sdk/stores/store.ts";
 import { BoundedAnswer, isSmallPage } from "./bounded-answer.ts";
 import {
   normalizedIssue,

@@ -1,7 +1,7 @@
 /** Connecting and refreshing where the control plane answers before it has discovered everything. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { ControlPlaneError } from "../../src/client/http.ts";
 import type { ControlPlaneClient, OperationProgress } from "../../src/client.ts";
-import { ControlPlaneError } from "../../src/http.ts";
 import { failureOf } from "../helpers/failure.ts";
 import { errorBody, HttpStubs, StubbedNature, stubbedClient } from "../helpers/http-stubs.ts";
 

@@ -1,7 +1,7 @@
 /** Pushes and runs that take longer than one answer, and operations that are waited for again. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { ControlPlaneError } from "../../src/client/http.ts";
 import type { ControlPlaneClient, OperationProgress, WorkOptions } from "../../src/client.ts";
-import { ControlPlaneError } from "../../src/http.ts";
 import type { RoutingKey } from "../../src/protocol.ts";
 import { failureOf } from "../helpers/failure.ts";
 import { errorBody, HttpStubs, StubbedNature, stubbedClient } from "../helpers/http-stubs.ts";

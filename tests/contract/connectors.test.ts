@@ -1,6 +1,6 @@
 import type { CapabilityFlag } from "../../src/sdk/capabilities.ts";
-import { MemoryRemote } from "../../src/sdk/connectors/memory/remote.ts";
-import { MemoryTracker } from "../../src/sdk/connectors/memory/tracker.ts";
+import { MemoryRemote } from "../../src/sdk/testing/remote.ts";
+import { MemoryTracker } from "../../src/sdk/testing/tracker.ts";
 import { type ConnectorSubject, describeConnector, SAMPLE } from "../helpers/connector-contract.ts";
 
 const SWITCHES = [

@@ -8,12 +8,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
+import { sameField } from "../../src/sdk/engine/merge.ts";
 import { collect } from "../../src/sdk/engine.ts";
-import { sameField } from "../../src/sdk/merge.ts";
 import { CORE_FIELDS, canonicalJson, identityOf } from "../../src/sdk/model.ts";
-import type { IssueStore } from "../../src/sdk/store.ts";
 import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
 import { openSqliteStore } from "../../src/sdk/stores/sqlite.ts";
+import type { IssueStore } from "../../src/sdk/stores/store.ts";
 import {
   CrashError,
   histories,

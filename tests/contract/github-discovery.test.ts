@@ -1,6 +1,8 @@
 /** What the GitHub connector discovers, and that it can be worked with. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { Octokit } from "@octokit/rest";
+import { createDiscoverySource, createHostedConnector } from "../../src/sdk/connectors/hosted.ts";
+import { connectorParamsToHostedParams } from "../../src/sdk/connectors/params.ts";
 import {
   type DiscoveredResource,
   type DiscoverySource,
@@ -8,8 +10,6 @@ import {
   discoverWorkspaces,
 } from "../../src/sdk/discovery.ts";
 import { DiscoveryContractError } from "../../src/sdk/errors.ts";
-import { createDiscoverySource, createHostedConnector } from "../../src/sdk/hosted.ts";
-import { connectorParamsToHostedParams } from "../../src/sdk/params.ts";
 import { directly } from "../helpers/subjects/github.ts";
 import { GitHubSimulator, type GitHubSimulatorOptions, type OwnerSeed } from "../simulators/github/index.ts";
 

@@ -1,7 +1,7 @@
 /** The GitHub connector when things go wrong: at GitHub, on the way, or because somebody else was faster. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { TrackerConnector } from "../../src/sdk/connector.ts";
-import { openTransport } from "../../src/sdk/credentials.ts";
+import { openTransport } from "../../src/sdk/connectors/credentials.ts";
 import {
   CapabilityNotSupportedError,
   ConnectorRequestError,

@@ -1,7 +1,7 @@
 /** A provider on loopback in a language of its own: what the host does with any provider is seen without a real one's API. */
 import * as v from "valibot";
-import type { OpenSource } from "../../src/host/sources.ts";
-import { openTransport } from "../../src/sdk/credentials.ts";
+import type { OpenSource } from "../../src/host/connections/sources.ts";
+import { openTransport } from "../../src/sdk/connectors/credentials.ts";
 
 const Account = v.object({ account: v.string() });
 

@@ -2,16 +2,16 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ulid } from "ulid";
+import { tokenAuthenticate } from "../../src/host/access/authentication.ts";
+import { hostKey } from "../../src/host/access/installation.ts";
+import { createToken } from "../../src/host/access/tokens.ts";
 import { createHost, type HostDependencies } from "../../src/host/app.ts";
-import { tokenAuthenticate } from "../../src/host/authentication.ts";
+import { type OpenSource, openSource } from "../../src/host/connections/sources.ts";
 import type { Database, Role } from "../../src/host/database/schema.ts";
 import { openSqlite } from "../../src/host/database/sqlite.ts";
-import { hostKey } from "../../src/host/installation.ts";
 import type { LogEntry } from "../../src/host/log.ts";
-import { type OpenSource, openSource } from "../../src/host/sources.ts";
-import { createToken } from "../../src/host/tokens.ts";
-import { MemoryConnector } from "../../src/sdk/connectors/memory/index.ts";
 import type { DiscoveredResource, DiscoveredWorkspace } from "../../src/sdk/discovery.ts";
+import { MemoryConnector } from "../../src/sdk/testing/index.ts";
 
 export const IDENTITY = {
   uuid: "6c1f0b0e-4f0a-4d57-9f5e-0d4f8f3f2f11",

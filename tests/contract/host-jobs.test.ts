@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import * as v from "valibot";
+import { TeamScope } from "../../src/host/access/team-scope.ts";
 import { connectSqlite } from "../../src/host/database/sqlite.ts";
-import { TeamScope } from "../../src/host/team-scope.ts";
 import { OperationResult, PushResult } from "../../src/protocol.ts";
 import { GitHubSimulator } from "../simulators/github/index.ts";
 import type { SimulatedRequest } from "../simulators/server.ts";

@@ -9,7 +9,7 @@ import * as v from "valibot";
 import { initial } from "../../src/host/database/migrations/0001-initial.ts";
 import { connectSqlite } from "../../src/host/database/sqlite.ts";
 import { openEmbeddedHost } from "../../src/host/index.ts";
-import { demoConnector } from "../../src/sdk/connectors/memory/demo.ts";
+import { demoConnector } from "../../src/sdk/testing/demo.ts";
 
 let folder: string;
 beforeEach(() => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AddressRefusedError, isPublic, publicOnly } from "../../src/host/network.ts";
+import { AddressRefusedError, isPublic, publicOnly } from "../../src/host/connections/network.ts";
 import { ConnectorRequestError } from "../../src/sdk/errors.ts";
 
 describe("an address is public or not", () => {

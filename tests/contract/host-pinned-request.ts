@@ -1,5 +1,5 @@
 /** Sends one pinned request, in a process of its own because certificates are trusted per process: prints the answer, or the code of the failure. */
-import { pinnedFetch } from "../../src/host/network.ts";
+import { pinnedFetch } from "../../src/host/connections/network.ts";
 
 const [url = "", address = ""] = process.argv.slice(2);
 const request = new Request(url, {

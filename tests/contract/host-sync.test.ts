@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { sql } from "kysely";
 import * as v from "valibot";
-import { DEFAULT_LIMITS } from "../../src/http.ts";
+import { DEFAULT_LIMITS } from "../../src/client/http.ts";
 import {
   ConflictsResponse,
   MissionSeedResponse,

@@ -1,7 +1,9 @@
 /** What can be bound in Jira: on one site, and on all sites behind Atlassian's API gateway. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createCloudClient } from "jira.js";
-import { openTransport } from "../../src/sdk/credentials.ts";
+import { openTransport } from "../../src/sdk/connectors/credentials.ts";
+import { createDiscoverySource, createHostedConnector } from "../../src/sdk/connectors/hosted.ts";
+import { connectorParamsToHostedParams } from "../../src/sdk/connectors/params.ts";
 import {
   type DiscoveredResource,
   type DiscoverySource,
@@ -9,10 +11,8 @@ import {
   discoverWorkspaces,
 } from "../../src/sdk/discovery.ts";
 import { DiscoveryContractError } from "../../src/sdk/errors.ts";
-import { createDiscoverySource, createHostedConnector } from "../../src/sdk/hosted.ts";
+import type { Transport } from "../../src/sdk/http/transport.ts";
 import { BLANK } from "../../src/sdk/model.ts";
-import { connectorParamsToHostedParams } from "../../src/sdk/params.ts";
-import type { Transport } from "../../src/sdk/transport.ts";
 import { failureOf } from "../helpers/failure.ts";
 import { directly, throughGateway } from "../helpers/subjects/jira.ts";
 import { JiraSimulator, type ProjectSeed } from "../simulators/jira/index.ts";

@@ -1,8 +1,10 @@
 /** What can be bound in Linear: what its own SDK finds, and what a connector can be made from. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { LinearClient } from "@linear/sdk";
+import { openTransport } from "../../src/sdk/connectors/credentials.ts";
+import { createDiscoverySource, createHostedConnector } from "../../src/sdk/connectors/hosted.ts";
 import { linear } from "../../src/sdk/connectors/linear/index.ts";
-import { openTransport } from "../../src/sdk/credentials.ts";
+import { connectorParamsToHostedParams } from "../../src/sdk/connectors/params.ts";
 import {
   type DiscoveredResource,
   type DiscoverySource,
@@ -10,9 +12,7 @@ import {
   discoverWorkspaces,
 } from "../../src/sdk/discovery.ts";
 import { DiscoveryContractError } from "../../src/sdk/errors.ts";
-import { createDiscoverySource, createHostedConnector } from "../../src/sdk/hosted.ts";
 import { BLANK } from "../../src/sdk/model.ts";
-import { connectorParamsToHostedParams } from "../../src/sdk/params.ts";
 import { ACME, directly, TEAM, TEAM_ID } from "../helpers/subjects/linear.ts";
 import { LinearSimulator } from "../simulators/linear/index.ts";
 

@@ -1,14 +1,15 @@
 /** The Linear connector when things go wrong: at Linear, on the way, or because somebody else was faster. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { TrackerConnector } from "../../src/sdk/connector.ts";
+import { openTransport } from "../../src/sdk/connectors/credentials.ts";
 import { linear } from "../../src/sdk/connectors/linear/index.ts";
-import { openTransport } from "../../src/sdk/credentials.ts";
 import { collect, SyncEngine } from "../../src/sdk/engine.ts";
 import {
   CapabilityNotSupportedError,
   ConnectorRequestError,
   IssueNotFoundError,
 } from "../../src/sdk/errors.ts";
+import type { Transport } from "../../src/sdk/http/transport.ts";
 import {
   BLANK,
   type CanonicalIssue,
@@ -17,7 +18,6 @@ import {
   type Page,
 } from "../../src/sdk/model.ts";
 import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
-import type { Transport } from "../../src/sdk/transport.ts";
 import { failureOf } from "../helpers/failure.ts";
 import { ACME, directly, TEAM_ID } from "../helpers/subjects/linear.ts";
 import { changed } from "../simulators/linear/changed.ts";

@@ -3,13 +3,13 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { IssueQuery, MissionUpdate } from "../../src/client.ts";
+import type { Project } from "../../src/config/project.ts";
+import type { Folders } from "../../src/config/settings.ts";
 import { parseProjectConfig } from "../../src/config.ts";
-import { explained } from "../../src/local/failures.ts";
-import { LocalTrackers, parseCredentials } from "../../src/local.ts";
-import type { Project } from "../../src/project.ts";
 import type { PushItem } from "../../src/protocol.ts";
 import { StoreError } from "../../src/sdk/stores/serial.ts";
-import type { Folders } from "../../src/settings.ts";
+import { explained } from "../../src/service/bindings/on-device-failures.ts";
+import { LocalTrackers, parseCredentials } from "../../src/service/bindings/on-device-trackers.ts";
 import { SimulatedBeads } from "../helpers/subjects/beads.ts";
 
 let beads: SimulatedBeads;

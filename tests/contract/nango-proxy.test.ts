@@ -5,8 +5,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { Nango } from "@nangohq/node";
 import * as v from "valibot";
-import { TransportError, type TransportRequest } from "../../src/sdk/transport.ts";
-import { NangoTransport } from "../../src/sdk/transports/nango.ts";
+import { NangoTransport } from "../../src/sdk/http/nango.ts";
+import { TransportError, type TransportRequest } from "../../src/sdk/http/transport.ts";
 import { failureOf } from "../helpers/failure.ts";
 import { NangoSimulator, type PassedHeaders } from "../simulators/nango.ts";
 import { type SimulatedAnswer, type SimulatedRequest, Simulator } from "../simulators/server.ts";

@@ -2,15 +2,15 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { Buffer } from "node:buffer";
 import type { TrackerConnector } from "../../src/sdk/connector.ts";
+import { createDiscoverySource, createHostedConnector } from "../../src/sdk/connectors/hosted.ts";
 import { jira as jiraModule } from "../../src/sdk/connectors/jira/index.ts";
+import type { HostedProvider } from "../../src/sdk/connectors/params.ts";
 import { type DiscoverySource, discoverResources, discoverWorkspaces } from "../../src/sdk/discovery.ts";
 import { collect, SyncEngine } from "../../src/sdk/engine.ts";
 import { ConnectorRequestError, IssueNotFoundError } from "../../src/sdk/errors.ts";
-import { createDiscoverySource, createHostedConnector } from "../../src/sdk/hosted.ts";
+import type { Transport } from "../../src/sdk/http/transport.ts";
 import type { Page } from "../../src/sdk/model.ts";
-import type { HostedProvider } from "../../src/sdk/params.ts";
 import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
-import type { Transport } from "../../src/sdk/transport.ts";
 import { type ConnectorSubject, describeConnector } from "../helpers/connector-contract.ts";
 import { failureOf } from "../helpers/failure.ts";
 import * as github from "../helpers/subjects/github.ts";

@@ -1,6 +1,6 @@
 /** Issues for tests of stores. */
 import type { ExternalRef, IssueFields } from "../../src/sdk/model.ts";
-import type { Base, IssueRecord, SyncCheckpoint } from "../../src/sdk/store.ts";
+import type { Base, IssueRecord, SyncCheckpoint } from "../../src/sdk/stores/store.ts";
 
 export const NOON = "2026-03-01T12:00:00.000Z";
 export const LATER = "2026-03-01T12:05:00.000Z";

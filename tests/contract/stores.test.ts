@@ -5,13 +5,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { sql } from "kysely";
+import { MappingStore } from "../../src/host/database/issue-store.ts";
 import { openSqlite } from "../../src/host/database/sqlite.ts";
-import { MappingStore } from "../../src/host/issue-store.ts";
 import { CORE_FIELDS, identityOf } from "../../src/sdk/model.ts";
-import type { ConflictRecord, IssueRecord, IssueStore, StoreTransaction } from "../../src/sdk/store.ts";
 import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
 import { StoreError } from "../../src/sdk/stores/serial.ts";
 import { openSqliteStore } from "../../src/sdk/stores/sqlite.ts";
+import type {
+  ConflictRecord,
+  IssueRecord,
+  IssueStore,
+  StoreTransaction,
+} from "../../src/sdk/stores/store.ts";
 import {
   baseWith,
   checkpointAt,

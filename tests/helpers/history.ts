@@ -1,8 +1,6 @@
 /** Random histories of both sides of a sync, and a world to play them in. */
 import fc from "fast-check";
 import type { UpdateOptions, WriteOptions } from "../../src/sdk/connector.ts";
-import { MemoryRemote } from "../../src/sdk/connectors/memory/remote.ts";
-import { MemoryTracker, type MemoryTrackerOptions } from "../../src/sdk/connectors/memory/tracker.ts";
 import { SyncEngine, type SyncEngineOptions, type SyncEvent } from "../../src/sdk/engine.ts";
 import {
   type CanonicalIssue,
@@ -12,7 +10,9 @@ import {
   type IssuePatch,
   identityOf,
 } from "../../src/sdk/model.ts";
-import type { IssueRecord, IssueStore, StoreTransaction } from "../../src/sdk/store.ts";
+import type { IssueRecord, IssueStore, StoreTransaction } from "../../src/sdk/stores/store.ts";
+import { MemoryRemote } from "../../src/sdk/testing/remote.ts";
+import { MemoryTracker, type MemoryTrackerOptions } from "../../src/sdk/testing/tracker.ts";
 
 /** The process died: nothing after it happens. */
 export class CrashError extends Error {}

@@ -1,5 +1,5 @@
 import { Gitlab } from "@gitbeaker/rest";
-import { createHostedConnector } from "../../src/sdk/hosted.ts";
+import { createHostedConnector } from "../../src/sdk/connectors/hosted.ts";
 import { type ConnectorSubject, SAMPLE } from "./connector-contract.ts";
 import { byHand, countingTransport, type LiveSettings, ticking, twoOf, untouchedFrom } from "./live.ts";
 

@@ -139,18 +139,18 @@ describe("rooms", () => {
 
   test("only the commands that run a control plane load it, and only when they run", () => {
     expect(crossings.filter(({ to }) => roomOf(to) === "host").map(draw)).toEqual([
-      "commands/host.ts → host/index.ts (lazy)",
-      "commands/invocation.ts → host/index.ts (lazy)",
+      "cli/commands/host.ts → host/index.ts (lazy)",
+      "cli/invocation.ts → host/index.ts (lazy)",
     ]);
   });
 
   test("commands, and the service behind them, are loaded when they run", () => {
-    const early = crossings.filter(
+    const early = edges.filter(
       ({ from, to, kind }) => kind === "static" && /^(main|cli)\.ts$/.test(from) && !to.startsWith("shared/"),
     );
-    expect(early.map(draw)).toEqual(["cli.ts → commands/invocation.ts (static)"]);
-    expect(crossings.filter(({ from }) => from === "commands/invocation.ts").map(draw)).toContain(
-      "commands/invocation.ts → service.ts (lazy)",
+    expect(early.map(draw)).toEqual(["cli.ts → cli/invocation.ts (static)"]);
+    expect(crossings.filter(({ from }) => from === "cli/invocation.ts").map(draw)).toContain(
+      "cli/invocation.ts → service.ts (lazy)",
     );
   });
 

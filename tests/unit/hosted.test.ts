@@ -3,10 +3,10 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BindDialog, HostedTracker, type Selection } from "../../src/hosted.ts";
-import type { ProjectIdentity } from "../../src/identity.ts";
-import { findProject, type Project, ProjectStore } from "../../src/project.ts";
+import type { ProjectIdentity } from "../../src/config/identity.ts";
+import { findProject, type Project, ProjectStore } from "../../src/config/project.ts";
 import type { BindCandidate, BindResolveResponse, TakenResource } from "../../src/protocol.ts";
+import { type BindDialog, HostedTracker, type Selection } from "../../src/service/bind.ts";
 import { failureOf } from "../helpers/failure.ts";
 import { errorBody, HttpStubs, STUB_URL, stubbedClient } from "../helpers/http-stubs.ts";
 

@@ -12,7 +12,7 @@ import {
   parseRepoSlug,
   toSlug,
   UuidReservations,
-} from "../../src/identity.ts";
+} from "../../src/config/identity.ts";
 import { ConfigError } from "../../src/shared/errors.ts";
 
 describe("parseRepoSlug", () => {
@@ -221,7 +221,7 @@ describe("reservations", () => {
 
   test("processes that reserve at the same time agree", async () => {
     const script = `
-      import { UuidReservations } from ${JSON.stringify(join(import.meta.dir, "../../src/identity.ts"))};
+      import { UuidReservations } from ${JSON.stringify(join(import.meta.dir, "../../src/config/identity.ts"))};
       const reservations = new UuidReservations(${JSON.stringify(state)}, ${JSON.stringify(join(state, "edit.lock"))});
       process.stdout.write("ready\\n");
       for await (const _ of console) break;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { styleOf } from "../../src/render/style.ts";
+import { styleOf } from "../../src/cli/render/style.ts";
 import { memoryIo } from "../../src/shared/io.ts";
 
 type Env = Record<string, string>;

@@ -18,7 +18,7 @@ import {
   type Folders,
   parseHostUrl,
   userFolders,
-} from "../../src/settings.ts";
+} from "../../src/config/settings.ts";
 import { ConfigError, TrackerError } from "../../src/shared/errors.ts";
 import { failureOf } from "../helpers/failure.ts";
 

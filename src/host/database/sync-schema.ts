@@ -1,7 +1,7 @@
 /** Tables of what is synchronized; every row belongs to a mapping. */
 import type { ColumnType } from "kysely";
 import type { CoreField } from "../../sdk/model.ts";
-import type { ConflictRecord } from "../../sdk/store.ts";
+import type { ConflictRecord } from "../../sdk/stores/store.ts";
 
 /** ISO 8601 in UTC. */
 type Instant = string;

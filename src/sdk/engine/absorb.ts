@@ -1,7 +1,6 @@
 /** Takes what the provider has into the store: the merge and everything that follows from it. */
 import { isDeepStrictEqual } from "node:util";
 import { ifThere, TrackerSdkError } from "../errors.ts";
-import { conflictId, mergeIssue, sameField } from "../merge.ts";
 import {
   type CanonicalIssue,
   CORE_FIELDS,
@@ -10,10 +9,11 @@ import {
   type IssueFields,
   identityOf,
 } from "../model.ts";
-import { ownerOf } from "../policy.ts";
-import { baseOf, type ConflictRecord, type IssueRecord, type StoreTransaction } from "../store.ts";
+import { baseOf, type ConflictRecord, type IssueRecord, type StoreTransaction } from "../stores/store.ts";
 import type { EngineContext } from "./context.ts";
 import { failed, type SyncEvent } from "./events.ts";
+import { conflictId, mergeIssue, sameField } from "./merge.ts";
+import { ownerOf } from "./policy.ts";
 import { ATTEMPTS } from "./retry.ts";
 
 /** What came of taking in one issue. */

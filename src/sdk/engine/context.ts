@@ -1,8 +1,8 @@
 /** What every part of the engine works with. */
 import type { TrackerConnector } from "../connector.ts";
 import type { CanonicalIssue } from "../model.ts";
-import type { OwnershipPolicy } from "../policy.ts";
-import type { IssueStore } from "../store.ts";
+import type { IssueStore } from "../stores/store.ts";
+import type { OwnershipPolicy } from "./policy.ts";
 
 /** The engine's surroundings. */
 export interface EngineContext {

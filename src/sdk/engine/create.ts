@@ -1,7 +1,6 @@
 /** Bringing an issue that exists locally only to the provider: once, whatever happens on the way. */
 import { refusal } from "../capabilities.ts";
 import { IssueNotFoundError, notApplied, type TrackerSdkError } from "../errors.ts";
-import { copyField, sameField } from "../merge.ts";
 import {
   BLANK,
   type CanonicalIssue,
@@ -11,7 +10,7 @@ import {
   type IssueFields,
   identityOf,
 } from "../model.ts";
-import { type CreateIntent, fieldsOf, type IssueRecord, type StoreTransaction } from "../store.ts";
+import { type CreateIntent, fieldsOf, type IssueRecord, type StoreTransaction } from "../stores/store.ts";
 import {
   type Absorbed,
   absorb,
@@ -23,6 +22,7 @@ import {
 } from "./absorb.ts";
 import type { EngineContext } from "./context.ts";
 import { failed, type SyncEvent } from "./events.ts";
+import { copyField, sameField } from "./merge.ts";
 import { localAfter, receiptBase } from "./receipt.ts";
 
 /** Looks for the issues of creates whose outcome is unknown. */

@@ -1,7 +1,7 @@
 /** What a run of the engine tells: one event per outcome, and what they add up to. */
 import type { FailureClass, TrackerSdkError } from "../errors.ts";
 import type { CoreField, ExternalRef } from "../model.ts";
-import type { ConflictRecord } from "../store.ts";
+import type { ConflictRecord } from "../stores/store.ts";
 
 /** Where something came to be or changed. */
 type Side = "local" | "remote";

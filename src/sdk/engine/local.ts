@@ -2,10 +2,10 @@
 import * as v from "valibot";
 import { keptBodyOf } from "../connector.ts";
 import { IssueNotFoundError, TrackerSdkError } from "../errors.ts";
-import { copyField, sameField } from "../merge.ts";
 import { CORE_FIELDS, type CoreField, IssueFields, IssuePatch, identityOf, problemOf } from "../model.ts";
-import type { ConflictRecord, IssueRecord } from "../store.ts";
+import type { ConflictRecord, IssueRecord } from "../stores/store.ts";
 import type { EngineContext } from "./context.ts";
+import { copyField, sameField } from "./merge.ts";
 
 /** What messages and errors name when the local side is at fault. */
 const LOCAL = "local";

@@ -8,7 +8,13 @@ import {
   identityOf,
   type Page,
 } from "../model.ts";
-import { baseOf, fieldsOf, type IssueRecord, type StoreTransaction, type SyncCheckpoint } from "../store.ts";
+import {
+  baseOf,
+  fieldsOf,
+  type IssueRecord,
+  type StoreTransaction,
+  type SyncCheckpoint,
+} from "../stores/store.ts";
 import { absorb, deletedEvent, isRemote, isStale, localEvents, meet } from "./absorb.ts";
 import type { EngineContext } from "./context.ts";
 import { settleIntents } from "./create.ts";

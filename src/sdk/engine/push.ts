@@ -1,15 +1,15 @@
 /** Bringing local edits to the provider: what changed, and nothing unseen overwritten. */
 import { refusal } from "../capabilities.ts";
 import { ConnectorRequestError, notApplied, type TrackerSdkError } from "../errors.ts";
-import { linkIdentity, sameField, sendablePatch } from "../merge.ts";
 import type { CanonicalLink, CoreField, ExternalRef, IssueFields, IssuePatch } from "../model.ts";
-import { ownerOf } from "../policy.ts";
-import type { CreateIntent, IssueRecord } from "../store.ts";
+import type { CreateIntent, IssueRecord } from "../stores/store.ts";
 import { deletedEvent, isRemote, localEvents, type Met, meet, refreshEnds } from "./absorb.ts";
 import type { EngineContext } from "./context.ts";
 import { attachCreated, type Created, create } from "./create.ts";
 import { failed, type SyncEvent } from "./events.ts";
 import { inOrder } from "./in-order.ts";
+import { linkIdentity, sameField, sendablePatch } from "./merge.ts";
+import { ownerOf } from "./policy.ts";
 import { localAfter, receiptBase } from "./receipt.ts";
 import { ATTEMPTS } from "./retry.ts";
 

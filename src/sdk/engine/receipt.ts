@@ -1,7 +1,8 @@
 /** Telling what a provider did with a write from what it shows afterwards. */
-import { copyField, sameField } from "../merge.ts";
+
 import { CORE_FIELDS, type CoreField, canonicalJson, type IssueFields, type IssuePatch } from "../model.ts";
-import { fieldsOf } from "../store.ts";
+import { fieldsOf } from "../stores/store.ts";
+import { copyField, sameField } from "./merge.ts";
 
 /**
  * What counts as agreed after a write, so that the merge of what the provider

@@ -1,6 +1,7 @@
 /** A copy of a store in memory, to try things on. */
-import type { IssueStore, StoreTransaction } from "../store.ts";
+
 import { MemoryIssueStore } from "./memory.ts";
+import type { IssueStore, StoreTransaction } from "./store.ts";
 
 const PAGE = 500;
 

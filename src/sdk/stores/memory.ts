@@ -1,5 +1,6 @@
 /** The store for tests and for runs that need not remember anything. */
 import { type CoreField, identityOf } from "../model.ts";
+import { refTaken, SerialQueue, transactionOver } from "./serial.ts";
 import type {
   ConflictRecord,
   CreateIntent,
@@ -8,8 +9,7 @@ import type {
   IssueStore,
   StoreTransaction,
   SyncCheckpoint,
-} from "../store.ts";
-import { refTaken, SerialQueue, transactionOver } from "./serial.ts";
+} from "./store.ts";
 
 /** A store that lives as long as its process. */
 export class MemoryIssueStore implements IssueStore {

@@ -1,6 +1,6 @@
 /** Issues and conflicts as rows of a database hold them, whichever database it is. */
 import { type CoreField, type IssueFields, identityOf } from "../model.ts";
-import type { Base, ConflictRecord, IssueRecord } from "../store.ts";
+import type { Base, ConflictRecord, IssueRecord } from "./store.ts";
 
 /** An issue as its row holds it. */
 export interface IssueRow {

@@ -3,6 +3,8 @@ import { Database, SQLiteError } from "bun:sqlite";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { type CoreField, identityOf } from "../model.ts";
+import { type ConflictRow, conflictOf, conflictRow, type IssueRow, issueRow, recordOf } from "./rows.ts";
+import { refTaken, SerialQueue, StoreError, transactionOver } from "./serial.ts";
 import type {
   ConflictRecord,
   CreateIntent,
@@ -11,9 +13,7 @@ import type {
   IssueStore,
   StoreTransaction,
   SyncCheckpoint,
-} from "../store.ts";
-import { type ConflictRow, conflictOf, conflictRow, type IssueRow, issueRow, recordOf } from "./rows.ts";
-import { refTaken, SerialQueue, StoreError, transactionOver } from "./serial.ts";
+} from "./store.ts";
 
 /** How long a process waits for another one's transaction, in milliseconds. */
 const BUSY_TIMEOUT = 10_000;

@@ -1,8 +1,8 @@
 import type { TrackerConnector } from "../../../src/sdk/connector.ts";
-import { openTransport } from "../../../src/sdk/credentials.ts";
-import { createHostedConnector } from "../../../src/sdk/hosted.ts";
+import { openTransport } from "../../../src/sdk/connectors/credentials.ts";
+import { createHostedConnector } from "../../../src/sdk/connectors/hosted.ts";
+import type { Transport } from "../../../src/sdk/http/transport.ts";
 import type { CanonicalIssue, Page } from "../../../src/sdk/model.ts";
-import type { Transport } from "../../../src/sdk/transport.ts";
 import { GitHubSimulator } from "../../simulators/github/index.ts";
 import { type ConnectorSubject, SAMPLE } from "../connector-contract.ts";
 

@@ -1,9 +1,9 @@
 /** A simulated GitLab project, for the connector contract. */
 import type { TrackerConnector } from "../../../src/sdk/connector.ts";
+import { openTransport } from "../../../src/sdk/connectors/credentials.ts";
 import { gitlab } from "../../../src/sdk/connectors/gitlab/index.ts";
-import { openTransport } from "../../../src/sdk/credentials.ts";
+import type { Transport } from "../../../src/sdk/http/transport.ts";
 import type { ExternalRef } from "../../../src/sdk/model.ts";
-import type { Transport } from "../../../src/sdk/transport.ts";
 import { GitLabSimulator } from "../../simulators/gitlab/index.ts";
 import type { SimulatedRequest } from "../../simulators/server.ts";
 import { type ConnectorSubject, SAMPLE } from "../connector-contract.ts";

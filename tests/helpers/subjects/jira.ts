@@ -1,10 +1,10 @@
 /** A simulated Jira project, for the connector contract. */
 import type { TrackerConnector } from "../../../src/sdk/connector.ts";
+import { openTransport } from "../../../src/sdk/connectors/credentials.ts";
 import { jira } from "../../../src/sdk/connectors/jira/index.ts";
-import { openTransport } from "../../../src/sdk/credentials.ts";
+import type { JiraParams } from "../../../src/sdk/connectors/params.ts";
+import type { Transport } from "../../../src/sdk/http/transport.ts";
 import type { ExternalRef } from "../../../src/sdk/model.ts";
-import type { JiraParams } from "../../../src/sdk/params.ts";
-import type { Transport } from "../../../src/sdk/transport.ts";
 import { JiraSimulator } from "../../simulators/jira/index.ts";
 import { type ConnectorSubject, SAMPLE } from "../connector-contract.ts";
 

@@ -1,8 +1,9 @@
 /** Linear as a subject of the connectors' contract: a connector to one team of a simulator. */
+
+import { openTransport } from "../../../src/sdk/connectors/credentials.ts";
 import { linear } from "../../../src/sdk/connectors/linear/index.ts";
-import { openTransport } from "../../../src/sdk/credentials.ts";
+import type { Transport } from "../../../src/sdk/http/transport.ts";
 import type { ExternalRef } from "../../../src/sdk/model.ts";
-import type { Transport } from "../../../src/sdk/transport.ts";
 import { LinearSimulator, type SimulatedWorkspace, type TeamSeed } from "../../simulators/linear/index.ts";
 import { type ConnectorSubject, SAMPLE } from "../connector-contract.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { Background } from "../../../src/host/background.ts";
+import { Background } from "../../../src/host/jobs/background.ts";
 
 const INTERRUPTED = "The operation was interrupted; run it again.";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { CandidateTokens } from "../../../src/host/candidate-token.ts";
 import { HostError } from "../../../src/host/errors.ts";
+import { CandidateTokens } from "../../../src/host/inventory/candidate-token.ts";
 
 const START = Date.parse("2026-03-01T12:00:00Z");
 const MINUTE = 60_000;

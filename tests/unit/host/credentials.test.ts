@@ -1,6 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import * as v from "valibot";
-import { credentialOf, parseCredential, siteOf, targetOf } from "../../../src/host/credentials.ts";
+import {
+  credentialOf,
+  parseCredential,
+  siteOf,
+  targetOf,
+} from "../../../src/host/connections/credentials.ts";
 import { HostError } from "../../../src/host/errors.ts";
 import { ConnectRequest } from "../../../src/protocol.ts";
 import type { HostedProvider } from "../../../src/shared/providers.ts";

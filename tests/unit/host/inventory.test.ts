@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { accountLabel, discoverAll } from "../../../src/host/inventory.ts";
-import { demoConnector } from "../../../src/sdk/connectors/memory/demo.ts";
+import { accountLabel, discoverAll } from "../../../src/host/inventory/inventory.ts";
 import type { DiscoverySource } from "../../../src/sdk/discovery.ts";
 import { ConnectorRequestError, DiscoveryContractError } from "../../../src/sdk/errors.ts";
+import { demoConnector } from "../../../src/sdk/testing/demo.ts";
 
 test("reads every page of every workspace", async () => {
   const { workspaces } = await discoverAll(demoConnector("github"));

@@ -7,7 +7,7 @@ import {
   sharesAllWords,
   similarity,
   trigrams,
-} from "../../../src/host/matching.ts";
+} from "../../../src/host/inventory/matching.ts";
 
 test.each([
   ["Payments API", "payments-api"],

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { lastSegment, matchKey } from "../../../src/host/matching.ts";
+import { lastSegment, matchKey } from "../../../src/host/inventory/matching.ts";
 import {
   certainMatch,
   type FreeResource,
   type KnownMapping,
   LOW_CANDIDATES,
   rankCandidates,
-} from "../../../src/host/resolution.ts";
+} from "../../../src/host/inventory/resolution.ts";
 import type { ProjectIdentity } from "../../../src/protocol.ts";
 import { fold } from "../../../src/shared/text.ts";
 

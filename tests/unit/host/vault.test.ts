@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Vault, VaultError } from "../../../src/host/vault.ts";
+import { Vault, VaultError } from "../../../src/host/connections/vault.ts";
 
 const OLD = Buffer.alloc(32, 1).toString("base64");
 const NEW = Buffer.alloc(32, 2).toString("hex");

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { renderCandidates } from "../../../src/render/candidates.ts";
+import { renderCandidates } from "../../../src/cli/render/candidates.ts";
 import { style } from "./style.ts";
 
 const choice = (number: number, display_label: string, confidence: string, match_reason: string) => ({

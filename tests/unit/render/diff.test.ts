@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { renderDiff } from "../../../src/render/diff.ts";
+import { renderDiff } from "../../../src/cli/render/diff.ts";
 import { style } from "./style.ts";
 
 test("shows what goes and what comes between what stays", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { renderError, renderErrorJson } from "../../../src/render/error.ts";
+import { renderError, renderErrorJson } from "../../../src/cli/render/error.ts";
 import { TrackerError } from "../../../src/shared/errors.ts";
 import { style } from "./style.ts";
 

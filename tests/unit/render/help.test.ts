@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { type ArgsDef, defineCommand } from "citty";
-import { describeCommand, renderHelp } from "../../../src/render/help.ts";
+import { describeCommand, renderHelp } from "../../../src/cli/render/help.ts";
 import { style, terminal } from "./style.ts";
 
 const GLOBALS = {

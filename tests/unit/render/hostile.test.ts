@@ -1,28 +1,28 @@
 /** Whatever a control plane or a repository says, no human output hands the terminal over. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { MissionSeedResponse, NormalizedIssue, RunResult } from "../../../src/protocol.ts";
 import {
   renderBinding,
   renderConfiguredBinding,
   renderDryRun,
   renderReplacement,
-} from "../../../src/render/binding.ts";
-import { renderCandidates } from "../../../src/render/candidates.ts";
-import { renderChecks } from "../../../src/render/checks.ts";
-import { renderConflicts, renderDecision } from "../../../src/render/conflicts.ts";
-import { renderConnection, renderConnections } from "../../../src/render/connections.ts";
-import { renderDiff } from "../../../src/render/diff.ts";
-import { renderError } from "../../../src/render/error.ts";
-import { renderMappings } from "../../../src/render/mappings.ts";
-import { renderPublished, renderSeed } from "../../../src/render/mission.ts";
-import { renderBindsByItself, renderIsBound, renderResources } from "../../../src/render/resources.ts";
-import { renderSession } from "../../../src/render/session.ts";
-import { renderInstallations, renderProjectStatus } from "../../../src/render/status.ts";
-import type { Style } from "../../../src/render/style.ts";
-import { renderSync } from "../../../src/render/sync.ts";
-import { renderTable } from "../../../src/render/table.ts";
-import { renderTickets } from "../../../src/render/tickets.ts";
+} from "../../../src/cli/render/binding.ts";
+import { renderCandidates } from "../../../src/cli/render/candidates.ts";
+import { renderChecks } from "../../../src/cli/render/checks.ts";
+import { renderConflicts, renderDecision } from "../../../src/cli/render/conflicts.ts";
+import { renderConnection, renderConnections } from "../../../src/cli/render/connections.ts";
+import { renderDiff } from "../../../src/cli/render/diff.ts";
+import { renderError } from "../../../src/cli/render/error.ts";
+import { renderMappings } from "../../../src/cli/render/mappings.ts";
+import { renderPublished, renderSeed } from "../../../src/cli/render/mission.ts";
+import { renderBindsByItself, renderIsBound, renderResources } from "../../../src/cli/render/resources.ts";
+import { renderSession } from "../../../src/cli/render/session.ts";
+import { renderInstallations, renderProjectStatus } from "../../../src/cli/render/status.ts";
+import type { Style } from "../../../src/cli/render/style.ts";
+import { renderSync } from "../../../src/cli/render/sync.ts";
+import { renderTable } from "../../../src/cli/render/table.ts";
+import { renderTickets } from "../../../src/cli/render/tickets.ts";
+import type { MissionSeedResponse, NormalizedIssue, RunResult } from "../../../src/protocol.ts";
 import { TrackerError } from "../../../src/shared/errors.ts";
 import { displayWidth } from "../../../src/shared/text.ts";
 import { style, terminal } from "./style.ts";

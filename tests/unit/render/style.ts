@@ -1,6 +1,6 @@
 import { createColors } from "picocolors";
-import type { Style } from "../../../src/render/style.ts";
-import { styleOf } from "../../../src/render/style.ts";
+import type { Style } from "../../../src/cli/render/style.ts";
+import { styleOf } from "../../../src/cli/render/style.ts";
 import { memoryIo } from "../../../src/shared/io.ts";
 
 const [unicode, ascii] = await Promise.all(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { renderFacts, renderTable } from "../../../src/render/table.ts";
+import { renderFacts, renderTable } from "../../../src/cli/render/table.ts";
 import { displayWidth } from "../../../src/shared/text.ts";
 import { style, terminal } from "./style.ts";
 

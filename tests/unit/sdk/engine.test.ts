@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import type { CapabilityFlag } from "../../../src/sdk/capabilities.ts";
-import { MemoryRemote } from "../../../src/sdk/connectors/memory/remote.ts";
-import { MemoryTracker } from "../../../src/sdk/connectors/memory/tracker.ts";
 import { collect, SyncEngine, type SyncEngineOptions, type SyncEvent } from "../../../src/sdk/engine.ts";
 import { ConnectorRequestError, SyncConflictError, TrackerSdkError } from "../../../src/sdk/errors.ts";
 import { CORE_FIELDS, type ExternalRef, type IssueFields, identityOf } from "../../../src/sdk/model.ts";
-import type { IssueRecord } from "../../../src/sdk/store.ts";
 import { MemoryIssueStore } from "../../../src/sdk/stores/memory.ts";
+import type { IssueRecord } from "../../../src/sdk/stores/store.ts";
+import { MemoryRemote } from "../../../src/sdk/testing/remote.ts";
+import { MemoryTracker } from "../../../src/sdk/testing/tracker.ts";
 
 const START = Date.parse("2026-01-01T00:00:00.000Z");
 const SHARED = { mode: "split_ownership", strategy: "newer_timestamp" } as const;

@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import * as v from "valibot";
 import type { TrackerConnector } from "../../../src/sdk/connector.ts";
+import { openTransport } from "../../../src/sdk/connectors/credentials.ts";
 import { gitlab } from "../../../src/sdk/connectors/gitlab/index.ts";
-import { openTransport } from "../../../src/sdk/credentials.ts";
 import { IssueNotFoundError, IssuePayloadContractError } from "../../../src/sdk/errors.ts";
 import { BLANK, type CanonicalIssue, type IssueFields } from "../../../src/sdk/model.ts";
 import { failureOf } from "../../helpers/failure.ts";

@@ -4,8 +4,8 @@ import * as v from "valibot";
 import type { TrackerConnector } from "../../../src/sdk/connector.ts";
 import { gitlab } from "../../../src/sdk/connectors/gitlab/index.ts";
 import { IssueNotFoundError } from "../../../src/sdk/errors.ts";
+import type { Transport } from "../../../src/sdk/http/transport.ts";
 import { BLANK, type CanonicalIssue, type IssueFields } from "../../../src/sdk/model.ts";
-import type { Transport } from "../../../src/sdk/transport.ts";
 import { failureOf } from "../../helpers/failure.ts";
 import {
   bothPlans,

@@ -1,16 +1,16 @@
 import { describe, expect, test } from "bun:test";
-import { demoConnector } from "../../../src/sdk/connectors/memory/demo.ts";
-import { discoverResources, discoverWorkspaces } from "../../../src/sdk/discovery.ts";
-import { ConnectorConfigError } from "../../../src/sdk/errors.ts";
-import { createHostedConnector } from "../../../src/sdk/hosted.ts";
+import { createHostedConnector } from "../../../src/sdk/connectors/hosted.ts";
 import {
   connectorParamsToHostedParams,
   HOSTED_PARAMS,
   type HostedProvider,
   isHostedProvider,
   parseParams,
-} from "../../../src/sdk/params.ts";
-import type { Transport } from "../../../src/sdk/transport.ts";
+} from "../../../src/sdk/connectors/params.ts";
+import { discoverResources, discoverWorkspaces } from "../../../src/sdk/discovery.ts";
+import { ConnectorConfigError } from "../../../src/sdk/errors.ts";
+import type { Transport } from "../../../src/sdk/http/transport.ts";
+import { demoConnector } from "../../../src/sdk/testing/demo.ts";
 
 /** Nothing may be sent while a connector is made. */
 const transport: Transport = {

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { FaultQueue } from "../../../src/sdk/connectors/memory/faults.ts";
-import { MemoryRemote } from "../../../src/sdk/connectors/memory/remote.ts";
+import { CapabilityNotSupportedError, IssueNotFoundError } from "../../../src/sdk/errors.ts";
+import type { CanonicalIssue, IssueFields } from "../../../src/sdk/model.ts";
+import { FaultQueue } from "../../../src/sdk/testing/faults.ts";
+import { MemoryRemote } from "../../../src/sdk/testing/remote.ts";
 import {
   type MemoryMoment,
   MemoryTracker,
   type MemoryTrackerOptions,
-} from "../../../src/sdk/connectors/memory/tracker.ts";
-import { CapabilityNotSupportedError, IssueNotFoundError } from "../../../src/sdk/errors.ts";
-import type { CanonicalIssue, IssueFields } from "../../../src/sdk/model.ts";
+} from "../../../src/sdk/testing/tracker.ts";
 
 const START = Date.parse("2026-03-01T09:00:00Z");
 

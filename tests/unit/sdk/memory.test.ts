@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { demoConnector } from "../../../src/sdk/connectors/memory/demo.ts";
 import { discoverResources, discoverWorkspaces } from "../../../src/sdk/discovery.ts";
+import { demoConnector } from "../../../src/sdk/testing/demo.ts";
 
 async function everything(provider: string) {
   const source = demoConnector(provider);

@@ -1,8 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { conflictId, type FieldConflict, type MergeInput, mergeIssue } from "../../../src/sdk/merge.ts";
+import {
+  conflictId,
+  type FieldConflict,
+  type MergeInput,
+  mergeIssue,
+} from "../../../src/sdk/engine/merge.ts";
+import type { ConflictStrategy, FieldOwner, OwnershipPolicy } from "../../../src/sdk/engine/policy.ts";
 import type { CoreField, IssueFields } from "../../../src/sdk/model.ts";
-import type { ConflictStrategy, FieldOwner, OwnershipPolicy } from "../../../src/sdk/policy.ts";
 
 const BLANK: IssueFields = {
   title: "Title",

@@ -1,6 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import { MemoryRemote } from "../../../src/sdk/connectors/memory/remote.ts";
-import { MemoryTracker, type MemoryTrackerOptions } from "../../../src/sdk/connectors/memory/tracker.ts";
 import { CapabilityNotSupportedError } from "../../../src/sdk/errors.ts";
 import {
   type DecisionReference,
@@ -10,6 +8,8 @@ import {
   publishMissionUpdate,
 } from "../../../src/sdk/mission.ts";
 import type { JsonValue } from "../../../src/sdk/model.ts";
+import { MemoryRemote } from "../../../src/sdk/testing/remote.ts";
+import { MemoryTracker, type MemoryTrackerOptions } from "../../../src/sdk/testing/tracker.ts";
 
 function scene(options: Omit<MemoryTrackerOptions, "remote"> = {}) {
   const remote = new MemoryRemote({ now: () => Date.parse("2026-03-01T09:00:00Z") });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import * as v from "valibot";
+import { OwnershipPolicy, ownerOf } from "../../../src/sdk/engine/policy.ts";
 import { CORE_FIELDS } from "../../../src/sdk/model.ts";
-import { OwnershipPolicy, ownerOf } from "../../../src/sdk/policy.ts";
 
 describe("ownership policy", () => {
   test("gives everything to the provider unless it says otherwise", () => {

@@ -1,8 +1,8 @@
 /** Connectors over the network tell the time of whoever answered last. */
 import { expect, test } from "bun:test";
 import type { TrackerConnector } from "../../../src/sdk/connector.ts";
-import { createHostedConnector } from "../../../src/sdk/hosted.ts";
-import type { Transport } from "../../../src/sdk/transport.ts";
+import { createHostedConnector } from "../../../src/sdk/connectors/hosted.ts";
+import type { Transport } from "../../../src/sdk/http/transport.ts";
 
 /** Answers nothing that anybody could use, with these `Date` headers in turn. */
 function answering(...dates: readonly (string | null)[]): Transport {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { MemoryRemote } from "../../../src/sdk/connectors/memory/remote.ts";
+import { MemoryRemote } from "../../../src/sdk/testing/remote.ts";
 import { BoundedAnswer, isSmallPage } from "../../../src/sync/bounded-answer.ts";
 import { wireIssue } from "../../../src/sync/envelope.ts";
 

@@ -2,13 +2,13 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import type * as v from "valibot";
 import type { PushItem } from "../../../src/protocol.ts";
 import type { CapabilityFlag } from "../../../src/sdk/capabilities.ts";
-import { MemoryRemote } from "../../../src/sdk/connectors/memory/remote.ts";
-import { MemoryTracker } from "../../../src/sdk/connectors/memory/tracker.ts";
+import type { OwnershipPolicy } from "../../../src/sdk/engine/policy.ts";
 import { ConnectorRequestError } from "../../../src/sdk/errors.ts";
-import type { OwnershipPolicy } from "../../../src/sdk/policy.ts";
-import type { IssueStore } from "../../../src/sdk/store.ts";
 import { MemoryIssueStore } from "../../../src/sdk/stores/memory.ts";
 import { StoreError } from "../../../src/sdk/stores/serial.ts";
+import type { IssueStore } from "../../../src/sdk/stores/store.ts";
+import { MemoryRemote } from "../../../src/sdk/testing/remote.ts";
+import { MemoryTracker } from "../../../src/sdk/testing/tracker.ts";
 import { ResourceSync } from "../../../src/sync/resource-sync.ts";
 
 let now: number;

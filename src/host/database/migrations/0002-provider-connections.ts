@@ -1,6 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
-import { parseRouting, qualifiedRef } from "../../json.ts";
+import { parseRouting, qualifiedRef } from "../json.ts";
 
 /** Connections that hold credentials, several of one kind beside each other, and operations. */
 export const providerConnections: Migration = {

@@ -1,6 +1,6 @@
 /** Connector to beads, the issue tracker in a repository's own `.beads` folder. */
 import type { TrackerConnector } from "../../connector.ts";
-import type { LocalParams } from "../../params.ts";
+import type { LocalParams } from "../params.ts";
 import { type Environment, Program, type ProgramOptions, programEnvironment } from "../shared/program.ts";
 import { ProviderConnector } from "../shared/provider-connector.ts";
 import { BeadsApi } from "./api.ts";

@@ -3,8 +3,8 @@
  * Fields: https://github.com/gastownhall/beads/blob/main/internal/types/types.go
  */
 import * as v from "valibot";
+import { linkIdentity } from "../../engine/merge.ts";
 import { CapabilityNotSupportedError, IssuePayloadContractError } from "../../errors.ts";
-import { linkIdentity } from "../../merge.ts";
 import {
   type CanonicalComment,
   type CanonicalIssue,

@@ -1,6 +1,6 @@
 /** Connector to fp, the issue tracker in a project's own `.fp` folder. */
 import type { TrackerConnector } from "../../connector.ts";
-import type { LocalParams } from "../../params.ts";
+import type { LocalParams } from "../params.ts";
 import { type Environment, Program, type ProgramOptions, programEnvironment } from "../shared/program.ts";
 import { ProviderConnector } from "../shared/provider-connector.ts";
 import { FpApi } from "./api.ts";

@@ -12,7 +12,7 @@ import {
   type IssuePatch,
   type JsonValue,
 } from "../../model.ts";
-import type { GitHubParams } from "../../params.ts";
+import type { GitHubParams } from "../params.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { earliestUse, markOf, readMark, withMark } from "../shared/marker.ts";
 import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";

@@ -1,7 +1,7 @@
 /** Reading and changing single issues of a repository. */
 import { IssueNotFoundError, IssuePayloadContractError } from "../../errors.ts";
+import type { TransportRequest } from "../../http/transport.ts";
 import type { CanonicalIssue, CanonicalLink } from "../../model.ts";
-import type { TransportRequest } from "../../transport.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import {
   canonicalIssue,

@@ -1,9 +1,9 @@
 /** The repository that a connector is for: its addresses, whether it is still there, what its owner offers. */
 import * as v from "valibot";
 import { CapabilityNotSupportedError, ConnectorRequestError, type FailureClass } from "../../errors.ts";
+import { TransportError } from "../../http/transport.ts";
 import type { CanonicalIssueType } from "../../model.ts";
-import type { GitHubParams } from "../../params.ts";
-import { TransportError } from "../../transport.ts";
+import type { GitHubParams } from "../params.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { isSameName, typeNameFor } from "./map.ts";
 import { GITHUB, type GitHubRest, isGone, isRedirect } from "./rest.ts";

@@ -1,7 +1,7 @@
 /** Requests to GitHub's REST API, and what its refusals mean. */
 import * as v from "valibot";
 import { IssuePayloadContractError } from "../../errors.ts";
-import { type Transport, TransportError, type TransportRequest } from "../../transport.ts";
+import { type Transport, TransportError, type TransportRequest } from "../../http/transport.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { secondsUntil } from "../shared/limits.ts";
 

@@ -8,6 +8,7 @@
 import * as v from "valibot";
 import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
 import { IssueNotFoundError, IssuePayloadContractError, ifThere } from "../../errors.ts";
+import type { Transport, TransportRequest } from "../../http/transport.ts";
 import type {
   CanonicalComment,
   CanonicalIssue,
@@ -17,7 +18,6 @@ import type {
   IssuePatch,
   JsonValue,
 } from "../../model.ts";
-import type { Transport, TransportRequest } from "../../transport.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { earliestUse, markOf, readMark, withMark } from "../shared/marker.ts";
 import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";

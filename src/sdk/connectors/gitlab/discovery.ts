@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import type { DiscoveredResource, DiscoveredWorkspace, DiscoverySource } from "../../discovery.ts";
 import { DiscoveryContractError } from "../../errors.ts";
+import { type Transport, TransportError } from "../../http/transport.ts";
 import type { Page } from "../../model.ts";
-import { type Transport, TransportError } from "../../transport.ts";
 import { parseDiscovered } from "../shared/arguments.ts";
 import { foreignCursor } from "../shared/cursor.ts";
 import { NativeId } from "./map.ts";

@@ -1,7 +1,7 @@
+import { linkIdentity } from "../../engine/merge.ts";
 import { CapabilityNotSupportedError, ConnectorRequestError } from "../../errors.ts";
-import { linkIdentity } from "../../merge.ts";
+import { TransportError } from "../../http/transport.ts";
 import type { CanonicalLink } from "../../model.ts";
-import { TransportError } from "../../transport.ts";
 import { type IdentifiedLink, linksOf } from "./map.ts";
 import { type GitLabProject, pathOf } from "./project.ts";
 import { PROVIDER } from "./requests.ts";

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { ConnectorRequestError, IssueNotFoundError } from "../../errors.ts";
-import type { Transport, TransportRequest, TransportResponse } from "../../transport.ts";
+import type { Transport, TransportRequest, TransportResponse } from "../../http/transport.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { isNotFound, PROVIDER, send } from "./requests.ts";
 

@@ -5,7 +5,7 @@ import {
   TransportError,
   type TransportRequest,
   type TransportResponse,
-} from "../../transport.ts";
+} from "../../http/transport.ts";
 import { secondsUntil } from "../shared/limits.ts";
 
 export const PROVIDER = "gitlab";

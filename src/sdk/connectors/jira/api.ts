@@ -10,6 +10,7 @@ import {
   IssueNotFoundError,
   ifThere,
 } from "../../errors.ts";
+import type { Transport } from "../../http/transport.ts";
 import {
   type CanonicalComment,
   type CanonicalIssue,
@@ -19,8 +20,7 @@ import {
   type IssuePatch,
   type JsonValue,
 } from "../../model.ts";
-import type { JiraParams } from "../../params.ts";
-import type { Transport } from "../../transport.ts";
+import type { JiraParams } from "../params.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { parsePlace } from "../shared/cursor.ts";
 import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { ConnectorRequestError, IssuePayloadContractError } from "../../errors.ts";
 import { DECISIONS_FIELD, MISSION_FIELD } from "../../mission.ts";
 import { canonicalJson, type IssueFields, JsonValue } from "../../model.ts";
-import type { JiraParams } from "../../params.ts";
+import type { JiraParams } from "../params.ts";
 import { AdfDocument, type AdfNode } from "./adf.ts";
 import { markdownOf } from "./adf-markdown.ts";
 import { PROVIDER } from "./rest.ts";

@@ -3,8 +3,8 @@
  * https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/
  */
 import * as v from "valibot";
+import { linkIdentity } from "../../engine/merge.ts";
 import { IssuePayloadContractError } from "../../errors.ts";
-import { linkIdentity } from "../../merge.ts";
 import {
   type CanonicalComment,
   type CanonicalIssue,

@@ -6,7 +6,7 @@ import {
   TransportError,
   type TransportRequest,
   type TransportResponse,
-} from "../../transport.ts";
+} from "../../http/transport.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { secondsUntil } from "../shared/limits.ts";
 

@@ -1,8 +1,9 @@
 /** What Linear's API can do with the issues of one team. */
 import * as v from "valibot";
 import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
+import { filledPatch, linkIdentity } from "../../engine/merge.ts";
 import { ConnectorRequestError, IssueNotFoundError } from "../../errors.ts";
-import { filledPatch, linkIdentity } from "../../merge.ts";
+import type { Transport } from "../../http/transport.ts";
 import {
   type CanonicalComment,
   type CanonicalIssue,
@@ -12,8 +13,7 @@ import {
   type IssuePatch,
   type JsonValue,
 } from "../../model.ts";
-import type { LinearParams } from "../../params.ts";
-import type { Transport } from "../../transport.ts";
+import type { LinearParams } from "../params.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { parsePlace } from "../shared/cursor.ts";
 import type { ChangeQuery, Portion, ProviderApi, RewrittenBody } from "../shared/provider-connector.ts";

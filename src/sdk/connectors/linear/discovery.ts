@@ -2,8 +2,8 @@
 import * as v from "valibot";
 import type { DiscoveredResource, DiscoveredWorkspace, DiscoverySource } from "../../discovery.ts";
 import { ConnectorRequestError } from "../../errors.ts";
+import type { Transport } from "../../http/transport.ts";
 import type { Page } from "../../model.ts";
-import type { Transport } from "../../transport.ts";
 import { parseDiscovered } from "../shared/arguments.ts";
 import { ACCOUNT, TEAMS } from "./documents.ts";
 import { connection, cursorAfter, LinearRequests } from "./requests.ts";

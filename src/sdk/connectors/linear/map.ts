@@ -1,8 +1,8 @@
 /** Linear's issues and comments, and what they are in the model. Pure. */
 import { createHash } from "node:crypto";
 import * as v from "valibot";
+import { linkIdentity } from "../../engine/merge.ts";
 import { CapabilityNotSupportedError } from "../../errors.ts";
-import { linkIdentity } from "../../merge.ts";
 import {
   type CanonicalComment,
   type CanonicalIssue,
@@ -13,7 +13,7 @@ import {
   type IssuePatch,
   type LinkType,
 } from "../../model.ts";
-import type { LinearParams } from "../../params.ts";
+import type { LinearParams } from "../params.ts";
 import { Backward, connection } from "./requests.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));

@@ -1,7 +1,7 @@
 /** Asking Linear: one GraphQL request, its answer parsed, its failures typed. */
 import * as v from "valibot";
 import { ConnectorRequestError, type FailureClass, IssuePayloadContractError } from "../../errors.ts";
-import { type Transport, TransportError, type TransportResponse } from "../../transport.ts";
+import { type Transport, TransportError, type TransportResponse } from "../../http/transport.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { secondsUntil } from "../shared/limits.ts";
 

@@ -6,8 +6,8 @@ import {
   IssuePayloadContractError,
   ScopeViolationError,
 } from "../../errors.ts";
+import { TextAnswer } from "../../http/transport.ts";
 import { type ExternalRef, Instant, IssuePatch, problemOf } from "../../model.ts";
-import { TextAnswer } from "../../transport.ts";
 
 /** A listing as it is asked for. No connector knows a filter yet; unknown ones are refused. */
 export const ListQuery = v.object({

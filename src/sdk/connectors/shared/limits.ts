@@ -1,5 +1,5 @@
 /** How long a provider wants to be left alone. */
-import type { TransportResponse } from "../../transport.ts";
+import type { TransportResponse } from "../../http/transport.ts";
 
 /**
  * Seconds from an answer to an instant, by the clock of whoever answered where

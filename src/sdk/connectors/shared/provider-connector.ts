@@ -15,8 +15,8 @@ import {
   type UpdateOptions,
   type WriteOptions,
 } from "../../connector.ts";
+import { filledPatch, linkIdentity, sameField, sendablePatch } from "../../engine/merge.ts";
 import { CapabilityNotSupportedError, ConnectorRequestError, notApplied } from "../../errors.ts";
-import { filledPatch, linkIdentity, sameField, sendablePatch } from "../../merge.ts";
 import {
   type CanonicalComment,
   type CanonicalIssue,

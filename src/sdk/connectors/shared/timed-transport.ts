@@ -1,4 +1,4 @@
-import type { Transport, TransportRequest, TransportResponse } from "../../transport.ts";
+import type { Transport, TransportRequest, TransportResponse } from "../../http/transport.ts";
 
 /** A transport that remembers what time it was for whoever answered last: the provider, or the proxy before it. */
 export class TimedTransport implements Transport {

@@ -1,0 +1,74 @@
+import type { HostedProvider } from "../../../shared/providers.ts";
+
+/** What a person is told and asked about a secret. */
+export interface SecretGuide {
+  /** What the secret is called, such as `GitHub token`. */
+  readonly name: string;
+  /** Where it is made and what it must be allowed to, as lines. */
+  readonly lines: readonly string[];
+}
+
+/**
+ * Where a provider's token is made, and what it must be allowed to.
+ *
+ * @param baseUrl address of the provider where it is not the default one
+ * @see https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/managing-your-personal-access-tokens
+ * @see https://docs.gitlab.com/user/profile/personal_access_tokens/
+ * @see https://support.atlassian.com/atlassian-account/docs/manage-api-tokens-for-your-atlassian-account/
+ * @see https://linear.app/docs/api-and-webhooks
+ */
+export function tokenGuide(provider: HostedProvider, baseUrl: string | null): SecretGuide {
+  switch (provider) {
+    case "github": {
+      const site = siteOf(baseUrl ?? "https://github.com");
+      return {
+        name: "GitHub token",
+        lines: [
+          `Make a token at ${site}/settings/personal-access-tokens/new?name=tracker&issues=write`,
+          `for your repositories with "Issues: Read and write". A classic token needs the scope "repo".`,
+        ],
+      };
+    }
+    case "gitlab": {
+      const site = siteOf(baseUrl ?? "https://gitlab.com");
+      return {
+        name: "GitLab token",
+        lines: [
+          `Make a personal access token with the scope "api" at`,
+          `${site}/-/user_settings/personal_access_tokens?name=tracker&scopes=api`,
+        ],
+      };
+    }
+    case "jira":
+      return {
+        name: "Jira API token",
+        lines: [
+          "Make an API token, one without scopes, at https://id.atlassian.com/manage-profile/security/api-tokens",
+          "It may do what your account may: it needs to browse projects and to create and edit their issues.",
+        ],
+      };
+    case "linear":
+      return {
+        name: "Linear API key",
+        lines: [
+          `Make a personal API key with the permissions "Read" and "Write" at`,
+          "https://linear.app/settings/account/security",
+        ],
+      };
+  }
+}
+
+/**
+ * Where the key to Nango is found.
+ *
+ * @see https://nango.dev/docs/reference/backend/http-api
+ */
+export const NANGO_GUIDE: SecretGuide = {
+  name: "Nango secret key",
+  lines: ["Find the secret key in Nango under Environment Settings."],
+};
+
+/** The site that people use at an address: its API may be on a host of its own. */
+function siteOf(baseUrl: string): string {
+  return new URL(baseUrl).origin.replace("://api.", "://");
+}

@@ -1,0 +1,146 @@
+import { isAbsolute, resolve } from "node:path";
+import type { ArgsDef } from "citty";
+import type { BoundResult, EmbeddedHost, TrackerService } from "../service.ts";
+import type { Context } from "../shared/context.ts";
+import { UsageError } from "../shared/errors.ts";
+import type { Io } from "../shared/io.ts";
+import { createLog, type Log } from "../shared/log.ts";
+import { toJson } from "../shared/text.ts";
+import { type Style, styleOf } from "./render/style.ts";
+
+/** Flags that every command takes, wherever they stand. */
+export const GLOBAL_ARGS = {
+  host: { type: "string", valueHint: "URL|embedded", description: "Control plane to talk to" },
+  project: { type: "string", valueHint: "DIR", description: "Where the search for a project starts" },
+  json: { type: "boolean", description: "Print the result as JSON" },
+  input: { type: "boolean", default: true, negativeDescription: "Never ask" },
+  color: { type: "boolean", default: true, negativeDescription: "Never color" },
+  verbose: { type: "boolean", description: "Tell every step on stderr" },
+} as const satisfies ArgsDef;
+
+/** The global flags, parsed. */
+export interface Globals {
+  readonly host: string | undefined;
+  readonly project: string | undefined;
+  readonly json: boolean;
+  readonly input: boolean;
+  readonly color: boolean;
+  readonly verbose: boolean;
+}
+
+/** One run of one command: the context as the global flags shape it. */
+export interface Invocation {
+  readonly context: Context;
+  readonly globals: Globals;
+  readonly io: Io;
+  readonly log: Log;
+}
+
+/** Applies the global flags to `context`. */
+export function createInvocation(context: Context, globals: Globals): Invocation {
+  const plain = globals.color ? {} : { color: false };
+  const { stdin, stdout, stderr, unicode } = context.io;
+  const io: Io = {
+    stdin,
+    stdout: { ...stdout, ...plain },
+    stderr: { ...stderr, ...plain },
+    unicode,
+    get canPrompt() {
+      return globals.input && !globals.json && context.io.canPrompt;
+    },
+  };
+  const level = globals.verbose ? 4 : globals.json ? 0 : 3;
+  return { context: { ...context, io }, globals, io, log: createLog(io, level) };
+}
+
+/** Runs `use` with the service, which is loaded here and no earlier, and closes it afterwards. */
+export async function withService<T>(
+  { context, globals, log }: Invocation,
+  use: (service: TrackerService) => Promise<T>,
+): Promise<T> {
+  const { TrackerService } = await import("../service.ts");
+  const folder = globals.project ?? ".";
+  const service = new TrackerService({
+    context,
+    projectFolder: isAbsolute(folder) ? folder : resolve(context.cwd, folder),
+    hostFlag: globals.host,
+    openEmbedded: (databasePath) => openEmbedded(databasePath, { context, log }),
+    debug: (line) => log.debug(line),
+  });
+  try {
+    return await use(service);
+  } finally {
+    await service.close();
+  }
+}
+
+/** The one lazy import of the control plane: commands that talk to a remote one never load it. */
+async function openEmbedded(
+  databasePath: string,
+  { context, log }: Pick<Invocation, "context" | "log">,
+): Promise<EmbeddedHost> {
+  const [{ openEmbeddedHost }, { VERSION }] = await Promise.all([
+    import("../host/index.ts"),
+    import("../shared/version.ts"),
+  ]);
+  return openEmbeddedHost({
+    databasePath,
+    now: context.nature.now,
+    version: VERSION,
+    vaultKey: vaultKeyOf(context),
+    providerFetch: context.fetch,
+    log: (entry) => log.debug(JSON.stringify(entry)),
+  });
+}
+
+/** The key that a control plane encrypts credentials with, where the environment has one. */
+export function vaultKeyOf({ env }: Context): string | undefined {
+  return env.TRACKER_VAULT_KEY || undefined;
+}
+
+/** The result of work on a binding for programs: with the upgrade of the config that was left to them. */
+export function payloadOf<T extends object>({ result, pendingUpgrade }: BoundResult<T>) {
+  return pendingUpgrade === null ? result : { ...result, pending_binding_upgrade: pendingUpgrade };
+}
+
+/** Prints a result: as JSON when asked for, else as `draw` shows it to people. */
+export async function print<T>(
+  { io, globals }: Invocation,
+  result: T,
+  draw: (result: T, style: Style) => string,
+): Promise<void> {
+  io.stdout.write(globals.json ? toJson(result) : draw(result, await styleOf(io, io.stdout)));
+}
+
+/**
+ * A flag that takes a whole number of at least 1.
+ *
+ * @throws UsageError when the text is none
+ */
+export function positiveInteger(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= 1) return value;
+  throw new UsageError(`--${flag} takes a whole number of at least 1, not "${text}".`);
+}
+
+/**
+ * The value of `--limit`: a whole number from 1 to `most`.
+ *
+ * @throws UsageError when the text is none
+ */
+export function limitOf(text: string, most: number): number {
+  const limit = positiveInteger("limit", text) ?? most;
+  if (limit <= most) return limit;
+  throw new UsageError(`--limit takes a number up to ${most.toLocaleString("en-US")}, not "${text}".`);
+}
+
+/**
+ * A flag or word without which a command makes no sense.
+ *
+ * @throws UsageError when it is missing
+ */
+export function required(what: string, value: string | undefined, example: string): string {
+  if (value !== undefined) return value;
+  throw new UsageError(`${what} is missing.`, { hint: `For example: ${example}` });
+}

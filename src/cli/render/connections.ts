@@ -1,0 +1,57 @@
+import type { Connection } from "../../protocol.ts";
+import { count, escapeText, timeAgo } from "../../shared/text.ts";
+import type { Style } from "./style.ts";
+import { renderTable } from "./table.ts";
+
+/** A connection in a few words, escaped: provider, account, resources. */
+export function renderConnectionTitle({ provider, account_label, resource_count }: Connection): string {
+  return escapeText(`${provider}: ${account_label}, ${count(resource_count, "resource")}`);
+}
+
+/** Draws one connection in a sentence, and what it leads to next. */
+export function renderConnection(connection: Connection, { colors }: Style): string {
+  const { connection_id, status, resource_count, error } = connection;
+  const title = renderConnectionTitle(connection);
+  const provider = escapeText(connection.provider);
+  if (status !== "connected") {
+    const state = `${status.charAt(0).toUpperCase()}${status.slice(1)}`;
+    return [
+      `${colors.red(state)} ${title}\n`,
+      error === null ? "" : `${escapeText(error)}\n`,
+      `Next: tracker host connections refresh ${escapeText(connection_id)}\n`,
+      `With another token: tracker host connect ${provider}\n`,
+    ].join("");
+  }
+  const next =
+    resource_count === 0
+      ? "Its credential reaches nothing that could be bound. Check what it may see.\n"
+      : `Next: tracker bind --provider ${provider}\n`;
+  return `${colors.green("Connected")} ${title}\n${next}`;
+}
+
+/**
+ * Draws connections as a table. Addresses are shown where one is not the provider's default.
+ *
+ * @param now milliseconds since the epoch
+ */
+export function renderConnections(connections: readonly Connection[], now: number, style: Style): string {
+  if (connections.length === 0) return "Nothing is connected.\nNext: tracker host connect <provider>\n";
+  const columns: readonly (readonly [title: string, cell: (connection: Connection) => string])[] = [
+    ["Provider", ({ provider }) => provider],
+    ["Account", ({ account_label }) => account_label],
+    ...(connections.every(({ base_url }) => base_url === null)
+      ? []
+      : [["Address", ({ base_url }: Connection) => base_url ?? ""] as const]),
+    ["Resources", ({ resource_count }) => String(resource_count)],
+    ["State", ({ status, error }) => (error === null ? status : `${status}: ${error}`)],
+    ["Refreshed", ({ last_refreshed_at: at }) => (at === null ? "never" : timeAgo(at, now))],
+    ["Id", ({ connection_id }) => connection_id],
+  ];
+  return renderTable(
+    columns.map(([title]) => title),
+    connections.map((connection) =>
+      columns.map(([title, cell]) => ({ text: cell(connection), isWhole: title === "Id" })),
+    ),
+    style,
+  );
+}

@@ -1,0 +1,30 @@
+import type { TrackerError } from "../../shared/errors.ts";
+import { escapeText, toJson } from "../../shared/text.ts";
+import { renderCandidates } from "./candidates.ts";
+import type { Style } from "./style.ts";
+
+/** Draws an error for a person: what happened, the choices there were, what to do next. */
+export function renderError(error: TrackerError, style: Style): string {
+  const { red, dim } = style.colors;
+  const parts = [`${red("Error:")} ${escapeText(error.message)}\n`];
+  if (error.choices !== null) parts.push(renderCandidates(error.choices, style));
+  if (error.hint !== null) parts.push(`${escapeText(error.hint)}\n`);
+  if (error.requestId !== null) parts.push(`${dim(`Request id: ${escapeText(error.requestId)}`)}\n`);
+  return parts.join("");
+}
+
+/** The same for programs: one JSON object. */
+export function renderErrorJson(error: TrackerError): string {
+  const { code, message, hint, retryable, requestId, details, choices } = error;
+  return toJson({
+    error: {
+      code,
+      message,
+      hint,
+      retryable,
+      request_id: requestId,
+      details,
+      ...(choices === null ? {} : { choices }),
+    },
+  });
+}

@@ -1,0 +1,103 @@
+import type { ArgsDef } from "citty";
+import { UsageError } from "../shared/errors.ts";
+import type { Environment, Io } from "../shared/io.ts";
+import { ask } from "./ask.ts";
+import type { SecretGuide } from "./commands/host/token-guide.ts";
+import type { Invocation } from "./invocation.ts";
+
+/** The flags by which a secret comes; it never comes as an argument, which everyone could read. */
+export const SECRET_ARGS = {
+  "token-stdin": { type: "boolean", description: "Read the token from standard input" },
+  "from-env": {
+    type: "string",
+    valueHint: "NAME",
+    description: "Read the token from this environment variable",
+  },
+} as const satisfies ArgsDef;
+
+/** Values of {@link SECRET_ARGS}. */
+export interface SecretFlags {
+  readonly "token-stdin"?: boolean | undefined;
+  readonly "from-env"?: string | undefined;
+}
+
+/**
+ * Refuses flags by which no secret can come, before anything is asked.
+ *
+ * @throws UsageError
+ */
+export function checkSecretFlags(
+  { io, context }: Invocation,
+  { "token-stdin": isPiped, "from-env": variable }: SecretFlags,
+): void {
+  if (isPiped === true && variable !== undefined) {
+    throw new UsageError("--token-stdin and --from-env cannot be used together.");
+  }
+  if (variable !== undefined) secretFromEnv(context.env, variable);
+  else if (isPiped !== true && !io.canPrompt) {
+    throw new UsageError("There is no terminal to ask for the token in.", {
+      hint: "Use --token-stdin or --from-env NAME.",
+    });
+  }
+}
+
+/**
+ * The secret from where the flags say, else from the person; null when they cancel.
+ *
+ * @throws UsageError when there is none
+ * @throws InterruptedError on Ctrl-C
+ */
+export async function readSecret(
+  { io, context }: Invocation,
+  flags: SecretFlags,
+  guide: SecretGuide,
+): Promise<string | null> {
+  if (flags["from-env"] !== undefined) return secretFromEnv(context.env, flags["from-env"]);
+  if (!io.stdin.isTerminal) return secretFromPipe(io, "--token-stdin < token-file");
+  return askForSecret(io, guide);
+}
+
+/**
+ * All that is piped in, which has to be one secret.
+ *
+ * @param example of flags and redirection, for the hint
+ * @throws UsageError when it is none
+ */
+export async function secretFromPipe({ stdin }: Io, example: string): Promise<string> {
+  const text = (await stdin.readAll()).trim();
+  if (problemOf(text) === null) return text;
+  const what = text === "" ? "was empty" : "held no token: tokens have no spaces and no special characters";
+  throw new UsageError(`Standard input ${what}.`, { hint: `For example: ${example}` });
+}
+
+/** Asks for a secret of which nothing is shown, from the first word to the last answer; null when the person cancels. */
+export function askForSecret({ stdin, stderr }: Io, { name, lines }: SecretGuide): Promise<string | null> {
+  return stdin.withoutEcho((readLine) => {
+    for (const line of lines) stderr.write(`${line}\n`);
+    const readAnswer = async (): Promise<string | null> => {
+      try {
+        return await readLine();
+      } finally {
+        // Enter was not shown either.
+        stderr.write("\n");
+      }
+    };
+    return ask(stderr, readAnswer, { question: `${name} (not shown): `, problemOf });
+  });
+}
+
+/** What was typed is not repeated: it may be the secret, in place of the variable's name. */
+function secretFromEnv(env: Environment, variable: string): string {
+  const value: unknown = env[variable];
+  const text = typeof value === "string" ? value.trim() : "";
+  if (problemOf(text) === null) return text;
+  const what = text === "" ? "is not set" : "holds no token";
+  throw new UsageError(`The environment variable that --from-env names ${what}.`, {
+    hint: "Give the variable's name, never the token itself: --from-env GITHUB_TOKEN",
+  });
+}
+
+function problemOf(text: string): string | null {
+  if (text === "") return "Nothing was entered. Ctrl-D cancels.";
+  return /^[!-~]+$/.test(text) ? null : "That is no token: tokens have no spaces and no special characters.";
+}

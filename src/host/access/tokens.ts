@@ -1,0 +1,40 @@
+import { randomBytes } from "node:crypto";
+import { ulid } from "ulid";
+import type { Queries } from "../database/schema.ts";
+
+const PREFIX = "trk_";
+
+/** What is stored of a personal access token: its SHA-256, hexadecimal. */
+export function hashToken(token: string): string {
+  return new Bun.CryptoHasher("sha256").update(token).digest("hex");
+}
+
+/** Whose token it is and what it is called. */
+export interface NewToken {
+  readonly teamId: string;
+  readonly userId: string;
+  readonly name: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** Makes a personal access token; the text returned is the only copy. */
+export async function createToken(
+  queries: Queries,
+  { teamId, userId, name, now }: NewToken,
+): Promise<string> {
+  const token = PREFIX + randomBytes(32).toString("base64url");
+  await queries
+    .insertInto("tokens")
+    .values({
+      id: ulid(now),
+      team_id: teamId,
+      user_id: userId,
+      name,
+      hash: hashToken(token),
+      created_at: new Date(now).toISOString(),
+      revoked_at: null,
+    })
+    .execute();
+  return token;
+}

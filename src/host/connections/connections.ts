@@ -1,0 +1,151 @@
+import type { Connection, Installation } from "../../protocol.ts";
+import { discoverWorkspaces } from "../../sdk/discovery.ts";
+import type { HostedProvider } from "../../shared/providers.ts";
+import type { TeamScope } from "../access/team-scope.ts";
+import { asHostError, HostError } from "../errors.ts";
+import { degrade, type Inventory } from "../inventory/inventory.ts";
+import type { Progress } from "../jobs/operations.ts";
+import type { Sources } from "./sources.ts";
+
+const COLUMNS = [
+  "id",
+  "provider",
+  "kind",
+  "base_url",
+  "status",
+  "account_label",
+  "resource_count",
+  "last_refreshed_at",
+  "error",
+] as const;
+
+function current(scope: TeamScope) {
+  return scope.connections().select(COLUMNS).where("removed_at", "is", null);
+}
+
+type ConnectionRow = Awaited<ReturnType<typeof listRows>>[number];
+
+function listRows(scope: TeamScope) {
+  return current(scope).orderBy("provider").orderBy("id").execute();
+}
+
+function toConnection({ id, ...row }: ConnectionRow): Connection {
+  return { connection_id: id, ...row };
+}
+
+/** All connections of the team, by provider. */
+export async function listConnections(scope: TeamScope): Promise<Connection[]> {
+  return (await listRows(scope)).map(toConnection);
+}
+
+/** What is connected, with how much of it is bound; of one provider or of all. */
+export async function listInstallations(
+  scope: TeamScope,
+  provider: HostedProvider | null,
+): Promise<Installation[]> {
+  const bound = await scope
+    .mappings()
+    .select(({ fn }) => ["connection_id", fn.countAll<number>().as("count")])
+    .where("status", "=", "active")
+    .where("deleted_at", "is", null)
+    .groupBy("connection_id")
+    .execute();
+  const boundCounts = new Map(bound.map(({ connection_id, count }) => [connection_id, Number(count)]));
+  return (await listRows(scope))
+    .filter((row) => provider === null || row.provider === provider)
+    .map(({ id, kind: _, base_url: __, ...row }) => ({
+      installation_id: id,
+      ...row,
+      bound_count: boundCounts.get(id) ?? 0,
+    }));
+}
+
+/** The team's connections to a provider, in the order they were made. */
+export function connectionsTo(scope: TeamScope, provider: HostedProvider): Promise<ConnectionRow[]> {
+  return current(scope).where("provider", "=", provider).orderBy("id").execute();
+}
+
+/**
+ * The team's connections to a provider that still work or may work again.
+ *
+ * @throws HostError `no_installation` when there is none
+ */
+export async function requireConnections(
+  scope: TeamScope,
+  provider: HostedProvider,
+): Promise<readonly [ConnectionRow, ...ConnectionRow[]]> {
+  const usable = (await connectionsTo(scope, provider)).filter(({ status }) => status !== "revoked");
+  const [first, ...rest] = usable;
+  if (first === undefined) {
+    throw new HostError(
+      "no_installation",
+      `${provider} is not connected for team "${scope.principal.team.slug}".`,
+      { provider },
+    );
+  }
+  return [first, ...rest];
+}
+
+/** @throws HostError `connection_not_found` */
+export async function readConnection(scope: TeamScope, id: string): Promise<Connection> {
+  return toConnection(await requireConnection(scope, id));
+}
+
+/** @throws HostError `connection_not_found` */
+async function requireConnection(scope: TeamScope, id: string): Promise<ConnectionRow> {
+  const row = await current(scope).where("id", "=", id).executeTakeFirst();
+  if (row === undefined) {
+    throw new HostError(
+      "connection_not_found",
+      `There is no connection "${id}". List them: tracker host connections list`,
+    );
+  }
+  return row;
+}
+
+/** Asks the provider for its first page and records whether that worked. */
+export async function testConnection(scope: TeamScope, sources: Sources, id: string): Promise<Connection> {
+  const connection = await requireConnection(scope, id);
+  try {
+    await discoverWorkspaces(await sources.openSource(scope, connection));
+    await scope
+      .updateConnection(id)
+      .set({ status: "connected", error: null, updated_at: scope.timestamp() })
+      .execute();
+  } catch (error) {
+    const known = asHostError(error);
+    if (known === null) throw error;
+    await degrade(scope, id, known.message);
+  }
+  return readConnection(scope, id);
+}
+
+/** Refreshes a connection's inventory; a failure shows in the connection's status. */
+export async function refreshConnection(
+  scope: TeamScope,
+  inventory: Inventory,
+  id: string,
+  onProgress: Progress,
+): Promise<Connection> {
+  await inventory.refresh(scope, await requireConnection(scope, id), onProgress);
+  return readConnection(scope, id);
+}
+
+/** Removes a connection: its credential is erased, its resources are hidden, mappings stay. */
+export async function removeConnection(scope: TeamScope, id: string): Promise<void> {
+  await scope.transaction(async (transaction) => {
+    const { provider } = await requireConnection(transaction, id);
+    const at = transaction.timestamp();
+    await transaction
+      .updateConnection(id)
+      .set({ secret: null, removed_at: at, updated_at: at, resource_count: 0 })
+      .execute();
+    await transaction
+      .updateResources()
+      .set({ hidden_at: at, updated_at: at })
+      .where("connection_id", "=", id)
+      .where("hidden_at", "is", null)
+      .execute();
+    await transaction.audit("connection.removed", id, { provider });
+  });
+}

@@ -1,0 +1,180 @@
+/** The one place where connections turn into providers: discovery to read all there is, a connector to work on one resource. */
+import type { TrackerConnector } from "../../sdk/connector.ts";
+import type { ProviderCredential } from "../../sdk/connectors/credentials.ts";
+import type { DiscoverySource } from "../../sdk/discovery.ts";
+import { ConnectorConfigError } from "../../sdk/errors.ts";
+import type { Fetch, Transport } from "../../sdk/http/transport.ts";
+import { type HostedProvider, isHosted } from "../../shared/providers.ts";
+import type { TeamScope } from "../access/team-scope.ts";
+import { lastSegment } from "../inventory/matching.ts";
+import type { MappingView } from "../mappings/mappings.ts";
+import type { Reach } from "./network.ts";
+import type { Vault } from "./vault.ts";
+
+/** Size of a provider's answer, in bytes: a page of GitHub's has a hundred issues of 65,536 characters each. */
+const PROVIDER_BYTES = 32 * 1024 * 1024;
+
+/** A connection that is stored. */
+export interface ConnectionKey {
+  readonly id: string;
+  readonly provider: string;
+  readonly kind: string;
+}
+
+/** What opens the way to a provider. */
+export interface ProviderAccess {
+  readonly provider: HostedProvider;
+  /** Null for the demo data. */
+  readonly credential: ProviderCredential | null;
+  readonly fetch: Fetch;
+}
+
+/** Opens discovery; nothing is sent until it is used. */
+export type OpenSource = (access: ProviderAccess) => Promise<DiscoverySource>;
+
+/**
+ * Opens the discovery of a provider; its connector is loaded when it is needed.
+ *
+ * @throws ConnectorConfigError when the credential cannot be used
+ */
+export const openSource: OpenSource = async (access) => {
+  const { provider, credential } = access;
+  if (credential === null) {
+    const { demoConnector } = await import("../../sdk/testing/demo.ts");
+    return demoConnector(provider);
+  }
+  const [transport, { createDiscoverySource }, { siteOf }] = await Promise.all([
+    transportOf({ ...access, credential }),
+    import("../../sdk/connectors/hosted.ts"),
+    import("./credentials.ts"),
+  ]);
+  const baseUrl = siteOf(credential);
+  return createDiscoverySource({ provider, transport, ...(baseUrl !== undefined && { baseUrl }) });
+};
+
+/** A connector to the resource of a mapping, from what the mapping itself holds. */
+async function openConnector(access: ProviderAccess, mapping: MappingView): Promise<TrackerConnector> {
+  const { provider, credential } = access;
+  const { context, label, routing, settings } = mapping;
+  if (credential === null) {
+    const { demoTracker } = await import("../demo/demo.ts");
+    return demoTracker({ provider, prefix: lastSegment(context.display_key ?? "demo"), label });
+  }
+  const [transport, { connectorParamsToHostedParams }, { createHostedConnector }] = await Promise.all([
+    transportOf({ ...access, credential }),
+    import("../../sdk/connectors/params.ts"),
+    import("../../sdk/connectors/hosted.ts"),
+  ]);
+  const params = connectorParamsToHostedParams(provider, { ...routing.connector_params, ...settings });
+  return createHostedConnector({ provider, params, transport });
+}
+
+async function transportOf({
+  provider,
+  credential,
+  fetch,
+}: ProviderAccess & { readonly credential: ProviderCredential }): Promise<Transport> {
+  const { openTransport } = await import("../../sdk/connectors/credentials.ts");
+  return openTransport(provider, credential, { fetch, maxBodyBytes: PROVIDER_BYTES });
+}
+
+/** What the way to the providers is made of. */
+export interface SourcesOptions {
+  readonly vault: Vault;
+  readonly openSource: OpenSource;
+  /** Reaches providers at their default addresses. */
+  readonly fetch: Fetch;
+  /** Reaches the addresses that people gave. */
+  readonly reach: Reach;
+  /** Ends every request when it is aborted. */
+  readonly signal: AbortSignal;
+}
+
+/** Opens providers, with credentials that are stored or not stored yet. */
+export class Sources {
+  readonly #options: SourcesOptions;
+
+  constructor(options: SourcesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The discovery that a credential opens; null opens the demo data.
+   *
+   * @throws TrackerSdkError when the credential cannot be used, or its address may not be reached
+   */
+  async open(provider: HostedProvider, credential: ProviderCredential | null): Promise<DiscoverySource> {
+    return this.#options.openSource(await this.#access(provider, credential));
+  }
+
+  /**
+   * The discovery of a stored connection.
+   *
+   * @throws TrackerSdkError as {@link open} does
+   * @throws VaultError when the stored credential cannot be read
+   */
+  async openSource(scope: TeamScope, connection: ConnectionKey): Promise<DiscoverySource> {
+    return this.open(hostedName(connection.provider), await this.#credentialOf(scope, connection));
+  }
+
+  /**
+   * A connector to a mapping's resource, and to no other one. Needs the
+   * mapping and its connection; the inventory may be gone.
+   *
+   * @throws TrackerSdkError as {@link open} does, and when the mapping's params are not the provider's
+   * @throws VaultError when the stored credential cannot be read
+   */
+  async openConnector(scope: TeamScope, mapping: MappingView): Promise<TrackerConnector> {
+    const connection = await scope
+      .connections()
+      .select(["id", "provider", "kind"])
+      .where("id", "=", mapping.connectionId)
+      .executeTakeFirstOrThrow();
+    const credential = await this.#credentialOf(scope, connection);
+    return openConnector(await this.#access(hostedName(connection.provider), credential), mapping);
+  }
+
+  async #access(provider: HostedProvider, credential: ProviderCredential | null): Promise<ProviderAccess> {
+    const { fetch, reach, signal } = this.#options;
+    const baseUrl = credential?.baseUrl;
+    const way = baseUrl === undefined ? fetch : await reach(provider, baseUrl);
+    return { provider, credential, fetch: endedBy(signal, way) };
+  }
+
+  async #credentialOf(
+    scope: TeamScope,
+    { id, provider, kind }: ConnectionKey,
+  ): Promise<ProviderCredential | null> {
+    if (kind === "demo") return null;
+    const { secret } = await scope
+      .connections()
+      .select("secret")
+      .where("id", "=", id)
+      .executeTakeFirstOrThrow();
+    if (secret === null) {
+      throw new ConnectorConfigError(
+        provider,
+        `The ${provider} connection has no credential. Connect again.`,
+      );
+    }
+    const keyring = await this.#options.vault.keyring();
+    const place = { teamId: scope.teamId, connectionId: id };
+    const text = keyring.open(secret, place);
+    if (!keyring.isCurrent(secret)) {
+      // What is in use moves to the new key by itself, so that the old one can go.
+      const moved = { secret: keyring.seal(text, place) };
+      await scope.updateConnection(id).set(moved).where("secret", "=", secret).execute();
+    }
+    const { parseCredential } = await import("./credentials.ts");
+    return parseCredential(text);
+  }
+}
+
+function endedBy(signal: AbortSignal, fetch: Fetch): Fetch {
+  return (request) => fetch(new Request(request, { signal: AbortSignal.any([request.signal, signal]) }));
+}
+
+function hostedName(provider: string): HostedProvider {
+  if (isHosted(provider)) return provider;
+  throw new ConnectorConfigError(provider, `"${provider}" is not a hosted provider.`);
+}

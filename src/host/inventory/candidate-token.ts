@@ -1,0 +1,84 @@
+import { timingSafeEqual } from "node:crypto";
+import * as v from "valibot";
+import { HostError } from "../errors.ts";
+
+const PREFIX = "cand_";
+/** Tokens made within one such window are equal, in milliseconds. */
+const WINDOW = 5 * 60_000;
+/** How long a token is good for after its window, in milliseconds. */
+const LIFETIME = 15 * 60_000;
+
+/** What a candidate token stands for. */
+export interface CandidateClaim {
+  readonly teamId: string;
+  readonly provider: string;
+  /** Id of the inventory row. */
+  readonly resourceId: string;
+}
+
+const Payload = v.strictTuple([v.string(), v.string(), v.string(), v.number()]);
+
+/**
+ * Signs and checks candidate tokens: `cand_<payload>.<HMAC-SHA-256>`, both
+ * base64url. No row is written. Equal claims give equal tokens within five
+ * minutes, so that lists fetched moments apart can be joined by token.
+ */
+export class CandidateTokens {
+  readonly #key: string;
+  readonly #now: () => number;
+
+  /** @param key the host's secret, 32 random bytes as text */
+  constructor(key: string, now: () => number) {
+    this.#key = key;
+    this.#now = now;
+  }
+
+  /** A token for the claim, good for 15 to 20 minutes. */
+  issue({ teamId, provider, resourceId }: CandidateClaim): string {
+    const expires = Math.ceil(this.#now() / WINDOW) * WINDOW + LIFETIME;
+    const payload = Buffer.from(JSON.stringify([teamId, provider, resourceId, expires])).toString(
+      "base64url",
+    );
+    return `${PREFIX}${payload}.${this.#sign(payload).toString("base64url")}`;
+  }
+
+  /**
+   * Id of the inventory row that the token stands for.
+   *
+   * @throws HostError `invalid_candidate_token` when it is forged, expired, or of another team or provider
+   */
+  redeem(token: string, team: { readonly teamId: string; readonly provider: string }): string {
+    const [payload = "", signature = "", ...rest] = token.startsWith(PREFIX)
+      ? token.slice(PREFIX.length).split(".")
+      : [];
+    const given = Buffer.from(signature, "base64url");
+    const expected = this.#sign(payload);
+    // The text is compared as well: base64url decodes several spellings to the same bytes.
+    const genuine =
+      rest.length === 0 &&
+      given.length === expected.length &&
+      timingSafeEqual(given, expected) &&
+      signature === expected.toString("base64url");
+    if (!genuine) throw invalid("The candidate token is not one of this control plane's");
+    const [teamId, provider, resourceId, expires] = v.parse(
+      Payload,
+      JSON.parse(Buffer.from(payload, "base64url").toString("utf8")),
+    );
+    if (expires <= this.#now()) throw invalid("The candidate token has expired");
+    if (teamId !== team.teamId) throw invalid("The candidate token was made for another team");
+    if (provider !== team.provider)
+      throw invalid(`The candidate token is for ${provider}, not ${team.provider}`);
+    return resourceId;
+  }
+
+  #sign(payload: string): Buffer {
+    return new Bun.CryptoHasher("sha256", this.#key).update(payload).digest();
+  }
+}
+
+function invalid(problem: string): HostError {
+  return new HostError(
+    "invalid_candidate_token",
+    `${problem}. Resolve again and confirm with the new token.`,
+  );
+}

@@ -1,0 +1,415 @@
+/**
+ * The inventory: what a team's connections can be bound to, as discovered.
+ * Filled through the SDK's discovery functions, read by the routes.
+ */
+import { isDeepStrictEqual } from "node:util";
+import type { ProviderContext } from "../../protocol.ts";
+import {
+  type DiscoveredResource,
+  type DiscoveredWorkspace,
+  type DiscoverySource,
+  discoverResources,
+  discoverWorkspaces,
+} from "../../sdk/discovery.ts";
+import { DiscoveryContractError } from "../../sdk/errors.ts";
+import type { Page } from "../../sdk/model.ts";
+import { fold } from "../../shared/text.ts";
+import type { TeamScope } from "../access/team-scope.ts";
+import type { ConnectionKey, Sources } from "../connections/sources.ts";
+import { batches } from "../database/batches.ts";
+import { qualifiedRef, type RoutingMetadata } from "../database/json.ts";
+import { asHostError } from "../errors.ts";
+import type { Background } from "../jobs/background.ts";
+import { type Progress, within } from "../jobs/operations.ts";
+import { describeFailure, type Log } from "../log.ts";
+import { lastSegment, matchKey, pathKey } from "./matching.ts";
+
+/** Age from which an inventory is refreshed behind the answer, in milliseconds. */
+const STALE_AFTER = 10 * 60_000;
+/** How long an answer waits for a refresh that was asked for, in milliseconds; clients give up after 30 s. */
+const LONGEST_WAIT = 20_000;
+/** Workspaces that are read at a time. */
+const CONCURRENCY = 4;
+
+/** A workspace with all of its resources. */
+interface FoundWorkspace {
+  readonly workspace: DiscoveredWorkspace;
+  readonly resources: readonly DiscoveredResource[];
+}
+
+/** Everything that a provider shows, each workspace and resource once. */
+export interface Found {
+  readonly workspaces: readonly FoundWorkspace[];
+}
+
+/**
+ * Reads all pages of a provider, the resources of a few workspaces at a time.
+ * What is found stands in the order of the provider's pages.
+ *
+ * @param onProgress Hears how many resources have been read so far
+ * @throws TrackerSdkError when the provider refuses, cannot be reached or breaks the contract
+ */
+export async function discoverAll(source: DiscoverySource, onProgress: Progress = () => {}): Promise<Found> {
+  const workspaces = new Map<string, DiscoveredWorkspace>();
+  for await (const workspace of pages(source.provider, (cursor) => discoverWorkspaces(source, cursor))) {
+    workspaces.set(workspace.id, workspace);
+  }
+  let read = 0;
+  const found = await mapSome([...workspaces.values()], async (workspace) => {
+    const resources = new Map<string, DiscoveredResource>();
+    const list = (cursor: string | null) => discoverResources(source, workspace, cursor);
+    for await (const resource of pages(source.provider, list)) {
+      resources.set(resource.stableRef, resource);
+      onProgress(++read);
+    }
+    return { workspace, resources: [...resources.values()] };
+  });
+  return { workspaces: found };
+}
+
+/** Maps a few items at a time, in order; the first failure keeps the rest from being begun. */
+async function mapSome<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results = new Map<number, R>();
+  // A generator, because a loop that is left by a failure ends it for all workers.
+  const waiting = (function* () {
+    yield* items.entries();
+  })();
+  const worker = async () => {
+    for (const [index, item] of waiting) results.set(index, await work(item));
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+  return [...results].toSorted(([a], [b]) => a - b).map(([, result]) => result);
+}
+
+async function* pages<T>(provider: string, read: (cursor: string | null) => Promise<Page<T>>) {
+  const seen = new Set<string>();
+  for (let cursor: string | null = null; ; ) {
+    const page: Page<T> = await read(cursor);
+    yield* page.items;
+    if (page.nextCursor === null) return;
+    if (seen.has(page.nextCursor)) {
+      throw new DiscoveryContractError(provider, "nextCursor", "leads back to a page that was read before");
+    }
+    seen.add(page.nextCursor);
+    cursor = page.nextCursor;
+  }
+}
+
+/** What inventories are made of. */
+export interface InventoryOptions {
+  readonly sources: Sources;
+  readonly background: Background;
+  readonly log: Log;
+}
+
+/** Keeps the inventories fresh; one refresh per connection at a time. */
+export class Inventory {
+  readonly #sources: Sources;
+  readonly #background: Background;
+  readonly #log: Log;
+  readonly #running = new Map<string, Promise<void>>();
+
+  constructor({ sources, background, log }: InventoryOptions) {
+    this.#sources = sources;
+    this.#background = background;
+    this.#log = log;
+  }
+
+  /**
+   * Replaces a connection's inventory by what its provider shows now. When
+   * that fails half way the old rows stay and the connection is marked
+   * degraded with the reason. Does not throw for a provider's failure.
+   *
+   * @throws HostError when the host stops meanwhile
+   */
+  refresh(scope: TeamScope, connection: ConnectionKey, onProgress?: Progress): Promise<void> {
+    const running = this.#running.get(connection.id);
+    if (running !== undefined) return running;
+    const refresh = this.#background.track(
+      this.#refresh(scope, connection, onProgress).finally(() => this.#running.delete(connection.id)),
+    );
+    this.#running.set(connection.id, refresh);
+    return refresh;
+  }
+
+  async #refresh(scope: TeamScope, connection: ConnectionKey, onProgress?: Progress): Promise<void> {
+    try {
+      const source = await this.#sources.openSource(scope, connection);
+      const found = await this.#background.interruptible(discoverAll(source, onProgress));
+      await scope.transaction(async (transaction) => {
+        if (await isConnected(transaction, connection.id)) await store(transaction, connection, found);
+      });
+    } catch (error) {
+      this.#background.signal.throwIfAborted();
+      if (asHostError(error) === null) {
+        this.#log({
+          level: "error",
+          message: "inventory refresh failed",
+          connection_id: connection.id,
+          error: describeFailure(error),
+        });
+      }
+      await degrade(scope, connection.id, failureReason(error));
+    }
+  }
+
+  /** Refreshes inventories before they are answered from; what takes longer than a request may goes on behind. */
+  async refreshNow(scope: TeamScope, connections: readonly ConnectionKey[]): Promise<void> {
+    const refreshing = connections.map((connection) => this.refresh(scope, connection));
+    await within(Promise.all(refreshing), LONGEST_WAIT);
+  }
+
+  /** Refreshes a stale inventory behind the answer that is being given from it. */
+  refreshBehind(
+    scope: TeamScope,
+    connection: ConnectionKey & { readonly last_refreshed_at: string | null },
+  ): void {
+    const age = scope.now() - Date.parse(connection.last_refreshed_at ?? "1970-01-01T00:00:00Z");
+    if (age <= STALE_AFTER) return;
+    this.refresh(scope, connection).catch((error: unknown) => {
+      if (this.#background.signal.aborted) return;
+      this.#log({ level: "error", message: "inventory refresh failed", error: describeFailure(error) });
+    });
+  }
+}
+
+/** Why discovery failed, for people; what only operators may know is in the log. */
+function failureReason(error: unknown): string {
+  return asHostError(error)?.message ?? "The inventory could not be refreshed.";
+}
+
+async function isConnected(scope: TeamScope, connectionId: string): Promise<boolean> {
+  const row = await scope
+    .connections()
+    .select("id")
+    .where("id", "=", connectionId)
+    .where("removed_at", "is", null)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Marks a connection as degraded; what it showed before stays. */
+export async function degrade(scope: TeamScope, connectionId: string, reason: string): Promise<void> {
+  await scope
+    .updateConnection(connectionId)
+    .set({ status: "degraded", error: reason, updated_at: scope.timestamp() })
+    .execute();
+}
+
+/** Writes what was found, hides what is gone, and tells the mappings; call it inside a transaction. */
+export async function store(scope: TeamScope, connection: ConnectionKey, found: Found): Promise<void> {
+  const at = scope.timestamp();
+  const workspaceIds = await storeWorkspaces(scope, connection, found, at);
+  const rows = new Map(
+    found.workspaces.flatMap(({ workspace, resources }) =>
+      resources.map((resource) => {
+        const row = {
+          id: scope.newId(),
+          provider: connection.provider,
+          connection_id: connection.id,
+          workspace_id: workspaceIds.get(workspace.id) ?? "",
+          stable_ref: qualifiedRef(resource.connectorParams, resource.stableRef),
+          display_label: labelOf(resource),
+          kind: resource.kind,
+          provider_context: JSON.stringify(contextOf(workspace, resource)),
+          routing_metadata: JSON.stringify(routingOf(workspace, resource)),
+          ...matchKeys(resource),
+          updated_at: at,
+          hidden_at: null,
+        };
+        return [row.stable_ref, row] as const;
+      }),
+    ),
+  );
+  await hideVanished(scope, connection.id, rows, at);
+  await followResources(scope, connection, rows, at);
+  for (const batch of batches([...rows.values()])) {
+    await scope
+      .insertResources(batch)
+      .onConflict((conflict) =>
+        conflict.columns(["connection_id", "stable_ref"]).doUpdateSet((row) => ({
+          workspace_id: row.ref("excluded.workspace_id"),
+          display_label: row.ref("excluded.display_label"),
+          kind: row.ref("excluded.kind"),
+          provider_context: row.ref("excluded.provider_context"),
+          routing_metadata: row.ref("excluded.routing_metadata"),
+          sort_key: row.ref("excluded.sort_key"),
+          name_key: row.ref("excluded.name_key"),
+          display_key: row.ref("excluded.display_key"),
+          path_key: row.ref("excluded.path_key"),
+          updated_at: row.ref("excluded.updated_at"),
+          hidden_at: row.ref("excluded.hidden_at"),
+        })),
+      )
+      .execute();
+  }
+  await scope
+    .updateConnection(connection.id)
+    .set({
+      status: "connected",
+      error: null,
+      account_label: accountLabel(found),
+      resource_count: rows.size,
+      last_refreshed_at: at,
+      updated_at: at,
+    })
+    .execute();
+}
+
+async function storeWorkspaces(
+  scope: TeamScope,
+  connection: ConnectionKey,
+  found: Found,
+  at: string,
+): Promise<ReadonlyMap<string, string>> {
+  const rows = found.workspaces.map(({ workspace }) => ({
+    id: scope.newId(),
+    connection_id: connection.id,
+    stable_ref: workspace.id,
+    display: workspace.display,
+    kind: workspace.kind,
+    provider_context: JSON.stringify(workspace.providerContext),
+    updated_at: at,
+  }));
+  for (const batch of batches(rows)) {
+    await scope
+      .insertWorkspaces(batch)
+      .onConflict((conflict) =>
+        conflict.columns(["connection_id", "stable_ref"]).doUpdateSet((row) => ({
+          display: row.ref("excluded.display"),
+          kind: row.ref("excluded.kind"),
+          provider_context: row.ref("excluded.provider_context"),
+          updated_at: row.ref("excluded.updated_at"),
+        })),
+      )
+      .execute();
+  }
+  const stored = await scope
+    .workspaces()
+    .select(["id", "stable_ref"])
+    .where("connection_id", "=", connection.id)
+    .execute();
+  return new Map(stored.map(({ id, stable_ref }) => [stable_ref, id]));
+}
+
+async function hideVanished(
+  scope: TeamScope,
+  connectionId: string,
+  present: ReadonlyMap<string, unknown>,
+  at: string,
+): Promise<void> {
+  const visible = await scope
+    .resources()
+    .select(["id", "stable_ref"])
+    .where("connection_id", "=", connectionId)
+    .where("hidden_at", "is", null)
+    .execute();
+  const vanished = visible.filter(({ stable_ref }) => !present.has(stable_ref)).map(({ id }) => id);
+  for (const batch of batches(vanished)) {
+    await scope.updateResources().set({ hidden_at: at, updated_at: at }).where("id", "in", batch).execute();
+  }
+}
+
+/** What a mapping knows of its resource. */
+interface ResourceFacts {
+  readonly display_label: string;
+  readonly provider_context: string;
+  readonly routing_metadata: string;
+}
+
+/**
+ * Active mappings follow resources that were renamed or moved; their references
+ * stay. Those whose connection was removed go on with this one when it shows
+ * their resource.
+ */
+async function followResources(
+  scope: TeamScope,
+  connection: ConnectionKey,
+  present: ReadonlyMap<string, ResourceFacts>,
+  at: string,
+): Promise<void> {
+  const mappings = await scope
+    .mappings()
+    .innerJoin("connections", "connections.id", "mappings.connection_id")
+    .select([
+      "mappings.binding_ref",
+      "mappings.resource_ref",
+      "mappings.connection_id",
+      "mappings.display_label",
+      "mappings.provider_context",
+      "mappings.routing_metadata",
+    ])
+    .where("mappings.provider", "=", connection.provider)
+    .where("mappings.status", "=", "active")
+    .where("mappings.deleted_at", "is", null)
+    .where(({ or, eb }) =>
+      or([eb("mappings.connection_id", "=", connection.id), eb("connections.removed_at", "is not", null)]),
+    )
+    .execute();
+  for (const { binding_ref, resource_ref, ...known } of mappings) {
+    const resource = present.get(resource_ref);
+    if (resource === undefined) continue;
+    const { display_label, provider_context, routing_metadata } = resource;
+    const facts = { connection_id: connection.id, display_label, provider_context, routing_metadata };
+    if (isDeepStrictEqual(facts, known)) continue;
+    await scope
+      .updateMapping(binding_ref)
+      .set({ ...facts, updated_at: at })
+      .execute();
+    await scope.audit("mapping.followed", binding_ref, { was: known.display_label, is: display_label });
+  }
+}
+
+/** The name, and the provider's own short key where that is another one: `Payments (PAY)`. */
+function labelOf({ displayName, routingMetadata: { display_key } }: DiscoveredResource): string {
+  return display_key === undefined || display_key === displayName
+    ? displayName
+    : `${displayName} (${display_key})`;
+}
+
+/** The keys that resolution and ordering compare. */
+function matchKeys(resource: DiscoveredResource) {
+  const key = resource.routingMetadata.display_key ?? "";
+  const path = key.includes("/") ? key : null;
+  return {
+    sort_key: fold(labelOf(resource)),
+    name_key: matchKey(path === null ? resource.displayName : lastSegment(path)),
+    display_key: matchKey(key),
+    path_key: path === null ? null : pathKey(path),
+  };
+}
+
+/** What people are shown beside a label to tell it from its namesakes. */
+function contextOf(workspace: DiscoveredWorkspace, resource: DiscoveredResource): ProviderContext {
+  const { workspace_handle, workspace_url } = workspace.providerContext;
+  const { display_key, resource_url } = resource.routingMetadata;
+  return {
+    workspace_name: workspace.display,
+    resource_kind: resource.kind,
+    ...(workspace_handle !== undefined && { workspace_handle }),
+    ...(workspace_url !== undefined && { workspace_url }),
+    ...(display_key !== undefined && { display_key }),
+    ...(resource_url !== undefined && { resource_url }),
+  };
+}
+
+function routingOf(workspace: DiscoveredWorkspace, resource: DiscoveredResource): RoutingMetadata {
+  return {
+    connector_params: resource.connectorParams,
+    resource: { kind: resource.kind, metadata: resource.routingMetadata },
+    workspace: {
+      id: workspace.id,
+      display: workspace.display,
+      kind: workspace.kind,
+      context: workspace.providerContext,
+    },
+  };
+}
+
+/** How a connection is called: by its workspaces. */
+export function accountLabel({ workspaces }: Found): string {
+  const names = workspaces.map(({ workspace }) => workspace.display);
+  const shown = names.slice(0, 2).join(", ");
+  if (names.length === 0) return "(no workspaces)";
+  return names.length > 2 ? `${shown} and ${names.length - 2} more` : shown;
+}

@@ -1,0 +1,31 @@
+/** Work that tells that it goes on, so that others can see when its process has died. */
+import type { TeamScope } from "../access/team-scope.ts";
+
+/** How often work tells that it goes on, in milliseconds. */
+const BEAT = 2_000;
+
+/** What is done from time to time. */
+export interface Heartbeat {
+  readonly beat: () => Promise<unknown>;
+  /** Hears why a beat failed; the next one follows all the same. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Runs `work` with a beat every 2 s; no beat is under way any more when this settles. */
+export async function withHeartbeat<T>({ beat, onFailure }: Heartbeat, work: () => Promise<T>): Promise<T> {
+  let lastBeat: Promise<unknown> = Promise.resolve();
+  const timer = setInterval(() => {
+    lastBeat = lastBeat.then(beat).catch(onFailure);
+  }, BEAT);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+    await lastBeat;
+  }
+}
+
+/** The instant until which whoever beats now is believed to be alive. */
+export function leaseFrom(scope: Pick<TeamScope, "now">, milliseconds: number): string {
+  return new Date(scope.now() + milliseconds).toISOString();
+}

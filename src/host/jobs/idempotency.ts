@@ -1,0 +1,70 @@
+import * as v from "valibot";
+import type { TeamScope } from "../access/team-scope.ts";
+import { HostError } from "../errors.ts";
+
+/** How long first answers are kept, in milliseconds. */
+const KEPT = 24 * 60 * 60_000;
+
+/** A call that must happen once, however often it is sent. */
+export interface OnceOptions<S extends v.GenericSchema> {
+  /** The `Idempotency-Key` header; null runs the work without a record. */
+  readonly key: string | null;
+  readonly route: string;
+  /** The parsed request. */
+  readonly body: unknown;
+  /** What an answer looks like, to read a stored one back. */
+  readonly answer: S;
+}
+
+/**
+ * Runs `work` and remembers its answer under the key, both in one write
+ * transaction: a crash leaves either effect and answer or neither, so no
+ * record can be left half done, and a second call with the same key waits for
+ * the first and then replays its answer. Failures are not remembered.
+ *
+ * @throws HostError `idempotency_mismatch` when the key was used for another request
+ */
+export function once<S extends v.GenericSchema>(
+  scope: TeamScope,
+  { key, route, body, answer }: OnceOptions<S>,
+  work: (scope: TeamScope) => Promise<v.InferOutput<S>>,
+): Promise<v.InferOutput<S>> {
+  if (key === null) return scope.transaction(work);
+  const fingerprint = fingerprintOf([route, body]);
+  return scope.transaction(async (transaction) => {
+    const oldest = new Date(transaction.now() - KEPT).toISOString();
+    await transaction.deleteIdempotency().where("created_at", "<=", oldest).execute();
+    const first = await transaction
+      .idempotency()
+      .select(["fingerprint", "answer"])
+      .where("key", "=", key)
+      .executeTakeFirst();
+    if (first !== undefined) {
+      if (first.fingerprint === fingerprint) return v.parse(answer, JSON.parse(first.answer));
+      throw keyTaken();
+    }
+    const result = await work(transaction);
+    await transaction
+      .insertIdempotency({
+        key,
+        fingerprint,
+        answer: JSON.stringify(result),
+        created_at: transaction.timestamp(),
+      })
+      .execute();
+    return result;
+  });
+}
+
+/** What tells requests apart that come with the same key: SHA-256 of their parts, hexadecimal. */
+export function fingerprintOf(parts: readonly unknown[]): string {
+  return new Bun.CryptoHasher("sha256").update(JSON.stringify(parts)).digest("hex");
+}
+
+/** A key stands for one request. */
+export function keyTaken(): HostError {
+  return new HostError(
+    "idempotency_mismatch",
+    "This Idempotency-Key was used for another request. Use a new key for a new request.",
+  );
+}

@@ -1,0 +1,407 @@
+/**
+ * Jobs: operations that survive their process. What is to be done is stored
+ * before it is begun, what is done already is stored as it goes, and whoever
+ * finds a job whose process has died takes it up again. Who works on a job
+ * holds the lease of its mapping, so that nobody else works on either.
+ */
+import type { OperationAccepted } from "../../protocol.ts";
+import { findPrincipal } from "../access/authentication.ts";
+import { TeamScope } from "../access/team-scope.ts";
+import type { Database } from "../database/schema.ts";
+import { asHostError, errorEnvelope, HostError } from "../errors.ts";
+import { describeFailure, type Log } from "../log.ts";
+import { assertLease, extendLease, LEASE, type Lease, releaseLease, takeLease } from "../mappings/lease.ts";
+import type { Background } from "./background.ts";
+import { leaseFrom, withHeartbeat } from "./heartbeat.ts";
+import { fingerprintOf, keyTaken } from "./idempotency.ts";
+import { forgetOld, within } from "./operations.ts";
+
+/** Processes that may die over one job before it is given up. */
+const ATTEMPTS = 5;
+
+/** A job as it is asked for. */
+export interface JobRequest {
+  readonly kind: string;
+  /** Reference of the mapping that it works on. */
+  readonly bindingRef: string;
+  /** All that the job needs to be done by another process: a JSON value. */
+  readonly payload: unknown;
+  /** Parts that it has, as {@link Job.progress} counts them; null where nobody knows. */
+  readonly total: number | null;
+  /** The `Idempotency-Key` header; null when there is none. */
+  readonly idempotencyKey: string | null;
+}
+
+/** A job as it is worked on. */
+export interface Job {
+  readonly id: string;
+  readonly payload: unknown;
+  /** Held on the job's mapping, for as long as the work goes on. */
+  readonly lease: Lease;
+  /** What was done before a crash, by position. */
+  readonly done: ReadonlyMap<number, unknown>;
+  /** Stores that a part is done. */
+  keep(position: number, item: unknown): Promise<void>;
+  /** Tells how far it has come; stored with the next beat. */
+  progress(done: number): void;
+}
+
+/** Does the jobs of one kind. */
+export type Worker = (scope: TeamScope, job: Job) => Promise<object>;
+
+/** What jobs are made of. */
+export interface JobsOptions {
+  readonly database: Database;
+  readonly background: Background;
+  readonly workers: Readonly<Record<string, Worker>>;
+  readonly log: Log;
+  readonly now: () => number;
+  /** How long a request waits for the result of a job of this kind, in milliseconds. */
+  readonly patience: (kind: string) => number;
+}
+
+/** How a job ended. */
+type Ending = { readonly result: object } | { readonly error: HostError };
+
+/** What a request for a job is answered with. */
+export type JobAnswer = { readonly result: object } | { readonly operation: OperationAccepted };
+
+/** Runs jobs in this process, and those that other processes have left behind. */
+export class Jobs {
+  readonly #options: JobsOptions;
+  /** What this process is at, by job. */
+  readonly #running = new Map<string, Promise<Ending | null>>();
+
+  constructor(options: JobsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Starts a job, or finds the one that was started with the same key. One that
+   * failed is begun again where it ended. What was interrupted on the mapping
+   * is finished first.
+   *
+   * @throws HostError `sync_in_progress` when somebody else is at the mapping, or what was interrupted takes
+   *   long: nothing is stored then; `idempotency_mismatch` when the key was used for another request; and
+   *   whatever the job fails with in time
+   */
+  async start(scope: TeamScope, request: JobRequest): Promise<JobAnswer> {
+    const until = performance.now() + this.#options.patience(request.kind);
+    const inTime = async (work: Promise<Ending | null>) =>
+      (await within(work, Math.max(0, until - performance.now())))?.result;
+    const { idempotencyKey } = request;
+    const known = idempotencyKey === null ? undefined : await jobOf(scope, idempotencyKey);
+    if (known?.status !== "completed") await this.#finishInterrupted(request, inTime);
+    const { id, claim } = await scope.transaction((transaction) => begin(transaction, request));
+    const running = claim === null ? this.#running.get(id) : this.#run({ scope, claim });
+    const ending = running === undefined ? await resultOf(scope, id) : await inTime(running);
+    if (!ending) return { operation: { operation_id: id, status: "pending" } };
+    if ("error" in ending) throw ending.error;
+    return { result: ending.result };
+  }
+
+  /**
+   * Takes up every job whose process has died; resolves when all of them have
+   * been taken up. One whose mapping is being synchronized waits for another time.
+   */
+  async resume(): Promise<void> {
+    for (const job of await this.#lost().execute()) {
+      const taken = await this.#takeUp(job);
+      if (taken !== null) this.#run(taken);
+    }
+  }
+
+  /** Finishes the mapping's jobs whose process has died, but for the one that is asked for again. */
+  async #finishInterrupted(
+    { bindingRef, idempotencyKey }: JobRequest,
+    inTime: (work: Promise<Ending | null>) => Promise<Ending | null | undefined>,
+  ): Promise<void> {
+    for (const job of await this.#lost().where("subject", "=", bindingRef).execute()) {
+      const taken = await this.#takeUp(job);
+      if (taken === null) continue;
+      const running = this.#run(taken);
+      const isAskedFor = idempotencyKey !== null && job.idempotency_key === idempotencyKey;
+      if (!isAskedFor && (await inTime(running)) === undefined) throw goesFirst(job.id);
+    }
+  }
+
+  /** Jobs whose process has died, the oldest first. */
+  #lost() {
+    const { database, now } = this.#options;
+    return database
+      .selectFrom("operations")
+      .select(["id", "team_id", "user_id", "idempotency_key"])
+      .where("status", "in", ["pending", "running"])
+      .where("payload", "is not", null)
+      .where("lease_expires_at", "<", new Date(now()).toISOString())
+      .orderBy("created_at");
+  }
+
+  /** Takes up a job whose process has died; null when it is somebody else's to do, or nobody's. */
+  async #takeUp({ id, team_id, user_id }: LostJob): Promise<TakenJob | null> {
+    const { database, log, now } = this.#options;
+    const principal = user_id === null ? null : await findPrincipal(database, team_id, user_id);
+    if (principal === null) {
+      await abandon(database, id, now());
+      return null;
+    }
+    const scope = new TeamScope(database, principal, now);
+    const claim = await scope.transaction((transaction) => takeUp(transaction, id)).catch(unlessBusy);
+    if (claim === null) return null;
+    log({ level: "info", message: "operation taken up again", operation_id: id });
+    return { scope, claim };
+  }
+
+  /** Does a job behind the answers, where others may wait for it. */
+  #run({ scope, claim }: TakenJob): Promise<Ending | null> {
+    const { id } = claim;
+    const running = this.#options.background.track(this.#execute(scope, claim));
+    this.#running.set(id, running);
+    running.then(() => {
+      if (this.#running.get(id) === running) this.#running.delete(id);
+    });
+    return running;
+  }
+
+  /** Does a job and stores how it ended. Does not throw; null when it is not over. */
+  async #execute(scope: TeamScope, claim: Claim): Promise<Ending | null> {
+    const { id, lease } = claim;
+    let done = 0;
+    const beat = () =>
+      scope.transaction(async (transaction) => {
+        if (!(await extendLease(transaction, lease))) return;
+        await transaction
+          .updateOperation(id)
+          .set({ done, lease_expires_at: leaseFrom(scope, LEASE), updated_at: scope.timestamp() })
+          .execute();
+      });
+    const onFailure = (error: unknown) => this.#lament(id, error);
+    try {
+      const ending = await withHeartbeat({ beat, onFailure }, () =>
+        this.#work(scope, claim, (count) => {
+          done = count;
+        }),
+      );
+      return await scope.transaction(async (transaction) => {
+        // Whoever has taken the lease has the job, too.
+        if (!(await releaseLease(transaction, lease))) return null;
+        await (ending === null
+          ? handBack(transaction, id, done)
+          : finish(transaction, id, { ...ending, done }));
+        return ending;
+      });
+    } catch (error) {
+      onFailure(error);
+      return { error: new HostError("internal", `Something went wrong (operation ${id}).`) };
+    }
+  }
+
+  /** What a job comes to; null when the host stops before it is done. */
+  async #work(scope: TeamScope, claim: Claim, progress: Job["progress"]): Promise<Ending | null> {
+    const { id, kind, payload, attempts, lease } = claim;
+    if (attempts > ATTEMPTS) {
+      return {
+        error: new HostError("internal", `The operation was interrupted ${ATTEMPTS} times and given up.`),
+      };
+    }
+    const { background, workers } = this.#options;
+    try {
+      const worker = workers[kind];
+      if (worker === undefined) throw new HostError("internal", `Nobody does "${kind}" operations.`);
+      const done = await doneItems(scope, id);
+      const keep: Job["keep"] = (position, item) => keepItem(scope, claim, position, item);
+      return { result: await worker(scope, { id, payload, lease, done, keep, progress }) };
+    } catch (error) {
+      // A host that stops hands the job back: the next one takes it up.
+      if (background.signal.aborted) return null;
+      const known = asHostError(error);
+      if (known === null) this.#lament(id, error);
+      return { error: known ?? new HostError("internal", `Something went wrong (operation ${id}).`) };
+    }
+  }
+
+  #lament(id: string, error: unknown): void {
+    const facts = { operation_id: id, error: describeFailure(error) };
+    this.#options.log({ level: "error", message: "operation failed", ...facts });
+  }
+}
+
+/** A job whose process has died. */
+interface LostJob {
+  readonly id: string;
+  readonly team_id: string;
+  readonly user_id: string | null;
+}
+
+/** A job that is this process's to do, and nobody else's. */
+interface Claim {
+  readonly id: string;
+  readonly kind: string;
+  readonly payload: unknown;
+  /** How often it has been claimed, this time included. */
+  readonly attempts: number;
+  readonly lease: Lease;
+}
+
+/** A job that this process is to do, on behalf of whoever asked for it. */
+interface TakenJob {
+  readonly scope: TeamScope;
+  readonly claim: Claim;
+}
+
+/** Stores and claims a job, or finds the one of the same key; that one is claimed when it has failed. */
+async function begin(
+  scope: TeamScope,
+  { kind, bindingRef, payload, total, idempotencyKey }: JobRequest,
+): Promise<{ readonly id: string; readonly claim: Claim | null }> {
+  await forgetOld(scope);
+  const text = JSON.stringify(payload);
+  const fingerprint = fingerprintOf([kind, bindingRef, text]);
+  const known = idempotencyKey === null ? undefined : await jobOf(scope, idempotencyKey);
+  if (known !== undefined && known.fingerprint !== fingerprint) throw keyTaken();
+  if (known !== undefined && known.status !== "failed") return { id: known.id, claim: null };
+  const lease = await takeLease(scope, bindingRef);
+  // It tells when the job was made: providers are searched from there on for what it wrote.
+  const id = known?.id ?? Bun.randomUUIDv7("hex", scope.now());
+  const at = scope.timestamp();
+  const begun = {
+    status: "running" as const,
+    done: 0,
+    error: null,
+    attempts: 1,
+    user_id: scope.principal.user.id,
+    lease_expires_at: leaseFrom(scope, LEASE),
+    updated_at: at,
+  };
+  if (known === undefined) {
+    await scope
+      .insertOperation({
+        id,
+        kind,
+        subject: bindingRef,
+        ...begun,
+        total,
+        result: null,
+        payload: text,
+        idempotency_key: idempotencyKey,
+        fingerprint,
+        created_at: at,
+      })
+      .execute();
+  } else {
+    await scope.updateOperation(id).set(begun).execute();
+  }
+  return { id, claim: { id, kind, payload: JSON.parse(text), attempts: begun.attempts, lease } };
+}
+
+function jobOf(scope: TeamScope, idempotencyKey: string) {
+  return scope
+    .operations()
+    .select(["id", "fingerprint", "status"])
+    .where("idempotency_key", "=", idempotencyKey)
+    .executeTakeFirst();
+}
+
+/**
+ * Claims a job whose process has died; null when somebody was faster.
+ *
+ * @throws HostError `sync_in_progress` when its mapping is being synchronized
+ */
+async function takeUp(scope: TeamScope, id: string): Promise<Claim | null> {
+  const row = await scope
+    .updateOperation(id)
+    .set(({ eb }) => ({
+      status: "running",
+      attempts: eb("attempts", "+", 1),
+      lease_expires_at: leaseFrom(scope, LEASE),
+    }))
+    .where("status", "in", ["pending", "running"])
+    .where("lease_expires_at", "<", scope.timestamp())
+    .returning(["kind", "subject", "payload", "attempts"])
+    .executeTakeFirst();
+  if (row === undefined || row.payload === null) return null;
+  const { kind, subject, payload, attempts } = row;
+  const lease = await takeLease(scope, subject);
+  return { id, kind, payload: JSON.parse(payload), attempts: attempts ?? 1, lease };
+}
+
+function goesFirst(id: string): HostError {
+  return new HostError(
+    "sync_in_progress",
+    "What was interrupted here before is finished first. Try again shortly.",
+    { details: { operation_id: id } },
+  );
+}
+
+function unlessBusy(error: unknown): null {
+  if (error instanceof HostError && error.code === "sync_in_progress") return null;
+  throw error;
+}
+
+/** Who has left the team since does nothing there any more. */
+async function abandon(database: Database, id: string, now: number): Promise<void> {
+  const error = new HostError("forbidden", "Whoever started this operation is not in the team any more.");
+  await database
+    .updateTable("operations")
+    .set({
+      status: "failed",
+      error: JSON.stringify(errorEnvelope(error)),
+      lease_expires_at: null,
+      updated_at: new Date(now).toISOString(),
+    })
+    .where("id", "=", id)
+    .where("status", "in", ["pending", "running"])
+    .execute();
+}
+
+/** Lets another process go on. That this one stops is not the job's fault, and does not count. */
+async function handBack(scope: TeamScope, id: string, done: number): Promise<void> {
+  await scope
+    .updateOperation(id)
+    .set(({ eb }) => ({
+      status: "pending",
+      done,
+      attempts: eb("attempts", "-", 1),
+      lease_expires_at: scope.timestamp(),
+    }))
+    .execute();
+}
+
+async function finish(
+  scope: TeamScope,
+  id: string,
+  ending: Ending & { readonly done: number },
+): Promise<void> {
+  const { done } = ending;
+  const outcome =
+    "error" in ending
+      ? { status: "failed" as const, error: JSON.stringify(errorEnvelope(ending.error)) }
+      : { status: "completed" as const, result: JSON.stringify(ending.result) };
+  await scope
+    .updateOperation(id)
+    .set({ ...outcome, done, lease_expires_at: null, updated_at: scope.timestamp() })
+    .execute();
+}
+
+/** The result of a job that was done for an earlier request; null when it is not there yet. */
+async function resultOf(scope: TeamScope, id: string): Promise<Ending | null> {
+  const row = await scope.operations().select("result").where("id", "=", id).executeTakeFirst();
+  return typeof row?.result === "string" ? { result: JSON.parse(row.result) } : null;
+}
+
+async function doneItems(scope: TeamScope, id: string): Promise<ReadonlyMap<number, unknown>> {
+  const rows = await scope.operationItems(id).select(["position", "item"]).execute();
+  return new Map(rows.map(({ position, item }) => [position, JSON.parse(item)]));
+}
+
+async function keepItem(
+  scope: TeamScope,
+  { id, lease }: Claim,
+  position: number,
+  item: unknown,
+): Promise<void> {
+  await scope.transaction(async (transaction) => {
+    await assertLease(transaction, lease);
+    await transaction.insertOperationItem({ operation_id: id, position, item: JSON.stringify(item) });
+  });
+}

@@ -1,0 +1,203 @@
+/** Operations: work that may outlast the request that asked for it. */
+import * as v from "valibot";
+import { ErrorEnvelope, type OperationAccepted, type OperationResult } from "../../protocol.ts";
+import type { TeamScope } from "../access/team-scope.ts";
+import { asHostError, errorEnvelope, HostError } from "../errors.ts";
+import { describeFailure, type Log } from "../log.ts";
+import { type Background, interrupted } from "./background.ts";
+import { leaseFrom, withHeartbeat } from "./heartbeat.ts";
+
+/**
+ * How long after its last beat an operation counts as interrupted, in
+ * milliseconds. Nobody takes it up again, so nobody needs to know soon; and a
+ * large inventory is written in one go, without a beat in between.
+ */
+const LEASE = 30_000;
+/** How long operations are kept, in milliseconds. */
+const KEPT = 24 * 60 * 60_000;
+
+/** What an operation is and what it is about. */
+export interface OperationFacts {
+  readonly kind: string;
+  readonly subject: string;
+}
+
+/** Hears how much has been done so far. */
+export type Progress = (done: number) => void;
+
+/** What an operation came to in time, or the operation that goes on. */
+export type Outcome<T> = { readonly result: T } | { readonly operation: OperationAccepted };
+
+/** What operations are made of. */
+export interface OperationsOptions {
+  readonly background: Background;
+  readonly log: Log;
+  /** How long a request waits for the result, in milliseconds. */
+  readonly patience: number;
+}
+
+/** Runs operations in this process; those that take long have a row that tells of them. */
+export class Operations {
+  readonly #background: Background;
+  readonly #log: Log;
+  readonly #patience: number;
+
+  constructor({ background, log, patience }: OperationsOptions) {
+    this.#background = background;
+    this.#log = log;
+    this.#patience = patience;
+  }
+
+  /** Runs `work`. Whatever it fails with in time is thrown; after that the operation's row holds it. */
+  async run<T>(
+    scope: TeamScope,
+    facts: OperationFacts,
+    work: (progress: Progress) => Promise<T>,
+  ): Promise<Outcome<T>> {
+    let done = 0;
+    const running = this.#background.track(
+      work((count) => {
+        done = count;
+      }),
+    );
+    const inTime = await within(running, this.#patience);
+    if (inTime !== null) return inTime;
+    const id = crypto.randomUUID();
+    await this.#begin(scope, id, facts, done);
+    this.#background.track(this.#follow(scope, id, running, () => done));
+    return { operation: { operation_id: id, status: "pending" } };
+  }
+
+  async #begin(scope: TeamScope, id: string, facts: OperationFacts, done: number): Promise<void> {
+    const at = scope.timestamp();
+    await scope.transaction(async (transaction) => {
+      await forgetOld(transaction);
+      await transaction
+        .insertOperation({
+          id,
+          ...facts,
+          status: "running",
+          done,
+          total: null,
+          result: null,
+          error: null,
+          lease_expires_at: leaseFrom(scope, LEASE),
+          created_at: at,
+          updated_at: at,
+        })
+        .execute();
+    });
+  }
+
+  /** Writes what becomes of a running operation; does not throw. */
+  async #follow(scope: TeamScope, id: string, running: Promise<unknown>, done: () => number): Promise<void> {
+    const beat = () =>
+      scope
+        .updateOperation(id)
+        .set({ done: done(), lease_expires_at: leaseFrom(scope, LEASE), updated_at: scope.timestamp() })
+        .execute();
+    const onFailure = (error: unknown) => this.#lament(id, error);
+    const outcome = await withHeartbeat({ beat, onFailure }, () =>
+      running.then(
+        (result) => ({ status: "completed" as const, result: JSON.stringify(result), error: null }),
+        (error: unknown) => ({
+          status: "failed" as const,
+          result: null,
+          error: JSON.stringify(errorEnvelope(this.#explain(id, error))),
+        }),
+      ),
+    );
+    await scope
+      .updateOperation(id)
+      .set({ ...outcome, done: done(), lease_expires_at: null, updated_at: scope.timestamp() })
+      .execute()
+      .catch(onFailure);
+  }
+
+  #explain(id: string, error: unknown): HostError {
+    const known = asHostError(error);
+    if (known !== null) return known;
+    this.#lament(id, error);
+    return new HostError("internal", `Something went wrong (operation ${id}).`);
+  }
+
+  #lament(id: string, error: unknown): void {
+    const facts = { operation_id: id, error: describeFailure(error) };
+    this.#log({ level: "error", message: "operation failed", ...facts });
+  }
+}
+
+/**
+ * Drops the team's operations of which nothing was heard for a day, unless
+ * somebody is at them, or has to take them up again; call it inside a transaction.
+ */
+export async function forgetOld(scope: TeamScope): Promise<void> {
+  await scope
+    .deleteOperations()
+    .where("updated_at", "<=", new Date(scope.now() - KEPT).toISOString())
+    .where(({ or, eb }) => or([eb("payload", "is", null), eb("status", "not in", ["pending", "running"])]))
+    .where(({ or, eb }) =>
+      or([eb("lease_expires_at", "is", null), eb("lease_expires_at", "<=", scope.timestamp())]),
+    )
+    .execute();
+}
+
+/** The job of a mapping that somebody is at, or has to take up again: the oldest one. */
+export function unfinishedJob(scope: TeamScope, bindingRef: string) {
+  return (
+    scope
+      .operations()
+      .select("id")
+      .where("subject", "=", bindingRef)
+      .where("payload", "is not", null)
+      // Those that are over have none.
+      .where("lease_expires_at", "is not", null)
+      .orderBy("created_at")
+      .limit(1)
+  );
+}
+
+/** The result of `work`, or null when it takes longer than so many milliseconds. */
+export async function within<T>(
+  work: Promise<T>,
+  milliseconds: number,
+): Promise<{ readonly result: T } | null> {
+  const { promise: late, resolve } = Promise.withResolvers<null>();
+  const timer = setTimeout(resolve, milliseconds, null);
+  try {
+    return await Promise.race([work.then((result) => ({ result })), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * How an operation of the team stands. One whose process has died reads as
+ * failed, unless it is a job, which somebody has to take up again.
+ *
+ * @throws HostError `operation_not_found`
+ */
+export async function readOperation(
+  scope: TeamScope,
+  id: string,
+): Promise<{ readonly operation: OperationResult; readonly isAbandoned: boolean }> {
+  const row = await scope
+    .operations()
+    .select(["status", "done", "total", "result", "error", "lease_expires_at", "payload"])
+    .where("id", "=", id)
+    .executeTakeFirst();
+  if (row === undefined) throw new HostError("operation_not_found", `There is no operation "${id}".`);
+  const { status, done, total, lease_expires_at } = row;
+  const isOver = status === "completed" || status === "failed";
+  const isLost = !isOver && lease_expires_at !== null && lease_expires_at < scope.timestamp();
+  const isAbandoned = isLost && row.payload !== null;
+  const answer = { operation_id: id, progress: { done, total } };
+  if (isLost && !isAbandoned) {
+    const error = errorEnvelope(interrupted());
+    return { operation: { ...answer, status: "failed", result: null, error }, isAbandoned };
+  }
+  const parse = (text: string | null): unknown => (text === null ? null : JSON.parse(text));
+  const result = parse(row.result);
+  const error = v.parse(v.nullable(ErrorEnvelope), parse(row.error));
+  return { operation: { ...answer, status, result, error }, isAbandoned };
+}

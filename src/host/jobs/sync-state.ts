@@ -1,0 +1,62 @@
+/** How the sync of mappings stands; for statuses. */
+import { wireConflict } from "../../sync/envelope.ts";
+import type { TeamScope } from "../access/team-scope.ts";
+import type { MappingView } from "../mappings/mappings.ts";
+import { unfinishedJob } from "./operations.ts";
+
+/** Conflicts that a status shows. */
+const SHOWN = 3;
+
+/** How the sync of a mapping stands, as its status tells. */
+export async function syncStateOf(scope: TeamScope, mapping: MappingView) {
+  const row = await scope
+    .syncStates()
+    .select(["last_synced_at", "last_error", "lease_expires_at"])
+    .select(unfinishedJob(scope, mapping.bindingRef).as("operation_id"))
+    .where("binding_ref", "=", mapping.bindingRef)
+    .executeTakeFirst();
+  const {
+    lease_expires_at = null,
+    last_synced_at = null,
+    last_error = null,
+    operation_id = null,
+  } = row ?? {};
+  const isRunning = lease_expires_at !== null && lease_expires_at > scope.timestamp();
+  const issues = await scope.issueStore(mapping).read(async (reader) => {
+    const open = await reader.openConflicts();
+    const shown = open
+      .slice(0, SHOWN)
+      .map(async (conflict) => wireConflict(conflict, await reader.get(conflict.key)));
+    return {
+      issue_count: await reader.count(),
+      open_conflicts: open.length,
+      conflicts: await Promise.all(shown),
+    };
+  });
+  const error = mapping.problem ?? last_error;
+  const rest = last_synced_at === null ? "never" : "idle";
+  return {
+    sync_state: isRunning ? "running" : error === null ? rest : "error",
+    last_synced_at,
+    ...issues,
+    last_error: error,
+    operation_id,
+  };
+}
+
+/** When each of the team's mappings was synchronized last, by reference. */
+export async function lastSyncs(scope: TeamScope): Promise<ReadonlyMap<string, string | null>> {
+  const rows = await scope.syncStates().select(["binding_ref", "last_synced_at"]).execute();
+  return new Map(rows.map(({ binding_ref, last_synced_at }) => [binding_ref, last_synced_at]));
+}
+
+/** By which way the host reaches the mapping's resource. */
+export function identityPathOf({ connectionId, provider, routing }: MappingView) {
+  return {
+    type: "installation",
+    installation_id: connectionId,
+    user_link_id: null,
+    provider,
+    provider_account_id: routing.workspace.id,
+  };
+}

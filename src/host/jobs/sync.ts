@@ -1,0 +1,301 @@
+/** Sync of a mapping's resource, on behalf of whoever may use the mapping. */
+import * as v from "valibot";
+import {
+  ItemError,
+  MissionPublishRequest,
+  type MissionSeedRequest,
+  type PullRequest,
+  type PullResult,
+  PushItem,
+  PushResultItem,
+  type ResolveConflictRequest,
+  RunRequest,
+} from "../../protocol.ts";
+import { TrackerSdkError } from "../../sdk/errors.ts";
+import { policyOf } from "../../sync/doctrine.ts";
+import { type Summary, statusOf, totalOf } from "../../sync/envelope.ts";
+import { conflictCode } from "../../sync/failure.ts";
+import { ResourceSync, type ResourceSyncOptions } from "../../sync/resource-sync.ts";
+import type { TeamScope } from "../access/team-scope.ts";
+import type { Sources } from "../connections/sources.ts";
+import { asHostError, explained, HostError } from "../errors.ts";
+import { assertLease, type Lease, noteSync, withLease } from "../mappings/lease.ts";
+import { type MappingView, mappingByRef, requireConnected, upgradeOf } from "../mappings/mappings.ts";
+import type { Background } from "./background.ts";
+import type { Job, Worker } from "./jobs.ts";
+import { identityPathOf } from "./sync-state.ts";
+
+/** How long what is waited for may take before it answers with what it has, in milliseconds; clients wait 30 s. */
+const PATIENCE = 20_000;
+/** What the issues of one answer may come to, in bytes; clients read 10 MiB, and a run tells of its pushes too. */
+const ANSWER_BYTES = 6 * 1024 * 1024;
+
+/** What a push is stored as until it is done. */
+const Routed = v.object({ routed_by: v.picklist(["binding_ref", "project_slug"]) });
+const PushPayload = v.object({ ...Routed.entries, items: v.array(PushItem) });
+/** What a run is stored as until it is done. */
+const RunPayload = v.object({
+  ...Routed.entries,
+  ...v.pick(RunRequest, ["pull_first", "limit", "dry_run"]).entries,
+});
+
+/** What a mission's update is stored as until it is published. */
+const PublishPayload = v.object({
+  ...Routed.entries,
+  ...v.pick(MissionPublishRequest, ["issue", "update"]).entries,
+});
+
+/** A pushed item that was done before a crash, as it was kept. */
+const DoneItem = v.object({ item: PushResultItem, errors: v.array(ItemError) });
+
+/** What a sync under a lease works with. */
+interface Leased {
+  readonly scope: TeamScope;
+  readonly mapping: MappingView;
+  readonly lease: Lease;
+}
+
+/** Works on mappings through the SDK. */
+export class Synchronization {
+  readonly #sources: Sources;
+  readonly #background: Background;
+  /** Does the jobs that {@link Jobs} stores. */
+  readonly workers: Readonly<Record<"push" | "run" | "publish", Worker>> = {
+    push: (scope, job) => this.#push(scope, job),
+    run: (scope, job) => this.#run(scope, job),
+    publish: (scope, job) => this.#publish(scope, job),
+  };
+
+  constructor({ sources, background }: { readonly sources: Sources; readonly background: Background }) {
+    this.#sources = sources;
+    this.#background = background;
+  }
+
+  /**
+   * Takes in what changed at the provider, and gives it.
+   *
+   * @param gone Aborted when nobody waits for the answer any more: then the pull ends, and the next one goes on
+   * @throws HostError `sync_in_progress`, `no_installation`, `invalid_request` when the cursor is outdated,
+   *   and what stands for the provider's failure when it cannot be read
+   */
+  async pull(
+    scope: TeamScope,
+    mapping: MappingView,
+    { limit, cursor, reread }: Pick<PullRequest, "limit" | "cursor" | "reread">,
+    gone: AbortSignal,
+  ) {
+    requireConnected(mapping);
+    const until = scope.now() + PATIENCE;
+    return this.#alone(scope, mapping, (lease) =>
+      this.#noted(
+        { scope, mapping, lease },
+        async () => {
+          const sync = await this.#open({ scope, mapping, lease }, waitingUntil(scope, until));
+          const isEnough = () => gone.aborted || scope.now() > until;
+          const phase = await sync.pull({ limit, cursor, reread }, { isEnough });
+          return { ...envelopeOf(mapping, phase.summary), ...phase };
+        },
+        isEndOfPull,
+      ),
+    );
+  }
+
+  /** @throws HostError `no_installation` */
+  async conflicts(scope: TeamScope, mapping: MappingView) {
+    return (await this.#openFree(scope, mapping)).conflicts();
+  }
+
+  /**
+   * Decides a conflict; alone on the mapping, because a sync may be at the same field.
+   *
+   * @throws HostError `sync_in_progress`, `no_installation`, `conflict_not_found`, `conflict_decided`
+   *   when it was decided otherwise
+   */
+  async resolveConflict(
+    scope: TeamScope,
+    mapping: MappingView,
+    { id, take }: Pick<ResolveConflictRequest, "id" | "take">,
+  ) {
+    requireConnected(mapping);
+    return this.#alone(scope, mapping, async (lease) => {
+      const sync = await this.#open({ scope, mapping, lease });
+      return sync.resolveConflict(id, take).catch((error: unknown) => {
+        throw conflictFailure(error);
+      });
+    });
+  }
+
+  /** @throws HostError `no_installation`, `issue_not_found`, `invalid_request`, or the provider's failure */
+  seedMission(
+    scope: TeamScope,
+    mapping: MappingView,
+    request: Pick<MissionSeedRequest, "issue" | "mission_id">,
+  ) {
+    const until = scope.now() + PATIENCE;
+    return explained(async () => {
+      const sync = await this.#openFree(scope, mapping, waitingUntil(scope, until));
+      return sync.seedMission(request);
+    });
+  }
+
+  async #push(scope: TeamScope, job: Job) {
+    const { items, routed_by } = v.parse(PushPayload, job.payload);
+    const mapping = await mappingByRef(scope, job.lease.bindingRef);
+    requireConnected(mapping);
+    const push = async (leased: Leased) => {
+      const sync = await this.#open(leased);
+      const done = new Map([...job.done].map(([position, item]) => [position, v.parse(DoneItem, item)]));
+      const phase = await sync.push({
+        key: job.id,
+        items,
+        done,
+        onItem: async (position, item) => {
+          await job.keep(position, item);
+          job.progress(position + 1);
+        },
+      });
+      return { ...envelopeOf(mapping, phase.summary), ...phase, ...upgradeFor(mapping, routed_by) };
+    };
+    return this.#noted({ scope, mapping, lease: job.lease }, push, () => false);
+  }
+
+  async #run(scope: TeamScope, job: Job) {
+    const { pull_first: pullFirst, limit, dry_run: dryRun, routed_by } = v.parse(RunPayload, job.payload);
+    const mapping = await mappingByRef(scope, job.lease.bindingRef);
+    requireConnected(mapping);
+    const request = { pullFirst: pullFirst ?? true, limit, dryRun: dryRun ?? false };
+    const work = async (leased: Leased) => {
+      const sync = await this.#open(leased);
+      const { pull, push } = await sync.run(request, { onProgress: job.progress });
+      const errors = [...(pull.item_errors ?? []), ...(push.item_errors ?? [])];
+      const item_errors = errors.length === 0 ? null : errors;
+      return {
+        ...envelopeOf(mapping, totalOf(pull.summary, push.summary)),
+        item_errors,
+        pull,
+        push,
+        ...(request.dryRun && { dry_run: true }),
+        ...upgradeFor(mapping, routed_by),
+      };
+    };
+    const leased = { scope, mapping, lease: job.lease };
+    // A rehearsal says nothing about how the mapping stands.
+    return request.dryRun
+      ? explained(() => work(leased))
+      : this.#noted(leased, work, ({ pull }) => isEndOfPull(pull));
+  }
+
+  /** Twice the same changes nothing, so one that was interrupted is published again. */
+  async #publish(scope: TeamScope, job: Job) {
+    const { issue, update, routed_by } = v.parse(PublishPayload, job.payload);
+    const mapping = await mappingByRef(scope, job.lease.bindingRef);
+    requireConnected(mapping);
+    const until = scope.now() + PATIENCE;
+    return explained(async () => {
+      const sync = await this.#open({ scope, mapping, lease: job.lease }, waitingUntil(scope, until));
+      return { ...(await sync.publishMission({ issue, update })), ...upgradeFor(mapping, routed_by) };
+    });
+  }
+
+  /** Runs `work` under the mapping's lease, which a host that stops still gives back. */
+  #alone<T>(scope: TeamScope, { bindingRef }: MappingView, work: (lease: Lease) => Promise<T>): Promise<T> {
+    return this.#background.track(withLease(scope, bindingRef, work));
+  }
+
+  /**
+   * Runs `work`, and notes at the mapping how it ended.
+   *
+   * @param isSynced whether all that changed at the provider is known now
+   */
+  async #noted<T extends Ended>(
+    leased: Leased,
+    work: (leased: Leased) => Promise<T>,
+    isSynced: (result: T) => boolean,
+  ): Promise<T> {
+    const { scope, lease } = leased;
+    try {
+      const result = await explained(() => work(leased));
+      const problem = problemOf(result);
+      const isDone = problem === null && isSynced(result);
+      await noteSync(scope, lease, {
+        last_error: problem,
+        ...(isDone && { last_synced_at: scope.timestamp() }),
+      });
+      return result;
+    } catch (error) {
+      const known = asHostError(error);
+      const isAsked = known?.code === "invalid_request";
+      if (!isAsked && !this.#background.signal.aborted) {
+        await noteSync(scope, lease, { last_error: known?.message ?? "The sync failed." });
+      }
+      throw error;
+    }
+  }
+
+  /** The sync of a mapping whose lease is held; it writes nothing once the lease is lost. */
+  async #open({ scope, mapping, lease }: Leased, options: Waiting = {}): Promise<ResourceSync> {
+    const connector = await this.#sources.openConnector(scope, mapping);
+    const store = scope.issueStore(mapping, (transaction) => assertLease(transaction, lease));
+    await store.follow(connector.workspace);
+    return new ResourceSync({ connector, store, ...this.#optionsOf(scope, mapping), ...options });
+  }
+
+  /** The sync of a mapping for what needs no lease: it reads. */
+  async #openFree(scope: TeamScope, mapping: MappingView, options: Waiting = {}): Promise<ResourceSync> {
+    requireConnected(mapping);
+    const connector = await this.#sources.openConnector(scope, mapping);
+    const store = scope.issueStore(mapping);
+    return new ResourceSync({ connector, store, ...this.#optionsOf(scope, mapping), ...options });
+  }
+
+  #optionsOf(scope: TeamScope, { doctrine }: MappingView) {
+    return {
+      policy: policyOf(doctrine),
+      now: () => new Date(scope.now()),
+      signal: this.#background.signal,
+      answerBytes: ANSWER_BYTES,
+    };
+  }
+}
+
+/** How long a provider is waited for. */
+type Waiting = Pick<ResourceSyncOptions, "longestWait">;
+
+/** Somebody waits for the answer until then, so it comes before. */
+function waitingUntil(scope: TeamScope, until: number): Waiting {
+  return { longestWait: () => Math.max(0, until - scope.now()) };
+}
+
+/** What a sync comes to, as far as the mapping's state is concerned. */
+type Ended = ReturnType<typeof envelopeOf> & { readonly item_errors: readonly ItemError[] | null };
+
+/** A pull that leaves something to the next one has not seen everything. */
+function isEndOfPull({ has_more }: Pick<PullResult, "has_more">): boolean {
+  return !has_more;
+}
+
+/** Why nothing was done at all, where trying again may help; what was refused for good is its sender's to hear. */
+function problemOf({ status, item_errors }: Ended): string | null {
+  if (status !== "error") return null;
+  return item_errors?.find(({ retryable }) => retryable)?.message ?? null;
+}
+
+function conflictFailure(error: unknown): unknown {
+  if (!(error instanceof TrackerSdkError)) return error;
+  const code = conflictCode(error);
+  return code === null ? error : new HostError(code, error.message);
+}
+
+/** What a client that still routes by slug upgrades its config with, however late it reads the result. */
+function upgradeFor(mapping: MappingView, routedBy: v.InferOutput<typeof Routed>["routed_by"]) {
+  return routedBy === "project_slug" ? upgradeOf(mapping) : {};
+}
+
+function envelopeOf(mapping: MappingView, summary: Summary) {
+  return {
+    status: statusOf(summary),
+    summary,
+    identity_path: identityPathOf(mapping),
+    doctrine: mapping.doctrine,
+  };
+}

@@ -1,0 +1,64 @@
+/** What people decide about a mapping after it was made: who owns which field, how its connector works. */
+import type { ConnectorSettings } from "../../protocol.ts";
+import { HOSTED_SETTINGS, isHostedProvider } from "../../sdk/connectors/params.ts";
+import type { Doctrine } from "../../sync/doctrine.ts";
+import type { TeamScope } from "../access/team-scope.ts";
+import { HostError } from "../errors.ts";
+import { check } from "../http/request.ts";
+import { type MappingView, mappingByRef } from "./mappings.ts";
+
+/** What is decided anew; what is not given stays. */
+export interface MappingChange {
+  readonly doctrine?: Doctrine;
+  /** Merged into the settings there are: null removes one (RFC 7396). */
+  readonly settings?: ConnectorSettings;
+}
+
+/**
+ * Changes a mapping.
+ *
+ * @throws HostError `binding_not_found`, `mapping_disabled`, `invalid_request` for settings that the provider does not have
+ */
+export async function changeMapping(
+  scope: TeamScope,
+  bindingRef: string,
+  change: MappingChange,
+): Promise<MappingView> {
+  return scope.transaction(async (transaction) => {
+    const mapping = await mappingByRef(transaction, bindingRef);
+    const { doctrine = mapping.doctrine } = change;
+    const settings = change.settings === undefined ? mapping.settings : settingsOf(mapping, change.settings);
+    await transaction
+      .updateMapping(bindingRef)
+      .set({
+        ownership: JSON.stringify(doctrine),
+        connector_settings: JSON.stringify(settings),
+        updated_at: transaction.timestamp(),
+      })
+      .execute();
+    await transaction.audit("mapping.change", bindingRef, { doctrine, settings });
+    return { ...mapping, doctrine, settings };
+  });
+}
+
+function settingsOf({ provider, settings }: MappingView, change: ConnectorSettings): ConnectorSettings {
+  if (!isHostedProvider(provider)) {
+    throw new HostError("unsupported_provider", `${provider} has no settings.`, { provider });
+  }
+  return check(HOSTED_SETTINGS[provider], mergePatch(settings, change), "connector_settings");
+}
+
+/** RFC 7396: what is null goes, what is an object is merged, anything else takes the place of what there was. */
+function mergePatch(target: ConnectorSettings, patch: ConnectorSettings): ConnectorSettings {
+  const merged = new Map(Object.entries(target));
+  for (const [name, value] of Object.entries(patch)) {
+    const before = merged.get(name);
+    if (value === null) merged.delete(name);
+    else merged.set(name, isObject(value) ? mergePatch(isObject(before) ? before : {}, value) : value);
+  }
+  return Object.fromEntries(merged);
+}
+
+function isObject(value: unknown): value is ConnectorSettings {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,423 @@
+/** Mappings: which project is bound to which resource, and how that changes. */
+import * as v from "valibot";
+import {
+  type BindConfirmResponse,
+  type BindValidateResponse,
+  ConnectorSettings,
+  type Mapping,
+  type ProjectIdentity,
+  type ProviderContext,
+  type RoutingKey,
+} from "../../protocol.ts";
+import { type HostedProvider, isHosted } from "../../shared/providers.ts";
+import { Doctrine } from "../../sync/doctrine.ts";
+import type { TeamScope } from "../access/team-scope.ts";
+import { parseContext, parseRouting, plainRef, type RoutingMetadata } from "../database/json.ts";
+import { HostError } from "../errors.ts";
+import type { KnownMapping } from "../inventory/resolution.ts";
+
+/** A mapping as the routes see it. */
+export interface MappingView extends KnownMapping {
+  readonly provider: string;
+  readonly connectionId: string;
+  readonly projectId: string;
+  readonly label: string;
+  readonly context: ProviderContext;
+  readonly routing: RoutingMetadata;
+  /** Who owns which field of its issues. */
+  readonly doctrine: Doctrine;
+  /** Connector params that people decided about. */
+  readonly settings: ConnectorSettings;
+  readonly boundAt: string;
+  /** The team's access to the provider still stands. */
+  readonly connected: boolean;
+  /** Id of the inventory row, null when the resource is no longer visible. */
+  readonly resourceId: string | null;
+  /** Why it cannot be worked on at present, null when it can. */
+  readonly problem: string | null;
+}
+
+function rows(scope: TeamScope, provider: HostedProvider) {
+  return scope
+    .mappings()
+    .innerJoin("projects", "projects.id", "mappings.project_id")
+    .innerJoin("connections", "connections.id", "mappings.connection_id")
+    .leftJoin("resources", (join) =>
+      join
+        .onRef("resources.connection_id", "=", "mappings.connection_id")
+        .onRef("resources.stable_ref", "=", "mappings.resource_ref")
+        .on("resources.hidden_at", "is", null),
+    )
+    .select([
+      "mappings.binding_ref",
+      "mappings.provider",
+      "mappings.connection_id",
+      "mappings.project_id",
+      "mappings.resource_ref",
+      "mappings.display_label",
+      "mappings.provider_context",
+      "mappings.routing_metadata",
+      "mappings.ownership",
+      "mappings.connector_settings",
+      "mappings.status",
+      "mappings.deleted_at",
+      "mappings.created_at",
+      "projects.uuid as project_uuid",
+      "projects.slug as project_slug",
+      "connections.status as connection_status",
+      "connections.removed_at as connection_removed_at",
+      "connections.error as connection_error",
+      "resources.id as resource_id",
+    ])
+    .where("mappings.provider", "=", provider)
+    .orderBy("mappings.created_at")
+    .orderBy("mappings.binding_ref");
+}
+
+type Row = Awaited<ReturnType<ReturnType<typeof rows>["execute"]>>[number];
+
+function toView(row: Row): MappingView {
+  return {
+    bindingRef: row.binding_ref,
+    provider: row.provider,
+    connectionId: row.connection_id,
+    projectId: row.project_id,
+    resourceRef: row.resource_ref,
+    projectUuid: row.project_uuid,
+    projectSlug: row.project_slug,
+    state: row.deleted_at === null ? row.status : "deleted",
+    label: row.display_label,
+    context: parseContext(row.provider_context),
+    routing: parseRouting(row.routing_metadata),
+    doctrine: v.parse(Doctrine, JSON.parse(row.ownership ?? "{}")),
+    settings: v.parse(ConnectorSettings, JSON.parse(row.connector_settings ?? "{}")),
+    boundAt: row.created_at,
+    connected: row.connection_removed_at === null && row.connection_status !== "revoked",
+    resourceId: row.resource_id,
+    problem: problemOf(row),
+  };
+}
+
+function problemOf(row: Row): string | null {
+  if (row.connection_removed_at !== null) return `The connection to ${row.provider} was removed.`;
+  if (row.connection_error !== null) return row.connection_error;
+  if (row.resource_id === null) return `"${row.display_label}" is no longer visible to the connection.`;
+  return null;
+}
+
+/** All mappings of a provider that were not deleted, the oldest first. */
+export async function listMappings(scope: TeamScope, provider: HostedProvider): Promise<MappingView[]> {
+  return (await rows(scope, provider).where("mappings.deleted_at", "is", null).execute()).map(toView);
+}
+
+/** The mappings under a project's uuid or slug, tombstones included. */
+export async function mappingsOf(
+  scope: TeamScope,
+  provider: HostedProvider,
+  { uuid, slug }: ProjectIdentity,
+): Promise<MappingView[]> {
+  const projects = scope
+    .projects()
+    .select("projects.id")
+    .where((where) => where.or([where("projects.uuid", "=", uuid), where("projects.slug", "=", slug)]));
+  return (await rows(scope, provider).where("mappings.project_id", "in", projects).execute()).map(toView);
+}
+
+/** `binding_ref` goes before `project_slug`; null when neither was given. */
+export function routingKey(given: {
+  readonly binding_ref?: string | null | undefined;
+  readonly project_slug?: string | null | undefined;
+}): RoutingKey | null {
+  const { binding_ref, project_slug } = given;
+  if (binding_ref) return { binding_ref };
+  if (project_slug) return { project_slug };
+  return null;
+}
+
+/**
+ * The active mapping that a routing key leads to. A slug that several projects
+ * share leads to the one that was bound first.
+ *
+ * @throws HostError `binding_not_found`, `mapping_disabled`
+ */
+export async function routeToMapping(
+  scope: TeamScope,
+  provider: HostedProvider,
+  key: RoutingKey,
+): Promise<MappingView> {
+  const all = rows(scope, provider);
+  const matching =
+    "binding_ref" in key
+      ? all.where("mappings.binding_ref", "=", key.binding_ref)
+      : all.where("projects.slug", "=", key.project_slug);
+  const found = (await matching.execute()).map(toView);
+  const active = found.find(({ state }) => state === "active");
+  if (active !== undefined) return active;
+  const subject =
+    "binding_ref" in key ? `binding ${key.binding_ref}` : `binding of project "${key.project_slug}"`;
+  if (found.some(({ state }) => state === "disabled")) {
+    throw new HostError("mapping_disabled", `The ${subject} is disabled.`, { provider });
+  }
+  const reason = found.length > 0 ? "was deleted" : `does not exist for ${provider}`;
+  throw new HostError("binding_not_found", `The ${subject} ${reason}.`, { provider });
+}
+
+/**
+ * The active mapping with this reference, whichever provider's.
+ *
+ * @throws HostError `binding_not_found`, `mapping_disabled`
+ */
+export async function mappingByRef(scope: TeamScope, bindingRef: string): Promise<MappingView> {
+  const row = await scope
+    .mappings()
+    .select("provider")
+    .where("binding_ref", "=", bindingRef)
+    .executeTakeFirst();
+  if (row === undefined || !isHosted(row.provider)) {
+    throw new HostError("binding_not_found", `The binding ${bindingRef} does not exist.`);
+  }
+  return routeToMapping(scope, row.provider, { binding_ref: bindingRef });
+}
+
+/**
+ * Makes sure that the provider of a mapping can still be asked.
+ *
+ * @throws HostError `no_installation` when it cannot
+ */
+export function requireConnected({ connected, provider }: MappingView): void {
+  if (!connected) throw removedConnection(provider);
+}
+
+/** The refusal of work on a mapping whose connection was removed. */
+export function removedConnection(provider: string): HostError {
+  return new HostError(
+    "no_installation",
+    `The connection to ${provider} was removed. Connect it again: tracker host connect ${provider}`,
+    { provider },
+  );
+}
+
+/** Whether a binding reference may be used by a project, and if not, why. */
+export async function validateMapping(
+  scope: TeamScope,
+  provider: HostedProvider,
+  bindingRef: string,
+  identity: ProjectIdentity,
+): Promise<BindValidateResponse> {
+  const row = await rows(scope, provider).where("mappings.binding_ref", "=", bindingRef).executeTakeFirst();
+  const rebind = `Bind again: tracker bind --provider ${provider}`;
+  const invalid = (reason: string, guidance: string): BindValidateResponse => ({
+    valid: false,
+    binding_ref: bindingRef,
+    reason,
+    guidance,
+  });
+  if (row === undefined) {
+    return invalid(
+      "mapping_deleted",
+      `There is no ${provider} binding ${bindingRef} in this team. ${rebind}`,
+    );
+  }
+  const mapping = toView(row);
+  if (mapping.state === "deleted") {
+    return invalid("mapping_deleted", `The binding to "${mapping.label}" was deleted. ${rebind}`);
+  }
+  if (!belongsTo(mapping, identity)) {
+    return invalid(
+      "project_mismatch",
+      `This binding belongs to project "${mapping.projectSlug}". To share it, take .kittify/config.yaml from there; to free it: tracker host mappings delete ${bindingRef}; to bind to something else: tracker bind --provider ${provider}`,
+    );
+  }
+  if (mapping.state === "disabled") {
+    return invalid(
+      "mapping_disabled",
+      `The binding to "${mapping.label}" is disabled. Ask an owner of the team to enable it. ${rebind}`,
+    );
+  }
+  return {
+    valid: true,
+    binding_ref: mapping.bindingRef,
+    display_label: mapping.label,
+    provider: mapping.provider,
+    provider_context: mapping.context,
+  };
+}
+
+/** A project made by a client without uuids is known by its slug. */
+function belongsTo(
+  project: { readonly projectUuid: string | null; readonly projectSlug: string },
+  identity: ProjectIdentity,
+): boolean {
+  return project.projectUuid === null
+    ? project.projectSlug === identity.slug
+    : project.projectUuid === identity.uuid;
+}
+
+/** What confirming a candidate needs. */
+export interface Confirmation {
+  readonly provider: HostedProvider;
+  /** Id of the inventory row. */
+  readonly resourceId: string;
+  readonly identity: ProjectIdentity;
+}
+
+/**
+ * Binds a project to a resource; call it inside a transaction. Confirming the
+ * same pair again keeps the reference (and enables it again), another resource
+ * replaces the project's mapping.
+ *
+ * @throws HostError `invalid_candidate_token` when the resource is gone, `already_bound` when another project has it
+ */
+export async function confirmMapping(
+  scope: TeamScope,
+  { provider, resourceId, identity }: Confirmation,
+): Promise<BindConfirmResponse> {
+  const resource = await scope
+    .resources()
+    .select(["stable_ref", "connection_id", "display_label", "provider_context", "routing_metadata"])
+    .where("id", "=", resourceId)
+    .where("hidden_at", "is", null)
+    .executeTakeFirst();
+  if (resource === undefined) {
+    throw new HostError(
+      "invalid_candidate_token",
+      "The chosen resource is no longer there. Resolve again and choose another one.",
+      { provider },
+    );
+  }
+  const projectId = await claimProject(scope, identity);
+  const existing = (
+    await rows(scope, provider)
+      .where("mappings.deleted_at", "is", null)
+      .where((where) =>
+        where.or([
+          where("mappings.project_id", "=", projectId),
+          where("mappings.resource_ref", "=", resource.stable_ref),
+        ]),
+      )
+      .execute()
+  ).map(toView);
+  const onResource = existing.filter(({ resourceRef }) => resourceRef === resource.stable_ref);
+  const holder = onResource.find((mapping) => mapping.state === "active" && mapping.projectId !== projectId);
+  if (holder !== undefined && !belongsTo(holder, identity)) {
+    throw new HostError(
+      "already_bound",
+      `"${resource.display_label}" is already bound to project "${holder.projectSlug}".`,
+      { provider, details: { project_slug: holder.projectSlug } },
+    );
+  }
+
+  const kept = holder ?? onResource.find((mapping) => mapping.projectId === projectId);
+  const at = scope.timestamp();
+  for (const mapping of existing) {
+    if (mapping.projectId !== projectId || mapping === kept) continue;
+    await scope.updateMapping(mapping.bindingRef).set({ deleted_at: at, updated_at: at }).execute();
+    await scope.audit("mapping.replaced", mapping.bindingRef, { provider, resource: mapping.resourceRef });
+  }
+  const { stable_ref, ...facts } = resource;
+  const bindingRef = kept?.bindingRef ?? `srm_${scope.newId()}`;
+  if (kept === undefined) {
+    await scope
+      .insertMapping({
+        binding_ref: bindingRef,
+        provider,
+        project_id: projectId,
+        resource_ref: stable_ref,
+        ...facts,
+        status: "active",
+        deleted_at: null,
+        created_at: at,
+        created_by: scope.principal.user.id,
+        updated_at: at,
+      })
+      .execute();
+    await scope.audit("mapping.created", bindingRef, {
+      provider,
+      resource: stable_ref,
+      project: identity.slug,
+    });
+  } else {
+    await scope
+      .updateMapping(bindingRef)
+      .set({ ...facts, project_id: projectId, status: "active", updated_at: at })
+      .execute();
+    await scope.audit("mapping.confirmed", bindingRef, { provider, was: kept.state });
+  }
+  return {
+    binding_ref: bindingRef,
+    display_label: resource.display_label,
+    provider,
+    provider_context: parseContext(resource.provider_context),
+    bound_at: kept?.boundAt ?? at,
+    project_slug: identity.slug,
+  };
+}
+
+/**
+ * Deletes a mapping, so that its project can be bound anew and its resource to
+ * another one. A tombstone stays: validation tells what became of the reference.
+ *
+ * @throws HostError `binding_not_found`
+ */
+export async function deleteMapping(scope: TeamScope, bindingRef: string): Promise<void> {
+  await scope.transaction(async (transaction) => {
+    const at = transaction.timestamp();
+    const deleted = await transaction
+      .updateMapping(bindingRef)
+      .set({ deleted_at: at, updated_at: at })
+      .where("deleted_at", "is", null)
+      .executeTakeFirst();
+    if (deleted.numUpdatedRows === 0n) {
+      throw new HostError("binding_not_found", `There is no mapping ${bindingRef}.`);
+    }
+    await transaction.audit("mapping.deleted", bindingRef, {});
+  });
+}
+
+/** Id of the project: known by its uuid, or by its slug from a client without uuids, or new. */
+async function claimProject(scope: TeamScope, { uuid, slug }: ProjectIdentity): Promise<string> {
+  const at = scope.timestamp();
+  const known =
+    (await scope.projects().select(["id", "uuid", "slug"]).where("uuid", "=", uuid).executeTakeFirst()) ??
+    (await scope
+      .projects()
+      .select(["id", "uuid", "slug"])
+      .where("uuid", "is", null)
+      .where("slug", "=", slug)
+      .orderBy("id")
+      .executeTakeFirst());
+  if (known === undefined) {
+    const id = scope.newId();
+    await scope.insertProject({ id, uuid, slug, created_at: at, updated_at: at }).execute();
+    return id;
+  }
+  if (known.uuid !== uuid || known.slug !== slug) {
+    await scope.updateProject(known.id).set({ uuid, slug, updated_at: at }).execute();
+  }
+  return known.id;
+}
+
+/** What a config is upgraded with that knows its project's slug alone. */
+export function upgradeOf({ bindingRef, label, context }: MappingView) {
+  return { binding_ref: bindingRef, display_label: label, provider_context: context };
+}
+
+/** A mapping as the `mappings` call answers it. */
+export function toWire(mapping: MappingView): Mapping {
+  return {
+    binding_ref: mapping.bindingRef,
+    provider: mapping.provider,
+    // Spec Kitty clients read the provider by this name.
+    system: mapping.provider,
+    project_slug: mapping.projectSlug,
+    project_uuid: mapping.projectUuid,
+    display_label: mapping.label,
+    provider_context: mapping.context,
+    status: mapping.state,
+    bound_at: mapping.boundAt,
+    wp_id: null,
+    external_id: plainRef(mapping.routing, mapping.resourceRef),
+    external_key: mapping.context.display_key ?? null,
+    external_url: mapping.context.resource_url ?? null,
+  };
+}

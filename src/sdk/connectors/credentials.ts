@@ -1,0 +1,113 @@
+/** How a provider is reached with what people have: a token of theirs, or a connection of Nango. */
+import { Buffer } from "node:buffer";
+import * as v from "valibot";
+import { ConnectorConfigError } from "../errors.ts";
+import { DirectTransport } from "../http/direct.ts";
+import { NangoTransport } from "../http/nango.ts";
+import { baseUrlProblem, type Transport, type TransportOptions } from "../http/transport.ts";
+import { type HostedProvider, parseParams } from "./params.ts";
+
+const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+
+/** What opens the way to a provider. */
+export const ProviderCredential = v.variant("kind", [
+  v.strictObject({
+    kind: v.literal("token"),
+    token: v.pipe(filled, v.regex(/^\S+$/, "must not contain spaces or line breaks")),
+    /** Address of the provider; needed for Jira, and for GitHub and GitLab on servers of their own. */
+    baseUrl: v.optional(filled),
+    /** Whose API token it is; Jira's need it. */
+    email: v.optional(filled),
+  }),
+  v.strictObject({
+    kind: v.literal("nango"),
+    connectionId: filled,
+    providerConfigKey: filled,
+    secretKey: filled,
+    /** Address of Nango where it is not `https://api.nango.dev`. */
+    baseUrl: v.optional(filled),
+  }),
+]);
+export type ProviderCredential = v.InferOutput<typeof ProviderCredential>;
+
+/**
+ * How each provider takes a token, and where it is asked when nobody says otherwise:
+ *
+ * - GitHub: https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api
+ * - GitLab: https://docs.gitlab.com/api/rest/authentication/ (access tokens of all kinds as bearer tokens)
+ * - Jira: https://developer.atlassian.com/cloud/jira/platform/basic-auth-for-rest-apis/
+ * - Linear: https://linear.app/developers/graphql#authentication
+ */
+const DIRECT: {
+  readonly [P in HostedProvider]: {
+    readonly apiOf: (baseUrl: string | undefined) => string;
+    readonly authorization: (token: string, email: string | undefined) => string;
+  };
+} = {
+  github: {
+    apiOf: (baseUrl) => githubApi(baseUrl ?? "https://api.github.com"),
+    authorization: (token) => `Bearer ${token}`,
+  },
+  gitlab: {
+    apiOf: (baseUrl) => baseUrl ?? "https://gitlab.com",
+    authorization: (token) => `Bearer ${token}`,
+  },
+  jira: {
+    apiOf: (baseUrl) => {
+      if (baseUrl !== undefined) return baseUrl;
+      throw new ConnectorConfigError("jira", "jira: baseUrl: the address of the site is needed.");
+    },
+    authorization: (token, email) =>
+      email === undefined
+        ? `Bearer ${token}`
+        : `Basic ${Buffer.from(`${email}:${token}`).toString("base64")}`,
+  },
+  linear: {
+    apiOf: (baseUrl) => baseUrl ?? "https://api.linear.app",
+    // Personal keys are sent as they are, OAuth tokens as bearer tokens.
+    authorization: (token) => (token.startsWith("lin_api_") ? token : `Bearer ${token}`),
+  },
+};
+
+/**
+ * The transport that a credential opens.
+ *
+ * @throws ConnectorConfigError when the credential cannot be used for that provider
+ */
+export function openTransport(
+  provider: HostedProvider,
+  credential: ProviderCredential,
+  options: Omit<TransportOptions, "provider"> = {},
+): Transport {
+  const valid = parseParams(provider, ProviderCredential, credential, "credential");
+  if (valid.kind === "nango") {
+    const { kind: _, baseUrl, ...context } = valid;
+    return new NangoTransport({
+      ...options,
+      provider,
+      context: { ...context, ...(baseUrl !== undefined && { baseUrl }) },
+    });
+  }
+  const { apiOf, authorization } = DIRECT[provider];
+  return new DirectTransport({
+    ...options,
+    provider,
+    baseUrl: apiOf(valid.baseUrl),
+    authorization: authorization(valid.token, valid.email),
+  });
+}
+
+/**
+ * People know GitHub by its address, whose API is somewhere else: on a server
+ * of one's own below `/api/v3`, in GitHub's cloud, with data residency
+ * (`*.ghe.com`) too, on a host of its own. What names an API is taken as it is.
+ *
+ * https://docs.github.com/en/enterprise-server/rest/using-the-rest-api/getting-started-with-the-rest-api
+ * https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency/feature-overview-for-github-enterprise-cloud-with-data-residency
+ */
+function githubApi(baseUrl: string): string {
+  if (baseUrlProblem(baseUrl) !== null) return baseUrl;
+  const { hostname, pathname, origin } = new URL(baseUrl);
+  if (pathname !== "/" || hostname.startsWith("api.")) return baseUrl;
+  return /^(github\.com|[^.]+\.ghe\.com)$/.test(hostname) ? `https://api.${hostname}` : `${origin}/api/v3`;
+}

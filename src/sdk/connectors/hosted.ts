@@ -1,0 +1,52 @@
+/** Connectors to hosted providers: typed params in, a connector behind a transport out. */
+import type * as v from "valibot";
+import type { TrackerConnector } from "../connector.ts";
+import type { DiscoverySource } from "../discovery.ts";
+import { type NangoConnectionContext, NangoTransport } from "../http/nango.ts";
+import type { Transport } from "../http/transport.ts";
+import { HOSTED_CONNECTORS, type HostedEntry } from "../registry.ts";
+import { demandHosted, type HOSTED_PARAMS, type HostedProvider, parseParams } from "./params.ts";
+
+/** Which resource of which provider, and the way there. */
+export type HostedConnectorRequest<P extends HostedProvider> = {
+  readonly provider: P;
+  readonly params: v.InferInput<(typeof HOSTED_PARAMS)[P]>;
+} & (
+  | { readonly transport: Transport; readonly nangoContext?: never }
+  | { readonly nangoContext: NangoConnectionContext; readonly transport?: never }
+);
+
+/**
+ * A connector to one resource of a hosted provider. Nothing is sent until it
+ * is used.
+ *
+ * @throws ConnectorConfigError naming the path when the params are wrong or
+ *   another provider's, and when the Nango context cannot be used
+ */
+export async function createHostedConnector<P extends HostedProvider>(
+  request: HostedConnectorRequest<P>,
+): Promise<TrackerConnector> {
+  const { provider } = request;
+  demandHosted(provider);
+  const entry: HostedEntry<P> = HOSTED_CONNECTORS[provider];
+  const params = parseParams(provider, entry.params, request.params);
+  const transport = request.transport ?? new NangoTransport({ provider, context: request.nangoContext });
+  const { connect } = await entry.load();
+  return connect(params, transport);
+}
+
+/** Whose resources are discovered, and the way there. */
+export interface DiscoveryRequest {
+  readonly provider: HostedProvider;
+  readonly transport: Transport;
+  /** Address of the provider where it is not the default one; it goes into the params of what is found. */
+  readonly baseUrl?: string;
+}
+
+/** The discovery of a hosted provider. Nothing is sent until it is used. */
+export async function createDiscoverySource(request: DiscoveryRequest): Promise<DiscoverySource> {
+  const { provider, transport, baseUrl = null } = request;
+  demandHosted(provider);
+  const { discover } = await HOSTED_CONNECTORS[provider].load();
+  return discover(transport, baseUrl);
+}

@@ -1,0 +1,206 @@
+/** What each connector has to be told, and how that is made from what discovery found. */
+import * as v from "valibot";
+import { ConnectorConfigError } from "../errors.ts";
+import { baseUrlProblem } from "../http/transport.ts";
+import { CanonicalStatus, problemOf } from "../model.ts";
+
+const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+const url = v.pipe(
+  v.string(),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const problem = dataset.typed ? baseUrlProblem(dataset.value) : null;
+    if (problem !== null) addIssue({ message: problem });
+  }),
+);
+const customField = v.pipe(
+  v.string(),
+  v.regex(/^customfield_\d+$/, "must be the id of a custom field, such as customfield_10042"),
+);
+/** Ids are text here, also where a provider writes them as numbers. */
+const id = v.pipe(
+  v.union([filled, v.pipe(v.number(), v.safeInteger("must be an id"))], "must be an id"),
+  v.transform(String),
+);
+
+/** What people may decide about a Linear team. */
+const linearSettings = {
+  /** Workflow states to put issues into, where the team's defaults are not wanted. */
+  statusToStateId: v.optional(v.record(CanonicalStatus, filled)),
+};
+
+/** A Linear team. */
+export const LinearParams = v.strictObject({
+  /** UUID of the team. */
+  teamId: filled,
+  /** The organization's URL key. */
+  workspace: v.optional(filled),
+  /** Default: Linear's own. */
+  graphqlUrl: v.optional(url),
+  ...linearSettings,
+});
+export type LinearParams = v.InferOutput<typeof LinearParams>;
+
+/** What people may decide about a Jira project. */
+const jiraSettings = {
+  /** Name of the issue type of new issues. */
+  defaultIssueType: v.optional(filled),
+  /** The project's status names, where the defaults are not wanted. */
+  statusNameMap: v.optional(v.record(CanonicalStatus, filled)),
+  /** Id of the custom field that holds mission metadata, such as `customfield_10042`. */
+  missionFieldId: v.optional(customField),
+  /** Id of the custom field, one for text of several lines, that holds the references to decisions. */
+  decisionsFieldId: v.optional(customField),
+};
+
+/** A Jira project; by its id, or by its key where only that is known, because keys change. */
+export const JiraParams = v.pipe(
+  v.strictObject({
+    /** Address of the site. */
+    baseUrl: url,
+    /** The site's cloud id, where the transport leads to Atlassian's API gateway and not to the site itself. */
+    cloudId: v.optional(filled),
+    projectKey: v.optional(filled),
+    projectId: v.optional(id),
+    ...jiraSettings,
+  }),
+  v.forward(
+    v.partialCheck(
+      [["projectKey"], ["projectId"]],
+      ({ projectKey, projectId }) => projectKey !== undefined || projectId !== undefined,
+      "is needed, or projectKey",
+    ),
+    ["projectId"],
+  ),
+);
+export type JiraParams = v.InferOutput<typeof JiraParams>;
+
+/** A GitHub repository. */
+export const GitHubParams = v.strictObject({
+  /** Login of the user or organization. */
+  owner: filled,
+  repo: filled,
+  /** Root of the API of a GitHub Enterprise server. Default: that of github.com. */
+  baseUrl: v.optional(url),
+});
+export type GitHubParams = v.InferOutput<typeof GitHubParams>;
+
+/** A GitLab project. */
+export const GitLabParams = v.strictObject({
+  projectId: id,
+  /** Address of a self-managed GitLab. Default: gitlab.com. */
+  baseUrl: v.optional(url),
+});
+export type GitLabParams = v.InferOutput<typeof GitLabParams>;
+
+/** The params of every hosted provider. */
+export const HOSTED_PARAMS = {
+  github: GitHubParams,
+  gitlab: GitLabParams,
+  jira: JiraParams,
+  linear: LinearParams,
+} as const;
+
+/** The params of every hosted provider that discovery does not find: people decide about them. */
+export const HOSTED_SETTINGS = {
+  github: v.strictObject({}, "is not known: there are no settings of github"),
+  gitlab: v.strictObject({}, "is not known: there are no settings of gitlab"),
+  jira: v.strictObject(jiraSettings, unknownAmong(jiraSettings)),
+  linear: v.strictObject(linearSettings, unknownAmong(linearSettings)),
+} as const;
+
+function unknownAmong(settings: object): string {
+  return `is not known, only ${Object.keys(settings).join(", ")}`;
+}
+
+/** A provider whose connectors are reached through a {@link Transport}. */
+export type HostedProvider = keyof typeof HOSTED_PARAMS;
+
+/** The params of one hosted provider. */
+export type HostedParams<P extends HostedProvider> = v.InferOutput<(typeof HOSTED_PARAMS)[P]>;
+
+/** Whether connectors of this name are reached through a transport. */
+export function isHostedProvider(name: string): name is HostedProvider {
+  return Object.hasOwn(HOSTED_PARAMS, name);
+}
+
+/**
+ * For callers whose provider is data, where types do not help.
+ *
+ * @throws ConnectorConfigError when it is not a hosted one
+ */
+export function demandHosted(name: string): void {
+  if (!isHostedProvider(name)) throw new ConnectorConfigError(name, `"${name}" is not a hosted provider.`);
+}
+
+/** A tracker in memory. */
+export const MemoryParams = v.strictObject({
+  /** Name of the tracker in references. Default `memory`. */
+  system: v.exactOptional(filled),
+  /** Default `demo`. */
+  workspace: v.exactOptional(filled),
+});
+
+/** A tracker that is reached through a program on this machine. */
+const programParams = (program: string) =>
+  v.strictObject({
+    /** What the tracker is called in references. */
+    workspace: filled,
+    /** Name of the program, or the path to it. */
+    command: v.exactOptional(filled, program),
+    /** Folder of the project. Default: the one this process runs in. */
+    cwd: v.exactOptional(filled),
+  });
+
+/** A beads tracker; its program is `bd`. */
+export const BeadsParams = programParams("bd");
+
+/** An fp tracker. */
+export const FpParams = programParams("fp");
+
+/** The params of every tracker that is on this machine. */
+export const LOCAL_PARAMS = { beads: BeadsParams, fp: FpParams, memory: MemoryParams } as const;
+
+/** A tracker that is on this machine. */
+export type LocalTracker = keyof typeof LOCAL_PARAMS;
+
+/** The params of one tracker on this machine. */
+export type LocalParams<T extends LocalTracker> = v.InferOutput<(typeof LOCAL_PARAMS)[T]>;
+
+/** The params of one tracker on this machine, as they are written down. */
+export type LocalParamsInput<T extends LocalTracker> = v.InferInput<(typeof LOCAL_PARAMS)[T]>;
+
+/**
+ * The params of a discovered resource, from its `connectorParams`. Facts that
+ * the provider's connector does not take are left out.
+ *
+ * @throws ConnectorConfigError naming the path of what is missing or wrong
+ */
+export function connectorParamsToHostedParams<P extends HostedProvider>(
+  provider: P,
+  connectorParams: Readonly<Record<string, unknown>>,
+): HostedParams<P> {
+  demandHosted(provider);
+  const schema = HOSTED_PARAMS[provider];
+  const known = Object.entries(connectorParams).filter(([name]) => Object.hasOwn(schema.entries, name));
+  return parseParams(provider, schema, Object.fromEntries(known), "connectorParams");
+}
+
+/**
+ * Validates what a connector is told, whoever wrote it.
+ *
+ * @param root How the path in a message starts
+ * @throws ConnectorConfigError naming the path of what is missing, wrong or unknown
+ */
+export function parseParams<S extends v.GenericSchema>(
+  connector: string,
+  schema: S,
+  value: unknown,
+  root = "params",
+): v.InferOutput<S> {
+  const result = v.safeParse(schema, value, { abortEarly: true });
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const path = v.getDotPath(issue);
+  const at = path === null ? root : `${root}.${path}`;
+  throw new ConnectorConfigError(connector, `${connector}: ${at}: ${problemOf(issue)}`);
+}

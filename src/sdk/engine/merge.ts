@@ -1,0 +1,266 @@
+/**
+ * The three-way merge of one issue, field by field: what was last agreed
+ * (base), what stands here (local) and what the provider has (remote). Pure.
+ */
+import { createHash } from "node:crypto";
+import type { Capabilities } from "../capabilities.ts";
+import {
+  BLANK,
+  type CanonicalIssue,
+  type CanonicalLink,
+  CORE_FIELDS,
+  type CoreField,
+  canonicalJson,
+  type ExternalRef,
+  type IssueFields,
+  type IssuePatch,
+  identityOf,
+  type JsonValue,
+} from "../model.ts";
+import { type ConflictRecord, fieldsOf } from "../stores/store.ts";
+import { type OwnershipPolicy, ownerOf } from "./policy.ts";
+
+/** The remote side of a merge. */
+export type RemoteSide = IssueFields & Pick<CanonicalIssue, "updatedAt" | "fieldTimes">;
+
+/** One issue from all three sides. */
+export interface MergeInput {
+  readonly policy: OwnershipPolicy;
+  /** Where one assignee is all that the provider carries, assignees are one value and not a set. */
+  readonly capabilities: Pick<Capabilities, "multiAssignee">;
+  /** Null when the sides meet for the first time. */
+  readonly base: IssueFields | null;
+  readonly local: IssueFields;
+  readonly remote: RemoteSide;
+  /** When fields were edited locally. */
+  readonly dirty: ReadonlyMap<CoreField, string>;
+  /** Fields that wait for a decision; they are left as they are on both sides. */
+  readonly frozen: ReadonlySet<CoreField>;
+}
+
+/**
+ * A field that both sides changed. A conflict within `customFields` is
+ * about one member where they are shared: its values are objects with that member, or empty ones.
+ */
+export type FieldConflict = Omit<ConflictRecord, "id" | "key">;
+
+/** What a merge comes to. */
+export interface Merge {
+  /** The issue as it stands locally from now on. */
+  readonly fields: IssueFields;
+  /** What counts as agreed from now on. */
+  readonly base: IssueFields;
+  /** Fields whose local value is to be written remotely. */
+  readonly push: readonly CoreField[];
+  readonly conflicts: readonly FieldConflict[];
+}
+
+/** Merges one issue. The same input gives the same merge, and merging its result again changes nothing. */
+export function mergeIssue(input: MergeInput): Merge {
+  const { policy, base, local, remote, frozen } = input;
+  const fields = { ...local };
+  const agreed = fieldsOf(remote);
+  const push: CoreField[] = [];
+  const conflicts: FieldConflict[] = [];
+  for (const field of CORE_FIELDS) {
+    const owner = ownerOf(policy, field);
+    const isFrozen = frozen.has(field);
+    if (owner === "external" && !isFrozen) copyField(field, remote, fields);
+    const isShared = owner === "shared" && !isFrozen;
+    const found = isFrozen
+      ? []
+      : owner === "shared"
+        ? mergeShared(field, input, fields)
+        : overruled(field, owner, input);
+    // Of two equal values the provider's stays, so that order and such settle.
+    if (isShared && sameField(field, fields, remote)) copyField(field, remote, fields);
+    conflicts.push(...found);
+    if (isFrozen || found.some(({ resolution }) => resolution === null)) {
+      copyField(field, base ?? remote, agreed);
+    } else if (!sameField(field, fields, remote)) {
+      push.push(field);
+    }
+  }
+  return { fields, base: agreed, push, conflicts };
+}
+
+/** True when both issues have the same value in `field`: sets in any order, references by identity, texts by what is read. */
+export function sameField(field: CoreField, one: IssueFields, other: IssueFields): boolean {
+  return one[field] === other[field] || comparable(field, one) === comparable(field, other);
+}
+
+/** Puts the value that `source` has in `field` into `target`. */
+export function copyField<K extends CoreField>(field: K, source: IssueFields, target: IssueFields): void {
+  target[field] = source[field];
+}
+
+/** The same id for the same conflict on every machine. */
+export function conflictId(identity: string, { field, base, local, remote }: FieldConflict): string {
+  return createHash("sha256")
+    .update(canonicalJson([identity, field, base, local, remote]))
+    .digest("hex")
+    .slice(0, 32);
+}
+
+/** What both sides changed of a field that one of them owns: the other side's change is on record. */
+function overruled(
+  field: CoreField,
+  owner: "external" | "local",
+  input: MergeInput,
+): readonly FieldConflict[] {
+  const { base, local, remote } = input;
+  if (base === null || sameField(field, local, remote)) return [];
+  if (sameField(field, local, base) || sameField(field, remote, base)) return [];
+  return [{ field, base: base[field], local: local[field], remote: remote[field], resolution: owner }];
+}
+
+/** Merges a shared field into `fields`; returns what both sides changed differently. */
+function mergeShared(field: CoreField, input: MergeInput, fields: IssueFields): readonly FieldConflict[] {
+  const { base, local, remote } = input;
+  if (sameField(field, local, remote)) return [];
+  switch (field) {
+    case "labels":
+      fields.labels = mergeSet(base?.labels ?? [], local.labels, remote.labels, (label) => label);
+      return [];
+    case "links":
+      fields.links = mergeSet(base?.links ?? [], local.links, remote.links, linkIdentity);
+      return [];
+    case "customFields":
+      return mergeMembers(input, fields);
+    case "assignees":
+      if (!input.capabilities.multiAssignee) break;
+      fields.assignees = mergeSet(base?.assignees ?? [], local.assignees, remote.assignees, (name) => name);
+      return [];
+  }
+  if (base !== null && sameField(field, remote, base)) return [];
+  if (base !== null && sameField(field, local, base)) {
+    copyField(field, remote, fields);
+    return [];
+  }
+  const resolution = decide(input, field, comparable(field, local), comparable(field, remote));
+  if (resolution === "external") copyField(field, remote, fields);
+  return [{ field, base: base?.[field] ?? null, local: local[field], remote: remote[field], resolution }];
+}
+
+/** Base, plus what either side added, less what either side removed; sorted. */
+function mergeSet<T>(
+  base: readonly T[],
+  local: readonly T[],
+  remote: readonly T[],
+  identity: (element: T) => string,
+): T[] {
+  const byIdentity = (elements: readonly T[]) =>
+    new Map(elements.map((element) => [identity(element), element]));
+  const [before, here, there] = [byIdentity(base), byIdentity(local), byIdentity(remote)];
+  return [...new Map([...here, ...there])]
+    .filter(([id]) => !before.has(id) || (here.has(id) && there.has(id)))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, element]) => element);
+}
+
+/** Merges custom fields member by member. */
+function mergeMembers(input: MergeInput, fields: IssueFields): readonly FieldConflict[] {
+  const sides = [input.base?.customFields ?? {}, input.local.customFields, input.remote.customFields];
+  const names = [...new Set(sides.flatMap(Object.keys))].sort();
+  const merged: [string, JsonValue][] = [];
+  const conflicts: FieldConflict[] = [];
+  for (const name of names) {
+    const [base, local, remote] = [member(sides[0], name), member(sides[1], name), member(sides[2], name)];
+    const [was, here, there] = [canonicalJson(base), canonicalJson(local), canonicalJson(remote)];
+    let taken = here === was || here === there ? remote : local;
+    if (here !== was && there !== was && here !== there) {
+      const resolution = decide(input, "customFields", here, there);
+      conflicts.push({ field: "customFields", base, local, remote, resolution });
+      if (resolution === "external") taken = remote;
+    }
+    merged.push(...Object.entries(taken));
+  }
+  if (conflicts.every(({ resolution }) => resolution !== null)) {
+    fields.customFields = Object.fromEntries(merged);
+  }
+  return conflicts;
+}
+
+/** The member of that name in an object of its own; an empty object when there is none. */
+function member(members: IssueFields["customFields"] = {}, name: string): IssueFields["customFields"] {
+  const value = Object.hasOwn(members, name) ? members[name] : undefined;
+  return value === undefined ? {} : { [name]: value };
+}
+
+/** Which side a field takes that both changed; null when a person has to say. */
+function decide(
+  { policy, remote, dirty }: MergeInput,
+  field: CoreField,
+  here: string,
+  there: string,
+): FieldConflict["resolution"] {
+  switch (policy.strategy) {
+    case "external_wins":
+      return "external";
+    case "local_wins":
+      return "local";
+    case "manual_review":
+      return null;
+    case "newer_timestamp": {
+      const changedHere = dirty.get(field);
+      const changedThere = remote.fieldTimes?.[field] ?? remote.updatedAt;
+      if (changedHere === undefined || changedHere === changedThere) {
+        return here > there ? "local" : "external";
+      }
+      return changedHere > changedThere ? "local" : "external";
+    }
+  }
+}
+
+/** Text that is equal when two values of `field` are the same. */
+function comparable(field: CoreField, issue: IssueFields): string {
+  switch (field) {
+    case "labels":
+    case "assignees":
+      return canonicalJson([...new Set(issue[field])].sort());
+    case "links":
+      return canonicalJson([...new Set(issue.links.map(linkIdentity))].sort());
+    case "parent":
+      return canonicalJson(issue.parent === null ? null : identityOf(issue.parent));
+    case "title":
+      return canonicalJson(issue.title.trim());
+    case "priority":
+      // Both mean that nobody has set one.
+      return canonicalJson(issue.priority ?? 0);
+    case "body":
+      return canonicalJson(comparableText(issue.body));
+    default:
+      return canonicalJson(issue[field]);
+  }
+}
+
+/** Trackers change line ends, drop space at line ends, and keep no empty text: none of that is an edit. */
+function comparableText(text: string | null): string | null {
+  const lines = (text ?? "").split(/\r\n|\r|\n/).map((line) => line.trimEnd());
+  return lines.join("\n").trimEnd() || null;
+}
+
+/** What makes two links the same link. */
+export function linkIdentity(link: {
+  readonly type: CanonicalLink["type"];
+  readonly target: ExternalRef;
+}): string {
+  return `${link.type} ${identityOf(link.target)}`;
+}
+
+/** The patch that gives an issue the values that `source` has in `fields`. */
+export function sendablePatch(source: IssueFields, fields: readonly CoreField[]): IssuePatch {
+  const patch: IssuePatch = {};
+  for (const field of fields) copyIn(field, source, patch);
+  return patch;
+}
+
+/** The patch with the fields that are filled in, the title aside: what a create asks for beyond it. */
+export function filledPatch(fields: IssueFields): IssuePatch {
+  const filled = CORE_FIELDS.filter((field) => field !== "title" && !sameField(field, fields, BLANK));
+  return sendablePatch(fields, filled);
+}
+
+function copyIn<K extends CoreField>(field: K, source: IssueFields, target: IssuePatch): void {
+  target[field] = source[field];
+}

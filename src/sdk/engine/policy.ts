@@ -1,0 +1,47 @@
+/** Who owns which field, and what decides when both sides changed it. */
+import * as v from "valibot";
+import { CORE_FIELDS, type CoreField } from "../model.ts";
+
+/** Which side is the source of truth. */
+export const OwnershipMode = v.picklist([
+  "external_authoritative",
+  "spec_kitty_authoritative",
+  "split_ownership",
+]);
+export type OwnershipMode = v.InferOutput<typeof OwnershipMode>;
+
+/** Who owns one field. */
+export const FieldOwner = v.picklist(["external", "local", "shared"]);
+export type FieldOwner = v.InferOutput<typeof FieldOwner>;
+
+/** What decides over a shared field that both sides changed. */
+export const ConflictStrategy = v.picklist([
+  "external_wins",
+  "local_wins",
+  "newer_timestamp",
+  "manual_review",
+]);
+export type ConflictStrategy = v.InferOutput<typeof ConflictStrategy>;
+
+/** Ownership of all fields. */
+export const OwnershipPolicy = v.object({
+  mode: v.optional(OwnershipMode, "external_authoritative"),
+  /** Owners under `split_ownership`; a field that is not named is shared. */
+  fieldOwners: v.optional(v.record(v.picklist(CORE_FIELDS), FieldOwner), {}),
+  strategy: v.optional(ConflictStrategy, "newer_timestamp"),
+  /** A conflict that is left open ends the run in an error, after everything else was done. */
+  strictManualReview: v.optional(v.boolean(), false),
+});
+export type OwnershipPolicy = v.InferOutput<typeof OwnershipPolicy>;
+
+/** The owner of `field` under `policy`. */
+export function ownerOf(policy: OwnershipPolicy, field: CoreField): FieldOwner {
+  switch (policy.mode) {
+    case "external_authoritative":
+      return "external";
+    case "spec_kitty_authoritative":
+      return "local";
+    case "split_ownership":
+      return policy.fieldOwners[field] ?? "shared";
+  }
+}

@@ -1,0 +1,48 @@
+import { Channel, contentTypeOf, failureClassOf, requireHeaderValue } from "./channel.ts";
+import type { Transport, TransportOptions, TransportRequest, TransportResponse } from "./transport.ts";
+
+/** What {@link DirectTransport} is given. */
+export interface DirectOptions extends TransportOptions {
+  /** Such as `https://api.github.com`; its path is put before every request's path. */
+  readonly baseUrl: string;
+  /** Value of the `Authorization` header, scheme included where the provider wants one. */
+  readonly authorization: string;
+}
+
+/**
+ * Speaks to the provider itself. The credential is sent to the base URL's
+ * origin and nowhere else: redirects are refused, plain http too unless it
+ * stays on this machine.
+ */
+export class DirectTransport implements Transport {
+  readonly #channel: Channel;
+  readonly #authorization: string;
+
+  /** @throws ConnectorConfigError when the base URL or the credential cannot be used */
+  constructor(options: DirectOptions) {
+    const { provider, baseUrl, authorization } = options;
+    requireHeaderValue(provider, "authorization", authorization);
+    this.#authorization = authorization;
+    this.#channel = new Channel(options, baseUrl, secretsOf(authorization), (response) => ({
+      speaker: provider,
+      failureClass: failureClassOf(response),
+    }));
+  }
+
+  send(request: TransportRequest): Promise<TransportResponse> {
+    const headers = new Headers({ accept: "application/json", "user-agent": "tracker-sdk" });
+    if (request.body !== undefined) headers.set("content-type", contentTypeOf(request.body));
+    for (const [name, value] of Object.entries(request.headers ?? {})) headers.set(name, value);
+    headers.set("authorization", this.#authorization);
+    return this.#channel.exchange(request, request.path, headers);
+  }
+}
+
+/** The parts of an authorization that an answer could echo. */
+function secretsOf(authorization: string): readonly string[] {
+  const [first = "", second] = authorization.split(" ");
+  if (second === undefined) return [first];
+  if (first.toLowerCase() !== "basic") return [second];
+  const pair = Buffer.from(second, "base64").toString();
+  return [second, pair.slice(pair.indexOf(":") + 1)].filter((secret) => secret !== "");
+}

@@ -1,0 +1,110 @@
+import type { FailureClass } from "../errors.ts";
+import { Channel, contentTypeOf, failureClassOf, memberOf, requireHeaderValue } from "./channel.ts";
+import {
+  type Transport,
+  TransportError,
+  type TransportOptions,
+  type TransportRequest,
+  type TransportResponse,
+} from "./transport.ts";
+
+/** Which connection of which Nango environment holds the provider's credential. */
+export interface NangoConnectionContext {
+  readonly connectionId: string;
+  /** Nango's id of the integration. */
+  readonly providerConfigKey: string;
+  /** Secret key of the Nango environment. */
+  readonly secretKey: string;
+  /** Default `https://api.nango.dev`. */
+  readonly baseUrl?: string;
+}
+
+/** What {@link NangoTransport} is given. */
+export interface NangoOptions extends TransportOptions {
+  readonly context: NangoConnectionContext;
+}
+
+/**
+ * Speaks to the provider through Nango's proxy, whose paths are those below the
+ * provider's base URL in Nango's catalog: `https://api.github.com`,
+ * `https://gitlab.com`, `https://api.linear.app`; of Jira
+ * `https://api.atlassian.com` where people signed in with OAuth (`jira`, so that
+ * paths start with `/ex/jira/<cloud id>`), and the site where they gave an API
+ * token (`jira-basic`).
+ *
+ * Four habits of the proxy are met here: it would repeat requests on its own,
+ * writes too, when asked to; it follows redirects and takes the credential along
+ * unless told not to; its own refusals look like the provider's, so that a
+ * deleted integration would read as an issue that does not exist; and it drops
+ * most headers of an answer, but adds its own `X-RateLimit-*`, which say nothing
+ * about the provider. One it cannot be talked out of: on a redirect to another
+ * host it takes `gitlab-pat`'s `private-token` along; `gitlab` is safe.
+ *
+ * https://nango.dev/docs/reference/backend/http-api/proxy/get
+ * https://nango.dev/docs/reference/backend/http-api/rate-limits
+ * https://github.com/NangoHQ/nango/blob/master/packages/providers/providers.yaml
+ * https://github.com/NangoHQ/nango/blob/master/packages/server/lib/controllers/proxy/allProxy.ts
+ */
+export class NangoTransport implements Transport {
+  readonly #channel: Channel;
+  readonly #context: NangoConnectionContext;
+
+  /** @throws ConnectorConfigError when the context cannot be used */
+  constructor(options: NangoOptions) {
+    const { provider, context } = options;
+    requireHeaderValue(provider, "connectionId", context.connectionId);
+    requireHeaderValue(provider, "providerConfigKey", context.providerConfigKey);
+    requireHeaderValue(provider, "secretKey", context.secretKey);
+    this.#context = context;
+    const baseUrl = context.baseUrl ?? "https://api.nango.dev";
+    this.#channel = new Channel(options, baseUrl, [context.secretKey], (response) =>
+      isNangosOwn(response)
+        ? { speaker: `${provider} through Nango`, failureClass: nangoFailureClassOf(response) }
+        : { speaker: provider, failureClass: failureClassOf(response) },
+    );
+  }
+
+  send(request: TransportRequest): Promise<TransportResponse> {
+    const { connectionId, providerConfigKey, secretKey } = this.#context;
+    const headers = new Headers({
+      authorization: `Bearer ${secretKey}`,
+      "connection-id": connectionId,
+      "provider-config-key": providerConfigKey,
+      retries: "0",
+      "forward-headers-on-redirect": "false",
+      "nango-proxy-accept": "application/json",
+    });
+    if (request.body !== undefined) {
+      headers.set("content-type", contentTypeOf(request.body));
+      headers.set("nango-proxy-content-type", contentTypeOf(request.body));
+    }
+    for (const [name, value] of Object.entries(request.headers ?? {})) {
+      headers.set(`nango-proxy-${name}`, value);
+    }
+    return this.#channel.exchange(request, `/proxy${request.path}`, headers).catch(withoutNangosOwn);
+  }
+}
+
+/** Nango's own refusals carry an object with a code under `error`; none of the providers' do. */
+function isNangosOwn({ body }: TransportResponse): boolean {
+  const error = memberOf(body, "error");
+  return typeof memberOf(error, "code") === "string";
+}
+
+/** Connectors read an answer as their provider's: Nango's own is not passed on, only what it means. */
+function withoutNangosOwn(error: unknown): never {
+  if (!(error instanceof TransportError) || error.response === null || !isNangosOwn(error.response))
+    throw error;
+  const { message, provider, failureClass, retryAfterSeconds, processed } = error;
+  throw new TransportError(message, { provider, failureClass, retryAfterSeconds, processed });
+}
+
+/** Whatever Nango itself refuses says nothing about the issue that was asked for. */
+function nangoFailureClassOf({ status, body }: TransportResponse): FailureClass {
+  if (status === 429) return "rate_limited";
+  // Renewing the credential has just failed; Nango tries again half a minute later.
+  const isBackingOff = memberOf(memberOf(body, "error"), "code") === "connection_refresh_backoff";
+  if (status >= 500 || isBackingOff) return "transient";
+  // 402 is a used-up plan. Everything else is a key, an integration or a connection that is not usable.
+  return status === 402 || status === 403 ? "permission" : "auth";
+}

@@ -1,0 +1,359 @@
+/**
+ * The far side of the in-memory tracker: the issues, who links to whom, and
+ * the log of every change. Its methods are what people do in a tracker's own
+ * interface; the connector in `tracker.ts` is one more of them.
+ *
+ * One log carries everything that has to agree: a change's number is the
+ * issue's revision, the event's id and its place in the listing order, and
+ * its time is the issue's `updatedAt`.
+ */
+import * as v from "valibot";
+import { ConnectorRequestError, IssueNotFoundError, ScopeViolationError } from "../errors.ts";
+import {
+  BLANK,
+  type CanonicalComment,
+  type CanonicalIssue,
+  type CanonicalLink,
+  CORE_FIELDS,
+  type CoreField,
+  canonicalJson,
+  type ExternalRef,
+  IssueFields,
+  IssuePatch,
+  identityOf,
+  type LinkType,
+  problemOf,
+  type TrackerEvent,
+} from "../model.ts";
+import { fieldsOf } from "../stores/store.ts";
+
+/** Where the issues live and what time it is there. */
+export interface MemoryRemoteOptions {
+  readonly system?: string;
+  readonly workspace?: string;
+  /** The tracker's own clock, milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** An issue and what the tracker knows about it beyond its fields. */
+export interface RemoteIssue {
+  readonly issue: CanonicalIssue;
+  /** The number of its last change. */
+  readonly change: number;
+  /** Hidden from listings, still there for whoever knows it. */
+  readonly archived: boolean;
+  /** As it was before its last change; null when it was just created. */
+  readonly before: CanonicalIssue | null;
+}
+
+/** What a write with an idempotency key was, and the id of what it made or changed. */
+interface Receipt {
+  readonly content: string;
+  readonly id: string;
+}
+
+/** The type under which the other end sees a link; none for `duplicates`, which only one end shows. */
+const INVERSE: Readonly<Record<LinkType, LinkType | null>> = {
+  blocks: "blocked_by",
+  blocked_by: "blocks",
+  relates_to: "relates_to",
+  duplicates: null,
+  parent_of: "child_of",
+  child_of: "parent_of",
+};
+
+/** A tracker's one resource, held in memory. */
+export class MemoryRemote {
+  readonly system: string;
+  readonly workspace: string;
+  /** Writes that were done under a key; they outlive the connector that sent them. */
+  readonly receipts = new Map<string, Receipt>();
+  readonly #now: () => number;
+  readonly #issues = new Map<string, RemoteIssue>();
+  readonly #deleted = new Map<string, RemoteIssue>();
+  readonly #comments = new Map<string, CanonicalComment[]>();
+  readonly #log: TrackerEvent[] = [];
+  #lastId = 0;
+  #lastComment = 0;
+
+  constructor({ system = "memory", workspace = "demo", now }: MemoryRemoteOptions) {
+    this.system = system;
+    this.workspace = workspace;
+    this.#now = now;
+  }
+
+  /** The tracker's own time. It never goes back. */
+  get time(): string {
+    const last = this.#log.at(-1)?.occurredAt ?? "1970-01-01T00:00:00Z";
+    return new Date(Math.max(this.#now(), Date.parse(last))).toISOString();
+  }
+
+  /**
+   * Somebody files an issue; fields that are not given are empty, `todo` and `task`.
+   *
+   * @throws ConnectorRequestError (`invalid`) when the fields are not an issue's
+   */
+  add(fields: IssuePatch & Pick<IssueFields, "title">): CanonicalIssue {
+    const id = String(this.#lastId + 1);
+    const ref = this.#refOf(id);
+    const settled = this.#settle(id, this.#parse(IssueFields, { ...BLANK, ...fields }));
+    this.#lastId += 1;
+    this.#record(id, "created", (at) => ({
+      ref,
+      ...settled,
+      links: [],
+      createdAt: at,
+      fieldTimes: timesOf(CORE_FIELDS, at),
+    }));
+    this.#relink(id, settled.links);
+    return this.issue(ref);
+  }
+
+  /**
+   * Somebody changes an issue. Values that are there already change nothing,
+   * not even the time of the last change.
+   *
+   * @throws IssueNotFoundError when the issue, or one that the patch names, is not there
+   * @throws ConnectorRequestError (`invalid`) when the patch is not one
+   */
+  edit(ref: ExternalRef, patch: IssuePatch): CanonicalIssue {
+    const { issue } = this.#need(ref);
+    const before = fieldsOf(issue);
+    const wanted = { ...before, ...this.#parse(IssuePatch, patch) };
+    const { links, ...after } = this.#settle(issue.ref.id, wanted);
+    const changed = CORE_FIELDS.filter(
+      (field) => field !== "links" && canonicalJson(before[field]) !== canonicalJson(after[field]),
+    );
+    if (changed.length > 0) {
+      this.#record(issue.ref.id, "updated", (at) => ({
+        ...issue,
+        ...after,
+        fieldTimes: { ...issue.fieldTimes, ...timesOf(changed, at) },
+      }));
+    }
+    this.#relink(issue.ref.id, links);
+    return this.issue(ref);
+  }
+
+  /** Somebody links two issues; the other end shows the link from its side. */
+  link(ref: ExternalRef, link: CanonicalLink): void {
+    const { issue } = this.#need(ref);
+    this.edit(ref, { links: [...issue.links, link] });
+  }
+
+  /** Somebody takes a link away, on both ends. A link that is not there stays away. */
+  unlink(ref: ExternalRef, link: CanonicalLink): void {
+    const { issue } = this.#need(ref);
+    const gone = linkKey(link);
+    this.edit(ref, { links: issue.links.filter((known) => linkKey(known) !== gone) });
+  }
+
+  /** Somebody comments; that changes the issue too. */
+  comment(ref: ExternalRef, body: string, author = "somebody"): CanonicalComment {
+    const { issue } = this.#need(ref);
+    const { updatedAt } = this.#record(issue.ref.id, "commented", () => issue);
+    this.#lastComment += 1;
+    const comment: CanonicalComment = {
+      id: String(this.#lastComment),
+      body,
+      author,
+      createdAt: updatedAt,
+    };
+    this.#comments.set(issue.ref.id, [...this.comments(ref), comment]);
+    return structuredClone(comment);
+  }
+
+  /** Somebody deletes an issue; links to it and children's parents go with it. */
+  remove(ref: ExternalRef): void {
+    const found = this.#need(ref);
+    const { id } = found.issue.ref;
+    this.#relink(id, []);
+    for (const { issue } of [...this.#issues.values()]) {
+      const links = issue.links.filter(({ target }) => target.id !== id);
+      const parent = issue.parent?.id === id ? null : issue.parent;
+      if (links.length < issue.links.length || parent !== issue.parent) {
+        this.edit(issue.ref, { links, parent });
+      }
+    }
+    const { at, change } = this.#append(id, "deleted");
+    this.#issues.delete(id);
+    this.#deleted.set(id, { ...found, issue: { ...found.issue, updatedAt: at, links: [] }, change });
+  }
+
+  /** Somebody archives an issue: listings leave it out, asking for it does not. */
+  archive(ref: ExternalRef): void {
+    const { issue } = this.#need(ref);
+    this.#record(issue.ref.id, "updated", () => issue, { archived: true });
+  }
+
+  /** Somebody brings an archived or deleted issue back, without the links it had when it was deleted. */
+  restore(ref: ExternalRef): CanonicalIssue {
+    const { id } = ref;
+    const { issue } = this.#deleted.get(id) ?? this.#need(ref);
+    const parent = issue.parent !== null && this.#issues.has(issue.parent.id) ? issue.parent : null;
+    this.#record(id, "updated", () => ({ ...issue, parent }), { archived: false });
+    this.#deleted.delete(id);
+    return this.issue(ref);
+  }
+
+  /** @throws IssueNotFoundError when there is no such issue */
+  issue(ref: ExternalRef): CanonicalIssue {
+    return structuredClone(this.#need(ref).issue);
+  }
+
+  /** The issue with its surroundings, by id; null when it is not there. */
+  find(id: string): RemoteIssue | null {
+    return this.#issues.get(id) ?? null;
+  }
+
+  /** What is listed: all that is not archived. */
+  listed(): readonly RemoteIssue[] {
+    return [...this.#issues.values()].filter(({ archived }) => !archived);
+  }
+
+  /** All issues, archived ones included, in the order they were filed. */
+  issues(): readonly CanonicalIssue[] {
+    return [...this.#issues.values()].map(({ issue }) => structuredClone(issue));
+  }
+
+  /** An issue's comments, oldest first. */
+  comments(ref: ExternalRef): readonly CanonicalComment[] {
+    return structuredClone(this.#comments.get(this.#need(ref).issue.ref.id) ?? []);
+  }
+
+  /** Everything that happened, oldest first; an event's place is its number. */
+  get events(): readonly TrackerEvent[] {
+    return this.#log;
+  }
+
+  /** @throws ScopeViolationError when `ref` is of another tracker or workspace */
+  assertScope(ref: ExternalRef): void {
+    if (ref.system === this.system && ref.workspace === this.workspace) return;
+    throw new ScopeViolationError(
+      this.system,
+      `${identityOf(ref)} is not in ${this.system}:${this.workspace}, which this connector is for.`,
+    );
+  }
+
+  #need(ref: ExternalRef): RemoteIssue {
+    this.assertScope(ref);
+    const found = this.#issues.get(ref.id);
+    if (found === undefined) throw new IssueNotFoundError(this.system, ref.id);
+    return found;
+  }
+
+  #refOf(id: string): ExternalRef {
+    const { system, workspace } = this;
+    const key = `${workspace.toUpperCase()}-${id}`;
+    return { system, workspace, id, key, url: `https://tracker.example/${encodeURIComponent(key)}` };
+  }
+
+  #parse<S extends v.GenericSchema>(schema: S, value: unknown): v.InferOutput<S> {
+    const parsed = v.safeParse(schema, value);
+    if (parsed.success) return structuredClone(parsed.output);
+    const [issue] = parsed.issues;
+    throw this.#invalid(`${v.getDotPath(issue) ?? "issue"}: ${problemOf(issue)}`);
+  }
+
+  #invalid(message: string): ConnectorRequestError {
+    return new ConnectorRequestError(message, { provider: this.system, failureClass: "invalid" });
+  }
+
+  /** Sets sorted and without doubles, references to issues that are there and not to itself. */
+  #settle(id: string, fields: IssueFields): IssueFields {
+    const target = (ref: ExternalRef): ExternalRef => {
+      this.assertScope(ref);
+      if (ref.id === id) throw this.#invalid("An issue cannot refer to itself.");
+      return this.#need(ref).issue.ref;
+    };
+    return {
+      ...fields,
+      labels: [...new Set(fields.labels)].sort(),
+      assignees: [...new Set(fields.assignees)].sort(),
+      parent: fields.parent && target(fields.parent),
+      links: sortLinks(fields.links.map((link) => ({ type: link.type, target: target(link.target) }))),
+    };
+  }
+
+  /** Gives an issue these links and the other ends theirs. */
+  #relink(id: string, links: readonly CanonicalLink[]): void {
+    const found = this.#issues.get(id);
+    if (found === undefined) throw new IssueNotFoundError(this.system, id);
+    const before = new Set(found.issue.links.map(linkKey));
+    const after = new Set(links.map(linkKey));
+    this.#setLinks(id, links);
+    for (const { type, target } of found.issue.links.filter((link) => !after.has(linkKey(link)))) {
+      const inverse = INVERSE[type];
+      const other = this.#issues.get(target.id);
+      if (inverse === null || other === undefined) continue;
+      const gone = linkKey({ type: inverse, target: found.issue.ref });
+      this.#setLinks(
+        target.id,
+        other.issue.links.filter((link) => linkKey(link) !== gone),
+      );
+    }
+    for (const { type, target } of links.filter((link) => !before.has(linkKey(link)))) {
+      const inverse = INVERSE[type];
+      const other = this.#issues.get(target.id);
+      if (inverse === null || other === undefined) continue;
+      this.#setLinks(target.id, [...other.issue.links, { type: inverse, target: found.issue.ref }]);
+    }
+  }
+
+  #setLinks(id: string, links: readonly CanonicalLink[]): void {
+    const found = this.#issues.get(id);
+    if (found === undefined) throw new IssueNotFoundError(this.system, id);
+    const { issue } = found;
+    const sorted = sortLinks(links);
+    if (canonicalJson(sorted) === canonicalJson(issue.links)) return;
+    this.#record(id, "updated", (at) => ({
+      ...issue,
+      links: sorted,
+      fieldTimes: { ...issue.fieldTimes, links: at },
+    }));
+  }
+
+  /** Notes a change. Times never go back, and grow with every change of one issue. */
+  #append(id: string, type: TrackerEvent["type"]): { readonly at: string; readonly change: number } {
+    const ownLast = (this.#issues.get(id) ?? this.#deleted.get(id))?.issue.updatedAt;
+    const own = ownLast === undefined ? 0 : Date.parse(ownLast) + 1;
+    const at = new Date(Math.max(Date.parse(this.time), own)).toISOString();
+    const change = this.#log.length;
+    this.#log.push({ id: String(change + 1), type, ref: this.#refOf(id), occurredAt: at });
+    return { at, change };
+  }
+
+  /** Notes a change and keeps the issue as `next` describes it. */
+  #record(
+    id: string,
+    type: TrackerEvent["type"],
+    next: (at: string) => Omit<CanonicalIssue, "updatedAt" | "revision" | "raw">,
+    facts: { readonly archived?: boolean } = {},
+  ): CanonicalIssue {
+    const last = this.#issues.get(id);
+    const { at, change } = this.#append(id, type);
+    const archived = facts.archived ?? last?.archived ?? false;
+    const revision = String(change + 1);
+    const issue: CanonicalIssue = {
+      ...next(at),
+      updatedAt: at,
+      revision,
+      raw: { number: Number(id), revision: change + 1, archived },
+    };
+    this.#issues.set(id, { issue, change, archived, before: last?.issue ?? null });
+    return issue;
+  }
+}
+
+function linkKey({ type, target }: CanonicalLink): string {
+  return `${type} ${identityOf(target)}`;
+}
+
+function sortLinks(links: readonly CanonicalLink[]): CanonicalLink[] {
+  const unique = new Map(links.map((link) => [linkKey(link), link]));
+  return [...unique.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, link]) => link);
+}
+
+function timesOf(fields: readonly CoreField[], at: string): Record<string, string> {
+  return Object.fromEntries(fields.map((field) => [field, at]));
+}

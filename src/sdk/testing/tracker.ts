@@ -1,0 +1,489 @@
+import { Buffer } from "node:buffer";
+import * as v from "valibot";
+import { assertCarried, type Capabilities, type CapabilityFlag, NO_CAPABILITIES } from "../capabilities.ts";
+import {
+  type IssueQuery,
+  type IssueSearch,
+  setsFor,
+  type TrackerConnector,
+  type UpdateOptions,
+  type WriteOptions,
+} from "../connector.ts";
+import { parseArgument, SearchQuery, UpdatePatch } from "../connectors/shared/arguments.ts";
+import { filledPatch } from "../engine/merge.ts";
+import {
+  CapabilityNotSupportedError,
+  ConnectorRequestError,
+  type FailureClass,
+  IssueNotFoundError,
+} from "../errors.ts";
+import {
+  type CanonicalComment,
+  type CanonicalIssue,
+  CanonicalLink,
+  CanonicalStatus,
+  canonicalJson,
+  type ExternalRef,
+  Instant,
+  IssueFields,
+  IssuePatch,
+  identityOf,
+  LinkType,
+  type Page,
+  type TrackerEvent,
+} from "../model.ts";
+import { FaultQueue, isWrite, type MemoryFault, type MemoryMethod } from "./faults.ts";
+import type { MemoryRemote, RemoteIssue } from "./remote.ts";
+
+/** A request as it passes; `after` means that its effect is there and its answer on the way. */
+export interface MemoryMoment {
+  readonly method: MemoryMethod;
+  readonly phase: "before" | "after";
+}
+
+/** How a connector reaches the tracker in memory. */
+export interface MemoryTrackerOptions {
+  /** The tracker; several connectors may share one. */
+  readonly remote: MemoryRemote;
+  /** Capabilities that this connector does not have. It never has `delete` and `webhooks`. */
+  readonly without?: readonly CapabilityFlag[];
+  /** Items on a page when the request does not say, 50 when not given. */
+  readonly pageSize?: number;
+  /** Whether issues say when single fields changed; they do unless this is `untold`. */
+  readonly fieldTimes?: "told" | "untold";
+  /** Sees every request twice. What it throws is what the request fails with. */
+  readonly onRequest?: (moment: MemoryMoment) => void | Promise<void>;
+}
+
+const ALL: Capabilities = {
+  ...NO_CAPABILITIES,
+  comments: true,
+  hierarchy: true,
+  dependencies: true,
+  customFields: true,
+  multiAssignee: true,
+  assignment: true,
+  terminalTransition: true,
+  bulkRead: true,
+  conditionalWrites: true,
+  priority: true,
+  issueType: true,
+  statuses: CanonicalStatus.options,
+  linkTypes: LinkType.options,
+};
+
+/** How a listing can be narrowed: issues in one of these states, with all of these labels. */
+const MemoryFilters = v.strictObject({
+  status: v.exactOptional(v.array(CanonicalStatus)),
+  labels: v.exactOptional(v.array(v.string())),
+});
+
+const ListQuery = v.object({
+  updatedSince: v.optional(Instant),
+  until: v.optional(Instant),
+  cursor: v.optional(v.string()),
+  limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000))),
+  filters: v.optional(MemoryFilters, {}),
+});
+
+const EventQuery = v.object({ since: v.optional(Instant), cursor: v.optional(v.string()) });
+
+const Key = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+const Body = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+
+/** Where a listing goes on: behind this place, in answer to the same question. */
+const Cursor = v.object({ question: v.string(), after: v.pipe(v.number(), v.integer(), v.minValue(-1)) });
+
+/**
+ * A connector to a tracker that lives in memory and behaves as a remote one
+ * does: pages, windows, revisions, idempotency keys, capabilities, and, on
+ * demand, the failures that a network and a busy provider have.
+ *
+ * A listing's cursor names the last change that was read, not a position.
+ * An issue that changes between two pages gets a later change: it moves behind
+ * the cursor and comes (again), or leaves the window at its far end. Nothing
+ * that was not touched moves, so no issue is skipped.
+ *
+ * Beyond what {@link TrackerConnector} says: `parent_of` and `child_of` links
+ * are apart from the field `parent`; a write repeated under its key changes
+ * nothing; another write under a used key is refused as `invalid`, except that
+ * a create with a used key always answers with the issue it made, and with
+ * IssueNotFoundError when somebody has deleted that one.
+ */
+export class MemoryTracker implements TrackerConnector {
+  readonly provider: string;
+  readonly workspace: string;
+  readonly remote: MemoryRemote;
+  /** Failures to come. */
+  readonly faults = new FaultQueue();
+  readonly #capabilities: Capabilities;
+  readonly #pageSize: number;
+  readonly #fieldTimes: "told" | "untold";
+  readonly #onRequest: MemoryTrackerOptions["onRequest"];
+  #time: string | null = null;
+  #requests: MemoryMethod[] = [];
+
+  constructor({ remote, without = [], pageSize = 50, fieldTimes = "told", onRequest }: MemoryTrackerOptions) {
+    this.provider = remote.system;
+    this.workspace = remote.workspace;
+    this.remote = remote;
+    this.#capabilities = { ...ALL, ...Object.fromEntries(without.map((name) => [name, false])) };
+    this.#pageSize = pageSize;
+    this.#fieldTimes = fieldTimes;
+    this.#onRequest = onRequest;
+  }
+
+  /** The requests that reached the tracker, failed ones included; refused calls made none. */
+  get requests(): readonly MemoryMethod[] {
+    return this.#requests;
+  }
+
+  get reads(): number {
+    return this.#requests.length - this.writes;
+  }
+
+  get writes(): number {
+    return this.#requests.filter(isWrite).length;
+  }
+
+  /** Starts counting anew. */
+  forgetRequests(): void {
+    this.#requests = [];
+  }
+
+  time(): string | null {
+    return this.#time;
+  }
+
+  capabilities(): Capabilities {
+    return this.#capabilities;
+  }
+
+  async listIssues(query: IssueQuery): Promise<Page<CanonicalIssue>> {
+    const { cursor, limit, ...window } = this.#parse(ListQuery, query, "query");
+    const { updatedSince, until, filters } = window;
+    const size = this.#capabilities.bulkRead ? (limit ?? this.#pageSize) : 1;
+    const question = canonicalJson(window);
+    const start = this.#position(question, cursor);
+    return this.#request("listIssues", (fault) => {
+      const { events } = this.remote;
+      const items: CanonicalIssue[] = [];
+      let last = start;
+      let nextCursor: string | null = null;
+      for (let change = start + 1; change < events.length; change++) {
+        const event = events[change];
+        if (event === undefined || (until !== undefined && event.occurredAt >= until)) break;
+        const found = this.remote.find(event.ref.id);
+        if (found?.change !== change || found.archived) continue;
+        if (updatedSince !== undefined && event.occurredAt < updatedSince) continue;
+        if (!passes(found.issue, filters)) continue;
+        if (items.length === size) {
+          nextCursor = cursorText(question, last);
+          break;
+        }
+        items.push(this.#shown(found, fault));
+        last = change;
+      }
+      if (fault?.kind === "duplicate_page") nextCursor = cursorText(question, start);
+      return { items: fault?.kind === "reorder_page" ? items.reverse() : items, nextCursor };
+    });
+  }
+
+  async getIssue(ref: ExternalRef): Promise<CanonicalIssue> {
+    this.remote.assertScope(ref);
+    return this.#request("getIssue", (fault) => this.#answer(ref, fault));
+  }
+
+  async findIssue(key: string): Promise<CanonicalIssue | null> {
+    const wanted = this.#parse(Key, key, "key");
+    return this.#request("getIssue", (fault) => {
+      const found = this.remote.listed().find(({ issue }) => issue.ref.key === wanted);
+      return found === undefined ? null : this.#shown(found, fault);
+    });
+  }
+
+  async searchIssues(query: IssueSearch): Promise<readonly CanonicalIssue[]> {
+    const { text = "", limit } = this.#parse(SearchQuery, query, "query");
+    const words = text.toLowerCase().split(/\s+/);
+    return this.#request("listIssues", (fault) =>
+      this.remote
+        .listed()
+        .toSorted((a, b) => b.change - a.change)
+        .filter(({ issue: { title, body } }) => {
+          const content = `${title}\n${body ?? ""}`.toLowerCase();
+          return words.every((word) => content.includes(word));
+        })
+        .slice(0, limit)
+        .map((found) => this.#shown(found, fault)),
+    );
+  }
+
+  async createIssue(fields: IssueFields, { idempotencyKey }: WriteOptions): Promise<CanonicalIssue> {
+    const wanted = this.#parse(IssueFields, fields, "issue");
+    const key = this.#receiptKey("createIssue", idempotencyKey);
+    this.#assertReferences(wanted);
+    assertCarried(this.provider, this.#capabilities, filledPatch(wanted));
+    return this.#request("createIssue", (fault) => {
+      const receipt = this.remote.receipts.get(key);
+      if (receipt !== undefined) return this.#answer(this.#refOf(receipt.id));
+      const { ref } = this.remote.add({ ...withoutLost(wanted, fault), title: wanted.title });
+      this.remote.receipts.set(key, { content: "", id: ref.id });
+      return this.#answer(ref);
+    });
+  }
+
+  async findCreated(idempotencyKey: string): Promise<CanonicalIssue | null> {
+    const key = this.#receiptKey("createIssue", idempotencyKey);
+    return this.#request("findCreated", () => {
+      const receipt = this.remote.receipts.get(key);
+      return receipt === undefined ? null : this.#answer(this.#refOf(receipt.id));
+    });
+  }
+
+  async updateIssue(ref: ExternalRef, patch: IssuePatch, options: UpdateOptions): Promise<CanonicalIssue> {
+    const wanted = this.#parse(UpdatePatch, patch, "patch");
+    const { expectedRevision } = options;
+    this.remote.assertScope(ref);
+    this.#assertReferences(wanted);
+    assertCarried(this.provider, this.#capabilities, wanted);
+    if (expectedRevision !== undefined)
+      this.#need("conditionalWrites", "refuse an update of a changed issue");
+    return this.#write("updateIssue", ref, wanted, options, (fault) => {
+      const current = this.remote.issue(ref);
+      if (expectedRevision !== undefined && current.revision !== expectedRevision) {
+        throw this.#failure(
+          "conflict",
+          `Issue ${ref.id} is at revision ${current.revision}, not ${expectedRevision}.`,
+        );
+      }
+      const sets = setsFor(current, wanted, options.seen);
+      this.remote.edit(ref, withoutLost({ ...wanted, ...sets }, fault));
+    });
+  }
+
+  async transitionIssue(
+    ref: ExternalRef,
+    status: CanonicalStatus,
+    options: WriteOptions,
+  ): Promise<CanonicalIssue> {
+    const wanted = this.#parse(CanonicalStatus, status, "status");
+    this.remote.assertScope(ref);
+    assertCarried(this.provider, this.#capabilities, { status: wanted });
+    return this.#write("transitionIssue", ref, wanted, options, (fault) => {
+      this.remote.edit(ref, withoutLost({ status: wanted }, fault));
+    });
+  }
+
+  async upsertLink(ref: ExternalRef, link: CanonicalLink): Promise<void> {
+    const wanted = this.#linkToChange(ref, link);
+    return this.#request("upsertLink", (fault) => {
+      this.#answer(ref);
+      if (!losesLinks(fault)) this.remote.link(ref, wanted);
+    });
+  }
+
+  async removeLink(ref: ExternalRef, link: CanonicalLink): Promise<void> {
+    const unwanted = this.#linkToChange(ref, link);
+    return this.#request("removeLink", (fault) => {
+      this.#answer(ref);
+      if (!losesLinks(fault)) this.remote.unlink(ref, unwanted);
+    });
+  }
+
+  async addComment(
+    ref: ExternalRef,
+    body: string,
+    { idempotencyKey }: WriteOptions,
+  ): Promise<CanonicalComment> {
+    const text = this.#parse(Body, body, "comment");
+    const key = this.#receiptKey("addComment", idempotencyKey);
+    this.remote.assertScope(ref);
+    this.#need("comments", "comment");
+    return this.#request("addComment", () => {
+      const known = this.#receipt(key, ref, text);
+      const comment = this.remote.comments(ref).find(({ id }) => id === known);
+      if (comment !== undefined) return comment;
+      const added = this.remote.comment(ref, text, "connector");
+      this.remote.receipts.set(key, { content: contentOf(ref, text), id: added.id });
+      return added;
+    });
+  }
+
+  async listComments(ref: ExternalRef, cursor?: string): Promise<Page<CanonicalComment>> {
+    this.remote.assertScope(ref);
+    this.#need("comments", "list comments");
+    const question = `comments ${identityOf(ref)}`;
+    const start = this.#position(question, cursor);
+    return this.#request("listComments", () => this.#page(this.remote.comments(ref), question, start));
+  }
+
+  async listEvents(query: {
+    readonly since?: string;
+    readonly cursor?: string;
+  }): Promise<Page<TrackerEvent>> {
+    const { since = "", cursor } = this.#parse(EventQuery, query, "query");
+    const question = `events ${since}`;
+    const start = this.#position(question, cursor);
+    return this.#request("listEvents", () => {
+      const { events } = this.remote;
+      const first = events.findIndex(({ occurredAt }) => occurredAt >= since);
+      const before = first === -1 ? events.length - 1 : first - 1;
+      return structuredClone(this.#page(events, question, Math.max(start, before)));
+    });
+  }
+
+  /** Makes a request: counts it, and lets happen to it what is to happen. */
+  async #request<T>(method: MemoryMethod, work: (fault: MemoryFault | null) => T): Promise<T> {
+    this.#requests.push(method);
+    const fault = this.faults.take(method);
+    await this.#onRequest?.({ method, phase: "before" });
+    if (fault?.kind === "fail") {
+      const { failureClass = "transient", retryAfterSeconds = null } = fault;
+      throw this.#failure(failureClass, `${method} failed (${failureClass}).`, retryAfterSeconds);
+    }
+    if (fault?.kind === "rate_limited") {
+      throw this.#failure("rate_limited", `${method} came too soon.`, fault.retryAfterSeconds);
+    }
+    const answer = work(fault);
+    this.#time = this.remote.time;
+    await this.#onRequest?.({ method, phase: "after" });
+    if (fault?.kind === "lost_response") {
+      throw this.#failure("transient", `The answer to ${method} was lost.`);
+    }
+    return answer;
+  }
+
+  /** Changes an issue once per key. */
+  async #write(
+    method: "updateIssue" | "transitionIssue",
+    ref: ExternalRef,
+    content: unknown,
+    { idempotencyKey }: WriteOptions,
+    change: (fault: MemoryFault | null) => void,
+  ): Promise<CanonicalIssue> {
+    const key = this.#receiptKey(method, idempotencyKey);
+    return this.#request(method, (fault) => {
+      if (this.#receipt(key, ref, content) === null) {
+        change(fault);
+        this.remote.receipts.set(key, { content: contentOf(ref, content), id: ref.id });
+      }
+      return this.#answer(ref);
+    });
+  }
+
+  #receiptKey(method: MemoryMethod, idempotencyKey: string): string {
+    return `${method} ${this.#parse(Key, idempotencyKey, "idempotencyKey")}`;
+  }
+
+  /** The id that this very write left; null when it was not done. */
+  #receipt(key: string, ref: ExternalRef, content: unknown): string | null {
+    const receipt = this.remote.receipts.get(key);
+    if (receipt === undefined) return null;
+    if (receipt.content === contentOf(ref, content)) return receipt.id;
+    throw this.#failure("invalid", "The idempotency key belongs to another write.");
+  }
+
+  #answer(ref: ExternalRef, fault: MemoryFault | null = null): CanonicalIssue {
+    const found = this.remote.find(ref.id);
+    if (found === null) throw new IssueNotFoundError(this.provider, ref.id);
+    return this.#shown(found, fault);
+  }
+
+  #shown(found: RemoteIssue, fault: MemoryFault | null): CanonicalIssue {
+    const issue = structuredClone(
+      fault?.kind === "stale" && found.before !== null ? found.before : found.issue,
+    );
+    if (this.#fieldTimes === "untold") delete issue.fieldTimes;
+    return issue;
+  }
+
+  #refOf(id: string): ExternalRef {
+    return { system: this.provider, workspace: this.workspace, id };
+  }
+
+  #linkToChange(ref: ExternalRef, link: CanonicalLink): CanonicalLink {
+    const parsed = this.#parse(CanonicalLink, link, "link");
+    this.remote.assertScope(ref);
+    this.#assertReferences({ links: [parsed] });
+    assertCarried(this.provider, this.#capabilities, { links: [parsed] });
+    return parsed;
+  }
+
+  #assertReferences({ parent, links = [] }: IssuePatch): void {
+    for (const ref of [...(parent ? [parent] : []), ...links.map(({ target }) => target)]) {
+      this.remote.assertScope(ref);
+    }
+  }
+
+  #need(capability: CapabilityFlag, doing: string): void {
+    if (this.#capabilities[capability]) return;
+    throw new CapabilityNotSupportedError(this.provider, capability, `${this.provider} cannot ${doing}.`);
+  }
+
+  #page<T>(all: readonly T[], question: string, start: number): Page<T> {
+    const end = start + 1 + this.#pageSize;
+    return {
+      items: all.slice(start + 1, end),
+      nextCursor: end < all.length ? cursorText(question, end - 1) : null,
+    };
+  }
+
+  /** The place that a cursor names; before the first when there is none. */
+  #position(question: string, cursor: string | undefined): number {
+    if (cursor === undefined) return -1;
+    try {
+      const read = v.parse(Cursor, JSON.parse(Buffer.from(cursor, "base64url").toString()));
+      if (read.question === question) return read.after;
+    } catch (cause) {
+      throw this.#failure("invalid", "The cursor is not one of this tracker's.", null, cause);
+    }
+    throw this.#failure("invalid", "The cursor belongs to another listing.");
+  }
+
+  #parse<S extends v.GenericSchema>(schema: S, value: unknown, name: string): v.InferOutput<S> {
+    return parseArgument(this.provider, schema, value, name);
+  }
+
+  #failure(
+    failureClass: FailureClass,
+    message: string,
+    retryAfterSeconds: number | null = null,
+    cause?: unknown,
+  ): ConnectorRequestError {
+    return new ConnectorRequestError(message, {
+      provider: this.provider,
+      failureClass,
+      retryAfterSeconds,
+      cause,
+    });
+  }
+}
+
+function passes(
+  issue: CanonicalIssue,
+  { status, labels = [] }: v.InferOutput<typeof MemoryFilters>,
+): boolean {
+  return (
+    (status === undefined || status.includes(issue.status)) &&
+    labels.every((label) => issue.labels.includes(label))
+  );
+}
+
+function cursorText(question: string, after: number): string {
+  return Buffer.from(JSON.stringify({ question, after })).toString("base64url");
+}
+
+function contentOf(ref: ExternalRef, content: unknown): string {
+  return canonicalJson([identityOf(ref), content]);
+}
+
+function losesLinks(fault: MemoryFault | null): boolean {
+  return fault?.kind === "drop_fields" && fault.fields.includes("links");
+}
+
+/** What is left of a write that loses fields on the way. */
+function withoutLost(patch: IssuePatch, fault: MemoryFault | null): IssuePatch {
+  if (fault?.kind !== "drop_fields") return patch;
+  const kept = Object.entries(patch).filter(([field]) => !fault.fields.some((lost) => lost === field));
+  return v.parse(IssuePatch, Object.fromEntries(kept));
+}

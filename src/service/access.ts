@@ -1,0 +1,110 @@
+import { join } from "node:path";
+import { type ClientCredential, type ClientOptions, ControlPlaneClient } from "../client.ts";
+import {
+  type ControlPlane,
+  type CredentialStore,
+  chooseControlPlane,
+  type Folders,
+} from "../config/settings.ts";
+import type { Context, Fetch } from "../shared/context.ts";
+import { TrackerError } from "../shared/errors.ts";
+import { VERSION } from "../shared/version.ts";
+
+/** The control plane in this process, opened. */
+export interface EmbeddedHost {
+  readonly fetch: Fetch;
+  close(): Promise<void>;
+}
+
+/** What {@link ControlPlaneAccess} depends on. */
+export interface AccessOptions {
+  readonly context: Context;
+  readonly folders: Folders;
+  readonly credentials: CredentialStore;
+  /** The control plane named on the command line. */
+  readonly hostFlag: string | undefined;
+  /** Opens the control plane in this process over the database at `databasePath`. */
+  readonly openEmbedded: (databasePath: string) => Promise<EmbeddedHost>;
+  readonly debug: (line: string) => void;
+}
+
+/** The way to the control plane: chosen and opened when it is needed, once. */
+export class ControlPlaneAccess {
+  readonly #options: AccessOptions;
+  #chosen: ControlPlane | null = null;
+  #client: ControlPlaneClient | null = null;
+  #embedded: EmbeddedHost | null = null;
+
+  constructor(options: AccessOptions) {
+    this.#options = options;
+  }
+
+  /** Where the embedded control plane keeps its data. */
+  get databasePath(): string {
+    return join(this.#options.folders.state, "host.db");
+  }
+
+  /** Which one it is; a remote one is being connected to from now on. */
+  async plane(): Promise<ControlPlane> {
+    if (this.#chosen === null) {
+      const { context, hostFlag, folders } = this.#options;
+      this.#chosen = await chooseControlPlane(hostFlag, context.env, folders);
+      if (this.#chosen.kind === "remote") context.preconnect(this.#chosen.url);
+    }
+    return this.#chosen;
+  }
+
+  /** @throws TrackerError `embedded_host` when it is the one in this process, which has no sessions */
+  async remote(): Promise<ControlPlane & { readonly kind: "remote" }> {
+    const plane = await this.plane();
+    if (plane.kind === "remote") return plane;
+    throw new TrackerError("embedded_host", "The embedded control plane has no sessions.", {
+      hint: "Name the control plane that you mean: --host https://…",
+    });
+  }
+
+  async client(): Promise<ControlPlaneClient> {
+    if (this.#client !== null) return this.#client;
+    const plane = await this.plane();
+    if (plane.kind === "remote") {
+      const { credentials } = this.#options;
+      this.#client = this.clientAt(plane.url, {
+        current: async () => (await credentials.find(plane.url))?.credential ?? null,
+        replace: async (credential) => this.#keep(plane.url, credential),
+      });
+    } else {
+      this.#embedded = await this.#options.openEmbedded(this.databasePath);
+      this.#client = new ControlPlaneClient({
+        ...this.#channel(),
+        url: new URL("http://localhost"),
+        name: "the embedded control plane",
+        fetch: this.#embedded.fetch,
+        credentials: null,
+      });
+    }
+    return this.#client;
+  }
+
+  /** A client of the control plane at `url`, with credentials of its own. */
+  clientAt(url: URL, credentials: ClientOptions["credentials"]): ControlPlaneClient {
+    const { fetch } = this.#options.context;
+    return new ControlPlaneClient({ ...this.#channel(), url, name: url.origin, fetch, credentials });
+  }
+
+  /** Ends what was opened. */
+  async close(): Promise<void> {
+    await this.#embedded?.close();
+  }
+
+  /** A renewed credential is kept; one from the environment lasts as long as the process. */
+  #keep(url: URL, credential: ClientCredential): void {
+    const { context, credentials } = this.#options;
+    if (!context.env.TRACKER_TOKEN) credentials.store(url, credential);
+  }
+
+  #channel() {
+    const { nature, machine } = this.#options.context;
+    const userAgent = `tracker/${VERSION} (${machine.platform}-${machine.architecture})`;
+    return { nature, userAgent, trace: this.#options.debug };
+  }
+}

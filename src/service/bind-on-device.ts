@@ -1,0 +1,91 @@
+/** Binding to a tracker on this machine, and letting go of it. */
+
+import { identityEdit, type ProjectIdentity } from "../config/identity.ts";
+import type { Project, ProjectStore } from "../config/project.ts";
+import { type ConfigEdit, localBindingEdit, type OwnershipRequest, unbindEdit } from "../config.ts";
+import type { LocalProvider } from "../shared/providers.ts";
+import { type LocalTrackers, parseCredentials, requireDoctrine } from "./bindings/on-device-trackers.ts";
+import { type ConfigChange, configuredBinding, previewLocalBind } from "./configured-binding.ts";
+
+/** A bind to a tracker on this machine, as it was asked for. */
+export interface LocalBindRequest {
+  readonly provider: LocalProvider;
+  readonly workspace: string;
+  /** How the tracker's program is run: `command`, `cwd`; what is not named stays as it was. */
+  readonly credentials: Readonly<Record<string, string>>;
+  /** Who owns what; a mode or strategy that is null, and fields that are not named, stay as they are recorded. */
+  readonly doctrine: OwnershipRequest;
+  readonly dryRun: boolean;
+}
+
+/** A finished bind to a tracker on this machine. */
+export interface LocalBindOutcome extends ConfigChange {
+  readonly provider: LocalProvider;
+  readonly workspace: string;
+}
+
+/** What local binds work with. */
+export interface LocalBindTools {
+  readonly projects: ProjectStore;
+  readonly trackers: LocalTrackers;
+}
+
+/**
+ * Binds a project to a tracker on this machine, which is asked first.
+ *
+ * @throws UsageError for credentials, modes, fields or owners that there are not
+ * @throws TrackerError when the tracker's program cannot be run or does not answer; nothing was written then
+ */
+export async function bindLocal(
+  { projects, trackers }: LocalBindTools,
+  { project, identity }: { readonly project: Project; readonly identity: ProjectIdentity },
+  request: LocalBindRequest,
+): Promise<LocalBindOutcome> {
+  const { provider, workspace, dryRun } = request;
+  const named = parseCredentials(request.credentials);
+  requireDoctrine(request.doctrine);
+  const credentials = { ...trackers.known(project, { provider, workspace }), ...named };
+  await trackers.check(project, { provider, workspace, credentials });
+  const existing = configuredBinding(project);
+  const edit = editOf(project, request);
+  const outcome = {
+    provider,
+    workspace,
+    replaced: existing?.provider === provider && existing.display_label === workspace ? null : existing,
+    configPath: project.configPath,
+    isNewProject: !project.exists,
+  };
+  if (dryRun) {
+    const whole = { ...edit, project: identityEdit(project.config.project, identity) };
+    return { ...outcome, preview: previewLocalBind(project, whole) };
+  }
+  trackers.remember(project, { provider, workspace, credentials });
+  projects.bind(project, identity, () => edit);
+  return { ...outcome, preview: null };
+}
+
+/** Removes a binding to a tracker on this machine; how it was run is forgotten, what was synchronized stays. */
+export function unbindLocal(
+  { projects, trackers }: LocalBindTools,
+  project: Project,
+  provider: LocalProvider,
+): void {
+  const { workspace } = project.config.tracker;
+  projects.edit(project, () => ({ tracker: unbindEdit() }));
+  if (workspace !== null) trackers.forget(project, { provider, workspace });
+}
+
+function editOf({ config }: Project, { provider, workspace, doctrine }: LocalBindRequest): ConfigEdit {
+  const { mode, fieldOwners, conflictStrategy } = doctrine;
+  const owners = { ...config.tracker.ownership.fieldOwners, ...fieldOwners };
+  return {
+    tracker: {
+      ...localBindingEdit({ provider, workspace }),
+      ...(conflictStrategy !== null && { conflict_strategy: conflictStrategy }),
+    },
+    ownership: {
+      ...(mode !== null && { mode }),
+      ...(Object.keys(fieldOwners).length > 0 && { field_owners: owners }),
+    },
+  };
+}

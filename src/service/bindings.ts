@@ -1,0 +1,92 @@
+/** Work on what a project is bound to, whoever does it: a control plane, or this machine. */
+import type {
+  ConflictSide,
+  IssueQuery,
+  MissionUpdate,
+  PullQuery,
+  RunQuery,
+  WorkListener,
+} from "../client.ts";
+import type {
+  ConflictsResponse,
+  IssueSearchResponse,
+  ListTicketsResponse,
+  Mapping,
+  MissionPublishResponse,
+  MissionSeedResponse,
+  ProjectStatus,
+  ProviderContext,
+  PullResult,
+  PushItem,
+  PushResult,
+  ResolveConflictResponse,
+  RunResult,
+} from "../protocol.ts";
+import type { Provider } from "../shared/providers.ts";
+
+/** What an older config would be upgraded with. */
+export interface BindingUpgrade {
+  readonly binding_ref: string;
+  readonly display_label: string | null;
+  readonly provider_context: ProviderContext | null;
+}
+
+/** A result of work on a binding, and the upgrade of the config that was left to the caller. */
+export interface BoundResult<T> {
+  readonly result: T;
+  readonly pendingUpgrade: BindingUpgrade | null;
+}
+
+/** What can be looked at: of a binding, or of a provider whatever the project is bound to. */
+export interface TrackerView {
+  mappings(): Promise<BoundResult<readonly Mapping[]>>;
+  /** The latest issues, 1 to 100. */
+  tickets(limit: number): Promise<BoundResult<ListTicketsResponse>>;
+  /** The issues that fit `query`, 1 to 100. */
+  searchTickets(query: IssueQuery, limit: number): Promise<BoundResult<IssueSearchResponse>>;
+}
+
+/** What `tracker map add` was given; whoever keeps mappings checks it. */
+export interface MappingRequest {
+  readonly wpId: string | null;
+  readonly externalId: string | null;
+  readonly externalKey: string | null;
+  readonly externalUrl: string | null;
+}
+
+/** Who hears of a pull that is one long page. */
+export type PullListener = Pick<WorkListener, "onProgress">;
+
+/** The tracker that a project is bound to. Every method throws a TrackerError when it cannot be done. */
+export interface BoundTracker extends TrackerView {
+  readonly provider: Provider;
+  status(): Promise<BoundResult<ProjectStatus>>;
+  /** Takes in one page of what changed at the provider. */
+  pull(query: PullQuery, listener?: PullListener): Promise<BoundResult<PullResult>>;
+  /**
+   * Writes to the provider.
+   *
+   * @param items what to write; null for what was edited here
+   * @throws UsageError when this tracker takes only the one, or only the other
+   */
+  push(items: readonly PushItem[] | null, listener: WorkListener): Promise<BoundResult<PushResult>>;
+  /** Pulls, then pushes what was edited. */
+  run(query: RunQuery, listener: WorkListener): Promise<BoundResult<RunResult>>;
+  /** Conflicts that wait for a decision. */
+  conflicts(): Promise<BoundResult<ConflictsResponse>>;
+  resolveConflict(id: string, take: ConflictSide): Promise<BoundResult<ResolveConflictResponse>>;
+  /**
+   * What a mission about an issue starts from.
+   *
+   * @param issue its key
+   * @param missionId made from the issue when null
+   */
+  seedMission(issue: string, missionId: string | null): Promise<BoundResult<MissionSeedResponse>>;
+  /** Tells the issue with this key how its mission goes. */
+  publishMission(
+    issue: string,
+    update: MissionUpdate,
+    listener: WorkListener,
+  ): Promise<BoundResult<MissionPublishResponse>>;
+  addMapping(request: MappingRequest): Promise<BoundResult<Mapping>>;
+}

@@ -1,0 +1,32 @@
+import type { ControlPlaneClient, IssueQuery } from "../../client.ts";
+import type { IssueSearchResponse, ListTicketsResponse, Mapping } from "../../protocol.ts";
+import type { HostedProvider } from "../../shared/providers.ts";
+import type { BoundResult, TrackerView } from "../bindings.ts";
+
+/** What a control plane has of a provider, whatever the project is bound to. */
+export class HostedView implements TrackerView {
+  readonly #client: ControlPlaneClient;
+  readonly #provider: HostedProvider;
+
+  constructor(client: ControlPlaneClient, provider: HostedProvider) {
+    this.#client = client;
+    this.#provider = provider;
+  }
+
+  async mappings(): Promise<BoundResult<readonly Mapping[]>> {
+    return unrouted((await this.#client.mappings(this.#provider)).mappings);
+  }
+
+  async tickets(limit: number): Promise<BoundResult<ListTicketsResponse>> {
+    return unrouted(await this.#client.listTickets(this.#provider, null, limit));
+  }
+
+  async searchTickets(query: IssueQuery, limit: number): Promise<BoundResult<IssueSearchResponse>> {
+    return unrouted(await this.#client.searchIssues(this.#provider, null, query, limit));
+  }
+}
+
+/** What was asked for by no binding upgrades none. */
+function unrouted<T>(result: T): BoundResult<T> {
+  return { result, pendingUpgrade: null };
+}

@@ -1,0 +1,197 @@
+/** Work on a hosted binding: stale ones are detected, configs that predate references are upgraded. */
+
+import type {
+  ConflictSide,
+  ControlPlaneClient,
+  IssueQuery,
+  MissionUpdate,
+  PullQuery,
+  RunQuery,
+  WorkListener,
+} from "../../client.ts";
+import type { Project, ProjectStore } from "../../config/project.ts";
+import { bindingEdit, type ConfigEdit, isBoundHosted, type TrackerProjectConfig } from "../../config.ts";
+import { type Mapping, type PushItem, type RoutingKey, STALE_CODES } from "../../protocol.ts";
+import { TrackerError, UsageError } from "../../shared/errors.ts";
+import { type HostedProvider, isHosted } from "../../shared/providers.ts";
+import type { BindingUpgrade, BoundResult, BoundTracker } from "../bindings.ts";
+
+/** What work on hosted providers depends on. */
+export interface HostedDependencies {
+  readonly client: ControlPlaneClient;
+  readonly projects: ProjectStore;
+  /** False when configs are not to be upgraded behind the person's back. */
+  readonly upgradesConfigs: boolean;
+  readonly debug: (line: string) => void;
+}
+
+/** The binding in the config is not one that the control plane serves any more. */
+export class StaleBindingError extends TrackerError {
+  /** @param asked how messages call the control plane that says so; another one may know the binding */
+  constructor(bindingRef: string, provider: string, asked: string, cause: TrackerError) {
+    const again = `Bind again: tracker bind --provider ${provider} --yes`;
+    const elsewhere = `(asked: ${asked}; if it belongs to another control plane, name that: --host URL)`;
+    super("stale_binding", `The binding ${bindingRef} is stale: ${cause.message}`, {
+      hint: cause.code === "binding_not_found" ? `${again} ${elsewhere}` : again,
+      details: { binding_ref: bindingRef, reason: cause.code },
+      requestId: cause.requestId ?? undefined,
+      cause,
+    });
+  }
+}
+
+/** No binding in the config. */
+export function notBound(): TrackerError {
+  return new TrackerError("not_bound", "This project is not bound to a tracker.", {
+    hint: "Bind it: tracker bind --provider <provider> (see `tracker providers`).",
+  });
+}
+
+type Upgradable = Partial<{ readonly [name in keyof BindingUpgrade]: BindingUpgrade[name] | null }>;
+type Call<T> = (client: ControlPlaneClient, provider: HostedProvider, key: RoutingKey) => Promise<T>;
+
+/** A project's hosted binding. Every method throws StaleBindingError when the control plane serves it no longer. */
+export class HostedBinding implements BoundTracker {
+  readonly provider: HostedProvider;
+  readonly #dependencies: HostedDependencies;
+  readonly #project: Project;
+  #key: RoutingKey;
+
+  /** @throws TrackerError `not_bound` when the config holds no hosted binding */
+  constructor(dependencies: HostedDependencies, project: Project) {
+    const { provider, bindingRef, projectSlug } = project.config.tracker;
+    if (provider === null || !isHosted(provider)) throw notBound();
+    this.provider = provider;
+    this.#dependencies = dependencies;
+    this.#project = project;
+    if (bindingRef !== null) this.#key = { binding_ref: bindingRef };
+    else if (projectSlug !== null) this.#key = { project_slug: projectSlug };
+    else throw notBound();
+  }
+
+  status() {
+    return this.#call((client, provider, key) => client.status(provider, key));
+  }
+
+  async mappings(): Promise<BoundResult<readonly Mapping[]>> {
+    const { result, pendingUpgrade } = await this.#call((client, provider, key) =>
+      client.mappings(provider, key),
+    );
+    return { result: result.mappings, pendingUpgrade };
+  }
+
+  tickets(limit: number) {
+    return this.#call((client, provider, key) => client.listTickets(provider, key, limit));
+  }
+
+  searchTickets(query: IssueQuery, limit: number) {
+    return this.#call((client, provider, key) => client.searchIssues(provider, key, query, limit));
+  }
+
+  pull(query: PullQuery) {
+    return this.#call((client, provider, key) => client.pull(provider, key, query));
+  }
+
+  async push(items: readonly PushItem[] | null, listener: WorkListener) {
+    if (items === null) throw itemsNeeded(this.provider);
+    return this.#call((client, provider, key) => client.push(provider, key, items, listener));
+  }
+
+  run(query: RunQuery, listener: WorkListener) {
+    return this.#call((client, provider, key) => client.run(provider, key, query, listener));
+  }
+
+  conflicts() {
+    return this.#call((client, provider, key) => client.conflicts(provider, key));
+  }
+
+  resolveConflict(id: string, take: ConflictSide) {
+    return this.#call((client, provider, key) => client.resolveConflict(provider, key, id, take));
+  }
+
+  seedMission(issue: string, missionId: string | null) {
+    return this.#call((client, provider, key) => client.seedMission(provider, key, issue, missionId));
+  }
+
+  publishMission(issue: string, update: MissionUpdate, listener: WorkListener) {
+    return this.#call((client, provider, key) =>
+      client.publishMission(provider, key, issue, update, listener),
+    );
+  }
+
+  async addMapping(): Promise<never> {
+    throw new TrackerError(
+      "mappings_managed_elsewhere",
+      `Mappings of ${this.provider} are not added by hand: binding makes them, and the control plane's dashboard manages them.`,
+      {
+        hint: `Bind this project: tracker bind --provider ${this.provider}; see its mapping: tracker map list`,
+      },
+    );
+  }
+
+  /** Calls on behalf of the binding. An answer to a call by slug may carry the reference to upgrade to. */
+  async #call<T extends Upgradable>(call: Call<T>): Promise<BoundResult<T>> {
+    const key = this.#key;
+    const { client } = this.#dependencies;
+    if ("project_slug" in key) {
+      const result = await call(client, this.provider, key);
+      return { result, pendingUpgrade: this.#upgrade(result) };
+    }
+    try {
+      return { result: await call(client, this.provider, key), pendingUpgrade: null };
+    } catch (error) {
+      if (!(error instanceof TrackerError) || !STALE_CODES.has(error.code)) throw error;
+      throw new StaleBindingError(key.binding_ref, this.provider, client.name, error);
+    }
+  }
+
+  /** Upgrades an older config; the upgrade is returned instead where that is not wanted or fails. */
+  #upgrade({
+    binding_ref,
+    display_label = null,
+    provider_context = null,
+  }: Upgradable): BindingUpgrade | null {
+    if (!binding_ref) return null;
+    const { projects, upgradesConfigs, debug } = this.#dependencies;
+    const upgrade = { binding_ref, display_label, provider_context };
+    if (!upgradesConfigs) return upgrade;
+    try {
+      const { tracker: then } = this.#project.config;
+      projects.edit(this.#project, ({ tracker }) => upgradeEdit(tracker, then, upgrade));
+      debug(`the config now holds ${binding_ref}`);
+    } catch (error) {
+      if (!(error instanceof TrackerError)) throw error;
+      debug(`the config could not be upgraded: ${error.message}`);
+      return upgrade;
+    }
+    this.#key = { binding_ref };
+    return null;
+  }
+}
+
+/** Only a config that is still as it was when the call was made is upgraded. */
+function upgradeEdit(
+  now: TrackerProjectConfig,
+  then: TrackerProjectConfig,
+  upgrade: BindingUpgrade,
+): ConfigEdit {
+  const unchanged =
+    now.bindingRef === null && now.provider === then.provider && now.projectSlug === then.projectSlug;
+  if (!unchanged || now.provider === null || !isBoundHosted(now)) return {};
+  return {
+    tracker: bindingEdit(now, {
+      provider: now.provider,
+      bindingRef: upgrade.binding_ref,
+      displayLabel: upgrade.display_label,
+      providerContext: upgrade.provider_context,
+      projectSlug: null,
+    }),
+  };
+}
+
+function itemsNeeded(provider: HostedProvider): UsageError {
+  const example = JSON.stringify([{ ref: { key: "PAY-7" }, action: "transition", target_status: "done" }]);
+  return new UsageError(`A push to ${provider} needs to be told what to write: --items-json FILE|-`, {
+    hint: `For example: echo '${example}' | tracker sync push --items-json -`,
+  });
+}

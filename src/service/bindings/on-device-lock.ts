@@ -1,0 +1,76 @@
+/** One sync at a time works on a binding to a tracker on this machine. */
+import { reasonOf } from "../../shared/atomic-file.ts";
+import type { Nature } from "../../shared/context.ts";
+import { TrackerError } from "../../shared/errors.ts";
+import { FileLock } from "../../shared/file-lock.ts";
+
+/** Together two seconds: a short sync is waited for, a long one is told. */
+const ATTEMPTS = 40;
+const PAUSE_MS = 50;
+
+/** The lock of one binding, against other processes and within this one. */
+export class SyncLock {
+  readonly #path: string;
+  readonly #sleep: Nature["sleep"];
+
+  /** @param path absolute path of the file that is locked; made when missing */
+  constructor(path: string, sleep: Nature["sleep"]) {
+    this.#path = path;
+    this.#sleep = sleep;
+  }
+
+  /** Whether somebody is synchronizing right now. */
+  isTaken(): boolean {
+    const lock = this.#tryTake();
+    lock?.close();
+    return lock === null;
+  }
+
+  /**
+   * Runs `work` while nobody else synchronizes.
+   *
+   * @throws TrackerError `sync_in_progress` when somebody else is at it for longer than a moment,
+   *   `store_unusable` when the file cannot be locked
+   */
+  async hold<T>(work: () => Promise<T>): Promise<T> {
+    const lock = await this.#take();
+    try {
+      return await work();
+    } finally {
+      lock.close();
+    }
+  }
+
+  async #take(): Promise<FileLock> {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const lock = this.#tryTake();
+      if (lock !== null) return lock;
+      await this.#sleep(PAUSE_MS);
+    }
+    throw new TrackerError(
+      "sync_in_progress",
+      "This project is being synchronized right now. Try again shortly.",
+      { hint: "See how the sync stands: tracker status", retryable: true },
+    );
+  }
+
+  #tryTake(): FileLock | null {
+    let lock: FileLock | null = null;
+    try {
+      lock = new FileLock(this.#path);
+      if (lock.tryTake()) return lock;
+    } catch (error) {
+      lock?.close();
+      throw unlockable(this.#path, error);
+    }
+    lock.close();
+    return null;
+  }
+}
+
+function unlockable(path: string, cause: unknown): TrackerError {
+  return new TrackerError("store_unusable", `Cannot lock ${path}: ${reasonOf(cause)}.`, {
+    hint: "Check the file, its folder and their permissions, then run the command again.",
+    cause,
+  });
+}

@@ -1,0 +1,260 @@
+/** Work on a project that is bound to a tracker on this machine, answered as a control plane answers. */
+import * as v from "valibot";
+import type {
+  ConflictSide,
+  IssueQuery,
+  MissionUpdate,
+  PullQuery,
+  RunQuery,
+  WorkListener,
+} from "../../client.ts";
+import {
+  ConflictsResponse,
+  IssueSearchResponse,
+  ListTicketsResponse,
+  Mapping,
+  MissionPublishResponse,
+  MissionSeedResponse,
+  ProjectStatus,
+  PullResult,
+  type PushItem,
+  PushResult,
+  ResolveConflictResponse,
+  RunResult,
+  type Ticket,
+} from "../../protocol.ts";
+import type { TrackerConnector } from "../../sdk/connector.ts";
+import type { CanonicalIssue } from "../../sdk/model.ts";
+import { openSqliteStore } from "../../sdk/stores/sqlite.ts";
+import type { Nature } from "../../shared/context.ts";
+import { UsageError } from "../../shared/errors.ts";
+import type { LocalProvider } from "../../shared/providers.ts";
+import { type Doctrine, policyOf } from "../../sync/doctrine.ts";
+import { statusOf, ticketOf, totalOf } from "../../sync/envelope.ts";
+import { ResourceSync } from "../../sync/resource-sync.ts";
+import type { BoundResult, BoundTracker, MappingRequest, PullListener } from "../bindings.ts";
+import { decided, explained } from "./on-device-failures.ts";
+import { SyncLock } from "./on-device-lock.ts";
+
+/** A work package and the issue that stands for it. */
+export const LocalMapping = v.object({
+  wp_id: v.string(),
+  external_id: v.string(),
+  external_key: v.nullable(v.string()),
+  external_url: v.nullable(v.string()),
+});
+export type LocalMapping = v.InferOutput<typeof LocalMapping>;
+
+/** What a local tracker is made of. */
+export interface LocalTrackerOptions {
+  readonly provider: LocalProvider;
+  readonly workspace: string;
+  readonly connector: TrackerConnector;
+  /** Absolute path of the file that holds what was synchronized. */
+  readonly storePath: string;
+  readonly doctrine: Doctrine;
+  readonly now: () => Date;
+  readonly sleep: Nature["sleep"];
+  /** Keeps which issue stands for which work package. */
+  readonly mappings: {
+    read(): readonly LocalMapping[];
+    edit(change: (all: readonly LocalMapping[]) => LocalMapping[]): void;
+  };
+}
+
+/** How many conflicts a status names. */
+const SHOWN_CONFLICTS = 3;
+
+/** A tracker on this machine that a project is bound to. */
+export class LocalTracker implements BoundTracker {
+  readonly provider: LocalProvider;
+  readonly #options: LocalTrackerOptions;
+  readonly #lock: SyncLock;
+
+  constructor(options: LocalTrackerOptions) {
+    this.provider = options.provider;
+    this.#options = options;
+    this.#lock = new SyncLock(`${options.storePath}.lock`, options.sleep);
+  }
+
+  async status(): Promise<BoundResult<ProjectStatus>> {
+    const { provider, workspace } = this.#options;
+    const { state, conflicts } = await this.#work(async (sync) => ({
+      state: await sync.state(),
+      conflicts: await sync.conflicts(),
+    }));
+    const synced = state.lastSyncedAt === null ? "never" : "idle";
+    return answer(ProjectStatus, {
+      provider,
+      connected: true,
+      configured: true,
+      binding_ref: null,
+      display_label: workspace,
+      provider_context: null,
+      identity_path: null,
+      sync_state: this.#lock.isTaken() ? "running" : synced,
+      last_synced_at: state.lastSyncedAt,
+      issue_count: state.issueCount,
+      open_conflicts: state.openConflicts,
+      conflicts: conflicts.slice(0, SHOWN_CONFLICTS),
+      last_error: null,
+      operation_id: null,
+    });
+  }
+
+  /** Reads everything, whatever the limit: these trackers do not tell of every change. */
+  async pull(
+    { limit, cursor, reread, filters = {} }: PullQuery,
+    { onProgress }: PullListener = {},
+  ): Promise<BoundResult<PullResult>> {
+    if (Object.keys(filters).length > 0) throw new UsageError(`${this.provider} knows no filters.`);
+    const control = { onProgress: (done: number) => onProgress?.({ done, total: null }) };
+    const phase = await this.#alone((sync) =>
+      sync.pull({ limit, cursor: cursor ?? null, reread: reread ?? null }, control),
+    );
+    return answer(PullResult, { ...this.#envelope(phase.summary), ...phase });
+  }
+
+  /** Writes the items, in order; without items what was edited here. */
+  async push(
+    items: readonly PushItem[] | null,
+    { onProgress }: WorkListener,
+  ): Promise<BoundResult<PushResult>> {
+    const phase = await this.#alone(async (sync) => {
+      // An item that the program was never asked about must not pass for refused.
+      await this.#options.connector.searchIssues({ limit: 1 });
+      if (items === null) return sync.pushEdits();
+      return sync.push({
+        key: crypto.randomUUID(),
+        items,
+        onItem: async (place) => onProgress?.({ done: place + 1, total: items.length }),
+      });
+    });
+    return answer(PushResult, { ...this.#envelope(phase.summary), ...phase });
+  }
+
+  async run({ limit, dry_run }: RunQuery, { onProgress }: WorkListener): Promise<BoundResult<RunResult>> {
+    const request = { pullFirst: true, limit, dryRun: dry_run ?? false };
+    const control = { onProgress: (done: number) => onProgress?.({ done, total: null }) };
+    const work = (sync: ResourceSync) => sync.run(request, control);
+    // A rehearsal works on a copy.
+    const { pull, push } = await (request.dryRun ? this.#work(work) : this.#alone(work));
+    return answer(RunResult, {
+      ...this.#envelope(totalOf(pull.summary, push.summary)),
+      pull,
+      push,
+      ...(dry_run === true && { dry_run }),
+    });
+  }
+
+  async conflicts(): Promise<BoundResult<ConflictsResponse>> {
+    return answer(ConflictsResponse, { conflicts: await this.#work((sync) => sync.conflicts()) });
+  }
+
+  async resolveConflict(id: string, take: ConflictSide): Promise<BoundResult<ResolveConflictResponse>> {
+    const conflict = await this.#alone((sync) => decided(() => sync.resolveConflict(id, take)));
+    return answer(ResolveConflictResponse, conflict);
+  }
+
+  async tickets(limit: number): Promise<BoundResult<ListTicketsResponse>> {
+    const { connector } = this.#options;
+    const found = await explained(() => connector.searchIssues({ limit }));
+    return answer(ListTicketsResponse, { tickets: this.#tickets(found), ...this.#resource() });
+  }
+
+  async searchTickets(query: IssueQuery, limit: number): Promise<BoundResult<IssueSearchResponse>> {
+    const { connector } = this.#options;
+    const found = await explained(async () => {
+      if ("query_text" in query) return connector.searchIssues({ limit, text: query.query_text });
+      const issue = await connector.findIssue(query.query_key);
+      return issue === null ? [] : [issue];
+    });
+    return answer(IssueSearchResponse, { candidates: this.#tickets(found), ...this.#resource() });
+  }
+
+  async seedMission(issue: string, missionId: string | null): Promise<BoundResult<MissionSeedResponse>> {
+    const seed = await this.#work((sync) => sync.seedMission({ issue, mission_id: missionId }));
+    return answer(MissionSeedResponse, seed);
+  }
+
+  async publishMission(issue: string, update: MissionUpdate): Promise<BoundResult<MissionPublishResponse>> {
+    return answer(
+      MissionPublishResponse,
+      await this.#alone((sync) => sync.publishMission({ issue, update })),
+    );
+  }
+
+  /** Work packages and the issues that stand for them. */
+  async mappings(): Promise<BoundResult<readonly Mapping[]>> {
+    return answer(
+      v.array(Mapping),
+      this.#options.mappings.read().map((mapping) => this.#mapping(mapping)),
+    );
+  }
+
+  /** Notes which issue stands for a work package; one that was noted before is replaced. */
+  async addMapping({
+    wpId,
+    externalId,
+    externalKey,
+    externalUrl,
+  }: MappingRequest): Promise<BoundResult<Mapping>> {
+    if (!wpId || !externalId) {
+      throw new UsageError("A mapping needs a work package and an issue: --wp-id and --external-id.", {
+        hint: "For example: tracker map add --wp-id WP01 --external-id pay-7",
+      });
+    }
+    const mapping: LocalMapping = {
+      wp_id: wpId,
+      external_id: externalId,
+      external_key: externalKey,
+      external_url: externalUrl,
+    };
+    this.#options.mappings.edit((all) => [...all.filter(({ wp_id }) => wp_id !== wpId), mapping]);
+    return answer(Mapping, this.#mapping(mapping));
+  }
+
+  /** Does one piece of work that others may not do at the same time. */
+  #alone<T>(work: (sync: ResourceSync) => Promise<T>): Promise<T> {
+    return this.#lock.hold(() => this.#work(work));
+  }
+
+  /** Opens the store for one piece of work. */
+  #work<T>(work: (sync: ResourceSync) => Promise<T>): Promise<T> {
+    const { connector, storePath, doctrine, now } = this.#options;
+    return explained(async () => {
+      const store = openSqliteStore(storePath);
+      try {
+        const policy = policyOf(doctrine);
+        return await work(new ResourceSync({ connector, store, policy, now, reads: "everything" }));
+      } finally {
+        await store.close();
+      }
+    });
+  }
+
+  #envelope(summary: Parameters<typeof statusOf>[0]) {
+    const { provider, doctrine } = this.#options;
+    return { status: statusOf(summary), summary, provider, identity_path: null, doctrine };
+  }
+
+  #resource() {
+    const { provider, workspace } = this.#options;
+    return { resource_type: `${provider}_workspace`, resource_id: workspace };
+  }
+
+  #mapping(mapping: LocalMapping) {
+    const { provider, workspace } = this.#options;
+    return { ...mapping, provider, display_label: workspace, status: "active" };
+  }
+
+  #tickets(issues: readonly CanonicalIssue[]): Ticket[] {
+    const team = { id: null, name: this.#options.workspace };
+    return issues.map((issue) => ticketOf(issue, team));
+  }
+}
+
+/** A result in the wire's shape; nothing here is ever upgraded. */
+function answer<S extends v.GenericSchema>(schema: S, value: v.InferInput<S>): BoundResult<v.InferOutput<S>> {
+  return { result: v.parse(schema, value), pendingUpgrade: null };
+}

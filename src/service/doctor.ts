@@ -1,0 +1,158 @@
+/** The checks behind `tracker doctor`: each says what is wrong and the command that mends it. */
+import type { ControlPlaneClient } from "../client.ts";
+import { findProject, type Project, type ProjectStore } from "../config/project.ts";
+import type { ControlPlane } from "../config/settings.ts";
+import { isBoundHosted, isBoundLocal } from "../config.ts";
+import type { Context } from "../shared/context.ts";
+import { TrackerError } from "../shared/errors.ts";
+import { findGit } from "../shared/git.ts";
+
+/** The result of one check. */
+export interface Check {
+  readonly name: string;
+  readonly outcome: "ok" | "failed" | "skipped";
+  readonly message: string;
+  readonly hint: string | null;
+}
+
+/** What {@link diagnose} looks at. */
+export interface Patient {
+  readonly context: Context;
+  readonly projectFolder: string;
+  readonly projects: ProjectStore;
+  readonly controlPlane: () => Promise<ControlPlane>;
+  readonly openClient: () => Promise<ControlPlaneClient>;
+  /** Asks the tracker on this machine that a project is bound to; throws a TrackerError when it does not answer. */
+  readonly askLocal: (project: Project) => Promise<void>;
+}
+
+/** Runs every check. A check that fails does not keep the others from running. */
+export async function diagnose(patient: Patient): Promise<Check[]> {
+  const { context, projectFolder } = patient;
+  const checks: Check[] = [];
+  /** Runs one check; what it found is there for the checks after it, null when it failed. */
+  const check = async <T = null>(name: string, run: () => Promise<Finding<T>>): Promise<T | null> => {
+    const { found, ...result } = await guard(run);
+    checks.push({ name, ...result });
+    return found;
+  };
+
+  await check("git", async () => {
+    const git = findGit(projectFolder, context.env);
+    return git === null
+      ? failed("There is no git on the PATH outside this project.", "Install git.")
+      : ok(git);
+  });
+
+  const project = await check<Project>("project", async () => {
+    const found = findProject(projectFolder);
+    if (found === null) {
+      return failed(
+        "No project or git repository here.",
+        "Run this inside a git repository, or use --project DIR.",
+      );
+    }
+    return { ...ok(found.exists ? found.root : `${found.root} (never bound)`), found };
+  });
+
+  await check("config", async () => {
+    if (project === null) return skipped("no project");
+    return project.exists ? ok(project.configPath) : skipped("made by the first bind");
+  });
+
+  await check("identity", async () => {
+    if (project === null) return skipped("no project");
+    const { slug, repoSlug } = await patient.projects.identity(project);
+    const repository = repoSlug === null ? "no origin remote" : `origin ${repoSlug}`;
+    const recorded = project.config.project.uuid === null ? "not recorded yet" : "recorded";
+    return ok(`${slug}, ${repository}, ${recorded}`);
+  });
+
+  const plane = await check<ControlPlane>("control plane", async () => {
+    const found = await patient.controlPlane();
+    const name = found.kind === "embedded" ? "embedded" : found.url.origin;
+    return { ...ok(`${name} (${found.source})`), found };
+  });
+
+  const reachable = await check<true>("reachable", async () => {
+    if (plane === null) return skipped("no control plane");
+    const { version, database } = await (await patient.openClient()).health();
+    return { ...ok([`version ${version ?? "unknown"}`, database].filter(Boolean).join(", ")), found: true };
+  });
+
+  await check("session", async () => {
+    if (reachable === null) return skipped("control plane not reachable");
+    const { name, email, teams } = await (await patient.openClient()).me();
+    return ok(`${name ?? email ?? "you"} in ${teams.map(({ slug }) => slug).join(", ") || "no team"}`);
+  });
+
+  await check("binding", async () => {
+    if (project === null) return skipped("no project");
+    const { provider, bindingRef, workspace } = project.config.tracker;
+    if (isBoundLocal(project.config.tracker)) {
+      await patient.askLocal(project);
+      return ok(`${workspace} (${provider}) answers`);
+    }
+    if (!isBoundHosted(project.config.tracker)) return skipped("not bound");
+    if (provider === null || bindingRef === null) return skipped("older config without a reference");
+    if (reachable === null) return skipped("control plane not reachable");
+    const { uuid, slug, nodeId, repoSlug } = await patient.projects.identity(project);
+    const identity = { uuid, slug, node_id: nodeId, repo_slug: repoSlug };
+    const client = await patient.openClient();
+    const validation = await client.bindValidate(provider, bindingRef, identity);
+    if (!validation.valid) {
+      return failed(
+        `${bindingRef}: ${validation.reason ?? "invalid"}`,
+        `Bind again: tracker bind --provider ${provider} --yes`,
+      );
+    }
+    // A mapping outlives its connection, and is valid all the while.
+    const { connected } = await client.status(provider, { binding_ref: bindingRef });
+    return connected === false
+      ? failed(
+          `${bindingRef} is valid, but ${provider} is not connected`,
+          `Connect it again: tracker host connect ${provider}`,
+        )
+      : ok(`${bindingRef} is valid`);
+  });
+
+  await check("terminal", async () => {
+    const { io } = context;
+    const facts = [
+      io.canPrompt ? "prompts" : "no prompts",
+      io.stdout.color ? "color" : "no color",
+      io.unicode ? "UTF-8" : "ASCII",
+    ];
+    return ok(facts.join(", "));
+  });
+
+  return checks;
+}
+
+/** What a check says, and what it found for the checks after it. */
+type Finding<T> = Omit<Check, "name"> & { readonly found: T | null };
+
+const ok = (message: string): Finding<never> => ({ outcome: "ok", message, hint: null, found: null });
+const skipped = (message: string): Finding<never> => ({
+  outcome: "skipped",
+  message,
+  hint: null,
+  found: null,
+});
+const failed = (message: string, hint: string | null): Finding<never> => ({
+  outcome: "failed",
+  message,
+  hint,
+  found: null,
+});
+
+async function guard<T>(run: () => Promise<Finding<T>>): Promise<Finding<T>> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof TrackerError)) throw error;
+    // Who reads this has just run the command that such a hint leads to.
+    const leadsHere = error.hint?.includes("`tracker doctor`") === true;
+    return failed(error.message, leadsHere ? "Check the address above and your network." : error.hint);
+  }
+}
