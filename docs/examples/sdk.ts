@@ -1,16 +1,14 @@
 import {
   collect,
   connectorParamsToHostedParams,
-  demoConnector,
   discoverResources,
   discoverWorkspaces,
   identityOf,
   MemoryIssueStore,
-  MemoryRemote,
-  MemoryTracker,
   type Page,
   SyncEngine,
 } from "tracker/sdk";
+import { demoDiscovery, MemoryRemote, MemoryTracker } from "tracker/sdk/testing";
 
 // A tracker in memory, with two issues in it.
 const tracker = new MemoryRemote({ now: Date.now });
@@ -44,7 +42,7 @@ const again = await collect(engine.sync());
 console.log(`pushed ${again.stats.updated.remote}`);
 
 // Discovery: what a project can be bound to. The demo data stands in for Linear.
-const source = demoConnector("linear");
+const source = demoDiscovery("linear");
 for await (const workspace of pages((cursor) => discoverWorkspaces(source, cursor))) {
   const found: string[] = [];
   for await (const resource of pages((cursor) => discoverResources(source, workspace, cursor))) {

@@ -79,7 +79,7 @@ export interface Services {
 
 /** Wires what reaches the providers. */
 export function createServices(
-  dependencies: ProviderDependencies & Pick<HostDependencies, "database" | "log">,
+  dependencies: ProviderDependencies & Pick<HostDependencies, "database" | "log" | "now">,
 ): Services {
   const { database, log, providerFetch: fetch = plainFetch } = dependencies;
   const background = new Background();
@@ -94,6 +94,7 @@ export function createServices(
     fetch,
     reach: dependencies.reach ?? (async () => fetch),
     signal: background.signal,
+    now: dependencies.now,
   });
   return { background, vault, sources, inventory: new Inventory({ sources, background, log }) };
 }

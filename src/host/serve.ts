@@ -171,7 +171,7 @@ async function firstToken(database: Database, owner: Principal, now: () => numbe
 
 async function connectDemo(database: Database, owner: Principal, { log, now }: ServerOptions): Promise<void> {
   const scope = new TeamScope(database, owner, now);
-  const services = createServices({ database, log });
+  const services = createServices({ database, log, now });
   const { connect } = await import("./connections/connect.ts");
   for (const provider of HOSTED_PROVIDERS) await connect(scope, services, provider, null);
 }

@@ -120,12 +120,3 @@ export type {
   StoreTransaction,
   SyncCheckpoint,
 } from "./stores/store.ts";
-export { demoConnector } from "./testing/demo.ts";
-export type { FaultTiming, MemoryFault, MemoryMethod } from "./testing/faults.ts";
-export { MemoryConnector, type MemoryOptions, type MemoryWorkspace } from "./testing/index.ts";
-export { MemoryRemote, type MemoryRemoteOptions } from "./testing/remote.ts";
-export {
-  type MemoryMoment,
-  MemoryTracker,
-  type MemoryTrackerOptions,
-} from "./testing/tracker.ts";

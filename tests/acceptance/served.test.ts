@@ -37,6 +37,28 @@ describe("tracker host serve --demo", () => {
     expect(again.binding_ref).toBe(bound.binding_ref);
   });
 
+  test("a pushed title and a created issue are in the next list", async () => {
+    using place = new Scratch({ env: host.env, origin: "git@github.com:acme/docs.git" });
+    resultOf(await place.run(["bind", "--provider", "github", "--json"]));
+    const items = [
+      { ref: { key: "DOCS-2" }, action: "update", patch: { title: "Show the rate and its date" } },
+      { ref: {}, action: "create", patch: { title: "Explain partial refunds" } },
+    ];
+    const pushed = await place.run(["sync", "push", "--items-json", "-", "--json"], {
+      stdin: JSON.stringify(items),
+    });
+    expect(resultOf(pushed)).toMatchObject({ status: "ok", summary: { total: 2, succeeded: 2 } });
+    const listed = await place.run(["issues", "list"]);
+    expect(listed.stdout).toContain("DOCS-2\tShow the rate and its date\t");
+    expect(listed.stdout).toContain("DOCS-4\tExplain partial refunds\t");
+
+    using elsewhere = new Scratch({ env: host.env, origin: "git@github.com:acme/mobile-app.git" });
+    resultOf(await elsewhere.run(["bind", "--provider", "github", "--json"]));
+    const others = await elsewhere.run(["issues", "list"]);
+    expect(others.stdout).toContain("\tShow the exchange rate on invoices\t");
+    expect(others.stdout).not.toContain("Explain partial refunds");
+  });
+
   test("discover numbers are what bind --select takes", async () => {
     using place = new Scratch({ env: host.env });
     const before = v.parse(

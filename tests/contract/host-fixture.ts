@@ -11,7 +11,7 @@ import type { Database, Role } from "../../src/host/database/schema.ts";
 import { openSqlite } from "../../src/host/database/sqlite.ts";
 import type { LogEntry } from "../../src/host/log.ts";
 import type { DiscoveredResource, DiscoveredWorkspace } from "../../src/sdk/discovery.ts";
-import { MemoryConnector } from "../../src/sdk/testing/index.ts";
+import { MemoryDiscovery } from "../../src/sdk/testing/discovery.ts";
 
 export const IDENTITY = {
   uuid: "6c1f0b0e-4f0a-4d57-9f5e-0d4f8f3f2f11",
@@ -146,7 +146,7 @@ export class TestHost {
     if (access.credential !== null) return this.openReal(access);
     if (this.discoveryFailure !== null) throw this.discoveryFailure;
     const resources = this.resources.get(provider) ?? [];
-    return new MemoryConnector({
+    return new MemoryDiscovery({
       provider,
       workspaces: [{ workspace: workspace(provider), resources }],
       pageSize: 2,

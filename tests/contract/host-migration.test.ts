@@ -9,7 +9,7 @@ import * as v from "valibot";
 import { initial } from "../../src/host/database/migrations/0001-initial.ts";
 import { connectSqlite } from "../../src/host/database/sqlite.ts";
 import { openEmbeddedHost } from "../../src/host/index.ts";
-import { demoConnector } from "../../src/sdk/testing/demo.ts";
+import { demoDiscovery } from "../../src/sdk/testing/demo-discovery.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -22,7 +22,7 @@ async function firstVersion(path: string): Promise<void> {
   const database = connectSqlite(path);
   const provider = { getMigrations: async () => ({ "0001-initial": initial }) };
   expect((await new Migrator({ db: database, provider }).migrateToLatest()).error).toBeUndefined();
-  const source = demoConnector("jira");
+  const source = demoDiscovery("jira");
   const [workspace] = (await source.listWorkspaces(null)).items;
   if (workspace === undefined) throw new Error("The demo data has no workspace.");
   const [resource] = (await source.listResources(workspace, null)).items;

@@ -6,6 +6,7 @@ import { ConnectorConfigError } from "../../sdk/errors.ts";
 import type { Fetch, Transport } from "../../sdk/http/transport.ts";
 import { type HostedProvider, isHosted } from "../../shared/providers.ts";
 import type { TeamScope } from "../access/team-scope.ts";
+import type { DemoTrackers } from "../demo/demo-trackers.ts";
 import { lastSegment } from "../inventory/matching.ts";
 import type { MappingView } from "../mappings/mappings.ts";
 import type { Reach } from "./network.ts";
@@ -40,8 +41,8 @@ export type OpenSource = (access: ProviderAccess) => Promise<DiscoverySource>;
 export const openSource: OpenSource = async (access) => {
   const { provider, credential } = access;
   if (credential === null) {
-    const { demoConnector } = await import("../../sdk/testing/demo.ts");
-    return demoConnector(provider);
+    const { demoDiscovery } = await import("../../sdk/testing/demo-discovery.ts");
+    return demoDiscovery(provider);
   }
   const [transport, { createDiscoverySource }, { siteOf }] = await Promise.all([
     transportOf({ ...access, credential }),
@@ -52,16 +53,17 @@ export const openSource: OpenSource = async (access) => {
   return createDiscoverySource({ provider, transport, ...(baseUrl !== undefined && { baseUrl }) });
 };
 
+/** A provider and the credential for it. */
+type CredentialedAccess = ProviderAccess & { readonly credential: ProviderCredential };
+
 /** A connector to the resource of a mapping, from what the mapping itself holds. */
-async function openConnector(access: ProviderAccess, mapping: MappingView): Promise<TrackerConnector> {
-  const { provider, credential } = access;
-  const { context, label, routing, settings } = mapping;
-  if (credential === null) {
-    const { demoTracker } = await import("../demo/demo.ts");
-    return demoTracker({ provider, prefix: lastSegment(context.display_key ?? "demo"), label });
-  }
+async function openConnector(
+  access: CredentialedAccess,
+  { routing, settings }: MappingView,
+): Promise<TrackerConnector> {
+  const { provider } = access;
   const [transport, { connectorParamsToHostedParams }, { createHostedConnector }] = await Promise.all([
-    transportOf({ ...access, credential }),
+    transportOf(access),
     import("../../sdk/connectors/params.ts"),
     import("../../sdk/connectors/hosted.ts"),
   ]);
@@ -69,11 +71,7 @@ async function openConnector(access: ProviderAccess, mapping: MappingView): Prom
   return createHostedConnector({ provider, params, transport });
 }
 
-async function transportOf({
-  provider,
-  credential,
-  fetch,
-}: ProviderAccess & { readonly credential: ProviderCredential }): Promise<Transport> {
+async function transportOf({ provider, credential, fetch }: CredentialedAccess): Promise<Transport> {
   const { openTransport } = await import("../../sdk/connectors/credentials.ts");
   return openTransport(provider, credential, { fetch, maxBodyBytes: PROVIDER_BYTES });
 }
@@ -88,11 +86,14 @@ export interface SourcesOptions {
   readonly reach: Reach;
   /** Ends every request when it is aborted. */
   readonly signal: AbortSignal;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
 }
 
 /** Opens providers, with credentials that are stored or not stored yet. */
 export class Sources {
   readonly #options: SourcesOptions;
+  #demo: DemoTrackers | undefined;
 
   constructor(options: SourcesOptions) {
     this.#options = options;
@@ -131,7 +132,17 @@ export class Sources {
       .where("id", "=", mapping.connectionId)
       .executeTakeFirstOrThrow();
     const credential = await this.#credentialOf(scope, connection);
-    return openConnector(await this.#access(hostedName(connection.provider), credential), mapping);
+    const provider = hostedName(connection.provider);
+    if (credential === null) return this.#openDemo(provider, mapping);
+    return openConnector({ ...(await this.#access(provider, credential)), credential }, mapping);
+  }
+
+  async #openDemo(provider: HostedProvider, mapping: MappingView): Promise<TrackerConnector> {
+    const { connectionId, context, label, resourceRef } = mapping;
+    const { DemoTrackers } = await import("../demo/demo-trackers.ts");
+    this.#demo ??= new DemoTrackers(this.#options.now);
+    const prefix = lastSegment(context.display_key ?? "demo");
+    return this.#demo.open({ connectionId, provider, resourceRef, prefix, label });
   }
 
   async #access(provider: HostedProvider, credential: ProviderCredential | null): Promise<ProviderAccess> {

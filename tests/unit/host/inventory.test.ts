@@ -2,10 +2,10 @@ import { describe, expect, test } from "bun:test";
 import { accountLabel, discoverAll } from "../../../src/host/inventory/inventory.ts";
 import type { DiscoverySource } from "../../../src/sdk/discovery.ts";
 import { ConnectorRequestError, DiscoveryContractError } from "../../../src/sdk/errors.ts";
-import { demoConnector } from "../../../src/sdk/testing/demo.ts";
+import { demoDiscovery } from "../../../src/sdk/testing/demo-discovery.ts";
 
 test("reads every page of every workspace", async () => {
-  const { workspaces } = await discoverAll(demoConnector("github"));
+  const { workspaces } = await discoverAll(demoDiscovery("github"));
   expect(workspaces.map(({ workspace, resources }) => [workspace.display, resources.length])).toEqual([
     ["acme", 11],
     ["octavia-acme", 3],
@@ -13,7 +13,7 @@ test("reads every page of every workspace", async () => {
 });
 
 test("a resource that drifts onto a second page counts once, as last seen", async () => {
-  const source = demoConnector("gitlab");
+  const source = demoDiscovery("gitlab");
   const drifting: DiscoverySource = {
     provider: "gitlab",
     account: async () => "demo",
@@ -29,7 +29,7 @@ test("a resource that drifts onto a second page counts once, as last seen", asyn
 });
 
 test("cursors that go in circles end in a contract error, not in a loop", async () => {
-  const source = demoConnector("gitlab");
+  const source = demoDiscovery("gitlab");
   const circling: DiscoverySource = {
     provider: "gitlab",
     account: async () => "demo",

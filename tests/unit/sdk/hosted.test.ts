@@ -10,7 +10,7 @@ import {
 import { discoverResources, discoverWorkspaces } from "../../../src/sdk/discovery.ts";
 import { ConnectorConfigError } from "../../../src/sdk/errors.ts";
 import type { Transport } from "../../../src/sdk/http/transport.ts";
-import { demoConnector } from "../../../src/sdk/testing/demo.ts";
+import { demoDiscovery } from "../../../src/sdk/testing/demo-discovery.ts";
 
 /** Nothing may be sent while a connector is made. */
 const transport: Transport = {
@@ -86,7 +86,7 @@ describe("what discovery finds becomes params", () => {
   test.each(["github", "gitlab", "jira", "linear"] as const)(
     "%s: every resource of the demo data",
     async (provider) => {
-      const source = demoConnector(provider);
+      const source = demoDiscovery(provider);
       let count = 0;
       for (const workspace of (await discoverWorkspaces(source)).items) {
         for (let cursor: string | null = null, isFirst = true; isFirst || cursor !== null; isFirst = false) {

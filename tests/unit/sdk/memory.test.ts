@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { discoverResources, discoverWorkspaces } from "../../../src/sdk/discovery.ts";
-import { demoConnector } from "../../../src/sdk/testing/demo.ts";
+import { demoDiscovery } from "../../../src/sdk/testing/demo-discovery.ts";
 
 async function everything(provider: string) {
-  const source = demoConnector(provider);
+  const source = demoDiscovery(provider);
   const resources = [];
   let requests = 0;
   const { items: workspaces } = await discoverWorkspaces(source);
@@ -51,8 +51,8 @@ test("there are labels that are hard to show", async () => {
 });
 
 test("an unknown provider, workspace or cursor is refused", async () => {
-  expect(() => demoConnector("constructor")).toThrow("no demo data");
-  const source = demoConnector("gitlab");
+  expect(() => demoDiscovery("constructor")).toThrow("no demo data");
+  const source = demoDiscovery("gitlab");
   const { items } = await discoverWorkspaces(source);
   const [workspace] = items;
   if (workspace === undefined) throw new Error("the demo has no workspace");

@@ -30,7 +30,10 @@ const ARGS = {
     description: "Integration that the connection belongs to in Nango",
   },
   "nango-url": { type: "string", valueHint: "URL", description: "Address of a Nango of your own" },
-  demo: { type: "boolean", description: "Connect demo data" },
+  demo: {
+    type: "boolean",
+    description: "Connect demo data; a new process of the control plane starts it anew",
+  },
 } as const satisfies ArgsDef;
 
 type Args = ParsedArgs<typeof ARGS>;

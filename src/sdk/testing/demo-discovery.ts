@@ -1,26 +1,26 @@
 /**
- * What the demo providers hold: four trackers of an imaginary company, with
- * the labels that make choosing hard in real life (near-duplicates, long and
- * wide names, hidden direction marks), so that everything can be tried offline.
+ * Four trackers of an imaginary company, with the labels that make a choice
+ * hard in real life: near-duplicates, long and wide names, hidden direction
+ * marks.
  */
 import type { DiscoveredResource, DiscoveredWorkspace } from "../discovery.ts";
 import { ConnectorConfigError } from "../errors.ts";
-import { MemoryConnector, type MemoryWorkspace } from "./index.ts";
+import { MemoryDiscovery, type MemoryWorkspace } from "./discovery.ts";
 
 /** Exactly 120 characters. */
 const LONG_NAME =
   "Customer-facing order, billing and refund reconciliation for the European and Asia-Pacific regions (migrated after 2019)";
 
 /**
- * The demo data of a provider, behind pages of five.
+ * The demo resources of a provider, in pages of five.
  *
- * @throws ConnectorConfigError when there is none for that provider
+ * @throws ConnectorConfigError when the provider has none
  */
-export function demoConnector(provider: string): MemoryConnector {
+export function demoDiscovery(provider: string): MemoryDiscovery {
   const describe = DEMO.get(provider);
   if (describe === undefined)
     throw new ConnectorConfigError(provider, `There is no demo data for ${provider}.`);
-  return new MemoryConnector({ provider, workspaces: describe(), pageSize: 5 });
+  return new MemoryDiscovery({ provider, workspaces: describe(), pageSize: 5 });
 }
 
 const DEMO: ReadonlyMap<string, () => readonly MemoryWorkspace[]> = new Map(
