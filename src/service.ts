@@ -71,7 +71,7 @@ export class TrackerService {
   readonly #folders: Folders;
   readonly #projects: ProjectStore;
   readonly #access: ControlPlaneAccess;
-  #project: Project | null = null;
+  #project: Promise<Project> | null = null;
 
   constructor(options: ServiceOptions) {
     const { context, hostFlag, openEmbedded, debug } = options;
@@ -109,7 +109,7 @@ export class TrackerService {
     const hosted = await this.#hosted();
     const { context, projectFolder } = this.#options;
     // Reading the project blocks; the request for the list is on its way by then.
-    const reading = context.nature.sleep(0).then(() => findProject(projectFolder));
+    const reading = context.nature.sleep(0).then(() => findProject(projectFolder, context));
     const discovery = await hosted.discover(provider, async () => {
       const project = await reading;
       return project === null ? null : this.#projects.identity(project);
@@ -119,8 +119,8 @@ export class TrackerService {
   }
 
   /** The binding that a bind would replace; null when there is none. */
-  currentBinding(): ConfiguredBinding | null {
-    return configuredBinding(this.#requireProject());
+  async currentBinding(): Promise<ConfiguredBinding | null> {
+    return configuredBinding(await this.#requireProject());
   }
 
   /** Chooses the control plane. A remote one is being connected to from now on, whatever is asked meanwhile. */
@@ -130,7 +130,7 @@ export class TrackerService {
 
   /** Binds the project; null when the person cancelled. */
   async bind(request: BindRequest, dialog: BindDialog): Promise<BindOutcome | null> {
-    const project = this.#requireProject();
+    const project = await this.#requireProject();
     const [hosted, identity] = await Promise.all([this.#hosted(), this.#projects.identity(project)]);
     const result = await hosted.bind(project, identity, request, dialog);
     if (result === null) return null;
@@ -142,14 +142,14 @@ export class TrackerService {
       binding: withKnown(result.binding, existing),
       replaced: isSame ? null : existing,
       configPath: project.configPath,
-      isNewProject: !project.exists,
+      isNewProject: project.source === "none",
       preview: request.dryRun ? previewBind(project, identity, result.binding) : null,
     };
   }
 
   /** Binds the project to a tracker on this machine; no control plane is involved. */
   async bindLocal(request: LocalBindRequest): Promise<LocalBindOutcome> {
-    const project = this.#requireProject();
+    const project = await this.#requireProject();
     const [{ bindLocal }, tools, identity] = await Promise.all([
       import("./service/bind-on-device.ts"),
       this.#localTools(),
@@ -160,7 +160,7 @@ export class TrackerService {
 
   /** Removes the project's binding from its config and returns it. */
   async unbind(): Promise<ConfiguredBinding> {
-    const project = this.#requireProject();
+    const project = await this.#requireProject();
     const binding = configuredBinding(project);
     if (binding === null) throw notBound();
     const provider = parseProvider(binding.provider);
@@ -176,13 +176,13 @@ export class TrackerService {
   // Work on a binding
 
   /** The project's binding from its config alone. */
-  offlineStatus(): ConfiguredBinding {
-    return requireBinding(this.#requireProject());
+  async offlineStatus(): Promise<ConfiguredBinding> {
+    return requireBinding(await this.#requireProject());
   }
 
   /** The tracker that the project is bound to: the one place that picks who does the work. */
   async boundTracker(): Promise<BoundTracker> {
-    const project = this.#requireProject();
+    const project = await this.#requireProject();
     const provider = parseProvider(requireBinding(project).provider);
     if (isLocal(provider)) return (await this.#localTools()).trackers.open(project);
     return (await this.#hosted()).binding(project);
@@ -194,7 +194,7 @@ export class TrackerService {
     const provider = parseProvider(providerName);
     if (isHosted(provider)) return (await this.#hosted()).provider(provider);
     // What is on this machine belongs to a project: there is nothing to look at without one.
-    const bound = findProject(this.#options.projectFolder)?.config.tracker.provider;
+    const bound = (await this.#findProject())?.config.tracker.provider;
     if (bound === provider) return this.boundTracker();
     throw notBoundTo(provider);
   }
@@ -205,14 +205,14 @@ export class TrackerService {
    * @throws TrackerError `local_provider` in a project whose tracker is on this machine: it has none
    */
   async workOutcome(operationId: string, listener: WorkListener): Promise<WorkOutcome> {
-    const bound = findProject(this.#options.projectFolder)?.config.tracker.provider ?? null;
+    const bound = (await this.#findProject())?.config.tracker.provider ?? null;
     if (bound !== null && isLocal(bound)) throw withoutOperations(bound);
     return (await this.#access.client()).workOutcome(operationId, listener);
   }
 
   /** State of one provider's installation: the named one, else the bound one; else of every installation. */
   async installationStatus(providerName?: string): Promise<InstallationStatus | InstallationStatus[]> {
-    const bound = findProject(this.#options.projectFolder)?.config.tracker.provider ?? undefined;
+    const bound = (await this.#findProject())?.config.tracker.provider ?? undefined;
     const name = providerName ?? (bound !== undefined && isLocal(bound) ? undefined : bound);
     const provider = name === undefined ? null : requireHosted(name);
     const hosted = await this.#hosted();
@@ -244,9 +244,13 @@ export class TrackerService {
     });
   }
 
+  #findProject(): Promise<Project | null> {
+    return findProject(this.#options.projectFolder, this.#options.context);
+  }
+
   /** The project, read once. */
-  #requireProject(): Project {
-    this.#project ??= requireProject(this.#options.projectFolder);
+  #requireProject(): Promise<Project> {
+    this.#project ??= requireProject(this.#options.projectFolder, this.#options.context);
     return this.#project;
   }
 

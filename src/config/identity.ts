@@ -8,44 +8,22 @@ import { basename, join } from "node:path";
 import type { RecordedIdentity, SectionEdit } from "../config.ts";
 import { readRegularFile, replaceFile } from "../shared/atomic-file.ts";
 import type { Machine } from "../shared/context.ts";
+import { projectUuid } from "../shared/project-uuid.ts";
+import type { RemoteIdentity } from "./remote.ts";
 
 /** A complete identity, as it is sent. */
 export interface ProjectIdentity {
   readonly uuid: string;
   readonly slug: string;
   readonly nodeId: string;
-  /** `owner/repo`, with every group on GitLab; null without an `origin` remote. */
+  /** `owner/repo`, with every group on GitLab; null without a remote that has one. */
   readonly repoSlug: string | null;
+  /** The remote's web host in lower case; null for local paths and SSH aliases. */
+  readonly repoHost: string | null;
 }
 
-/** The path of a remote URL without `.git`, such as `owner/repo`, or null when it has no owner. */
-export function parseRepoSlug(url: string): string | null {
-  if (/^[A-Za-z]:[\\/]/.test(url)) return null;
-  const scpLike = /^(?:[^@/\s]+@)?[^:/\s]+:(?!\/\/)(.+)$/.exec(url)?.[1];
-  const path = scpLike ?? remotePath(url);
-  if (path === null) return null;
-  const segments = trimRepository(path).split("/");
-  return segments.length >= 2 && segments.every((segment) => segment !== "") ? segments.join("/") : null;
-}
-
-function remotePath(text: string): string | null {
-  if (!URL.canParse(text)) return null;
-  const { protocol, pathname } = new URL(text);
-  return /^(https?|ssh|git(\+ssh)?):$/.test(protocol) ? decodePath(pathname) : null;
-}
-
-/** The path as it is written where nothing is encoded; `%2F` stays, for it is no separator. */
-function decodePath(path: string): string {
-  try {
-    return decodeURI(path);
-  } catch {
-    return path;
-  }
-}
-
-function trimRepository(path: string): string {
-  return path.replace(/^\/+|\/+$/g, "").replace(/\.git$/, "");
-}
+/** Longest slug that the wire carries, in UTF-16 units. */
+const MAX_SLUG_LENGTH = 200;
 
 /** A name as a slug: lower case, `_` and spaces become `-`. */
 export function toSlug(name: string): string {
@@ -55,15 +33,10 @@ export function toSlug(name: string): string {
     .replace(/[_\s]+/g, "-");
 }
 
-/** The project's slug: the repository name of `originUrl`, else the folder's name. */
-export function deriveSlug(originUrl: string | null, root: string): string {
-  const repository =
-    originUrl === null
-      ? ""
-      : (trimRepository(remotePath(originUrl) ?? originUrl)
-          .split(/[/:\\]/)
-          .at(-1) ?? "");
-  return toSlug(repository) || toSlug(basename(root)) || "project";
+/** The project's slug: the repository's name, else the folder's. */
+export function deriveSlug(remote: RemoteIdentity | null, root: string): string {
+  const slug = toSlug(remote?.name ?? "") || toSlug(basename(root)) || "project";
+  return slug.slice(0, MAX_SLUG_LENGTH);
 }
 
 function sha256(text: string): string {
@@ -75,24 +48,34 @@ export function deriveNodeId(machine: Pick<Machine, "hostName" | "userName">): s
   return sha256(`${machine.hostName}:${machine.userName}`).slice(0, 12);
 }
 
-/** What {@link completeIdentity} derives missing parts from. */
+/** The facts that {@link completeIdentity} derives missing parts from. */
 export interface IdentityFacts {
   /** Absolute path of the project's folder. */
   readonly root: string;
-  readonly originUrl: string | null;
+  /** The project's folder in the repository, with slashes; empty at its root. */
+  readonly folder: string;
+  readonly remote: RemoteIdentity | null;
   readonly machine: Pick<Machine, "hostName" | "userName">;
-  /** The uuid for a project that has none recorded. */
-  readonly uuid: string;
+  /** Returns the uuid for a project that neither records nor derives one. */
+  readonly reservedUuid: () => string;
 }
 
 /** Fills what `recorded` lacks. */
 export function completeIdentity(recorded: RecordedIdentity, facts: IdentityFacts): ProjectIdentity {
+  const { root, folder, remote, machine, reservedUuid } = facts;
   return {
-    uuid: recorded.uuid ?? facts.uuid,
-    slug: recorded.slug ?? deriveSlug(facts.originUrl, facts.root),
-    nodeId: recorded.nodeId ?? deriveNodeId(facts.machine),
-    repoSlug: recorded.repoSlug ?? (facts.originUrl === null ? null : parseRepoSlug(facts.originUrl)),
+    uuid: recorded.uuid ?? derivedUuid(remote, folder) ?? reservedUuid(),
+    slug: recorded.slug ?? deriveSlug(remote, root),
+    nodeId: recorded.nodeId ?? deriveNodeId(machine),
+    repoSlug: recorded.repoSlug ?? remote?.path ?? null,
+    repoHost: remote?.host ?? null,
   };
+}
+
+/** The uuid that every clone derives; null when the remote names no host or no path. */
+function derivedUuid(remote: RemoteIdentity | null, folder: string): string | null {
+  if (remote === null || remote.host === null || remote.path === null) return null;
+  return projectUuid(remote.host, remote.path, folder);
 }
 
 /** Records what is missing; what is recorded already stays, and the derived `repo_slug` is not recorded. */

@@ -1,45 +1,163 @@
 /** The project on disk: where its config is, what it records, how it introduces itself. */
-import { realpathSync } from "node:fs";
-import { join } from "node:path";
-import { type ConfigEdit, editProjectConfig, type ProjectConfig, readProjectConfig } from "../config.ts";
-import type { Context } from "../shared/context.ts";
-import { ProjectError } from "../shared/errors.ts";
-import { findGitRoot, findUpwards, readOriginUrl } from "../shared/git.ts";
+import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
+import {
+  type ConfigEdit,
+  editProjectConfig,
+  type ProjectConfig,
+  parseProjectConfig,
+  readProjectConfig,
+} from "../config.ts";
+import type { Context, Machine } from "../shared/context.ts";
+import { ConfigError, ProjectError } from "../shared/errors.ts";
+import {
+  assertTrusted,
+  findRepository,
+  foldersUpwards,
+  identifyingRemote,
+  type Repository,
+  readIndexed,
+  readRemotes,
+} from "../shared/git.ts";
+import type { Environment } from "../shared/io.ts";
 import { completeIdentity, identityEdit, type ProjectIdentity, UuidReservations } from "./identity.ts";
+import { parseRemote } from "./remote.ts";
 
 const CONFIG_FOLDER = ".kittify";
+const CONFIG_PATH = `${CONFIG_FOLDER}/config.yaml`;
 
 /** A folder that is, or by the first bind becomes, a project. */
 export interface Project {
   /** Absolute path. */
   readonly root: string;
+  /** The git work tree around it; null outside of one. */
+  readonly repository: string | null;
   readonly configPath: string;
-  /** False in a git repository that was never bound. */
-  readonly exists: boolean;
-  /** What the config held when it was read. */
+  /** Where the config was read: from its file, or from git's index where a sparse checkout leaves it out. */
+  readonly source: "file" | "index" | "none";
+  /** The config's content when it was read. */
   readonly config: ProjectConfig;
 }
 
-/** The project at or above `start`: the nearest `.kittify`, else the git root; null when there is neither. */
-export function findProject(start: string): Project | null {
-  const existing = findUpwards(start, CONFIG_FOLDER);
-  const root = existing ?? findGitRoot(start);
-  if (root === null) return null;
-  const configPath = join(root, CONFIG_FOLDER, "config.yaml");
-  return { root, configPath, exists: existing !== null, config: readProjectConfig(configPath) };
+/** The surroundings that decide which folders may be a project. */
+export interface Surroundings {
+  readonly env: Environment;
+  readonly machine: Pick<Machine, "homeDirectory" | "userId">;
 }
 
 /**
- * The project at or above `start`.
+ * Returns the project around `start`: the nearest `.kittify` within the
+ * repository, else the repository's root; outside of any repository only
+ * `start` itself. The home folder's own `.kittify` is no project. Null when
+ * there is none.
+ *
+ * @throws ProjectError when the folder does not exist or belongs to another user, or git fails
+ */
+export async function findProject(start: string, surroundings: Surroundings): Promise<Project | null> {
+  const { env, machine } = surroundings;
+  if (!existsSync(start)) {
+    throw new ProjectError("no_such_folder", `There is no folder ${start}.`, { details: { folder: start } });
+  }
+  const found = findRepository(start);
+  const repository = found?.kind === "work-tree" ? found.root : null;
+  if (repository === null && found !== null) return null;
+  const folders = repository === null ? [start] : foldersWithin(repository, start);
+  const candidates = folders.filter((folder) => !isSameFolder(folder, machine.homeDirectory));
+  const root = candidates.find((folder) => existsSync(join(folder, CONFIG_FOLDER)));
+  if (repository !== null) await assertTrusted(repository, machine.userId, env);
+  else if (root !== undefined) assertOwned(root, machine.userId);
+  if (root !== undefined) {
+    const configPath = join(root, CONFIG_PATH);
+    const source = existsSync(configPath) ? "file" : "none";
+    return { root, repository, configPath, source, config: readProjectConfig(configPath) };
+  }
+  if (repository === null) return null;
+  return (await findIndexed(repository, candidates, env)) ?? newProject(repository);
+}
+
+function newProject(repository: string): Project {
+  const configPath = join(repository, CONFIG_PATH);
+  return { root: repository, repository, configPath, source: "none", config: parseProjectConfig("") };
+}
+
+/** The project whose config a sparse checkout leaves out. */
+async function findIndexed(
+  repository: string,
+  folders: readonly string[],
+  env: Environment,
+): Promise<Project | null> {
+  const paths = folders.map((folder) => [...segments(repository, folder), CONFIG_PATH].join("/"));
+  const indexed = await readIndexed(repository, paths, env);
+  if (indexed === null) return null;
+  const configPath = join(repository, indexed.path);
+  const config = parseProjectConfig(indexed.text);
+  return { root: dirname(dirname(configPath)), repository, configPath, source: "index", config };
+}
+
+/** The folders from `start` up to `top`, nearest first. */
+function foldersWithin(top: string, start: string): string[] {
+  const folders: string[] = [];
+  for (const folder of foldersUpwards(start)) {
+    folders.push(folder);
+    if (folder === top) break;
+  }
+  return folders;
+}
+
+/** The path from `top` down to `folder`, by segments. */
+function segments(top: string, folder: string): string[] {
+  return relative(top, folder)
+    .split(sep)
+    .filter((segment) => segment !== "");
+}
+
+function isSameFolder(one: string, other: string): boolean {
+  return existsSync(other) && realpathSync(one) === realpathSync(other);
+}
+
+/** git makes the same check for the folders of a repository. */
+function assertOwned(root: string, userId: number | undefined): void {
+  const folder = join(root, CONFIG_FOLDER);
+  if (userId === undefined || statSync(folder).uid === userId) return;
+  throw new ProjectError("folder_of_another_user", `${folder} belongs to another user.`, {
+    details: { folder },
+  });
+}
+
+/**
+ * Returns the project around `start`.
  *
  * @throws ProjectError when there is none
  */
-export function requireProject(start: string): Project {
-  const project = findProject(start);
-  if (project !== null) return project;
-  throw new ProjectError("no_project", `There is no project or git repository at or above ${start}.`, {
-    hint: "Run this inside a git repository, or name one with --project DIR.",
-  });
+export async function requireProject(start: string, surroundings: Surroundings): Promise<Project> {
+  const project = await findProject(start, surroundings);
+  if (project === null) throw noProject(start, findRepository(start));
+  return project;
+}
+
+function noProject(start: string, repository: Repository | null): ProjectError {
+  switch (repository?.kind) {
+    case "bare":
+      return new ProjectError(
+        "bare_repository",
+        `${repository.root} is a bare repository: it has no work tree.`,
+        {
+          hint: "Run this in a clone with a work tree, or name one with --project DIR.",
+        },
+      );
+    case "jj":
+      return new ProjectError(
+        "jj_repository",
+        `${repository.root} is a jj repository without a git work tree.`,
+        {
+          hint: "Make it a colocated one: jj git init --colocate",
+        },
+      );
+    default:
+      return new ProjectError("no_project", `There is no project or git repository at or above ${start}.`, {
+        hint: "Run this inside a git repository, or name one with --project DIR.",
+      });
+  }
 }
 
 /** Keeps what projects are on disk: their identities and their configs. */
@@ -56,14 +174,15 @@ export class ProjectStore {
 
   /** The identity of `project`; what is not recorded is derived, and nothing is written. */
   async identity(project: Project): Promise<ProjectIdentity> {
-    const { root, config } = project;
-    const recorded = config.project;
-    const complete = recorded.slug !== null && recorded.repoSlug !== null;
-    return completeIdentity(recorded, {
+    const { root, repository, config } = project;
+    const remotes = repository === null ? [] : await readRemotes(repository, this.#context.env);
+    const remote = identifyingRemote(remotes);
+    return completeIdentity(config.project, {
       root,
-      originUrl: complete ? null : await readOriginUrl(root, this.#context.env),
+      folder: repository === null ? "" : segments(repository, root).join("/"),
+      remote: remote === null ? null : parseRemote(remote.url),
       machine: this.#context.machine,
-      uuid: recorded.uuid ?? this.#reservations.peek(realpathSync(root)),
+      reservedUuid: () => this.#reservations.peek(realpathSync(root)),
     });
   }
 
@@ -79,6 +198,7 @@ export class ProjectStore {
 
   /** Edits the config; `plan` may be called again when another program changed the file meanwhile. */
   edit(project: Project, plan: (config: ProjectConfig) => ConfigEdit): boolean {
+    assertWritable(project);
     return editProjectConfig(project.configPath, this.#lockPath, plan).changed;
   }
 
@@ -89,5 +209,33 @@ export class ProjectStore {
       project: identityEdit(config.project, identity),
     }));
     if (project.config.project.uuid === null) this.#reservations.release(realpathSync(project.root));
+  }
+}
+
+/**
+ * Refuses a config that must not or cannot be written, before anything is
+ * created elsewhere.
+ *
+ * @throws ConfigError `config_not_checked_out`, `config_outside_project` or `config_not_writable`
+ */
+export function assertWritable({ root, repository, configPath, source }: Project): void {
+  if (source === "index") {
+    const message = `git tracks ${CONFIG_PATH}, and this sparse checkout leaves it out.`;
+    const hint = `Check it out first: git sparse-checkout add ${CONFIG_FOLDER}`;
+    throw new ConfigError("config_not_checked_out", message, { hint });
+  }
+  const existing = [...foldersUpwards(configPath)].find((path) => existsSync(path)) ?? root;
+  const target = realpathSync(existing);
+  const top = realpathSync(repository ?? root);
+  if (target !== top && !target.startsWith(`${top}${sep}`)) {
+    const message = `${configPath} leads out of the project through a symbolic link, to ${target}.`;
+    const details = { path: configPath, target };
+    throw new ConfigError("config_outside_project", message, { details });
+  }
+  try {
+    accessSync(existing, constants.W_OK);
+  } catch (error) {
+    const message = `${configPath} cannot be written: ${existing} is read-only for this user.`;
+    throw new ConfigError("config_not_writable", message, { details: { path: existing }, cause: error });
   }
 }

@@ -53,7 +53,7 @@ export async function bindLocal(
     workspace,
     replaced: existing?.provider === provider && existing.display_label === workspace ? null : existing,
     configPath: project.configPath,
-    isNewProject: !project.exists,
+    isNewProject: project.source === "none",
   };
   if (dryRun) {
     const whole = { ...edit, project: identityEdit(project.config.project, identity) };

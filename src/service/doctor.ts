@@ -45,19 +45,19 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
   });
 
   const project = await check<Project>("project", async () => {
-    const found = findProject(projectFolder);
+    const found = await findProject(projectFolder, context);
     if (found === null) {
       return failed(
         "No project or git repository here.",
         "Run this inside a git repository, or use --project DIR.",
       );
     }
-    return { ...ok(found.exists ? found.root : `${found.root} (never bound)`), found };
+    return { ...ok(found.source !== "none" ? found.root : `${found.root} (never bound)`), found };
   });
 
   await check("config", async () => {
     if (project === null) return skipped("no project");
-    return project.exists ? ok(project.configPath) : skipped("made by the first bind");
+    return project.source !== "none" ? ok(project.configPath) : skipped("made by the first bind");
   });
 
   await check("identity", async () => {

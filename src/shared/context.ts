@@ -10,6 +10,8 @@ export interface Machine {
   readonly homeDirectory: string;
   readonly hostName: string;
   readonly userName: string;
+  /** Id of the user that the process runs as; undefined on Windows. */
+  readonly userId: number | undefined;
 }
 
 /** The time and chance that a run depends on; tests hold their own. */

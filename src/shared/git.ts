@@ -1,29 +1,90 @@
-import { existsSync, realpathSync } from "node:fs";
-import { delimiter, dirname, isAbsolute, join, relative, sep } from "node:path";
+/** The git repository around a folder: where it is, and which remotes it names. Nothing that it configures is run. */
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { delimiter, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { ProjectError } from "./errors.ts";
 import type { Environment } from "./io.ts";
 
-/** The nearest folder at or above `start` that holds an entry called `name`, or null. */
-export function findUpwards(start: string, name: string): string | null {
+/** Time that git has to list the remotes or to read one file of the index. */
+const GIT_LIMIT_MS = 5_000;
+
+/**
+ * Variables that bind a process to one repository, as `git rev-parse
+ * --local-env-vars` lists them. A git hook, for example, passes those of its own
+ * repository on.
+ */
+const LOCAL_VARIABLES = [
+  "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+  "GIT_COMMON_DIR",
+  "GIT_CONFIG",
+  "GIT_CONFIG_COUNT",
+  "GIT_CONFIG_PARAMETERS",
+  "GIT_DIR",
+  "GIT_GRAFT_FILE",
+  "GIT_IMPLICIT_WORK_TREE",
+  "GIT_INDEX_FILE",
+  "GIT_INTERNAL_SUPER_PREFIX",
+  "GIT_NO_REPLACE_OBJECTS",
+  "GIT_OBJECT_DIRECTORY",
+  "GIT_PREFIX",
+  "GIT_REPLACE_REF_BASE",
+  "GIT_SHALLOW_FILE",
+  "GIT_WORK_TREE",
+] as const;
+
+/** A repository around a folder. Only a work tree can hold a project. */
+export interface Repository {
+  readonly kind: "work-tree" | "bare" | "jj";
+  /** Absolute path: the top folder of the work tree, or the bare repository itself. */
+  readonly root: string;
+}
+
+/** A remote with the user's `insteadOf` rules applied. */
+export interface Remote {
+  readonly name: string;
+  readonly url: string;
+}
+
+/** Returns `start` and the folders above it, nearest first. */
+export function* foldersUpwards(start: string): Generator<string> {
   for (let folder = start; ; folder = dirname(folder)) {
-    if (existsSync(join(folder, name))) return folder;
-    if (dirname(folder) === folder) return null;
+    yield folder;
+    if (dirname(folder) === folder) return;
   }
 }
 
-/** The root of the work tree around `start`, or null outside a repository. Runs nothing. */
-export function findGitRoot(start: string): string | null {
-  return findUpwards(start, ".git");
+/** Returns the repository around `start`, or null. Runs nothing. */
+export function findRepository(start: string): Repository | null {
+  for (const root of foldersUpwards(start)) {
+    if (existsSync(join(root, ".git"))) return { kind: "work-tree", root };
+    if (existsSync(join(root, ".jj"))) return { kind: "jj", root };
+    if (isBare(root)) return { kind: "bare", root };
+  }
+  return null;
 }
 
-/** Absolute path of the user's git, never one that the repository around `root` brings; null when there is none. */
+/** A folder that git takes for a repository by itself. */
+function isBare(folder: string): boolean {
+  return ["HEAD", "objects", "refs"].every((name) => existsSync(join(folder, name)));
+}
+
+/** Absolute path of the user's git, never one that the repository at `root` brings; null when there is none. */
 export function findGit(root: string, env: Environment): string | null {
-  const repository = withoutLinks(findGitRoot(root) ?? root);
-  const outside = (folder: string): boolean => {
-    const path = relative(repository, withoutLinks(folder));
+  return findProgram("git", root, env);
+}
+
+/**
+ * Returns the absolute path of a program on the PATH, or null. Folders inside
+ * the repository around `folder` and relative entries do not count: a clone
+ * must not choose which program runs.
+ */
+export function findProgram(name: string, folder: string, env: Environment): string | null {
+  const repository = withoutLinks(findRepository(folder)?.root ?? folder);
+  const outside = (entry: string): boolean => {
+    const path = relative(repository, withoutLinks(entry));
     return path === ".." || path.startsWith(`..${sep}`) || isAbsolute(path);
   };
-  const trusted = (env.PATH ?? "").split(delimiter).filter((folder) => isAbsolute(folder) && outside(folder));
-  return Bun.which("git", { PATH: trusted.join(delimiter) });
+  const trusted = (env.PATH ?? "").split(delimiter).filter((entry) => isAbsolute(entry) && outside(entry));
+  return Bun.which(name, { PATH: trusted.join(delimiter) });
 }
 
 function withoutLinks(path: string): string {
@@ -31,21 +92,154 @@ function withoutLinks(path: string): string {
 }
 
 /**
- * The URL of the `origin` remote with the user's `insteadOf` rules applied, or
- * null when there is no git, no repository or no such remote. Read-only, and
- * nothing that the repository configures is run.
+ * Returns the remotes of the repository at `root`, in git's order.
+ *
+ * @throws ProjectError `git_missing`, `git_unsafe_folder`, `git_config_invalid`, `git_timeout` or `git_failed`
  */
-export async function readOriginUrl(root: string, env: Environment): Promise<string | null> {
+export async function readRemotes(
+  root: string,
+  env: Environment,
+  limitMs: number = GIT_LIMIT_MS,
+): Promise<readonly Remote[]> {
+  const output = await runGit(root, env, ["remote", "--verbose"], limitMs);
+  return output.split("\n").flatMap((line) => {
+    const [, name, url] = /^(\S+)\t(.+) \(fetch\)(?: \[[^\]]*\])?$/.exec(line) ?? [];
+    return name === undefined || url === undefined ? [] : [{ name, url }];
+  });
+}
+
+/** The remote that identifies the project: `origin`, else the only one, else `upstream`. */
+export function identifyingRemote(remotes: readonly Remote[]): Remote | null {
+  const named = (name: string) => remotes.find((remote) => remote.name === name);
+  return named("origin") ?? (remotes.length === 1 ? remotes[0] : named("upstream")) ?? null;
+}
+
+/** A file as git's index has it. */
+export interface IndexedFile {
+  /** Relative to the repository's root, with slashes. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/**
+ * Returns the first of `paths` that is tracked but not checked out, as in a sparse checkout; null when none is.
+ * Costs a process only where the repository has a sparse checkout.
+ *
+ * @param paths relative to `root`, with slashes
+ * @throws ProjectError as {@link readRemotes} does
+ */
+export async function readIndexed(
+  root: string,
+  paths: readonly string[],
+  env: Environment,
+): Promise<IndexedFile | null> {
+  const folder = gitFolder(root);
+  if (folder === null || !existsSync(join(folder, "info", "sparse-checkout"))) return null;
+  const listed = (await runGit(root, env, ["ls-files", "-z", "--", ...paths])).split("\0");
+  const path = paths.find((candidate) => listed.includes(candidate));
+  return path === undefined
+    ? null
+    : { path, text: await runGit(root, env, ["cat-file", "blob", `:${path}`]) };
+}
+
+/** The `.git` folder of a work tree; a linked work tree and a submodule have a file that names it. */
+function gitFolder(root: string): string | null {
+  const entry = join(root, ".git");
+  try {
+    if (statSync(entry).isDirectory()) return entry;
+    const named = /^gitdir: (.+?)\s*$/.exec(readFileSync(entry, "utf8"))?.[1];
+    return named === undefined ? null : resolve(root, named);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Refuses a work tree that belongs to another user, unless git trusts it
+ * (`safe.directory`). Asks git only when the owner differs.
+ *
+ * @throws ProjectError `git_unsafe_folder`
+ */
+export async function assertTrusted(
+  root: string,
+  userId: number | undefined,
+  env: Environment,
+): Promise<void> {
+  if (userId === undefined || statSync(root).uid === userId) return;
+  await runGit(root, env, ["rev-parse", "--git-dir"]);
+}
+
+/**
+ * Runs git in the repository at `root` and returns its output. Reads only;
+ * `root` is the only folder that git may take for the repository.
+ */
+async function runGit(
+  root: string,
+  env: Environment,
+  args: readonly string[],
+  limitMs: number = GIT_LIMIT_MS,
+): Promise<string> {
   const git = findGit(root, env);
-  if (git === null) return null;
+  if (git === null) {
+    throw new ProjectError("git_missing", `${root} is a git repository, and there is no git on the PATH.`);
+  }
   const safe = ["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"];
-  const child = Bun.spawn([git, ...safe, "-C", root, "remote", "get-url", "origin"], {
+  const child = Bun.spawn([git, ...safe, "-C", root, ...args], {
     stdin: "ignore",
     stdout: "pipe",
-    stderr: "ignore",
-    timeout: 5_000,
-    env: { ...env, GIT_TERMINAL_PROMPT: "0", GIT_OPTIONAL_LOCKS: "0" },
+    stderr: "pipe",
+    env: gitEnvironment(root, env),
   });
-  const [url, exitCode] = await Promise.all([child.stdout.text(), child.exited]);
-  return exitCode === 0 && url.trim() !== "" ? url.trim() : null;
+  const timer = Promise.withResolvers<null>();
+  const timeout = setTimeout(() => timer.resolve(null), limitMs);
+  try {
+    // A process that git started may hold the pipe open after git itself has ended: the limit covers the reading.
+    const ended = await Promise.race([
+      Promise.all([child.stdout.text(), child.stderr.text(), child.exited]),
+      timer.promise,
+    ]);
+    if (ended === null) {
+      throw new ProjectError("git_timeout", `git did not answer within ${limitMs / 1000} s in ${root}.`, {
+        retryable: true,
+        details: { folder: root },
+      });
+    }
+    const [output, problem, exitCode] = ended;
+    if (exitCode !== 0) throw gitFailure(root, problem);
+    return output;
+  } finally {
+    clearTimeout(timeout);
+    child.kill("SIGKILL");
+    child.unref();
+  }
+}
+
+function gitEnvironment(root: string, env: Environment): Record<string, string | undefined> {
+  const own: Record<string, string | undefined> = { ...env };
+  for (const name of LOCAL_VARIABLES) delete own[name];
+  return {
+    ...own,
+    GIT_CEILING_DIRECTORIES: dirname(root),
+    GIT_OPTIONAL_LOCKS: "0",
+    GIT_TERMINAL_PROMPT: "0",
+    LC_ALL: "C",
+  };
+}
+
+/** An error that carries git's own reason. */
+function gitFailure(root: string, stderr: string): ProjectError {
+  const reason = /^fatal: (.+)$/m.exec(stderr)?.[1] ?? stderr.trim().split("\n")[0] ?? "";
+  const details = { folder: root, git: reason };
+  if (/dubious ownership/.test(reason)) {
+    const message = `${root} belongs to another user, and git does not trust it.`;
+    return new ProjectError("git_unsafe_folder", message, { details });
+  }
+  if (/^bad config/.test(reason)) {
+    return new ProjectError("git_config_invalid", `git cannot read its configuration: ${reason}.`, {
+      details,
+    });
+  }
+  return new ProjectError("git_failed", `git failed in ${root}: ${reason || "no reason given"}.`, {
+    details,
+  });
 }

@@ -44,6 +44,7 @@ function systemMachine(): Machine {
     get userName() {
       return userName();
     },
+    userId: process.getuid?.(),
   };
 }
 

@@ -1,5 +1,5 @@
 /** Choosing in a terminal, and every way of not choosing. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { errorOf } from "../helpers/binary.ts";
 import { MinimalHost } from "../helpers/minimal-host.ts";
 import { Scratch } from "../helpers/scratch.ts";
@@ -12,10 +12,10 @@ const NARROWED = "Payments Platform (PPL)";
 
 describe("the candidate prompt", () => {
   let host: MinimalHost;
-  beforeAll(() => {
+  beforeEach(() => {
     host = new MinimalHost("code");
   });
-  afterAll(() => host[Symbol.dispose]());
+  afterEach(() => host[Symbol.dispose]());
 
   test("takes a number", async () => {
     using place = new Scratch({ env: host.env, config: CONFIG });

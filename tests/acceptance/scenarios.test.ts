@@ -16,7 +16,7 @@ const BOUND = `${PROJECT}tracker:\n  provider: linear\n  binding_ref: srm_OLD\n 
 const LEGACY = `# hand-written\n${PROJECT}tracker:\n  provider: linear\n  project_slug: my-project # keep me\n  house_rule: tabs\n`;
 
 const NEW_IDENTITY = {
-  uuid: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-4/),
+  uuid: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-5/),
   slug: "payments-api",
   node_id: expect.stringMatching(/^[0-9a-f]{12}$/),
   repo_slug: "acme/payments-api",

@@ -113,17 +113,29 @@ describe("tracker host serve --demo", () => {
     });
   });
 
-  test("a resource that another project holds is not offered, which is told", async () => {
+  test("a second clone from before the config was committed is the same project", async () => {
     using first = new Scratch({ env: host.env, origin: "git@github.com:acme/storefront.git" });
-    using second = new Scratch({ env: host.env, origin: "git@github.com:acme/storefront.git" });
+    using second = new Scratch({ env: host.env, origin: "https://github.com/Acme/Storefront" });
+    const bind = ["bind", "--provider", "github", "--json"];
+    const bound = v.parse(Bound, resultOf(await first.run(bind)));
+    expect(v.parse(Bound, resultOf(await second.run(bind))).binding_ref).toBe(bound.binding_ref);
+    const recorded = (place: Scratch) => Object(Bun.YAML.parse(place.config() ?? "")).project.uuid;
+    expect(recorded(second)).toBe(recorded(first));
+  });
+
+  test("a resource that another project holds is not offered, which is told", async () => {
+    const origin = "git@github.com:acme/backend-api.git";
+    using first = new Scratch({ env: host.env, origin });
+    const config = "project:\n  uuid: 3f2a8c1e-5b7d-4e90-a1c2-9d8e7f6a5b4c\n";
+    using second = new Scratch({ env: host.env, origin, config });
     const bound = v.parse(Bound, resultOf(await first.run(["bind", "--provider", "github", "--json"])));
-    expect(bound.display_label).toContain("acme/storefront");
+    expect(bound.display_label).toContain("acme/backend-api");
     const outcome = await second.run(["bind", "--provider", "github"]);
     expect(outcome.code).toBe(1);
-    expect(outcome.stderr).toContain(`acme/storefront is not offered: it is bound to project "`);
+    expect(outcome.stderr).toContain(`acme/backend-api is not offered: it is bound to project "`);
     expect(outcome.stderr).toContain(`tracker host mappings delete ${bound.binding_ref}\n`);
-    expect(outcome.stderr).not.toMatch(/^ *\d+\. acme\/storefront$/m);
-    expect(second.config()).toBeNull();
+    expect(outcome.stderr).not.toMatch(/^ *\d+\. acme\/backend-api$/m);
+    expect(second.config()).toBe(config);
   });
 
   test("a binding that the host does not know is stale", async () => {

@@ -55,7 +55,7 @@ const BINDING = { provider: "beads", workspace: "payments", credentials: {} } as
 function project(config = "tracker:\n  provider: beads\n  workspace: payments\n"): Project {
   const root = beads.folder;
   const configPath = join(root, ".kittify", "config.yaml");
-  return { root, configPath, exists: true, config: parseProjectConfig(config) };
+  return { root, configPath, repository: null, source: "file" as const, config: parseProjectConfig(config) };
 }
 
 /** The tracker of a bound project, its results without what surrounds them. */

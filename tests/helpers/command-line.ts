@@ -48,7 +48,8 @@ export class CommandLine implements Disposable {
       machine: {
         platform: "linux",
         architecture: "x64",
-        homeDirectory: this.folder,
+        homeDirectory: join(this.folder, "home"),
+        userId: process.getuid?.(),
         hostName: "workshop",
         userName: "ada",
       },

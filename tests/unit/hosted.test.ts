@@ -4,7 +4,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ProjectIdentity } from "../../src/config/identity.ts";
-import { findProject, type Project, ProjectStore } from "../../src/config/project.ts";
+import { type Project, ProjectStore } from "../../src/config/project.ts";
+import { parseProjectConfig } from "../../src/config.ts";
 import type { BindCandidate, BindResolveResponse, TakenResource } from "../../src/protocol.ts";
 import { type BindDialog, HostedTracker, type Selection } from "../../src/service/bind.ts";
 import { failureOf } from "../helpers/failure.ts";
@@ -36,9 +37,13 @@ const config = (): string => readFileSync(configPath(), "utf8");
 /** The project, with `text` as its config. */
 function project(text = ""): Project {
   writeFileSync(configPath(), text);
-  const found = findProject(root);
-  if (found === null) throw new Error("no project");
-  return found;
+  return {
+    root,
+    repository: null,
+    configPath: configPath(),
+    source: "file",
+    config: parseProjectConfig(text),
+  };
 }
 
 const IDENTITY: ProjectIdentity = {
@@ -46,6 +51,7 @@ const IDENTITY: ProjectIdentity = {
   slug: "payments-api",
   nodeId: "0123456789ab",
   repoSlug: null,
+  repoHost: null,
 };
 
 function tracker({ upgradesConfigs = true } = {}): HostedTracker {
@@ -53,6 +59,7 @@ function tracker({ upgradesConfigs = true } = {}): HostedTracker {
     platform: process.platform,
     architecture: process.arch,
     homeDirectory: root,
+    userId: process.getuid?.(),
     hostName: "laptop",
     userName: "ada",
   };
@@ -303,9 +310,7 @@ describe("work on a binding", () => {
     for (const line of LEGACY.trim().split("\n")) expect(config()).toContain(line);
     expect(config()).toContain("binding_ref: srm_1");
     stubs.on("GET", `${STATUS}&binding_ref=srm_1`, Response.json({ connected: true, ...upgrade }));
-    const after = findProject(root);
-    if (after === null) throw new Error("no project");
-    await tracker().binding(after).status();
+    await tracker().binding(project(config())).status();
   });
 
   test("from then on calls go by the reference", async () => {

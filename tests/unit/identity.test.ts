@@ -3,82 +3,17 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import {
   completeIdentity,
   deriveNodeId,
   deriveSlug,
+  type IdentityFacts,
   identityEdit,
-  parseRepoSlug,
   toSlug,
   UuidReservations,
 } from "../../src/config/identity.ts";
+import { parseRemote } from "../../src/config/remote.ts";
 import { ConfigError } from "../../src/shared/errors.ts";
-
-describe("parseRepoSlug", () => {
-  test.each([
-    ["git@github.com:acme/payments-api.git", "acme/payments-api"],
-    ["git@github.com:acme/payments-api", "acme/payments-api"],
-    ["github.com:acme/payments-api.git", "acme/payments-api"],
-    ["git@gitlab.example:group/sub/deeper/repo.git", "group/sub/deeper/repo"],
-    ["git@host:/acme/repo.git", "acme/repo"],
-    ["ssh://git@github.com/acme/repo.git", "acme/repo"],
-    ["ssh://git@git.example:2222/acme/repo.git", "acme/repo"],
-    ["git+ssh://git@git.example/acme/repo.git", "acme/repo"],
-    ["git://git.example/acme/repo.git", "acme/repo"],
-    ["https://github.com/acme/repo.git", "acme/repo"],
-    ["https://github.com/acme/repo", "acme/repo"],
-    ["https://github.com/acme/repo/", "acme/repo"],
-    ["https://github.com/acme/repo.git/", "acme/repo"],
-    ["https://ada:s3cret@git.example:8443/acme/repo.git", "acme/repo"],
-    ["https://gitlab.example/group/sub/repo.git", "group/sub/repo"],
-    ["http://127.0.0.1:3000/acme/repo.git", "acme/repo"],
-    ["https://github.com/acme/re.po.git", "acme/re.po"],
-    ["https://github.com/acme/repo.git.git", "acme/repo.git"],
-    ["https://github.com/Acme/Repo", "Acme/Repo"],
-  ])("%s is %s", (url, slug) => {
-    expect(parseRepoSlug(url)).toBe(slug);
-  });
-
-  test.each([
-    ["https://git.example/acme/my%20repo.git", "acme/my repo"],
-    ["https://git.example/gr%C3%BCn/repo", "grün/repo"],
-    ["https://git.example/grün/repo", "grün/repo"],
-    ["git@git.example:grün/repo.git", "grün/repo"],
-    ["https://git.example/acme/a%2Fb", "acme/a%2Fb"],
-    ["https://git.example/acme/100%", "acme/100%"],
-  ])("percent-encoding: %s is %s, as over ssh", (url, slug) => {
-    expect(parseRepoSlug(url)).toBe(slug);
-  });
-
-  test.each([
-    "",
-    "repo",
-    "/srv/git/acme/repo.git",
-    "./acme/repo",
-    "../acme/repo.git",
-    "file:///srv/git/acme/repo.git",
-    "C:\\git\\acme\\repo",
-    "C:/git/acme/repo.git",
-    "\\\\server\\share\\repo",
-    "git@github.com:repo.git",
-    "https://github.com/",
-    "https://github.com/repo.git",
-    "https://github.com/acme//repo",
-    "ftp://git.example/acme/repo.git",
-  ])("%s has none", (url) => {
-    expect(parseRepoSlug(url)).toBeNull();
-  });
-
-  test("any text gives a path of two or more parts, or nothing", () => {
-    fc.assert(
-      fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.webUrl()), (url) => {
-        const slug = parseRepoSlug(url);
-        return slug === null || /^[^/]+(\/[^/]+)+$/s.test(slug);
-      }),
-    );
-  });
-});
 
 describe("slugs", () => {
   test.each([
@@ -100,13 +35,14 @@ describe("slugs", () => {
     ["C:\\git\\Billing", "billing"],
     ["https://git.example/acme/my%20repo.git", "my-repo"],
   ])("of %s is %s", (origin, slug) => {
-    expect(deriveSlug(origin, "/home/ada/elsewhere")).toBe(slug);
+    expect(deriveSlug(parseRemote(origin), "/home/ada/elsewhere")).toBe(slug);
   });
 
   test("without a remote it is the folder's, and there always is one", () => {
     expect(deriveSlug(null, "/home/ada/My Project")).toBe("my-project");
     expect(deriveSlug(null, "/")).toBe("project");
-    expect(deriveSlug("///", "/")).toBe("project");
+    expect(deriveSlug(null, `/${"a".repeat(300)}`)).toBe("a".repeat(200));
+    expect(deriveSlug(parseRemote("///"), "/")).toBe("project");
   });
 });
 
@@ -117,30 +53,65 @@ test("the node id is the first 12 hex digits of SHA-256 of host:user", () => {
 });
 
 describe("completing", () => {
-  const facts = {
+  const facts: IdentityFacts = {
     root: "/home/ada/folder",
-    originUrl: "git@github.com:acme/payments-api.git",
+    folder: "",
+    remote: parseRemote("git@github.com:acme/payments-api.git"),
     machine: { hostName: "laptop", userName: "ada" },
-    uuid: "fresh",
+    reservedUuid: () => "fresh",
   };
   const nothing = { uuid: null, slug: null, nodeId: null, repoSlug: null };
   const everything = { uuid: "u", slug: "s", nodeId: "n", repoSlug: "o/r" };
+  const uuidOf = (url: string, folder = "") =>
+    completeIdentity(nothing, { ...facts, folder, remote: parseRemote(url) }).uuid;
 
-  test("what is recorded wins", () => {
-    expect(completeIdentity(everything, facts)).toEqual(everything);
+  test("what is recorded wins; the host is never recorded", () => {
+    expect(completeIdentity(everything, facts)).toEqual({ ...everything, repoHost: "github.com" });
   });
 
   test("what is missing is derived", () => {
     expect(completeIdentity(nothing, facts)).toEqual({
-      uuid: "fresh",
+      // uuid.uuid5(uuid.NAMESPACE_URL, "https://github.com/acme/payments-api") in Python
+      uuid: "2b51cb1b-a744-52a6-b0dc-0957bf8d813a",
       slug: "payments-api",
       nodeId: deriveNodeId(facts.machine),
       repoSlug: "acme/payments-api",
+      repoHost: "github.com",
     });
-    expect(completeIdentity({ ...nothing, slug: "mine" }, { ...facts, originUrl: null })).toMatchObject({
+    expect(completeIdentity({ ...nothing, slug: "mine" }, { ...facts, remote: null })).toMatchObject({
+      uuid: "fresh",
       slug: "mine",
       repoSlug: null,
+      repoHost: null,
     });
+  });
+
+  test("every clone derives the same uuid, whatever protocol it uses", () => {
+    const uuids = [
+      "git@github.com:acme/payments-api.git",
+      "ssh://git@github.com/acme/payments-api",
+      "ssh://git@ssh.github.com:443/acme/payments-api.git",
+      "https://ada:s3cret@GitHub.com/Acme/Payments-API.git/",
+      "[git@github.com:22]:acme/payments-api.git",
+    ].map((url) => uuidOf(url));
+    expect(new Set(uuids)).toEqual(new Set(["2b51cb1b-a744-52a6-b0dc-0957bf8d813a"]));
+  });
+
+  test("another host, path or folder is another project", () => {
+    const url = "git@github.com:acme/payments-api.git";
+    const uuids = [
+      uuidOf(url),
+      uuidOf("git@gitlab.com:acme/payments-api.git"),
+      uuidOf("git@github.com:acme/payments.git"),
+      uuidOf(url, "services/api"),
+      uuidOf(url, "services/web"),
+    ];
+    expect(new Set(uuids).size).toBe(uuids.length);
+  });
+
+  test("a remote without a host or path leaves the uuid to chance", () => {
+    expect(uuidOf("work:acme/payments-api")).toBe("fresh");
+    expect(uuidOf("/srv/git/acme/payments-api.git")).toBe("fresh");
   });
 
   test("only what is missing is recorded, and never the derived repo_slug", () => {
@@ -151,7 +122,7 @@ describe("completing", () => {
       node_id: identity.nodeId,
     });
     expect(identityEdit({ ...nothing, uuid: "u", nodeId: "n" }, identity)).toEqual({ slug: identity.slug });
-    expect(identityEdit(everything, everything)).toEqual({});
+    expect(identityEdit(everything, identity)).toEqual({});
   });
 });
 

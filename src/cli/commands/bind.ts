@@ -110,7 +110,7 @@ async function bind(invocation: Invocation, options: BindOptions): Promise<void>
   const outcome = await withService(invocation, async (service) => {
     const provider = requireHosted(options.provider);
     await service.chooseControlPlane();
-    const existing = service.currentBinding();
+    const existing = await service.currentBinding();
     const asks = existing !== null && !options.replaces && !options.dryRun;
     const command = `tracker bind --provider ${provider} --yes`;
     if (asks && !(await mayReplace(invocation.io, existing, command))) return null;

@@ -45,7 +45,7 @@ export async function bindLocal(
       doctrine: doctrineFlags(flags, tokens),
       dryRun,
     };
-    const existing = service.currentBinding();
+    const existing = await service.currentBinding();
     const replaces = flags.yes === true || dryRun || isSame(existing, request);
     const command = `tracker bind --provider ${provider} --workspace NAME --yes`;
     if (existing !== null && !replaces && !(await mayReplace(invocation.io, existing, command))) return null;
