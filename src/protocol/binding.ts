@@ -1,0 +1,93 @@
+/** Discovery, resolution and binding. */
+import * as v from "valibot";
+import { ProjectIdentity, ProviderContext } from "./routing.ts";
+import { filled, instant, natural, nullable, nullableText, text } from "./schema.ts";
+
+export const BindableResource = v.object({
+  candidate_token: text,
+  display_label: text,
+  provider: text,
+  provider_context: v.nullish(ProviderContext, {}),
+  binding_ref: nullableText,
+  bound_project_slug: nullableText,
+  bound_at: nullable(instant),
+});
+export type BindableResource = v.InferOutput<typeof BindableResource>;
+
+export const ResourcesResponse = v.object({
+  resources: v.array(BindableResource),
+  installation_id: nullableText,
+  provider: nullableText,
+  next_cursor: nullableText,
+});
+export type ResourcesResponse = v.InferOutput<typeof ResourcesResponse>;
+
+export const BindResolveRequest = v.object({ provider: filled, project_identity: ProjectIdentity });
+export type BindResolveRequest = v.InferOutput<typeof BindResolveRequest>;
+
+export const BindCandidate = v.object({
+  candidate_token: filled,
+  display_label: text,
+  confidence: v.picklist(["high", "medium", "low"]),
+  match_reason: text,
+  sort_position: natural,
+});
+export type BindCandidate = v.InferOutput<typeof BindCandidate>;
+
+/** A resource that belongs to another project. */
+export const TakenResource = v.object({ display_label: text, project_slug: text, binding_ref: filled });
+export type TakenResource = v.InferOutput<typeof TakenResource>;
+
+export const BindResolveResponse = v.object({
+  match_type: v.picklist(["exact", "candidates", "none"]),
+  candidate_token: nullable(filled),
+  binding_ref: nullable(filled),
+  display_label: nullableText,
+  project_slug: nullableText,
+  provider_context: nullable(ProviderContext),
+  candidates: v.nullish(v.array(BindCandidate), []),
+  /** Where nothing is certain because another project has what `repo_slug` names; an extension. */
+  taken: v.optional(v.nullable(TakenResource)),
+});
+export type BindResolveResponse = v.InferOutput<typeof BindResolveResponse>;
+
+export const BindConfirmRequest = v.object({
+  provider: filled,
+  candidate_token: filled,
+  project_identity: ProjectIdentity,
+});
+export type BindConfirmRequest = v.InferOutput<typeof BindConfirmRequest>;
+
+export const BindConfirmResponse = v.object({
+  binding_ref: filled,
+  display_label: text,
+  provider: text,
+  provider_context: v.nullish(ProviderContext, {}),
+  bound_at: nullable(instant),
+  project_slug: nullableText,
+});
+export type BindConfirmResponse = v.InferOutput<typeof BindConfirmResponse>;
+
+export const BindValidateRequest = v.object({
+  provider: filled,
+  binding_ref: filled,
+  project_identity: ProjectIdentity,
+});
+export type BindValidateRequest = v.InferOutput<typeof BindValidateRequest>;
+
+export const BindValidateResponse = v.variant("valid", [
+  v.object({
+    valid: v.literal(true),
+    binding_ref: filled,
+    display_label: nullableText,
+    provider: nullableText,
+    provider_context: nullable(ProviderContext),
+  }),
+  v.object({
+    valid: v.literal(false),
+    binding_ref: nullableText,
+    reason: nullableText,
+    guidance: nullableText,
+  }),
+]);
+export type BindValidateResponse = v.InferOutput<typeof BindValidateResponse>;

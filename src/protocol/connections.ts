@@ -1,0 +1,48 @@
+/** Connections to providers. Administration is an extension: only this product's hosts have it. */
+import * as v from "valibot";
+import { filled, instant, natural, nullable, nullableText, text } from "./schema.ts";
+
+/** The credential that a provider is connected with. It is stored encrypted and never returned. */
+export const ConnectRequest = v.variant("kind", [
+  /** The in-memory provider that is filled with demo data. */
+  v.object({ provider: filled, kind: v.literal("demo") }),
+  /** An API token of the provider. */
+  v.object({
+    provider: filled,
+    kind: v.literal("token"),
+    token: filled,
+    /** Address of the provider; required for Jira, and for self-hosted GitHub and GitLab. */
+    base_url: nullableText,
+    /** The account of the API token; required for Jira. */
+    email: nullableText,
+  }),
+  /** A connection whose credential Nango holds. */
+  v.object({
+    provider: filled,
+    kind: v.literal("nango"),
+    connection_id: filled,
+    provider_config_key: filled,
+    secret_key: filled,
+    /** Address of a self-hosted Nango. */
+    base_url: nullableText,
+  }),
+]);
+export type ConnectRequest = v.InferOutput<typeof ConnectRequest>;
+
+export const Connection = v.object({
+  connection_id: text,
+  provider: text,
+  /** `demo`, `token` or `nango`. */
+  kind: text,
+  /** Address of the provider where it is not the default one. */
+  base_url: nullableText,
+  status: v.picklist(["connected", "degraded", "revoked"]),
+  account_label: text,
+  resource_count: natural,
+  last_refreshed_at: nullable(instant),
+  error: nullableText,
+});
+export type Connection = v.InferOutput<typeof Connection>;
+
+export const ConnectionsResponse = v.object({ connections: v.array(Connection) });
+export type ConnectionsResponse = v.InferOutput<typeof ConnectionsResponse>;

@@ -1,0 +1,50 @@
+/** Mappings, and their ownership and settings. */
+import * as v from "valibot";
+import { ProviderContext, upgrade } from "./routing.ts";
+import { instant, nullable, nullableText, text } from "./schema.ts";
+
+export const Mapping = v.looseObject({
+  binding_ref: nullableText,
+  provider: nullableText,
+  project_slug: nullableText,
+  project_uuid: nullableText,
+  display_label: nullableText,
+  provider_context: nullable(ProviderContext),
+  status: nullableText,
+  bound_at: nullable(instant),
+  wp_id: nullableText,
+  external_id: nullableText,
+  external_key: nullableText,
+  external_url: nullableText,
+});
+export type Mapping = v.InferOutput<typeof Mapping>;
+
+export const MappingsResponse = v.object({ mappings: v.array(Mapping), ...upgrade });
+export type MappingsResponse = v.InferOutput<typeof MappingsResponse>;
+
+/** Who owns which field of a mapping's issues. */
+const MappingDoctrine = v.object({
+  mode: text,
+  field_owners: v.nullish(v.record(v.string(), v.string()), {}),
+  conflict_strategy: v.exactOptional(v.string()),
+});
+
+/** Connector params by name. */
+export const ConnectorSettings = v.record(v.string(), v.unknown());
+export type ConnectorSettings = v.InferOutput<typeof ConnectorSettings>;
+
+/** Changes a mapping; what is not given stays. */
+export const MappingUpdate = v.object({
+  doctrine: v.exactOptional(MappingDoctrine),
+  /** Merged into the settings there are: null removes one (RFC 7396). */
+  connector_settings: v.exactOptional(ConnectorSettings),
+});
+export type MappingUpdate = v.InferOutput<typeof MappingUpdate>;
+
+export const UpdatedMapping = v.looseObject({
+  ...Mapping.entries,
+  doctrine: MappingDoctrine,
+  /** Hosts that know none do not say. */
+  connector_settings: v.optional(ConnectorSettings, {}),
+});
+export type UpdatedMapping = v.InferOutput<typeof UpdatedMapping>;

@@ -1,0 +1,29 @@
+/** The fields that lead a request to a project, a binding or a mapping. */
+import * as v from "valibot";
+import { filled, nullable, nullableText, text } from "./schema.ts";
+
+/** Display facts of a resource, such as `workspace_name`; keys are the provider's. */
+export const ProviderContext = v.record(v.string(), v.string());
+export type ProviderContext = v.InferOutput<typeof ProviderContext>;
+
+/** How a project introduces itself. `repo_slug` is `owner/repo`. */
+export const ProjectIdentity = v.object({
+  uuid: v.pipe(filled, v.maxLength(200)),
+  slug: v.pipe(filled, v.maxLength(200)),
+  node_id: v.pipe(filled, v.maxLength(200)),
+  repo_slug: nullable(v.pipe(text, v.maxLength(500))),
+});
+export type ProjectIdentity = v.InferOutput<typeof ProjectIdentity>;
+
+/** The routing key of a request: the stable reference, or the slug of configs that predate it. */
+export type RoutingKey = { readonly binding_ref: string } | { readonly project_slug: string };
+
+/** The fields of a request about a binding. */
+export const routed = { provider: filled, binding_ref: nullableText, project_slug: nullableText };
+
+/** The fields that an answer routed by `project_slug` may carry, so that the client can upgrade its config. */
+export const upgrade = {
+  binding_ref: nullableText,
+  display_label: nullableText,
+  provider_context: nullable(ProviderContext),
+};
