@@ -156,7 +156,7 @@ describe("rooms", () => {
 
   test("the wire knows the model of the SDK and nothing else of it", () => {
     const reached = crossings.filter(({ from }) => roomOf(from) === "protocol").map(({ to }) => to);
-    expect(reached).toEqual(["sdk/model.ts"]);
+    expect([...new Set(reached)]).toEqual(["sdk/model.ts"]);
   });
 
   test("nothing but the version comes from outside of the sources", () => {
