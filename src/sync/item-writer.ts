@@ -152,8 +152,11 @@ export class ItemWriter {
     return record;
   }
 
-  #record(key: string): Promise<IssueRecord | null> {
-    return this.#options.store.transaction((transaction) => transaction.get(key));
+  async #record(key: string): Promise<IssueRecord | null> {
+    const [record = null] = await this.#options.store.transaction((transaction) =>
+      transaction.records([key]),
+    );
+    return record;
   }
 
   async #patch(value: unknown): Promise<IssuePatch> {

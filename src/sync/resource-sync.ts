@@ -250,9 +250,9 @@ export class ResourceSync {
   async conflicts(): Promise<Conflict[]> {
     return this.#store.transaction(async (transaction) => {
       const open = await transaction.openConflicts();
-      return Promise.all(
-        open.map(async (conflict) => wireConflict(conflict, await transaction.get(conflict.key))),
-      );
+      const records = await transaction.records(open.map(({ key }) => key));
+      const byKey = new Map(records.map((record) => [record.key, record]));
+      return open.map((conflict) => wireConflict(conflict, byKey.get(conflict.key) ?? null));
     });
   }
 
@@ -263,9 +263,10 @@ export class ResourceSync {
    */
   async resolveConflict(id: string, take: "local" | "external"): Promise<Conflict> {
     const decided = await this.#engine.resolveConflict(id, take);
-    return this.#store.transaction(async (transaction) =>
-      wireConflict(decided, await transaction.get(decided.key)),
+    const [record = null] = await this.#store.transaction((transaction) =>
+      transaction.records([decided.key]),
     );
+    return wireConflict(decided, record);
   }
 
   async state(): Promise<ResourceState> {
@@ -358,9 +359,11 @@ export class ResourceSync {
   async #give(keys: Iterable<string>, answer: BoundedAnswer): Promise<ItemError[]> {
     return this.#store.transaction(async (transaction) => {
       const errors: ItemError[] = [];
+      const records = await transaction.records([...keys]);
+      const byKey = new Map(records.map((record) => [record.key, record]));
       for (const key of keys) {
-        const record = await transaction.get(key);
-        const issue = record === null ? null : normalizedIssue(record);
+        const record = byKey.get(key);
+        const issue = record === undefined ? null : normalizedIssue(record);
         if (issue !== null && !answer.add(key, issue)) errors.push(tooLarge(issue.ref));
       }
       return errors;

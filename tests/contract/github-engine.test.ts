@@ -6,6 +6,7 @@ import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
 import { githubConnector } from "../helpers/subjects/github.ts";
 import { GitHubSimulator } from "../simulators/github/index.ts";
 import type { SimulatedRequest } from "../simulators/server.ts";
+import { recordIn } from "./store-fixture.ts";
 
 const NAME = "acme/payments-api";
 const DRAFT: IssueFields = {
@@ -65,7 +66,7 @@ async function sync(engine: SyncEngine) {
   };
 }
 
-const recordOf = (key: string) => store.transaction((transaction) => transaction.get(key));
+const recordOf = (key: string) => recordIn(store, key);
 const isCreate = ({ method, path }: SimulatedRequest) => method === "POST" && path.endsWith("/issues");
 
 test("what is filed here is edited there, and here again; then nothing is left to do", async () => {
@@ -154,9 +155,7 @@ test("a repository that was renamed takes no issue away", async () => {
   simulator.renameRepository(NAME, "payments");
   const { errors } = await collect(engine.pull({ full: true }));
   expect(errors).toMatchObject([{ message: expect.stringContaining("Refreshing the connection") }]);
-  const records = await store.transaction((transaction) =>
-    transaction.get(`github:${encodeURIComponent(NAME)}:1`),
-  );
+  const records = await recordIn(store, `github:${encodeURIComponent(NAME)}:1`);
   expect(records).toMatchObject({ deletedAt: null });
 });
 

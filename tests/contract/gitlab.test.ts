@@ -11,6 +11,7 @@ import { describeConnector } from "../helpers/connector-contract.ts";
 import { simulatedEngine } from "../helpers/simulated-engine.ts";
 import { bothPlans, connectTo, directly, gitlabSubject, PROJECT, refTo } from "../helpers/subjects/gitlab.ts";
 import type { GitLabSimulator } from "../simulators/gitlab/index.ts";
+import { recordIn } from "./store-fixture.ts";
 
 describeConnector("gitlab", () => gitlabSubject(directly));
 
@@ -144,7 +145,7 @@ describe("with the engine", () => {
     simulator.tick();
     simulator.editIssue(PROJECT, 1, { title: "Named on the web", labels: ["new", "web"] });
     await sync();
-    const pulled = await store.transaction((transaction) => transaction.get("draft"));
+    const pulled = await recordIn(store, "draft");
     expect(pulled?.fields).toMatchObject({ title: "Named on the web", labels: ["new", "web"], body: "Text" });
 
     await engine.edit("draft", { status: "done", labels: ["web"], body: "Text, longer" });

@@ -12,6 +12,7 @@ import { simulatedEngine } from "../helpers/simulated-engine.ts";
 import { connectTo, directly, jiraSubject, PROJECT, refTo } from "../helpers/subjects/jira.ts";
 import { documentWith } from "../simulators/jira/adf.ts";
 import { JiraSimulator, type ProjectSeed, type Workflow } from "../simulators/jira/index.ts";
+import { recordIn } from "./store-fixture.ts";
 
 describeConnector("jira", () => jiraSubject(directly));
 
@@ -669,7 +670,7 @@ describe("under the engine", () => {
     ({ engine, store, sync } = simulatedEngine(connector, simulator));
   });
 
-  const stored = (name: string) => store.transaction((transaction) => transaction.get(name));
+  const stored = (name: string) => recordIn(store, name);
   const DRAFT: IssueFields = {
     ...BLANK,
     title: "Draft",

@@ -10,6 +10,7 @@ import { describeConnector } from "../helpers/connector-contract.ts";
 import { ACME, directly, linearSubject, TEAM_ID } from "../helpers/subjects/linear.ts";
 import { LinearSimulator } from "../simulators/linear/index.ts";
 import type { SimulatedRequest } from "../simulators/server.ts";
+import { recordIn } from "./store-fixture.ts";
 
 describeConnector("linear", () => linearSubject(directly));
 
@@ -430,7 +431,7 @@ describe("the engine", () => {
       await engine.edit("local-1", { body: same, title: "Refund once" });
       expect(await sync()).toEqual({ errors: [], conflicts: [], writes: 1 });
       expect(await sync()).toEqual({ errors: [], conflicts: [], writes: 0 });
-      const record = await store.transaction((transaction) => transaction.get("local-1"));
+      const record = await recordIn(store, "local-1");
       expect(record?.fields).toMatchObject({ body: kept, title: "Refund once" });
     },
   );
@@ -452,8 +453,7 @@ describe("the engine", () => {
     simulator.tick(5000);
     await collect(engine.push());
     await edited;
-    const bodyHere = async () =>
-      (await store.transaction((transaction) => transaction.get("local-1")))?.fields.body;
+    const bodyHere = async () => (await recordIn(store, "local-1"))?.fields.body;
     expect(await bodyHere()).toBe("- newer");
     simulator.tick(5000);
     expect(await collect(engine.sync())).toMatchObject({ errors: [] });
@@ -477,7 +477,7 @@ describe("the engine", () => {
     expect(await collect(engine.sync())).toMatchObject({ errors: [] });
     simulator.tick(5000);
     expect(await collect(engine.sync())).toMatchObject({ errors: [] });
-    const record = await store.transaction((transaction) => transaction.get("local-1"));
+    const record = await recordIn(store, "local-1");
     expect(record?.fields.body).toBe("* ours");
     expect((await client.issues()).nodes.map(({ description }) => description)).toEqual(["* ours"]);
   });
@@ -508,7 +508,7 @@ describe("the engine", () => {
       await collect(engine.sync());
       simulator.tick(5000);
       await collect(engine.sync());
-      const record = await store.transaction((transaction) => transaction.get("local-1"));
+      const record = await recordIn(store, "local-1");
       expect(record?.fields.body).toBe("* ours");
       expect((await client.issue(filed.id)).description).toBe("* ours");
     },

@@ -6,7 +6,7 @@ const [path = "", increments = ""] = process.argv.slice(2);
 const store = openSqliteStore(path);
 for (let done = 0; done < Number(increments); done++) {
   await store.transaction(async (transaction) => {
-    const record = (await transaction.get("counter")) ?? draft("counter");
+    const [record = draft("counter")] = await transaction.records(["counter"]);
     const count = Number(record.fields.customFields.count ?? 0) + 1;
     await transaction.put([{ ...record, fields: fieldsWith({ customFields: { count } }) }]);
   });

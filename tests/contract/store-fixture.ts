@@ -1,6 +1,6 @@
 /** Issues for tests of stores. */
 import type { ExternalRef, IssueFields } from "../../src/sdk/model.ts";
-import type { Base, IssueRecord, SyncCheckpoint } from "../../src/sdk/stores/store.ts";
+import type { Base, IssueRecord, IssueStore, SyncCheckpoint } from "../../src/sdk/stores/store.ts";
 
 export const NOON = "2026-03-01T12:00:00.000Z";
 export const LATER = "2026-03-01T12:05:00.000Z";
@@ -45,6 +45,12 @@ export function issue(id: string, changes: Partial<IssueRecord> = {}): IssueReco
 /** An issue that exists on this side only. */
 export function draft(key: string): IssueRecord {
   return { key, ref: null, fields: fieldsWith(), base: null, deletedAt: null };
+}
+
+/** The record with a key, or null. */
+export async function recordIn(store: IssueStore, key: string): Promise<IssueRecord | null> {
+  const [record = null] = await store.transaction((transaction) => transaction.records([key]));
+  return record;
 }
 
 /** 500 issues. */

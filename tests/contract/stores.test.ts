@@ -7,7 +7,7 @@ import * as fc from "fast-check";
 import { sql } from "kysely";
 import { MappingStore } from "../../src/host/database/issue-store.ts";
 import { openSqlite } from "../../src/host/database/sqlite.ts";
-import { CORE_FIELDS, identityOf } from "../../src/sdk/model.ts";
+import { CORE_FIELDS, type CoreField, identityOf } from "../../src/sdk/model.ts";
 import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
 import { StoreError } from "../../src/sdk/stores/serial.ts";
 import { openSqliteStore } from "../../src/sdk/stores/sqlite.ts";
@@ -26,6 +26,7 @@ import {
   LATER,
   NOON,
   page,
+  recordIn,
   refTo,
 } from "./store-fixture.ts";
 
@@ -43,7 +44,7 @@ afterEach(async () => {
 const path = () => join(folder, "state", "issues.db");
 const run = <T>(work: (transaction: StoreTransaction) => Promise<T>) => store.transaction(work);
 const put = (...records: readonly IssueRecord[]) => run((transaction) => transaction.put(records));
-const get = (key: string) => run((transaction) => transaction.get(key));
+const get = (key: string) => recordIn(store, key);
 const keysOf = (records: Iterable<{ readonly key: string }>) => Array.from(records, ({ key }) => key);
 
 const CONFLICT: ConflictRecord = {
@@ -56,6 +57,9 @@ const CONFLICT: ConflictRecord = {
   resolution: null,
 };
 
+const editsOf = (key: string, fields: readonly CoreField[], changedAt = NOON) =>
+  fields.map((field) => ({ key, field, changedAt }));
+
 /** All that a store tells about itself. */
 async function contentOf(transaction: StoreTransaction) {
   const records = await transaction.list(null, 1_000);
@@ -65,7 +69,7 @@ async function contentOf(transaction: StoreTransaction) {
     records,
     byRef: [...(await transaction.findByRefs(refs))].toSorted(([a], [b]) => (a < b ? -1 : 1)),
     dirtyKeys,
-    dirtyFields: await Promise.all(keysOf(dirtyKeys).map((key) => transaction.dirtyFields(key))),
+    dirtyFields: await Promise.all(keysOf(dirtyKeys).map((key) => transaction.dirtyFields([key]))),
     intents: await transaction.intents(),
     conflicts: await transaction.openConflicts(),
     checkpoint: await transaction.checkpoint("main"),
@@ -79,9 +83,9 @@ async function mappingStore(): Promise<IssueStore> {
   const other = new MappingStore(database, "srm_other");
   await other.transaction(async (transaction) => {
     await transaction.put([issue("1"), issue("9")]);
-    await transaction.markDirty("linear-1", ["title"], NOON);
+    await transaction.markDirty(editsOf("linear-1", ["title"]));
     await transaction.putIntent({ key: "linear-9", idempotencyKey: "other" });
-    await transaction.putConflict(CONFLICT);
+    await transaction.putConflicts([CONFLICT]);
     await transaction.putCheckpoint("main", checkpointAt(9));
   });
   const own = new MappingStore(database, "srm_own");
@@ -149,6 +153,16 @@ describe.each([
       expect((await run((transaction) => transaction.findByRefs([]))).size).toBe(0);
     });
 
+    test("are read by many keys at once, in key order", async () => {
+      await put(...page(1), issue("1"));
+      const asked = ["linear-1-499", "linear-9", "linear-1", "linear-1-000", "linear-1"];
+      const found = await run((transaction) => transaction.records(asked));
+      expect(keysOf(found)).toEqual(["linear-1", "linear-1-000", "linear-1-499"]);
+      const all = page(1).map(({ key }) => key);
+      expect(keysOf(await run((transaction) => transaction.records(all)))).toEqual(all);
+      expect(await run((transaction) => transaction.records([]))).toEqual([]);
+    });
+
     test("are found by a thousand references at once", async () => {
       const records = [...page(1), ...page(2)];
       await put(...records);
@@ -192,9 +206,9 @@ describe.each([
       await put(issue("1"), issue("2"));
       await run(async (transaction) => {
         for (const key of ["linear-1", "linear-2"]) {
-          await transaction.markDirty(key, ["title"], NOON);
+          await transaction.markDirty(editsOf(key, ["title"]));
           await transaction.putIntent({ key, idempotencyKey: `create ${key}` });
-          await transaction.putConflict({ ...CONFLICT, id: `conflict of ${key}`, key });
+          await transaction.putConflicts([{ ...CONFLICT, id: `conflict of ${key}`, key }]);
         }
         await transaction.remove("linear-1");
         await transaction.remove("linear-9");
@@ -214,8 +228,8 @@ describe.each([
 
   describe("journal", () => {
     const mark = (key: string, ...fields: (typeof CORE_FIELDS)[number][]) =>
-      run((transaction) => transaction.markDirty(key, fields, NOON));
-    const dirty = (key: string) => run((transaction) => transaction.dirtyFields(key));
+      run((transaction) => transaction.markDirty(editsOf(key, fields)));
+    const dirty = (key: string) => run((transaction) => transaction.dirtyFields([key]));
     const fieldsOfJournal = async (key: string) => (await dirty(key)).map(({ field }) => field);
     const sequenceOf = async (key: string, name: string) =>
       (await dirty(key)).find(({ field }) => field === name)?.sequence ?? Number.NaN;
@@ -223,7 +237,7 @@ describe.each([
     test("holds the edits of an issue in the order in which they were made", async () => {
       await mark("a", "title", "body");
       await mark("b", "title");
-      await run((transaction) => transaction.markDirty("a", ["status"], LATER));
+      await run((transaction) => transaction.markDirty(editsOf("a", ["status"], LATER)));
       const edits = await dirty("a");
       expect(edits.map(({ key, field, changedAt }) => [key, field, changedAt])).toEqual([
         ["a", "title", NOON],
@@ -235,9 +249,25 @@ describe.each([
       expect(await dirty("c")).toEqual([]);
     });
 
+    test("is read for many issues at once, in the order of their edits", async () => {
+      await mark("b", "title");
+      await mark("a", "title");
+      await mark("c", "title");
+      await mark("b", "body");
+      const edits = await run((transaction) => transaction.dirtyFields(["a", "d", "b"]));
+      expect(edits.map(({ key, field }) => [key, field])).toEqual([
+        ["b", "title"],
+        ["a", "title"],
+        ["b", "body"],
+      ]);
+      expect(await run((transaction) => transaction.dirtyFields([]))).toEqual([]);
+      await run((transaction) => transaction.clearDirty(edits));
+      expect(keysOf(await run((transaction) => transaction.dirtyKeys(0, 9)))).toEqual(["c"]);
+    });
+
     test("puts a second edit of a field at the end", async () => {
       await mark("a", "title", "body");
-      await run((transaction) => transaction.markDirty("a", ["title"], LATER));
+      await run((transaction) => transaction.markDirty(editsOf("a", ["title"], LATER)));
       expect((await dirty("a")).map(({ field, changedAt }) => [field, changedAt])).toEqual([
         ["body", NOON],
         ["title", LATER],
@@ -264,7 +294,7 @@ describe.each([
       await mark("a", "title", "body");
       const pushed = await sequenceOf("a", "title");
       await mark("a", "title");
-      await run((transaction) => transaction.clearDirty("a", "title", pushed));
+      await run((transaction) => transaction.clearDirty([{ key: "a", field: "title", sequence: pushed }]));
       expect(await fieldsOfJournal("a")).toEqual(["body", "title"]);
     });
 
@@ -272,7 +302,7 @@ describe.each([
       await mark("a", "title", "body");
       await mark("b", "title");
       const pushed = await sequenceOf("a", "title");
-      await run((transaction) => transaction.clearDirty("a", "title", pushed));
+      await run((transaction) => transaction.clearDirty([{ key: "a", field: "title", sequence: pushed }]));
       expect(await fieldsOfJournal("a")).toEqual(["body"]);
       expect(await fieldsOfJournal("b")).toEqual(["title"]);
     });
@@ -280,7 +310,7 @@ describe.each([
     test("never gives a sequence twice, not even after it was empty", async () => {
       await mark("a", "title");
       const first = await sequenceOf("a", "title");
-      await run((transaction) => transaction.clearDirty("a", "title", first));
+      await run((transaction) => transaction.clearDirty([{ key: "a", field: "title", sequence: first }]));
       expect(await run((transaction) => transaction.dirtyKeys(0, 9))).toEqual([]);
       await mark("a", "title");
       expect(await sequenceOf("a", "title")).toBeGreaterThan(first);
@@ -310,14 +340,19 @@ describe.each([
     const other = { ...CONFLICT, id: "c0", key: "linear-2", base: null, local: false, remote: 0 };
     const again = { ...CONFLICT, local: "Ours, again" };
     await run(async (transaction) => {
-      for (const conflict of [CONFLICT, other, again]) await transaction.putConflict(conflict);
+      await transaction.putConflicts([CONFLICT, other]);
+      await transaction.putConflicts([again]);
     });
     expect(await run((transaction) => transaction.openConflicts())).toEqual([other, again]);
-    expect(await run((transaction) => transaction.openConflicts("linear-1"))).toEqual([again]);
-    expect(await run((transaction) => transaction.openConflicts("linear-9"))).toEqual([]);
+    expect(await run((transaction) => transaction.openConflicts(["linear-1"]))).toEqual([again]);
+    expect(await run((transaction) => transaction.openConflicts(["linear-9"]))).toEqual([]);
+    expect(
+      await run((transaction) => transaction.openConflicts(["linear-9", "linear-2", "linear-1"])),
+    ).toEqual([other, again]);
+    expect(await run((transaction) => transaction.openConflicts([]))).toEqual([]);
 
     const decided: ConflictRecord = { ...again, resolution: "local" };
-    await run((transaction) => transaction.putConflict(decided));
+    await run((transaction) => transaction.putConflicts([decided]));
     expect(await run((transaction) => transaction.openConflicts())).toEqual([other]);
     expect(await run((transaction) => transaction.conflict("c1"))).toEqual(decided);
     expect(await run((transaction) => transaction.conflict("c9"))).toBeNull();
@@ -336,9 +371,9 @@ describe.each([
     /** Some of everything. */
     async function fill(transaction: StoreTransaction): Promise<void> {
       await transaction.put([issue("1"), issue("2"), draft("local:1")]);
-      await transaction.markDirty("linear-1", ["title", "body"], NOON);
+      await transaction.markDirty(editsOf("linear-1", ["title", "body"]));
       await transaction.putIntent({ key: "local:1", idempotencyKey: "create local:1" });
-      await transaction.putConflict(CONFLICT);
+      await transaction.putConflicts([CONFLICT]);
       await transaction.putCheckpoint("main", checkpointAt(1));
     }
 
@@ -346,13 +381,13 @@ describe.each([
     async function upset(transaction: StoreTransaction): Promise<void> {
       await transaction.put([issue("1", { ref: refTo("1b"), deletedAt: LATER }), issue("3")]);
       await transaction.remove("linear-2");
-      await transaction.markDirty("linear-1", ["title"], LATER);
-      await transaction.markDirty("linear-3", ["title"], LATER);
-      await transaction.clearDirty("linear-1", "body", 1_000);
+      await transaction.markDirty(editsOf("linear-1", ["title"], LATER));
+      await transaction.markDirty(editsOf("linear-3", ["title"], LATER));
+      await transaction.clearDirty([{ key: "linear-1", field: "body", sequence: 1_000 }]);
       await transaction.removeIntent("local:1");
       await transaction.putIntent({ key: "linear-3", idempotencyKey: "create linear-3" });
-      await transaction.putConflict({ ...CONFLICT, resolution: "external" });
-      await transaction.putConflict({ ...CONFLICT, id: "c2" });
+      await transaction.putConflicts([{ ...CONFLICT, resolution: "external" }]);
+      await transaction.putConflicts([{ ...CONFLICT, id: "c2" }]);
       await transaction.putCheckpoint("main", checkpointAt(2));
     }
 
@@ -392,11 +427,11 @@ describe.each([
       });
       const second = run(async (transaction) => {
         order.push("second begins");
-        return transaction.get("linear-1");
+        return transaction.records(["linear-1"]);
       });
       gate.resolve();
       await expect(first).rejects.toThrow("first failed");
-      expect(await second).toBeNull();
+      expect(await second).toEqual([]);
       expect(order).toEqual(["first begins", "first ends", "second begins"]);
     });
 
@@ -404,7 +439,7 @@ describe.each([
       await put(draft("a"));
       const increment = () =>
         run(async (transaction) => {
-          const record = (await transaction.get("a")) ?? draft("a");
+          const [record = draft("a")] = await transaction.records(["a"]);
           const count = Number(record.fields.customFields.count ?? 0) + 1;
           await Promise.resolve();
           await transaction.put([{ ...record, fields: fieldsWith({ customFields: { count } }) }]);
@@ -424,12 +459,12 @@ describe.each([
       const last = run(async (transaction) => {
         await gate.promise;
         await transaction.put([issue("1")]);
-        return transaction.get("linear-1");
+        return transaction.records(["linear-1"]);
       });
       const closed = store.close();
       await expect(get("linear-1")).rejects.toThrow(StoreError);
       gate.resolve();
-      expect(await last).toEqual(issue("1"));
+      expect(await last).toEqual([issue("1")]);
       await closed;
     });
   });
@@ -455,19 +490,20 @@ test("both stores hold the same after any history", async () => {
     fc.tuple(key, fc.array(field, { maxLength: 4 })).map(
       ([key, fields]) =>
         (transaction: StoreTransaction) =>
-          transaction.markDirty(key, fields, NOON),
+          transaction.markDirty(editsOf(key, fields)),
     ),
     fc.tuple(key, field, fc.nat(20)).map(
       ([key, field, sequence]) =>
         (transaction: StoreTransaction) =>
-          transaction.clearDirty(key, field, sequence),
+          transaction.clearDirty([{ key, field, sequence }]),
     ),
     key.map((key) => (transaction: StoreTransaction) => transaction.putIntent({ key, idempotencyKey: key })),
     key.map((key) => (transaction: StoreTransaction) => transaction.removeIntent(key)),
     fc
       .record({ id, key, resolution: fc.constantFrom(null, "local" as const) })
       .map(
-        (changes) => (transaction: StoreTransaction) => transaction.putConflict({ ...CONFLICT, ...changes }),
+        (changes) => (transaction: StoreTransaction) =>
+          transaction.putConflicts([{ ...CONFLICT, ...changes }]),
       ),
     fc
       .nat(9)
@@ -511,10 +547,10 @@ describe("SQLite file", () => {
     const sequence = await run(async (transaction) => {
       await transaction.put([issue("1"), draft("local:1")]);
       await transaction.putIntent({ key: "local:1", idempotencyKey: "create local:1" });
-      await transaction.putConflict(CONFLICT);
+      await transaction.putConflicts([CONFLICT]);
       await transaction.putCheckpoint("main", checkpointAt(1));
-      await transaction.markDirty("linear-1", ["title"], NOON);
-      const [edit] = await transaction.dirtyFields("linear-1");
+      await transaction.markDirty(editsOf("linear-1", ["title"]));
+      const [edit] = await transaction.dirtyFields(["linear-1"]);
       return edit?.sequence ?? 0;
     });
     const before = await run(contentOf);
@@ -523,11 +559,11 @@ describe("SQLite file", () => {
 
     store = openSqliteStore(path());
     expect(await run(contentOf)).toEqual(before);
-    await run((transaction) => transaction.clearDirty("linear-1", "title", sequence));
+    await run((transaction) => transaction.clearDirty([{ key: "linear-1", field: "title", sequence }]));
     await store.close();
     store = openSqliteStore(path());
-    await run((transaction) => transaction.markDirty("linear-1", ["title"], LATER));
-    const [edit] = await run((transaction) => transaction.dirtyFields("linear-1"));
+    await run((transaction) => transaction.markDirty(editsOf("linear-1", ["title"], LATER)));
+    const [edit] = await run((transaction) => transaction.dirtyFields(["linear-1"]));
     expect(edit?.sequence).toBeGreaterThan(sequence);
   });
 

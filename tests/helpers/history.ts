@@ -328,7 +328,7 @@ export class World {
   async storeContent(): Promise<unknown> {
     return this.store.transaction(async (transaction) => {
       const records = await transaction.list(null, 1000);
-      const dirty = await Promise.all(records.map(({ key }) => transaction.dirtyFields(key)));
+      const dirty = await Promise.all(records.map(({ key }) => transaction.dirtyFields([key])));
       return {
         records,
         dirty,
@@ -352,7 +352,7 @@ export class World {
     });
     const open = await this.store.transaction((transaction) => transaction.openConflicts());
     const dirty = await this.store.transaction((transaction) =>
-      Promise.all(records.map(({ key }) => transaction.dirtyFields(key))),
+      Promise.all(records.map(({ key }) => transaction.dirtyFields([key]))),
     );
     return {
       local: records

@@ -1,13 +1,14 @@
 /** The issues of one mapping in the control plane's database, as the SDK's engine keeps them. */
 import type { Selectable } from "kysely";
 import * as v from "valibot";
-import { type CoreField, ExternalRef, type IssueFields } from "../../sdk/model.ts";
+import { ExternalRef, type IssueFields } from "../../sdk/model.ts";
 import { conflictOf, conflictRow, issueRow, recordOf } from "../../sdk/stores/rows.ts";
 import { refTaken, SerialQueue, transactionOver } from "../../sdk/stores/serial.ts";
 import type {
   ConflictRecord,
   CreateIntent,
   DirtyField,
+  FieldEdit,
   IssueRecord,
   IssueStore,
   StoreTransaction,
@@ -79,7 +80,7 @@ export class MappingStore implements IssueStore {
 }
 
 /** What can be read outside of a transaction. */
-export type StoreReader = Pick<StoreTransaction, "count" | "get" | "openConflicts">;
+export type StoreReader = Pick<StoreTransaction, "count" | "records" | "openConflicts">;
 
 type IssueRow = Selectable<SyncTables["issues"]>;
 
@@ -102,9 +103,14 @@ class MappingTransaction implements StoreTransaction {
     return this.#queries;
   }
 
-  async get(key: string): Promise<IssueRecord | null> {
-    const row = await this.#issues().where("key", "=", key).executeTakeFirst();
-    return row === undefined ? null : recordOf(row);
+  async records(keys: readonly string[]): Promise<readonly IssueRecord[]> {
+    const rows = await Promise.all(
+      [...batches(keys)].map((batch) => this.#issues().where("key", "in", batch).execute()),
+    );
+    return rows
+      .flat()
+      .map(recordOf)
+      .sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
   async findByRefs(identities: readonly string[]): Promise<ReadonlyMap<string, IssueRecord>> {
@@ -182,8 +188,8 @@ class MappingTransaction implements StoreTransaction {
     return rows.map(recordOf);
   }
 
-  async markDirty(key: string, fields: readonly CoreField[], changedAt: string): Promise<void> {
-    for (const field of fields) {
+  async markDirty(edits: readonly FieldEdit[]): Promise<void> {
+    for (const { key, field, changedAt } of edits) {
       const sequence = await this.#nextSequence();
       await this.#open
         .insertInto("journal")
@@ -195,9 +201,14 @@ class MappingTransaction implements StoreTransaction {
     }
   }
 
-  async dirtyFields(key: string): Promise<readonly DirtyField[]> {
-    const rows = await this.#journal().where("key", "=", key).orderBy("sequence").execute();
-    return rows.map(({ field, sequence, changed_at }) => ({ key, field, sequence, changedAt: changed_at }));
+  async dirtyFields(keys: readonly string[]): Promise<readonly DirtyField[]> {
+    const rows = await Promise.all(
+      [...batches(keys)].map((batch) => this.#journal().where("key", "in", batch).execute()),
+    );
+    return rows
+      .flat()
+      .map(({ key, field, sequence, changed_at }) => ({ key, field, sequence, changedAt: changed_at }))
+      .sort((a, b) => a.sequence - b.sequence);
   }
 
   async dirtyKeys(
@@ -225,14 +236,16 @@ class MappingTransaction implements StoreTransaction {
       .execute();
   }
 
-  async clearDirty(key: string, field: CoreField, sequence: number): Promise<void> {
-    await this.#open
-      .deleteFrom("journal")
-      .where("binding_ref", "=", this.#bindingRef)
-      .where("key", "=", key)
-      .where("field", "=", field)
-      .where("sequence", "<=", sequence)
-      .execute();
+  async clearDirty(edits: readonly Omit<DirtyField, "changedAt">[]): Promise<void> {
+    for (const { key, field, sequence } of edits) {
+      await this.#open
+        .deleteFrom("journal")
+        .where("binding_ref", "=", this.#bindingRef)
+        .where("key", "=", key)
+        .where("field", "=", field)
+        .where("sequence", "<=", sequence)
+        .execute();
+    }
   }
 
   async putIntent({ key, idempotencyKey }: CreateIntent): Promise<void> {
@@ -263,13 +276,15 @@ class MappingTransaction implements StoreTransaction {
       .execute();
   }
 
-  async putConflict(conflict: ConflictRecord): Promise<void> {
-    const { id, ...values } = conflictRow(conflict);
-    await this.#open
-      .insertInto("conflicts")
-      .values({ binding_ref: this.#bindingRef, id, ...values })
-      .onConflict((conflict) => conflict.columns(["binding_ref", "id"]).doUpdateSet(values))
-      .execute();
+  async putConflicts(conflicts: readonly ConflictRecord[]): Promise<void> {
+    for (const conflict of conflicts) {
+      const { id, ...values } = conflictRow(conflict);
+      await this.#open
+        .insertInto("conflicts")
+        .values({ binding_ref: this.#bindingRef, id, ...values })
+        .onConflict((conflict) => conflict.columns(["binding_ref", "id"]).doUpdateSet(values))
+        .execute();
+    }
   }
 
   async conflict(id: string): Promise<ConflictRecord | null> {
@@ -277,11 +292,16 @@ class MappingTransaction implements StoreTransaction {
     return row === undefined ? null : withoutMapping(row);
   }
 
-  async openConflicts(key?: string): Promise<readonly ConflictRecord[]> {
+  async openConflicts(keys?: readonly string[]): Promise<readonly ConflictRecord[]> {
     // Put in order here: asked to do it, SQLite reads the decided ones, too, which are the many.
     const open = this.#conflicts().where("resolution", "is", null);
-    const rows = await (key === undefined ? open : open.where("key", "=", key)).execute();
-    return rows.map(withoutMapping).sort((a, b) => (a.id < b.id ? -1 : 1));
+    const asked =
+      keys === undefined ? [open] : [...batches(keys)].map((batch) => open.where("key", "in", batch));
+    const rows = await Promise.all(asked.map((query) => query.execute()));
+    return rows
+      .flat()
+      .map(withoutMapping)
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   async checkpoint(name: string): Promise<SyncCheckpoint> {

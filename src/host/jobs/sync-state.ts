@@ -24,13 +24,13 @@ export async function syncStateOf(scope: TeamScope, mapping: MappingView) {
   const isRunning = lease_expires_at !== null && lease_expires_at > scope.timestamp();
   const issues = await scope.issueStore(mapping).read(async (reader) => {
     const open = await reader.openConflicts();
-    const shown = open
-      .slice(0, SHOWN)
-      .map(async (conflict) => wireConflict(conflict, await reader.get(conflict.key)));
+    const shown = open.slice(0, SHOWN);
+    const records = await reader.records(shown.map(({ key }) => key));
+    const byKey = new Map(records.map((record) => [record.key, record]));
     return {
       issue_count: await reader.count(),
       open_conflicts: open.length,
-      conflicts: await Promise.all(shown),
+      conflicts: shown.map((conflict) => wireConflict(conflict, byKey.get(conflict.key) ?? null)),
     };
   });
   const error = mapping.problem ?? last_error;

@@ -61,8 +61,8 @@ export async function absorb(
 ): Promise<Absorbed> {
   const { policy, connector } = context;
   const { key } = record;
-  const dirty = await transaction.dirtyFields(key);
-  const open = await transaction.openConflicts(key);
+  const dirty = await transaction.dirtyFields([key]);
+  const open = await transaction.openConflicts([key]);
   const frozen = new Set(open.map(({ field }) => field));
   const merge = mergeIssue({
     policy,
@@ -79,16 +79,14 @@ export async function absorb(
     key,
     ...conflict,
   }));
-  for (const conflict of conflicts) {
-    await transaction.putConflict(conflict);
-    if (conflict.resolution === null) frozen.add(conflict.field);
-  }
-  for (const { field, sequence } of dirty) {
-    if (merge.push.includes(field) || frozen.has(field)) continue;
-    await transaction.clearDirty(key, field, sequence);
-  }
+  await transaction.putConflicts(conflicts);
+  for (const { field, resolution } of conflicts) if (resolution === null) frozen.add(field);
+  await transaction.clearDirty(
+    dirty.filter(({ field }) => !merge.push.includes(field) && !frozen.has(field)),
+  );
+  const changedAt = context.instant();
   const unmarked = merge.push.filter((field) => dirty.every((entry) => entry.field !== field));
-  if (unmarked.length > 0) await transaction.markDirty(key, unmarked, context.instant());
+  await transaction.markDirty(unmarked.map((field) => ({ key, field, changedAt })));
   const next: IssueRecord = {
     key,
     ref: remote.ref,
@@ -158,8 +156,8 @@ export async function meet(
   for (let count = 1; count <= ATTEMPTS; count += 1) {
     const remote = await ifThere(ask(() => connector.getIssue(ref)));
     const met = await store.transaction(async (transaction): Promise<Met | "gone" | "stale"> => {
-      const record = await transaction.get(key);
-      if (record === null) return "gone";
+      const [record] = await transaction.records([key]);
+      if (record === undefined) return "gone";
       if (remote === null) {
         if (record.deletedAt === null) {
           await transaction.put([{ ...record, deletedAt: context.instant() }]);
@@ -218,8 +216,8 @@ async function isBodyOnItsWay({ connector, store }: EngineContext, key: string):
   if (connector.rewritesBodies !== true) return false;
   return store.transaction(async (transaction) => {
     const isBody = ({ field }: { readonly field: CoreField }) => field === "body";
-    const isFrozen = (await transaction.openConflicts(key)).some(isBody);
-    return !isFrozen && (await transaction.dirtyFields(key)).some(isBody);
+    const isFrozen = (await transaction.openConflicts([key])).some(isBody);
+    return !isFrozen && (await transaction.dirtyFields([key])).some(isBody);
   });
 }
 

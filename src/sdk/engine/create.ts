@@ -144,9 +144,9 @@ function isUntouched({ createdAt, updatedAt }: CanonicalIssue): boolean {
 /** Makes a tombstone of a record whose issue came and went before it was known. */
 function bury({ store, instant }: EngineContext, key: string): Promise<SyncEvent[]> {
   return store.transaction(async (transaction) => {
-    const record = await transaction.get(key);
+    const [record] = await transaction.records([key]);
     await transaction.removeIntent(key);
-    if (record === null) return [];
+    if (record === undefined) return [];
     await transaction.put([{ ...record, deletedAt: instant() }]);
     return [deletedEvent(key, null)];
   });
@@ -174,9 +174,9 @@ function attach(
   receiptFor: (local: IssueFields) => Receipt,
 ): Promise<Absorbed | null> {
   return context.store.transaction(async (transaction) => {
-    const record = await transaction.get(key);
+    const [record] = await transaction.records([key]);
     await transaction.removeIntent(key);
-    if (record === null) return null;
+    if (record === undefined) return null;
     const own: IssueRecord = { ...record, fields: { ...record.fields } };
     const remote = await mergeTwinAway(transaction, own, issue);
     const absorbed = await absorb(context, transaction, own, remote, receiptFor(own.fields));
@@ -198,16 +198,16 @@ async function mergeTwinAway(
   const identity = identityOf(issue.ref);
   const twin = (await transaction.findByRefs([identity])).get(identity);
   if (twin === undefined || twin.key === own.key) return issue;
-  const edits = await transaction.dirtyFields(twin.key);
-  const undecided = await transaction.openConflicts(twin.key);
-  const ownEdits = await transaction.dirtyFields(own.key);
+  const edits = await transaction.dirtyFields([twin.key]);
+  const undecided = await transaction.openConflicts([twin.key]);
+  const ownEdits = await transaction.dirtyFields([own.key]);
   await transaction.remove(twin.key);
-  for (const conflict of undecided) await transaction.putConflict({ ...conflict, key: own.key });
+  await transaction.putConflicts(undecided.map((conflict) => ({ ...conflict, key: own.key })));
   for (const { field, changedAt } of edits) {
     const mine = ownEdits.find((entry) => entry.field === field);
     if (mine !== undefined && mine.changedAt > changedAt) continue;
     copyField(field, twin.fields, own.fields);
-    await transaction.markDirty(own.key, [field], changedAt);
+    await transaction.markDirty([{ key: own.key, field, changedAt }]);
   }
   if (twin.base === null || twin.base.updatedAt <= issue.updatedAt) return issue;
   const { fields, ...rest } = twin.base;

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { keptBodyOf } from "../connector.ts";
 import { IssueNotFoundError, TrackerSdkError } from "../errors.ts";
 import { CORE_FIELDS, type CoreField, IssueFields, IssuePatch, identityOf, problemOf } from "../model.ts";
-import type { ConflictRecord, IssueRecord } from "../stores/store.ts";
+import type { ConflictRecord, FieldEdit, IssueRecord } from "../stores/store.ts";
 import type { EngineContext } from "./context.ts";
 import { copyField, sameField } from "./merge.ts";
 
@@ -22,14 +22,14 @@ export async function edit(
   const parsed = parse(IssuePatch, patch);
   const values = { ...parsed, ...keptBodyOf(connector, parsed) };
   return store.transaction(async (transaction) => {
-    const record = await transaction.get(key);
-    if (record === null) throw new IssueNotFoundError(LOCAL, key);
+    const [record] = await transaction.records([key]);
+    if (record === undefined) throw new IssueNotFoundError(LOCAL, key);
     const fields = { ...record.fields, ...values };
     const edited = CORE_FIELDS.filter((field) => !sameField(field, record.fields, fields));
     if (edited.length === 0) return record;
     const next = { ...record, fields };
     await transaction.put([next]);
-    await transaction.markDirty(key, edited, instant());
+    await transaction.markDirty(editsOf(key, edited, instant()));
     return next;
   });
 }
@@ -41,8 +41,8 @@ export async function discard(
   fields: readonly CoreField[],
 ): Promise<void> {
   await store.transaction(async (transaction) => {
-    const record = await transaction.get(key);
-    if (record === null) return;
+    const [record] = await transaction.records([key]);
+    if (record === undefined) return;
     const { base, deletedAt } = record;
     // Without its edits a draft would be nothing.
     if (base === null && deletedAt === null) return;
@@ -51,9 +51,8 @@ export async function discard(
       for (const field of fields) copyField(field, base.fields, kept);
       await transaction.put([{ ...record, fields: kept }]);
     }
-    for (const { field, sequence } of await transaction.dirtyFields(key)) {
-      if (fields.includes(field)) await transaction.clearDirty(key, field, sequence);
-    }
+    const dirty = await transaction.dirtyFields([key]);
+    await transaction.clearDirty(dirty.filter(({ field }) => fields.includes(field)));
   });
 }
 
@@ -76,7 +75,7 @@ export async function createLocally(
     );
   }
   return store.transaction(async (transaction) => {
-    if ((await transaction.get(key)) !== null) {
+    if ((await transaction.records([key])).length > 0) {
       throw new TrackerSdkError(`There is an issue ${key} already.`, {
         provider: LOCAL,
         failureClass: "conflict",
@@ -84,7 +83,7 @@ export async function createLocally(
     }
     const record = { key, ref: null, fields: values, base: null, deletedAt: null };
     await transaction.put([record]);
-    await transaction.markDirty(key, CORE_FIELDS, instant());
+    await transaction.markDirty(editsOf(key, CORE_FIELDS, instant()));
     return record;
   });
 }
@@ -104,8 +103,8 @@ export async function resolveConflict(
       });
     }
     if (conflict.resolution === decision) return conflict;
-    const record = await transaction.get(conflict.key);
-    if (conflict.resolution !== null || record === null || record.base === null) {
+    const [record] = await transaction.records([conflict.key]);
+    if (conflict.resolution !== null || record === undefined || record.base === null) {
       throw new TrackerSdkError(`Conflict ${id} was decided already.`, {
         provider: LOCAL,
         failureClass: "conflict",
@@ -119,11 +118,15 @@ export async function resolveConflict(
     take(conflict, base);
     if (decision === "external") take(conflict, fields);
     await transaction.put([{ ...record, fields, base: { ...record.base, fields: base } }]);
-    await transaction.putConflict(decided);
+    await transaction.putConflicts([decided]);
     // The remote side may have moved on while the field was frozen: the next push looks.
-    await transaction.markDirty(record.key, [field], instant());
+    await transaction.markDirty(editsOf(record.key, [field], instant()));
     return decided;
   });
+}
+
+function editsOf(key: string, fields: readonly CoreField[], changedAt: string): FieldEdit[] {
+  return fields.map((field) => ({ key, field, changedAt }));
 }
 
 /** Puts the remote value of a conflict into `target`. */

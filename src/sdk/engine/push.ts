@@ -126,10 +126,10 @@ async function createAll(
 /** Reads what is to be done for an issue; the intent of a create is stored before anything is sent. */
 function takeTurn({ store, newId }: EngineContext, key: string): Promise<Turn | null> {
   return store.transaction(async (transaction) => {
-    const record = await transaction.get(key);
-    const dirty = (await transaction.dirtyFields(key)).map(({ field }) => field);
-    if (record === null || dirty.length === 0) return null;
-    const waiting = new Set((await transaction.openConflicts(key)).map(({ field }) => field));
+    const [record] = await transaction.records([key]);
+    const dirty = (await transaction.dirtyFields([key])).map(({ field }) => field);
+    if (record === undefined || dirty.length === 0) return null;
+    const waiting = new Set((await transaction.openConflicts([key])).map(({ field }) => field));
     const known = await transaction.intent(key);
     const isIntentNew = record.ref === null && record.deletedAt === null && known === null;
     const intent = isIntentNew ? { key, idempotencyKey: newId() } : known;

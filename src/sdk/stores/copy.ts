@@ -15,19 +15,13 @@ export async function copyToMemory(store: IssueStore, checkpoint: string): Promi
     store.transaction(async (source) => {
       for await (const page of pages(source)) {
         await target.put(page);
-        for (const { key } of page) {
-          for (const conflict of await source.openConflicts(key)) await target.putConflict(conflict);
-        }
+        await target.putConflicts(await source.openConflicts(page.map(({ key }) => key)));
       }
       for (const intent of await source.intents()) await target.putIntent(intent);
       for (let after = 0; ; ) {
         const dirty = await source.dirtyKeys(after, PAGE);
-        for (const { key, sequence } of dirty) {
-          after = sequence;
-          for (const { field, changedAt } of await source.dirtyFields(key)) {
-            await target.markDirty(key, [field], changedAt);
-          }
-        }
+        await target.markDirty(await source.dirtyFields(dirty.map(({ key }) => key)));
+        after = dirty.at(-1)?.sequence ?? after;
         if (dirty.length < PAGE) break;
       }
       await target.putCheckpoint(checkpoint, await source.checkpoint(checkpoint));

@@ -1,10 +1,11 @@
 /** The store for tests and for runs that need not remember anything. */
-import { type CoreField, identityOf } from "../model.ts";
+import { identityOf } from "../model.ts";
 import { refTaken, SerialQueue, transactionOver } from "./serial.ts";
 import type {
   ConflictRecord,
   CreateIntent,
   DirtyField,
+  FieldEdit,
   IssueRecord,
   IssueStore,
   StoreTransaction,
@@ -147,8 +148,9 @@ class MemoryTransaction implements StoreTransaction {
     return this.#content;
   }
 
-  async get(key: string): Promise<IssueRecord | null> {
-    return this.#open.records.get(key) ?? null;
+  async records(keys: readonly string[]): Promise<readonly IssueRecord[]> {
+    const { records } = this.#open;
+    return [...new Set(keys)].sort().flatMap((key) => records.get(key) ?? []);
   }
 
   async findByRefs(identities: readonly string[]): Promise<ReadonlyMap<string, IssueRecord>> {
@@ -200,16 +202,17 @@ class MemoryTransaction implements StoreTransaction {
     return keys.slice(start, start + limit).flatMap((key) => records.get(key) ?? []);
   }
 
-  async markDirty(key: string, fields: readonly CoreField[], changedAt: string): Promise<void> {
+  async markDirty(edits: readonly FieldEdit[]): Promise<void> {
     const content = this.#open;
-    for (const field of fields) {
+    for (const { key, field, changedAt } of edits) {
       const others = (content.dirty.get(key) ?? []).filter((dirty) => dirty.field !== field);
       content.dirty.set(key, [...others, { key, field, sequence: content.nextSequence(), changedAt }]);
     }
   }
 
-  async dirtyFields(key: string): Promise<readonly DirtyField[]> {
-    return this.#open.dirty.get(key) ?? [];
+  async dirtyFields(keys: readonly string[]): Promise<readonly DirtyField[]> {
+    const { dirty } = this.#open;
+    return [...new Set(keys)].flatMap((key) => dirty.get(key) ?? []).sort((a, b) => a.sequence - b.sequence);
   }
 
   async dirtyKeys(
@@ -224,11 +227,15 @@ class MemoryTransaction implements StoreTransaction {
       .slice(0, limit);
   }
 
-  async clearDirty(key: string, field: CoreField, sequence: number): Promise<void> {
+  async clearDirty(edits: readonly Omit<DirtyField, "changedAt">[]): Promise<void> {
     const { dirty } = this.#open;
-    const left = (dirty.get(key) ?? []).filter((entry) => entry.field !== field || entry.sequence > sequence);
-    if (left.length === 0) dirty.delete(key);
-    else dirty.set(key, left);
+    for (const { key, field, sequence } of edits) {
+      const left = (dirty.get(key) ?? []).filter(
+        (entry) => entry.field !== field || entry.sequence > sequence,
+      );
+      if (left.length === 0) dirty.delete(key);
+      else dirty.set(key, left);
+    }
   }
 
   async putIntent(intent: CreateIntent): Promise<void> {
@@ -247,18 +254,19 @@ class MemoryTransaction implements StoreTransaction {
     this.#open.intents.delete(key);
   }
 
-  async putConflict(conflict: ConflictRecord): Promise<void> {
-    this.#open.conflicts.set(conflict.id, conflict);
+  async putConflicts(conflicts: readonly ConflictRecord[]): Promise<void> {
+    const content = this.#open;
+    for (const conflict of conflicts) content.conflicts.set(conflict.id, conflict);
   }
 
   async conflict(id: string): Promise<ConflictRecord | null> {
     return this.#open.conflicts.get(id) ?? null;
   }
 
-  async openConflicts(key?: string): Promise<readonly ConflictRecord[]> {
-    return this.#open.conflicts
-      .values()
-      .filter((conflict) => conflict.resolution === null && (key === undefined || conflict.key === key));
+  async openConflicts(keys?: readonly string[]): Promise<readonly ConflictRecord[]> {
+    const open = this.#open.conflicts.values().filter(({ resolution }) => resolution === null);
+    const asked = keys && new Set(keys);
+    return asked === undefined ? open : open.filter(({ key }) => asked.has(key));
   }
 
   async checkpoint(name: string): Promise<SyncCheckpoint> {

@@ -9,6 +9,7 @@ import type {
   ConflictRecord,
   CreateIntent,
   DirtyField,
+  FieldEdit,
   IssueRecord,
   IssueStore,
   StoreTransaction,
@@ -210,7 +211,9 @@ type Statements = ReturnType<typeof prepare>;
  */
 function prepare(file: Database) {
   return {
-    get: file.query<IssueRow, [key: string]>("select * from issues where key = ?"),
+    records: file.query<IssueRow, [keys: string]>(
+      "select * from issues where key in (select value from json_each(?))",
+    ),
     findByRefs: file.query<IssueRow & { readonly identity: string }, [identities: string]>(
       "select * from issues where identity in (select value from json_each(?))",
     ),
@@ -235,7 +238,9 @@ function prepare(file: Database) {
     markDirty: file.query<null, [key: string, field: CoreField, changedAt: string]>(
       "insert or replace into dirty (key, field, changed_at) values (?, ?, ?)",
     ),
-    dirtyFields: file.query<DirtyField, [key: string]>(`select ${DIRTY} from dirty where key = ?`),
+    dirtyFields: file.query<DirtyField, [keys: string]>(
+      `select ${DIRTY} from dirty where key in (select value from json_each(?))`,
+    ),
     dirtyKeys: file.query<
       { readonly key: string; readonly sequence: number },
       [afterSequence: number, limit: number]
@@ -262,8 +267,8 @@ function prepare(file: Database) {
     ),
     conflict: file.query<ConflictRow, [id: string]>("select * from conflicts where id = ?"),
     openConflicts: file.query<ConflictRow, []>("select * from conflicts where resolution is null"),
-    openConflictsOf: file.query<ConflictRow, [key: string]>(
-      "select * from conflicts where key = ? and resolution is null",
+    openConflictsOf: file.query<ConflictRow, [keys: string]>(
+      "select * from conflicts where key in (select value from json_each(?)) and resolution is null",
     ),
 
     checkpoint: file.query<{ readonly checkpoint: string }, [name: string]>(
@@ -292,9 +297,8 @@ class SqliteTransaction implements StoreTransaction {
     return this.#statements;
   }
 
-  async get(key: string): Promise<IssueRecord | null> {
-    const row = this.#open.get.get(key);
-    return row === null ? null : recordOf(row);
+  async records(keys: readonly string[]): Promise<readonly IssueRecord[]> {
+    return this.#open.records.all(JSON.stringify(keys)).map(recordOf).sort(byKey);
   }
 
   async findByRefs(identities: readonly string[]): Promise<ReadonlyMap<string, IssueRecord>> {
@@ -326,13 +330,13 @@ class SqliteTransaction implements StoreTransaction {
     return this.#open.list.all(afterKey ?? "", limit).map(recordOf);
   }
 
-  async markDirty(key: string, fields: readonly CoreField[], changedAt: string): Promise<void> {
+  async markDirty(edits: readonly FieldEdit[]): Promise<void> {
     const { markDirty } = this.#open;
-    for (const field of fields) markDirty.run(key, field, changedAt);
+    for (const { key, field, changedAt } of edits) markDirty.run(key, field, changedAt);
   }
 
-  async dirtyFields(key: string): Promise<readonly DirtyField[]> {
-    return this.#open.dirtyFields.all(key).sort((a, b) => a.sequence - b.sequence);
+  async dirtyFields(keys: readonly string[]): Promise<readonly DirtyField[]> {
+    return this.#open.dirtyFields.all(JSON.stringify(keys)).sort((a, b) => a.sequence - b.sequence);
   }
 
   async dirtyKeys(
@@ -342,8 +346,9 @@ class SqliteTransaction implements StoreTransaction {
     return this.#open.dirtyKeys.all(afterSequence, limit);
   }
 
-  async clearDirty(key: string, field: CoreField, sequence: number): Promise<void> {
-    this.#open.clearDirty.run(key, field, sequence);
+  async clearDirty(edits: readonly Omit<DirtyField, "changedAt">[]): Promise<void> {
+    const { clearDirty } = this.#open;
+    for (const { key, field, sequence } of edits) clearDirty.run(key, field, sequence);
   }
 
   async putIntent(intent: CreateIntent): Promise<void> {
@@ -362,9 +367,12 @@ class SqliteTransaction implements StoreTransaction {
     this.#open.removeIntent.run(key);
   }
 
-  async putConflict(conflict: ConflictRecord): Promise<void> {
-    const { id, key, field, base, local, remote, resolution } = conflictRow(conflict);
-    this.#open.putConflict.run(id, key, field, base, local, remote, resolution);
+  async putConflicts(conflicts: readonly ConflictRecord[]): Promise<void> {
+    const { putConflict } = this.#open;
+    for (const conflict of conflicts) {
+      const { id, key, field, base, local, remote, resolution } = conflictRow(conflict);
+      putConflict.run(id, key, field, base, local, remote, resolution);
+    }
   }
 
   async conflict(id: string): Promise<ConflictRecord | null> {
@@ -372,9 +380,9 @@ class SqliteTransaction implements StoreTransaction {
     return row === null ? null : conflictOf(row);
   }
 
-  async openConflicts(key?: string): Promise<readonly ConflictRecord[]> {
+  async openConflicts(keys?: readonly string[]): Promise<readonly ConflictRecord[]> {
     const { openConflicts, openConflictsOf } = this.#open;
-    const rows = key === undefined ? openConflicts.all() : openConflictsOf.all(key);
+    const rows = keys === undefined ? openConflicts.all() : openConflictsOf.all(JSON.stringify(keys));
     return rows.map(conflictOf).sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
@@ -386,6 +394,10 @@ class SqliteTransaction implements StoreTransaction {
   async putCheckpoint(name: string, checkpoint: SyncCheckpoint): Promise<void> {
     this.#open.putCheckpoint.run(name, JSON.stringify(checkpoint));
   }
+}
+
+function byKey(a: IssueRecord, b: IssueRecord): number {
+  return a.key < b.key ? -1 : 1;
 }
 
 function columnsOf(record: IssueRecord): IssueColumns {

@@ -28,14 +28,17 @@ export interface IssueRecord {
   readonly deletedAt: string | null;
 }
 
-/** A field that was edited locally and not pushed yet. */
-export interface DirtyField {
+/** A local edit of a field. */
+export interface FieldEdit {
   readonly key: string;
   readonly field: CoreField;
+  readonly changedAt: string;
+}
+
+/** A field that was edited locally and not pushed yet. */
+export interface DirtyField extends FieldEdit {
   /** Grows with every edit in this store. */
   readonly sequence: number;
-  /** When it was edited. */
-  readonly changedAt: string;
 }
 
 /** A create that was begun: recorded before the request, removed when its issue is known. */
@@ -69,9 +72,13 @@ export interface SyncCheckpoint {
   } | null;
 }
 
-/** Reads and writes that happen together or not at all. */
+/**
+ * Reads and writes that happen together or not at all. Reads take many keys at
+ * once, so that a page of issues costs as few queries as one issue.
+ */
 export interface StoreTransaction {
-  get(key: string): Promise<IssueRecord | null>;
+  /** Records with these keys, in key order; unknown keys are left out. */
+  records(keys: readonly string[]): Promise<readonly IssueRecord[]>;
   /** Records by the identities of their references. */
   findByRefs(identities: readonly string[]): Promise<ReadonlyMap<string, IssueRecord>>;
   put(records: readonly IssueRecord[]): Promise<void>;
@@ -81,28 +88,28 @@ export interface StoreTransaction {
   /** Records in key order, `limit` of them after `afterKey`. */
   list(afterKey: string | null, limit: number): Promise<readonly IssueRecord[]>;
 
-  /** Notes that fields were edited. An edit of a field that is dirty already takes its place at the end. */
-  markDirty(key: string, fields: readonly CoreField[], changedAt: string): Promise<void>;
-  /** Dirty fields of one issue, by sequence. */
-  dirtyFields(key: string): Promise<readonly DirtyField[]>;
+  /** Records edits, in order. An edit replaces the one of the same field. */
+  markDirty(edits: readonly FieldEdit[]): Promise<void>;
+  /** Dirty fields of these issues, by sequence. */
+  dirtyFields(keys: readonly string[]): Promise<readonly DirtyField[]>;
   /** Keys with dirty fields, by their first sequence, `limit` of them after `afterSequence`. */
   dirtyKeys(
     afterSequence: number,
     limit: number,
   ): Promise<readonly { readonly key: string; readonly sequence: number }[]>;
-  /** Forgets an edit, unless the field was edited again after `sequence`. */
-  clearDirty(key: string, field: CoreField, sequence: number): Promise<void>;
+  /** Forgets edits, except of fields that were edited again after `sequence`. */
+  clearDirty(edits: readonly Omit<DirtyField, "changedAt">[]): Promise<void>;
 
   putIntent(intent: CreateIntent): Promise<void>;
   intent(key: string): Promise<CreateIntent | null>;
   intents(): Promise<readonly CreateIntent[]>;
   removeIntent(key: string): Promise<void>;
 
-  /** Records a conflict; one with the same id is replaced. */
-  putConflict(conflict: ConflictRecord): Promise<void>;
+  /** Records conflicts; those with the same id are replaced. */
+  putConflicts(conflicts: readonly ConflictRecord[]): Promise<void>;
   conflict(id: string): Promise<ConflictRecord | null>;
-  /** Conflicts that nobody has decided, by id; of one issue when a key is given. */
-  openConflicts(key?: string): Promise<readonly ConflictRecord[]>;
+  /** Undecided conflicts, by id; those of some issues when keys are given. */
+  openConflicts(keys?: readonly string[]): Promise<readonly ConflictRecord[]>;
 
   checkpoint(name: string): Promise<SyncCheckpoint>;
   putCheckpoint(name: string, checkpoint: SyncCheckpoint): Promise<void>;

@@ -7,6 +7,7 @@ import { MemoryIssueStore } from "../../../src/sdk/stores/memory.ts";
 import type { IssueRecord } from "../../../src/sdk/stores/store.ts";
 import { MemoryRemote } from "../../../src/sdk/testing/remote.ts";
 import { MemoryTracker } from "../../../src/sdk/testing/tracker.ts";
+import { recordIn } from "../../contract/store-fixture.ts";
 
 const START = Date.parse("2026-01-01T00:00:00.000Z");
 const SHARED = { mode: "split_ownership", strategy: "newer_timestamp" } as const;
@@ -88,13 +89,13 @@ async function knownIssue(fields: Partial<IssueFields> = {}): Promise<{ ref: Ext
 }
 
 async function recordOf(key: string): Promise<IssueRecord> {
-  const record = await store.transaction((transaction) => transaction.get(key));
+  const record = await recordIn(store, key);
   if (record === null) throw new Error(`there is no record ${key}`);
   return record;
 }
 
 const dirtyOf = (key: string) =>
-  store.transaction(async (transaction) => (await transaction.dirtyFields(key)).map(({ field }) => field));
+  store.transaction(async (transaction) => (await transaction.dirtyFields([key])).map(({ field }) => field));
 const checkpoint = () => store.transaction((transaction) => transaction.checkpoint("memory:demo"));
 const openConflicts = () => store.transaction((transaction) => transaction.openConflicts());
 
@@ -529,7 +530,7 @@ describe("create", () => {
     await sync();
     expect(remote.issues()).toMatchObject([{ title: "Draft", body: "Edited in the twin" }]);
     expect((await recordOf("draft")).fields.body).toBe("Edited in the twin");
-    expect(await store.transaction((transaction) => transaction.get(twin))).toBeNull();
+    expect(await recordIn(store, twin)).toBeNull();
   });
 
   test("leaves out what the provider cannot carry, and says so", async () => {
