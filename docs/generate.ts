@@ -1,8 +1,10 @@
 /**
- * Writes docs/cli.md from the command tree: `bun run docs`. A test compares the
- * file with what this prints.
+ * Writes docs/cli.md from the command tree, and the figures of
+ * docs/architecture.md: `bun run docs`. Tests compare both with the code.
  */
-import { writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { CommandDef } from "citty";
 import { createInvocation, GLOBAL_ARGS } from "../src/cli/invocation.ts";
 import { describeCommand, flagsOf } from "../src/cli/render/help.ts";
@@ -10,6 +12,8 @@ import { commandTree, EXIT_CODES } from "../src/cli.ts";
 import type { Context } from "../src/shared/context.ts";
 import { memoryIo } from "../src/shared/io.ts";
 import { resolve } from "../src/shared/lazy.ts";
+
+const ROOT = join(import.meta.dir, "..");
 
 const INTRODUCTION = `# Command line
 
@@ -111,7 +115,17 @@ function table(what: string, rows: readonly (readonly [name: string, description
   return `\n| ${what} | meaning |\n| --- | --- |\n${lines.join("")}`;
 }
 
+/** Replaces the table of docs/architecture.md that `bun run trace` prints. */
+function writeFigures(): void {
+  const figures = execFileSync(process.execPath, ["bench/trace.ts"], { cwd: ROOT, encoding: "utf8" });
+  const path = join(ROOT, "docs", "architecture.md");
+  const text = readFileSync(path, "utf8");
+  writeFileSync(path, text.replace(/^\| command \| files .*\n(?:\|.*\n)*/m, figures));
+}
+
 if (import.meta.main) {
   writeFileSync(new URL("cli.md", import.meta.url), await renderCliDocs());
   console.log("docs/cli.md");
+  writeFigures();
+  console.log("docs/architecture.md");
 }
