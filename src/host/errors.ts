@@ -5,7 +5,6 @@ import { StoreError } from "../sdk/stores/serial.ts";
 import { TrackerError } from "../shared/errors.ts";
 import { failureCode } from "../sync/failure.ts";
 import { SyncRequestError } from "../sync/request.ts";
-import { VaultError } from "./connections/vault.ts";
 
 /** What an error answer carries beside code and message. */
 export interface HostErrorFacts {
@@ -54,6 +53,21 @@ export class HostError extends TrackerError {
   /** The HTTP status that belongs to the code. */
   get status(): (typeof ERROR_STATUS)[ErrorCode] {
     return ERROR_STATUS[this.code];
+  }
+}
+
+/** Why a secret cannot be sealed or opened. */
+type VaultErrorCode =
+  | "vault_key_invalid"
+  | "vault_key_missing"
+  | "vault_key_unsafe"
+  | "vault_key_unknown"
+  | "vault_secret_damaged";
+
+/** The vault cannot be used. Message and hint name what to restore, and never a key or a secret. */
+export class VaultError extends TrackerError {
+  constructor(code: VaultErrorCode, message: string, hint: string, cause?: unknown) {
+    super(code, message, { hint, cause });
   }
 }
 

@@ -5,6 +5,7 @@ import { dirname, join, relative } from "node:path";
 
 const ROOT = join(import.meta.dir, "..", "..");
 const SOURCES = join(ROOT, "src");
+const ARCHITECTURE = readFileSync(join(ROOT, "docs", "architecture.md"), "utf8");
 
 /** What a room may import; `types` are edges that vanish when compiled. */
 interface Rule {
@@ -14,18 +15,26 @@ interface Rule {
 
 /** Room → its rule, as the table of docs/architecture.md tells. Every edge of it is in use. */
 const ROOMS: ReadonlyMap<string, Rule> = new Map(
-  [
-    ...readFileSync(join(ROOT, "docs", "architecture.md"), "utf8").matchAll(
-      /^\| `([\w-]+)` *\|[^|]*\|([^|]*)\|([^|]*)\|$/gm,
-    ),
-  ].map(([, room = "", imports = "", types = ""]) => {
-    return [room, { imports: names(imports), types: names(types) }];
-  }),
+  [...ARCHITECTURE.matchAll(/^\| `([\w-]+)` *\|[^|]*\|([^|]*)\|([^|]*)\|$/gm)].map(
+    ([, room = "", imports = "", types = ""]) => {
+      return [room, { imports: names(imports), types: names(types) }];
+    },
+  ),
 );
 
 function names(list: string): readonly string[] {
   return list.split(",").flatMap((name) => (name.trim() === "" ? [] : [name.trim()]));
 }
+
+/** Folders of the host by their place in the line of docs/architecture.md; imports go to the right or stay. */
+const HOST_FOLDERS: ReadonlyMap<string, number> = new Map(
+  (/`(http → [^`]+)`/.exec(ARCHITECTURE)?.[1] ?? "")
+    .split(" → ")
+    .flatMap((place, index) => names(place).map((folder) => [folder, index] as const)),
+);
+
+/** Files of the host that import none of its folders, and that every folder may import. */
+const HOST_LEAVES: readonly string[] = ["check", "errors", "log"];
 
 /** Files that read or write the process itself, and what of it. All others are handed what they need. */
 const PROCESS: Readonly<Record<string, readonly string[]>> = {
@@ -135,6 +144,22 @@ describe("rooms", () => {
     };
     for (const room of next.keys()) walk(room, []);
     expect(cycles).toEqual([]);
+  });
+
+  test("the folders of the host import in one direction", () => {
+    const folderOf = (file: string): string => file.split("/")[1]?.replace(/\.ts$/, "") ?? "";
+    const isFolder = (file: string): boolean => file.split("/").length > 2;
+    const own = edges.filter(({ from, to }) => roomOf(from) === "host" && roomOf(to) === "host");
+    const folders = files.filter((file) => roomOf(file) === "host" && isFolder(file)).map(folderOf);
+    expect([...new Set(folders)].toSorted()).toEqual([...HOST_FOLDERS.keys()].toSorted());
+
+    const backward = own.filter(({ from, to }) => {
+      const [source, target] = [folderOf(from), folderOf(to)];
+      if (HOST_LEAVES.includes(target)) return false;
+      if (!isFolder(from)) return HOST_LEAVES.includes(source);
+      return !isFolder(to) || (HOST_FOLDERS.get(target) ?? -1) < (HOST_FOLDERS.get(source) ?? 0);
+    });
+    expect(backward.map(draw)).toEqual([]);
   });
 
   test("only the commands that run a control plane load it, and only when they run", () => {

@@ -3,7 +3,7 @@ import type { Connection } from "../../protocol.ts";
 import type { ProviderCredential } from "../../sdk/connectors/credentials.ts";
 import type { HostedProvider } from "../../shared/providers.ts";
 import type { TeamScope } from "../access/team-scope.ts";
-import { invalidRequest } from "../http/request.ts";
+import { invalidRequest } from "../check.ts";
 import { discoverAll, store } from "../inventory/inventory.ts";
 import type { Background } from "../jobs/background.ts";
 import type { Progress } from "../jobs/operations.ts";

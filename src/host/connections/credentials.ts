@@ -4,8 +4,8 @@ import type { ConnectRequest } from "../../protocol.ts";
 import { ProviderCredential } from "../../sdk/connectors/credentials.ts";
 import { baseUrlProblem } from "../../sdk/http/transport.ts";
 import type { HostedProvider } from "../../shared/providers.ts";
-import { invalidRequest } from "../http/request.ts";
-import { VaultError } from "./vault.ts";
+import { invalidRequest } from "../check.ts";
+import { VaultError } from "../errors.ts";
 
 /** Addresses that mean the default one, which is not named then: one account must not look like two. */
 const DEFAULT_ADDRESSES: Readonly<Record<HostedProvider | "nango", readonly string[]>> = {

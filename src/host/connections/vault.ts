@@ -17,7 +17,7 @@ import {
 } from "node:fs";
 import { userInfo } from "node:os";
 import { dirname } from "node:path";
-import { TrackerError } from "../../shared/errors.ts";
+import { VaultError } from "../errors.ts";
 
 const ALGORITHM = "aes-256-gcm";
 const KEY_BYTES = 32;
@@ -26,21 +26,6 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const FORMAT = "v1";
 const VARIABLE = "TRACKER_VAULT_KEY";
-
-/** Why a secret cannot be sealed or opened. */
-export type VaultErrorCode =
-  | "vault_key_invalid"
-  | "vault_key_missing"
-  | "vault_key_unsafe"
-  | "vault_key_unknown"
-  | "vault_secret_damaged";
-
-/** The vault cannot be used. Message and hint name what to restore, and never a key or a secret. */
-export class VaultError extends TrackerError {
-  constructor(code: VaultErrorCode, message: string, hint: string, cause?: unknown) {
-    super(code, message, { hint, cause });
-  }
-}
 
 /** Where a sealed secret belongs. It opens nowhere else. */
 export interface SecretPlace {

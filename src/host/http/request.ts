@@ -1,6 +1,5 @@
 /** Reading requests: every value is parsed here, once. */
-import * as v from "valibot";
-import { problemOf } from "../../protocol.ts";
+import type * as v from "valibot";
 import {
   HOSTED_PROVIDERS,
   type HostedProvider,
@@ -8,6 +7,7 @@ import {
   isLocal,
   isRemoved,
 } from "../../shared/providers.ts";
+import { check, invalidRequest } from "../check.ts";
 import { HostError } from "../errors.ts";
 
 /** Largest request body, in bytes. */
@@ -68,29 +68,6 @@ export function hostedProvider(name: string): HostedProvider {
 
 function unsupported(message: string): HostError {
   return new HostError("unsupported_provider", message);
-}
-
-/**
- * A value of a request in the shape of `schema`.
- *
- * @param root What the value is called when it is wrong as a whole
- * @throws HostError `invalid_request` with a problem per path
- */
-export function check<S extends v.GenericSchema>(schema: S, value: unknown, root: string): v.InferOutput<S> {
-  const result = v.safeParse(schema, value);
-  if (result.success) return result.output;
-  const details: Record<string, string> = {};
-  for (const issue of result.issues) {
-    const path = v.getDotPath(issue) ?? root;
-    details[path] ??= problemOf(issue);
-  }
-  throw invalidRequest(details);
-}
-
-/** An `invalid_request` with a problem per path. */
-export function invalidRequest(details: Readonly<Record<string, string>>): HostError {
-  const problems = Object.entries(details).map(([path, problem]) => `${path}: ${problem}`);
-  return new HostError("invalid_request", `The request is not valid. ${problems.join("; ")}.`, { details });
 }
 
 function parseJson(bytes: Uint8Array): unknown {

@@ -3,8 +3,8 @@ import type { ConnectorSettings } from "../../protocol.ts";
 import { HOSTED_SETTINGS, isHostedProvider } from "../../sdk/connectors/params.ts";
 import type { Doctrine } from "../../sync/doctrine.ts";
 import type { TeamScope } from "../access/team-scope.ts";
+import { check } from "../check.ts";
 import { HostError } from "../errors.ts";
-import { check } from "../http/request.ts";
 import { type MappingView, mappingByRef } from "./mappings.ts";
 
 /** What is decided anew; what is not given stays. */

@@ -12,7 +12,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Vault, VaultError } from "../../../src/host/connections/vault.ts";
+import { Vault } from "../../../src/host/connections/vault.ts";
+import { VaultError } from "../../../src/host/errors.ts";
 
 const OLD = Buffer.alloc(32, 1).toString("base64");
 const NEW = Buffer.alloc(32, 2).toString("hex");

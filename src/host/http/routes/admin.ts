@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { Hono } from "hono/quick";
 import { ConnectRequest, MappingUpdate } from "../../../protocol.ts";
 import { Doctrine } from "../../../sync/doctrine.ts";
+import { check } from "../../check.ts";
 import type { ConnectTools } from "../../connections/connect.ts";
 import {
   listConnections,
@@ -13,7 +14,7 @@ import { HostError } from "../../errors.ts";
 import type { Inventory } from "../../inventory/inventory.ts";
 import type { Operations, Outcome } from "../../jobs/operations.ts";
 import { deleteMapping, toWire } from "../../mappings/mappings.ts";
-import { check, hostedProvider, readBody } from "../request.ts";
+import { hostedProvider, readBody } from "../request.ts";
 import type { HostEnvironment } from "./environment.ts";
 
 const ADMIN_PATH = "/api/v1/admin";

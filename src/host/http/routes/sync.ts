@@ -12,11 +12,12 @@ import {
   TRACKER_PATH,
 } from "../../../protocol.ts";
 import type { TeamScope } from "../../access/team-scope.ts";
+import { invalidRequest } from "../../check.ts";
 import type { Jobs } from "../../jobs/jobs.ts";
 import { readOperation } from "../../jobs/operations.ts";
 import type { Synchronization } from "../../jobs/sync.ts";
 import { type MappingView, routeToMapping, routingKey, upgradeOf } from "../../mappings/mappings.ts";
-import { hostedProvider, idempotencyKeyOf, invalidRequest, readBody } from "../request.ts";
+import { hostedProvider, idempotencyKeyOf, readBody } from "../request.ts";
 import type { HostEnvironment } from "./environment.ts";
 
 /** What the sync routes work with; loaded by the first request that needs it. */
