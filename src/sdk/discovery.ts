@@ -41,6 +41,18 @@ export const DiscoveredResource = v.object({
 });
 export type DiscoveredResource = v.InferOutput<typeof DiscoveredResource>;
 
+/** The names under which a resource is recorded outside of its provider. */
+export interface ResourceNames {
+  /** The provider's short key or full path: `PAY`, `acme/payments-api`. */
+  readonly displayKey: string;
+  /** Address of the resource's page; null when it was not recorded. Another site than the source's finds nothing. */
+  readonly resourceUrl: string | null;
+}
+
+/** A resource and the workspace that it belongs to. */
+const FoundResource = v.object({ workspace: DiscoveredWorkspace, resource: DiscoveredResource });
+export type FoundResource = v.InferOutput<typeof FoundResource>;
+
 /**
  * The part of a connector that finds what can be bound. Its answers are
  * typed as unknown because they stem from a provider: the functions of this
@@ -54,6 +66,8 @@ export interface DiscoverySource {
   listWorkspaces(cursor: string | null): Promise<unknown>;
   /** One page, `Page<DiscoveredResource>` in shape. */
   listResources(workspace: DiscoveredWorkspace, cursor: string | null): Promise<unknown>;
+  /** One resource by name, in a constant number of requests: `FoundResource` in shape, or null. */
+  findResource(names: ResourceNames): Promise<unknown>;
 }
 
 const page = <S extends v.GenericSchema>(item: S) =>
@@ -97,6 +111,32 @@ export async function discoverResources(
     demand(source.provider, `items[${index}].workspaceId`, item.workspaceId, workspace.id);
   }
   return found;
+}
+
+/**
+ * The resource with these names, in a constant number of requests; null when
+ * the source does not see it, or it cannot be bound.
+ *
+ * @throws DiscoveryContractError when the answer breaks the contract
+ * @throws TrackerSdkError when the provider refuses or cannot be reached
+ */
+export async function findResource(
+  source: DiscoverySource,
+  names: ResourceNames,
+): Promise<FoundResource | null> {
+  const found = parse(source.provider, v.nullable(FoundResource), await source.findResource(names));
+  if (found === null) return null;
+  const { workspace, resource } = found;
+  demand(source.provider, "workspace.provider", workspace.provider, source.provider);
+  demand(source.provider, "resource.provider", resource.provider, source.provider);
+  demand(source.provider, "resource.workspaceId", resource.workspaceId, workspace.id);
+  return found;
+}
+
+/** Whether two addresses are of the same site; an address that was not recorded is of any. */
+export function isSameSite(recorded: string | null, actual: string): boolean {
+  if (recorded === null) return true;
+  return URL.canParse(recorded) && new URL(recorded).origin === new URL(actual).origin;
 }
 
 function parse<S extends v.GenericSchema>(provider: string, schema: S, value: unknown): v.InferOutput<S> {

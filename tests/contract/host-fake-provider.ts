@@ -68,6 +68,7 @@ export class FakeProvider {
       provider,
       account: async () => v.parse(Account, await get("/account")).account,
       listWorkspaces: (cursor) => get(`/workspaces/${provider}/${cursor ?? "0"}`),
+      findResource: async () => null,
       listResources: ({ id }, cursor) => get(`/resources/${provider}/${id}/${cursor ?? "0"}`),
     };
   };

@@ -1,4 +1,11 @@
-import type { DiscoveredResource, DiscoveredWorkspace, DiscoverySource } from "../discovery.ts";
+import {
+  type DiscoveredResource,
+  type DiscoveredWorkspace,
+  type DiscoverySource,
+  type FoundResource,
+  isSameSite,
+  type ResourceNames,
+} from "../discovery.ts";
 import { ConnectorRequestError } from "../errors.ts";
 import type { Page } from "../model.ts";
 
@@ -53,6 +60,20 @@ export class MemoryDiscovery implements DiscoverySource {
       });
     }
     return this.#page(found.resources, cursor);
+  }
+
+  async findResource({ displayKey, resourceUrl }: ResourceNames): Promise<FoundResource | null> {
+    for (const { workspace, resources } of this.#workspaces) {
+      const resource = resources.find(({ routingMetadata: { display_key, resource_url } }) => {
+        const isNamed = display_key?.toLowerCase() === displayKey.toLowerCase();
+        return (
+          isNamed &&
+          (resourceUrl === null || resource_url === undefined || isSameSite(resourceUrl, resource_url))
+        );
+      });
+      if (resource !== undefined) return { workspace, resource };
+    }
+    return null;
   }
 
   #page<T>(all: readonly T[], cursor: string | null): Page<T> {

@@ -18,6 +18,7 @@ test("a resource that drifts onto a second page counts once, as last seen", asyn
     provider: "gitlab",
     account: async () => "demo",
     listWorkspaces: () => source.listWorkspaces(null),
+    findResource: async () => null,
     listResources: async (workspace, cursor) => {
       const page = await source.listResources(workspace, null);
       const items = page.items.slice(0, 1).map((item) => ({ ...item, displayName: `page ${cursor}` }));
@@ -37,6 +38,7 @@ test("cursors that go in circles end in a contract error, not in a loop", async 
       const page = await source.listWorkspaces(null);
       return { ...page, nextCursor: cursor === "a" ? "b" : "a" };
     },
+    findResource: async () => null,
     listResources: (workspace) =>
       source.listResources(workspace, null).then(({ items }) => ({ items, nextCursor: null })),
   };
@@ -54,6 +56,7 @@ describe("many workspaces", () => {
       items: names.map((id) => ({ id, display: id, kind: "group", provider: "gitlab", providerContext: {} })),
       nextCursor: null,
     }),
+    findResource: async () => null,
     listResources: readResources,
   });
   const page = (workspaceId: string) => ({

@@ -24,6 +24,7 @@ function source(answer: unknown): DiscoverySource {
     provider: "linear",
     account: async () => "ada",
     listWorkspaces: async () => answer,
+    findResource: async () => null,
     listResources: async () => answer,
   };
 }
@@ -48,6 +49,7 @@ test("the cursor is handed to the source", async () => {
       asked.push(cursor);
       return page();
     },
+    findResource: async () => null,
     listResources: async (_, cursor) => {
       asked.push(cursor);
       return page();

@@ -1,10 +1,17 @@
 /** What a GitHub credential can see: owners, and their repositories that take issues. */
 import * as v from "valibot";
-import type { DiscoveredResource, DiscoveredWorkspace, DiscoverySource } from "../../discovery.ts";
+import {
+  type DiscoveredResource,
+  type DiscoveredWorkspace,
+  type DiscoverySource,
+  type FoundResource,
+  isSameSite,
+  type ResourceNames,
+} from "../../discovery.ts";
 import { TrackerSdkError } from "../../errors.ts";
 import type { Page } from "../../model.ts";
 import { parseDiscovered } from "../shared/arguments.ts";
-import { GITHUB, type GitHubRest } from "./rest.ts";
+import { GITHUB, type GitHubRest, isGone, isRedirect } from "./rest.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 /** Ids are numbers at GitHub and text here. */
@@ -29,6 +36,9 @@ const NativeRepository = v.object({
   permissions: v.optional(v.object({ pull: v.boolean() })),
 });
 type NativeRepository = v.InferOutput<typeof NativeRepository>;
+
+/** `owner/repo`; a segment of dots is none. */
+const FULL_NAME = /^(?!\.+\/)[\w.-]+\/(?!\.+$)[\w.-]+$/;
 
 /** Discovers repositories with the credential of a user, or of an installation of a GitHub app. */
 export class GitHubDiscovery implements DiscoverySource {
@@ -61,19 +71,7 @@ export class GitHubDiscovery implements DiscoverySource {
   async listWorkspaces(): Promise<Page<DiscoveredWorkspace>> {
     this.#found = null;
     const owners = new Map<string, DiscoveredWorkspace>();
-    for (const { owner } of await this.#repositories()) {
-      owners.set(owner.id, {
-        id: owner.id,
-        display: owner.login,
-        kind: owner.type === "User" ? "user" : "organization",
-        provider: GITHUB,
-        providerContext: {
-          login: owner.login,
-          workspace_handle: owner.login,
-          workspace_url: owner.html_url,
-        },
-      });
-    }
+    for (const { owner } of await this.#repositories()) owners.set(owner.id, workspaceOf(owner));
     return { items: [...owners.values()], nextCursor: null };
   }
 
@@ -85,6 +83,30 @@ export class GitHubDiscovery implements DiscoverySource {
         .map((found) => this.#resource(found)),
       nextCursor: null,
     };
+  }
+
+  /** One request; two when the repository was renamed or moved. */
+  async findResource({ displayKey, resourceUrl }: ResourceNames): Promise<FoundResource | null> {
+    if (!FULL_NAME.test(displayKey)) return null;
+    const body = await this.#followed(`/repos/${displayKey}`);
+    if (body === null) return null;
+    const repository = parseDiscovered(GITHUB, NativeRepository, body, "repository");
+    if (!isBindable(repository) || !isSameSite(resourceUrl, repository.html_url)) return null;
+    return { workspace: workspaceOf(repository.owner), resource: this.#resource(repository) };
+  }
+
+  /**
+   * The body at `path`, or at the id that GitHub redirects an old name to; null when there is none.
+   * https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects
+   */
+  async #followed(path: string): Promise<unknown> {
+    try {
+      return await this.#rest.send({ method: "GET", path });
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      const moved = /\/repositories\/\d+$/.exec(error.response?.headers.get("location") ?? "")?.[0];
+      return isRedirect(error) && moved !== undefined && moved !== path ? this.#followed(moved) : null;
+    }
   }
 
   #resource({ id, name, full_name, html_url, owner }: NativeRepository): DiscoveredResource {
@@ -122,10 +144,7 @@ export class GitHubDiscovery implements DiscoverySource {
     const all = await this.#list("/user/repos", query).catch((error: unknown) => this.#installed(error));
     // One that was renamed or made meanwhile can be on two pages.
     const once = new Map(all.map((repository) => [repository.id, repository]));
-    return [...once.values()].filter(
-      ({ archived, disabled, has_issues, permissions }) =>
-        has_issues && !archived && !disabled && permissions?.pull !== false,
-    );
+    return [...once.values()].filter(isBindable);
   }
 
   /** GitHub refuses an app's installation where it wants a user. When it is none, that refusal stands. */
@@ -152,6 +171,24 @@ export class GitHubDiscovery implements DiscoverySource {
     }
     return found;
   }
+}
+
+function isBindable({ archived, disabled, has_issues, permissions }: NativeRepository): boolean {
+  return has_issues && !archived && !disabled && permissions?.pull !== false;
+}
+
+function workspaceOf(owner: NativeRepository["owner"]): DiscoveredWorkspace {
+  return {
+    id: owner.id,
+    display: owner.login,
+    kind: owner.type === "User" ? "user" : "organization",
+    provider: GITHUB,
+    providerContext: {
+      login: owner.login,
+      workspace_handle: owner.login,
+      workspace_url: owner.html_url,
+    },
+  };
 }
 
 /** https://docs.github.com/en/rest/apps/installations#list-repositories-accessible-to-the-app-installation */

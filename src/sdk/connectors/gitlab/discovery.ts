@@ -3,14 +3,21 @@
  * grouped by the group or user at the root of their paths.
  */
 import * as v from "valibot";
-import type { DiscoveredResource, DiscoveredWorkspace, DiscoverySource } from "../../discovery.ts";
+import {
+  type DiscoveredResource,
+  type DiscoveredWorkspace,
+  type DiscoverySource,
+  type FoundResource,
+  isSameSite,
+  type ResourceNames,
+} from "../../discovery.ts";
 import { DiscoveryContractError } from "../../errors.ts";
 import { type Transport, TransportError } from "../../http/transport.ts";
 import type { Page } from "../../model.ts";
 import { parseDiscovered } from "../shared/arguments.ts";
 import { foreignCursor } from "../shared/cursor.ts";
 import { NativeId } from "./map.ts";
-import { PAGE_SIZE, PROVIDER, send } from "./requests.ts";
+import { isNotFound, PAGE_SIZE, PROVIDER, send } from "./requests.ts";
 
 /** Access levels from here on can read issues: https://docs.gitlab.com/api/access_requests/#valid-access-levels */
 const GUEST = 10;
@@ -94,6 +101,19 @@ export class GitLabDiscovery implements DiscoverySource {
     const root = workspace.providerContext.workspace_handle?.toLowerCase() ?? "";
     const projects = byRoot(this.#projects).get(root) ?? [];
     return { items: projects.map((project) => this.#resourceOf(project, workspace)), nextCursor: null };
+  }
+
+  /** One request; two for a project below a group that is not at the root of its path. */
+  async findResource({ displayKey, resourceUrl }: ResourceNames): Promise<FoundResource | null> {
+    const body = await this.#get(`/projects/${encodeURIComponent(displayKey)}`).catch((error: unknown) => {
+      if (isNotFound(error)) return null;
+      throw error;
+    });
+    if (body === null) return null;
+    const project = parseDiscovered(PROVIDER, NativeProject, body, "project");
+    if (!isBindable(project) || !isSameSite(resourceUrl, project.web_url)) return null;
+    const workspace = workspaceOf(await this.#rootOf([project]));
+    return { workspace, resource: this.#resourceOf(project, workspace) };
   }
 
   /**

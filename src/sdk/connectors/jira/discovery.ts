@@ -1,13 +1,20 @@
 /** Which projects there are to bind to: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/ */
 import * as v from "valibot";
-import type { DiscoveredResource, DiscoveredWorkspace, DiscoverySource } from "../../discovery.ts";
+import {
+  type DiscoveredResource,
+  type DiscoveredWorkspace,
+  type DiscoverySource,
+  type FoundResource,
+  isSameSite,
+  type ResourceNames,
+} from "../../discovery.ts";
 import { ConnectorRequestError } from "../../errors.ts";
 import { type Transport, TransportError } from "../../http/transport.ts";
 import type { Page } from "../../model.ts";
 import { parseDiscovered } from "../shared/arguments.ts";
 import { foreignCursor } from "../shared/cursor.ts";
 import { whoami } from "./project.ts";
-import { JiraRest, PROVIDER, sendClassified } from "./rest.ts";
+import { isMissing, JiraRest, PROVIDER, sendClassified } from "./rest.ts";
 
 const PAGE_SIZE = 50;
 
@@ -18,18 +25,15 @@ const Sites = v.array(
   v.object({ id: filled, name: filled, url: filled, scopes: v.optional(v.array(v.string()), []) }),
 );
 const TenantInfo = v.object({ cloudId: filled });
-const Projects = v.object({
-  values: v.array(
-    v.object({
-      id: filled,
-      key: filled,
-      name: filled,
-      archived: v.optional(v.boolean(), false),
-      deleted: v.optional(v.boolean(), false),
-    }),
-  ),
-  isLast: v.boolean(),
+const NativeProject = v.object({
+  id: filled,
+  key: filled,
+  name: filled,
+  archived: v.optional(v.boolean(), false),
+  deleted: v.optional(v.boolean(), false),
 });
+type NativeProject = v.InferOutput<typeof NativeProject>;
+const Projects = v.object({ values: v.array(NativeProject), isLast: v.boolean() });
 const Context = v.object({ site_url: filled, cloud_id: v.exactOptional(filled) });
 
 /** The sites and projects that a credential can see. */
@@ -79,30 +83,48 @@ export class JiraDiscovery implements DiscoverySource {
     const { values, isLast } = parseDiscovered(PROVIDER, Projects, found, "projects");
     // A credential that has ended is answered like a stranger: with nothing.
     if (values.length === 0) await whoami(rest);
-    const items = values
-      .filter(({ archived, deleted }) => !archived && !deleted)
-      .map(({ id: projectId, key, name }) => ({
-        stableRef: projectId,
-        displayName: name,
-        kind: "project",
-        provider: PROVIDER,
-        workspaceId: id,
-        connectorParams: {
-          baseUrl: siteUrl,
-          projectId,
-          projectKey: key,
-          ...(gatewayId !== null && { cloudId: gatewayId }),
-        },
-        routingMetadata: {
-          project_id: projectId,
-          project_key: key,
-          ...(cloudId !== undefined && { cloud_id: cloudId }),
-          display_key: key,
-          resource_url: `${siteUrl}/browse/${encodeURIComponent(key)}`,
-        },
-      }));
+    const site = { workspaceId: id, siteUrl, cloudId: cloudId ?? null, gatewayId };
+    const items = values.filter(isBindable).map((project) => resourceOf(project, site));
     const isEnd = isLast || values.length === 0;
     return { items, nextCursor: isEnd ? null : String(startAt + values.length) };
+  }
+
+  /**
+   * Two requests: the site, and the project. Through the API gateway, which
+   * leads to many sites, the recorded address says which one it is.
+   */
+  async findResource({ displayKey, resourceUrl }: ResourceNames): Promise<FoundResource | null> {
+    const workspace = await this.#siteOf(resourceUrl);
+    if (workspace === null) return null;
+    const { site_url: siteUrl, cloud_id: cloudId = null } = parseDiscovered(
+      PROVIDER,
+      Context,
+      workspace.providerContext,
+      "workspace",
+    );
+    const gatewayId = this.#siteUrl === null ? (cloudId ?? workspace.id) : null;
+    const path = `/rest/api/3/project/${encodeURIComponent(displayKey)}`;
+    const found = await this.#rest(gatewayId)
+      .get(v.unknown(), "project", path)
+      .catch((error: unknown) => {
+        if (isMissing(error)) return null;
+        throw error;
+      });
+    if (found === null) return null;
+    const project = parseDiscovered(PROVIDER, NativeProject, found, "project");
+    if (!isBindable(project)) return null;
+    const resource = resourceOf(project, { workspaceId: workspace.id, siteUrl, cloudId, gatewayId });
+    return { workspace, resource };
+  }
+
+  async #siteOf(resourceUrl: string | null): Promise<DiscoveredWorkspace | null> {
+    if (this.#siteUrl !== null) {
+      if (!isSameSite(resourceUrl, this.#siteUrl)) return null;
+      return workspaceOf(this.#siteUrl, await this.#cloudId(), new URL(this.#siteUrl).host);
+    }
+    const sites = (await this.#sites()).filter(({ url }) => isSameSite(resourceUrl, url));
+    const [site, ...others] = sites;
+    return site === undefined || others.length > 0 ? null : workspaceOf(site.url, site.id, site.name);
   }
 
   #rest(cloudId: string | null): JiraRest {
@@ -130,6 +152,43 @@ export class JiraDiscovery implements DiscoverySource {
       throw error;
     }
   }
+}
+
+function isBindable({ archived, deleted }: NativeProject): boolean {
+  return !archived && !deleted;
+}
+
+/** A site as its projects are reached. */
+interface Site {
+  readonly workspaceId: string;
+  readonly siteUrl: string;
+  readonly cloudId: string | null;
+  /** The cloud id where requests go through Atlassian's API gateway. */
+  readonly gatewayId: string | null;
+}
+
+function resourceOf({ id, key, name }: NativeProject, site: Site): DiscoveredResource {
+  const { workspaceId, siteUrl, cloudId, gatewayId } = site;
+  return {
+    stableRef: id,
+    displayName: name,
+    kind: "project",
+    provider: PROVIDER,
+    workspaceId,
+    connectorParams: {
+      baseUrl: siteUrl,
+      projectId: id,
+      projectKey: key,
+      ...(gatewayId !== null && { cloudId: gatewayId }),
+    },
+    routingMetadata: {
+      project_id: id,
+      project_key: key,
+      ...(cloudId !== null && { cloud_id: cloudId }),
+      display_key: key,
+      resource_url: `${siteUrl}/browse/${encodeURIComponent(key)}`,
+    },
+  };
 }
 
 function workspaceOf(url: string, cloudId: string | null, display: string): DiscoveredWorkspace {

@@ -1,29 +1,41 @@
 /** Which organization a credential is for, and which of its teams it sees. */
 import * as v from "valibot";
-import type { DiscoveredResource, DiscoveredWorkspace, DiscoverySource } from "../../discovery.ts";
+import type {
+  DiscoveredResource,
+  DiscoveredWorkspace,
+  DiscoverySource,
+  FoundResource,
+  ResourceNames,
+} from "../../discovery.ts";
 import { ConnectorRequestError } from "../../errors.ts";
 import type { Transport } from "../../http/transport.ts";
 import type { Page } from "../../model.ts";
 import { parseDiscovered } from "../shared/arguments.ts";
-import { ACCOUNT, TEAMS } from "./documents.ts";
+import { ACCOUNT, TEAM_BY_KEY, TEAMS } from "./documents.ts";
 import { connection, cursorAfter, LinearRequests } from "./requests.ts";
 
-const Account = v.object({
-  viewer: v.object({ id: v.string() }),
-  organization: v.object({ id: v.string(), name: v.string(), urlKey: v.string() }),
+const NativeOrganization = v.object({ id: v.string(), name: v.string(), urlKey: v.string() });
+type NativeOrganization = v.InferOutput<typeof NativeOrganization>;
+
+const Account = v.object({ viewer: v.object({ id: v.string() }), organization: NativeOrganization });
+
+const NativeTeam = v.object({
+  id: v.string(),
+  key: v.string(),
+  name: v.string(),
+  archivedAt: v.nullable(v.string()),
+  retiredAt: v.nullable(v.string()),
+});
+type NativeTeam = v.InferOutput<typeof NativeTeam>;
+
+const TeamByKey = v.object({
+  organization: NativeOrganization,
+  teams: v.object({ nodes: v.array(NativeTeam) }),
 });
 
 const Teams = v.object({
   organization: v.object({ id: v.string() }),
-  teams: connection(
-    v.object({
-      id: v.string(),
-      key: v.string(),
-      name: v.string(),
-      archivedAt: v.nullable(v.string()),
-      retiredAt: v.nullable(v.string()),
-    }),
-  ),
+  teams: connection(NativeTeam),
 });
 
 /** Everything that one credential of Linear sees: one organization, its public teams and the private ones of its user. */
@@ -45,19 +57,7 @@ export class LinearDiscovery implements DiscoverySource {
 
   async listWorkspaces(): Promise<Page<DiscoveredWorkspace>> {
     const { organization } = await this.#ask(ACCOUNT, {}, Account);
-    const { id, name, urlKey } = organization;
-    const workspace: DiscoveredWorkspace = {
-      id,
-      display: name,
-      kind: "organization",
-      provider: this.provider,
-      providerContext: {
-        url_key: urlKey,
-        workspace_handle: urlKey,
-        workspace_url: `https://linear.app/${urlKey}`,
-      },
-    };
-    return { items: [workspace], nextCursor: null };
+    return { items: [workspaceOf(organization)], nextCursor: null };
   }
 
   /** Teams that are archived, or retired and take no new issues, are left out. */
@@ -72,29 +72,44 @@ export class LinearDiscovery implements DiscoverySource {
         failureClass: "not_found",
       });
     }
-    const { workspace_handle: handle, workspace_url: url } = providerContext;
-    const items = teams.nodes
-      .filter(({ archivedAt, retiredAt }) => archivedAt === null && retiredAt === null)
-      .map((team) => ({
-        stableRef: team.id,
-        displayName: team.name,
-        kind: "team",
-        provider: this.provider,
-        workspaceId: id,
-        connectorParams: {
-          teamId: team.id,
-          ...(handle !== undefined && { workspace: handle }),
-          ...(this.#baseUrl !== null && { graphqlUrl: `${this.#baseUrl.replace(/\/+$/, "")}/graphql` }),
-        },
-        routingMetadata: {
-          team_id: team.id,
-          team_key: team.key,
-          team_name: team.name,
-          display_key: team.key,
-          ...(url !== undefined && { resource_url: `${url}/team/${team.key}` }),
-        },
-      }));
+    const items = teams.nodes.filter(isBindable).map((team) => this.#resourceOf(team, id, providerContext));
     return { items, nextCursor: cursorAfter(teams.pageInfo, cursor) };
+  }
+
+  /** One request. A recorded address names the organization, too: other organizations have the same keys. */
+  async findResource({ displayKey, resourceUrl }: ResourceNames): Promise<FoundResource | null> {
+    const { organization, teams } = await this.#ask(TEAM_BY_KEY, { key: displayKey }, TeamByKey);
+    const [team] = teams.nodes.filter(isBindable);
+    const workspace = workspaceOf(organization);
+    const { workspace_url: url = "" } = workspace.providerContext;
+    if (team === undefined || (resourceUrl !== null && !resourceUrl.startsWith(`${url}/`))) return null;
+    return { workspace, resource: this.#resourceOf(team, workspace.id, workspace.providerContext) };
+  }
+
+  #resourceOf(
+    { id, key, name }: NativeTeam,
+    workspaceId: string,
+    { workspace_handle: handle, workspace_url: url }: DiscoveredWorkspace["providerContext"],
+  ): DiscoveredResource {
+    return {
+      stableRef: id,
+      displayName: name,
+      kind: "team",
+      provider: this.provider,
+      workspaceId,
+      connectorParams: {
+        teamId: id,
+        ...(handle !== undefined && { workspace: handle }),
+        ...(this.#baseUrl !== null && { graphqlUrl: `${this.#baseUrl.replace(/\/+$/, "")}/graphql` }),
+      },
+      routingMetadata: {
+        team_id: id,
+        team_key: key,
+        team_name: name,
+        display_key: key,
+        ...(url !== undefined && { resource_url: `${url}/team/${key}` }),
+      },
+    };
   }
 
   async #ask<S extends v.GenericSchema>(
@@ -105,4 +120,22 @@ export class LinearDiscovery implements DiscoverySource {
     const found = await this.#requests.ask(document, variables, v.unknown());
     return parseDiscovered(this.provider, data, found, "answer.data");
   }
+}
+
+function isBindable({ archivedAt, retiredAt }: NativeTeam): boolean {
+  return archivedAt === null && retiredAt === null;
+}
+
+function workspaceOf({ id, name, urlKey }: NativeOrganization): DiscoveredWorkspace {
+  return {
+    id,
+    display: name,
+    kind: "organization",
+    provider: "linear",
+    providerContext: {
+      url_key: urlKey,
+      workspace_handle: urlKey,
+      workspace_url: `https://linear.app/${urlKey}`,
+    },
+  };
 }

@@ -170,3 +170,12 @@ query Teams($after: String) {
   }
 }
 ${PAGE_INFO}`;
+
+export const TEAM_BY_KEY = `
+query TeamByKey($key: String!) {
+  organization { id name urlKey }
+  teams(first: 1, filter: { key: { eqIgnoreCase: $key } }) {
+    nodes { id key name archivedAt retiredAt }
+  }
+}
+`;
