@@ -1,13 +1,16 @@
 import { expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { renderCliDocs } from "../../docs/generate.ts";
 
 const ROOT = join(import.meta.dir, "..", "..");
 const REFERENCE = "docs/cli.md";
-const PROSE = ["README.md", "CHANGELOG.md", ...readdirSync(join(ROOT, "docs")).map((name) => `docs/${name}`)]
-  .filter((path) => path.endsWith(".md") && path !== REFERENCE)
-  .toSorted();
+const PROSE = [...filesOf("*.md"), ...filesOf("docs/**/*.md")].filter((path) => path !== REFERENCE);
+
+function filesOf(pattern: string): readonly string[] {
+  const found = [...new Bun.Glob(pattern).scanSync({ cwd: ROOT })];
+  return found.map((path) => path.replaceAll("\\", "/")).toSorted();
+}
 
 function read(path: string): string {
   return readFileSync(join(ROOT, path), "utf8");
@@ -75,4 +78,37 @@ test("what there is not is found", () => {
 test.each([...PROSE, REFERENCE])("%s links to files that are there", (path) => {
   const links = [...read(path).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, link = ""]) => link);
   for (const link of links) expect(() => read(join(path, "..", link)), link).not.toThrow();
+});
+
+const SOURCES = filesOf("src/**/*.ts");
+const SOURCE_TEXT = SOURCES.map(read).join("\n");
+
+/** A page may name a file by its path from the root or from the page, and one of `src` by the end of its path. */
+function isFile(name: string, page: string): boolean {
+  const isAt = (folder: string): boolean => existsSync(join(ROOT, folder, name));
+  return isAt(".") || isAt(dirname(page)) || SOURCES.some((path) => path.endsWith(`/${name}`));
+}
+
+/** The names between the backticks of a text: files of ours, and what they declare. */
+function namesIn(text: string) {
+  const spans = [...text.replace(/^```.*?^```/gms, "").matchAll(/`([^`]+)`/g)].map(([, span = ""]) => span);
+  return {
+    files: spans.filter((span) => /^[\w/-]+(?:\.[\w-]+)*\.ts$/.test(span)),
+    declared: spans
+      .filter(
+        (span) => /^#?[a-zA-Z]\w*(?:\.#?[a-zA-Z]\w*)*$/.test(span) && !/\.(?:ts|md|json|db)$/.test(span),
+      )
+      .flatMap((span) => span.split(".")),
+  };
+}
+
+test.each(PROSE)("%s names files that exist", (path) => {
+  expect(namesIn(read(path)).files.filter((name) => !isFile(name, path))).toEqual([]);
+});
+
+test("docs/architecture.md names what the sources declare", () => {
+  const missing = namesIn(read("docs/architecture.md")).declared.filter(
+    (name) => name !== "src" && !new RegExp(`(?<![\\w#])${name}\\b`).test(SOURCE_TEXT),
+  );
+  expect(missing).toEqual([]);
 });
