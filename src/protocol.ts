@@ -7,6 +7,7 @@
  * may also be absent. Writing sends exactly the documented fields.
  */
 export * from "./protocol/binding.ts";
+export * from "./protocol/calls.ts";
 export * from "./protocol/connections.ts";
 export * from "./protocol/errors.ts";
 export * from "./protocol/issues.ts";

@@ -3,11 +3,11 @@
  * opens the control plane when a use case needs it, and picks hosted or local.
  */
 
-import type { WorkListener, WorkOutcome } from "./client.ts";
+import type { CallOptions, WorkListener, WorkOutcome } from "./client.ts";
 import { findProject, type Project, ProjectStore, requireProject } from "./config/project.ts";
 import { CredentialStore, editLock, type Folders, userFolders } from "./config/settings.ts";
 import { unbindEdit } from "./config.ts";
-import type { InstallationStatus, MappingUpdate, UpdatedMapping } from "./protocol.ts";
+import type { CallName, CallRequest, CallResponse, InstallationStatus } from "./protocol.ts";
 import { ControlPlaneAccess, type EmbeddedHost } from "./service/access.ts";
 import {
   type BindDialog,
@@ -219,14 +219,13 @@ export class TrackerService {
     return provider === null ? hosted.allInstallations() : hosted.installationStatus(provider);
   }
 
-  /** Decides who owns which field of a mapping's issues, and how its connector works. */
-  async updateMapping(bindingRef: string, update: MappingUpdate): Promise<UpdatedMapping> {
-    return (await this.#access.client()).updateMapping(bindingRef, update);
-  }
-
-  /** Deletes a mapping at the control plane, so that its project can be bound to another resource. */
-  async deleteMapping(bindingRef: string): Promise<void> {
-    await (await this.#access.client()).deleteMapping(bindingRef);
+  /** Makes a call that needs no binding of this project. */
+  async call<N extends CallName>(
+    name: N,
+    request: CallRequest<N>,
+    options?: CallOptions,
+  ): Promise<CallResponse<N>> {
+    return (await this.#access.client()).call(name, request, options);
   }
 
   /** One check after the other of what a command needs. */

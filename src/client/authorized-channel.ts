@@ -1,6 +1,6 @@
 /** Exchanges on behalf of somebody: with their credential, which is renewed when it has run out, and for their team. */
 import type * as v from "valibot";
-import { LegacyTokenResponse, MeResponse, TokenResponse } from "../protocol.ts";
+import { CALLS, type Call, LegacyTokenResponse, TokenResponse } from "../protocol.ts";
 import { NotAuthenticatedError } from "../shared/errors.ts";
 import { type ChannelOptions, ControlPlaneError, type Exchange, HttpChannel } from "./http.ts";
 
@@ -44,21 +44,14 @@ export class AuthorizedChannel {
     return this.#channel.name;
   }
 
-  /** Sends without a credential. */
-  sendOpenly<S extends v.GenericSchema>(exchange: Exchange, schema: S): Promise<v.InferOutput<S>> {
-    return this.#channel.send(exchange, schema);
-  }
-
-  /** Who is calling, and the teams they belong to. */
-  async me(): Promise<MeResponse> {
-    const exchange: Exchange = { method: "GET", path: "/api/v1/me", repeat: "safe" };
-    if (this.#credentials === null) return this.#channel.send(exchange, MeResponse);
-    return this.#authorized(exchange, MeResponse, () => ({}));
-  }
-
-  /** A call on behalf of a team. */
-  async send<S extends v.GenericSchema>(exchange: Exchange, schema: S): Promise<v.InferOutput<S>> {
-    if (this.#credentials === null) return this.#channel.send(exchange, schema);
+  /** Sends as `caller`: without a credential, with one, or with one and its team. */
+  async send<S extends v.GenericSchema>(
+    exchange: Exchange,
+    schema: S,
+    caller: Call["caller"],
+  ): Promise<v.InferOutput<S>> {
+    if (this.#credentials === null || caller === "anyone") return this.#channel.send(exchange, schema);
+    if (caller === "user") return this.#authorized(exchange, schema, () => ({}));
     await this.#findTeam();
     return this.#authorized(exchange, schema, ({ teamSlug }) =>
       teamSlug === null ? {} : { "x-team-slug": teamSlug },
@@ -114,7 +107,8 @@ export class AuthorizedChannel {
   async #searchTeam(): Promise<void> {
     const credential = await this.#current();
     if (credential.teamSlug !== null) return;
-    const { teams } = await this.me();
+    const { path, response, caller } = CALLS.me;
+    const { teams } = await this.send({ method: "GET", path, repeat: "safe" }, response, caller);
     const shared = teams.filter((team) => !team.is_private_teamspace);
     const [only, ...others] = shared.length > 0 ? shared : teams;
     if (only === undefined || others.length > 0) {

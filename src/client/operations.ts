@@ -1,6 +1,7 @@
 /** Work that may take longer than one answer: the control plane then names an operation that will have the result. */
 import * as v from "valibot";
 import {
+  type Call,
   type ErrorEnvelope,
   MissionPublishResponse,
   OperationAccepted,
@@ -76,17 +77,21 @@ export function eventually<S extends v.GenericSchema>(result: S) {
   ]);
 }
 
-/** What to do about an operation that takes too long, that cannot be looked at, and that has a strange end. */
+/** The hints about an operation that takes too long, that cannot be read, and whose result is not understood. */
 interface OperationHints {
   readonly late: string;
   readonly lost: string;
   readonly strange: string;
 }
 
-export const CONNECT_HINTS: OperationHints = {
-  late: "See how it stands: tracker host connections list",
-  lost: "See how it stands: tracker host connections list",
-  strange: "See what is connected: tracker host connections list",
+/** The hints about operations by what their job works on; those about a binding name the operation. */
+export const OPERATION_HINTS: Readonly<Record<NonNullable<Call["job"]>, OperationHints | undefined>> = {
+  binding: undefined,
+  connection: {
+    late: "See how it stands: tracker host connections list",
+    lost: "See how it stands: tracker host connections list",
+    strange: "See what is connected: tracker host connections list",
+  },
 };
 const STATUS_HINT = "See how the sync stands: tracker status";
 

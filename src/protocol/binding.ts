@@ -14,6 +14,30 @@ export const BindableResource = v.object({
 });
 export type BindableResource = v.InferOutput<typeof BindableResource>;
 
+/** Most resources on one page. */
+const MAX_PAGE_SIZE = 1000;
+
+/** A query, where every value is text. */
+export const ResourcesRequest = v.object({
+  provider: filled,
+  /** Substring of a label or a key. */
+  q: v.optional(text),
+  /** Resources on a page; all of them without a limit. */
+  limit: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^\d{1,9}$/, "must be a whole number"),
+      v.transform(Number),
+      v.minValue(1, "must be at least 1"),
+      v.maxValue(MAX_PAGE_SIZE, `must be at most ${MAX_PAGE_SIZE}`),
+    ),
+  ),
+  /** `next_cursor` of the page before. */
+  cursor: v.optional(text),
+  /** `1` waits for the providers' current resources. */
+  refresh: v.optional(text),
+});
+
 export const ResourcesResponse = v.object({
   resources: v.array(BindableResource),
   installation_id: nullableText,

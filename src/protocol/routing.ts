@@ -21,6 +21,13 @@ export type RoutingKey = { readonly binding_ref: string } | { readonly project_s
 /** The fields of a request about a binding. */
 export const routed = { provider: filled, binding_ref: nullableText, project_slug: nullableText };
 
+/** The query of a request about a binding, or about a provider when it has no routing key. */
+export const RoutedQuery = v.object({
+  provider: filled,
+  binding_ref: v.optional(text),
+  project_slug: v.optional(text),
+});
+
 /** The fields that an answer routed by `project_slug` may carry, so that the client can upgrade its config. */
 export const upgrade = {
   binding_ref: nullableText,

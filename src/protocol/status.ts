@@ -1,7 +1,7 @@
 /** The state of bindings and installations. */
 import * as v from "valibot";
 import { upgrade } from "./routing.ts";
-import { instant, natural, nullable, nullableText, openObject, text } from "./schema.ts";
+import { filled, instant, natural, nullable, nullableText, openObject, text } from "./schema.ts";
 import { IdentityPath } from "./sync.ts";
 
 export const Installation = v.object({
@@ -16,6 +16,7 @@ export const Installation = v.object({
 });
 export type Installation = v.InferOutput<typeof Installation>;
 
+export const InstallationsRequest = v.object({ provider: v.optional(filled) });
 export const InstallationsResponse = v.object({ installations: v.array(Installation) });
 export type InstallationsResponse = v.InferOutput<typeof InstallationsResponse>;
 
@@ -45,6 +46,7 @@ export const BindingSummary = v.looseObject({
 });
 export type BindingSummary = v.InferOutput<typeof BindingSummary>;
 
+export const InstallationStatusRequest = v.object({ provider: filled });
 export const InstallationStatus = openObject({
   provider: nullableText,
   connected: nullable(v.boolean()),

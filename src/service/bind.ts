@@ -112,7 +112,7 @@ export class HostedTracker {
     identify: () => Promise<ProjectIdentity | null>,
   ): Promise<Discovery> {
     const [{ resources }, resolution] = await Promise.all([
-      this.#client.resources(provider),
+      this.#client.call("resources", { provider }),
       identify().then((identity) => (identity === null ? null : this.#tryResolve(provider, identity))),
     ]);
     if (resolution === null) {
@@ -133,7 +133,7 @@ export class HostedTracker {
     identity: ProjectIdentity,
   ): Promise<BindResolveResponse | TrackerError> {
     try {
-      return await this.#client.bindResolve(provider, toWire(identity));
+      return await this.#client.call("bindResolve", { provider, project_identity: toWire(identity) });
     } catch (error) {
       if (error instanceof TrackerError) return error;
       throw error;
@@ -166,7 +166,11 @@ export class HostedTracker {
     bindingRef: string,
     identity: ProjectIdentity,
   ): Promise<{ readonly outcome: BindResult; readonly identity: ProjectIdentity }> {
-    const validation = await this.#client.bindValidate(provider, bindingRef, toWire(identity));
+    const validation = await this.#client.call("bindValidate", {
+      provider,
+      binding_ref: bindingRef,
+      project_identity: toWire(identity),
+    });
     if (!validation.valid) {
       const reason = validation.reason ?? "invalid";
       throw new TrackerError("invalid_binding_ref", `${bindingRef} cannot be bound: ${reason}.`, {
@@ -196,7 +200,10 @@ export class HostedTracker {
     derived: ProjectIdentity,
     dialog: BindDialog,
   ): Promise<{ readonly outcome: BindResult; readonly identity: ProjectIdentity } | null> {
-    const resolution = await this.#client.bindResolve(provider, toWire(derived));
+    const resolution = await this.#client.call("bindResolve", {
+      provider,
+      project_identity: toWire(derived),
+    });
     dialog.resolved(resolution);
     const chosen = await this.#choose(provider, resolution, selection, dialog);
     if (chosen === null) return null;
@@ -249,14 +256,19 @@ export class HostedTracker {
     identity: ProjectIdentity,
     candidate: BindCandidate | null,
   ): Promise<BindConfirmResponse> {
+    const confirm = (candidate_token: string) =>
+      this.#client.call("bindConfirm", { provider, candidate_token, project_identity: toWire(identity) });
     try {
-      return await this.#client.bindConfirm(provider, token, toWire(identity));
+      return await confirm(token);
     } catch (error) {
       if (!(error instanceof TrackerError) || error.code !== "invalid_candidate_token") throw error;
       this.#debug("the candidate token was refused; resolving once more");
-      const resolution = await this.#client.bindResolve(provider, toWire(identity));
+      const resolution = await this.#client.call("bindResolve", {
+        provider,
+        project_identity: toWire(identity),
+      });
       const renewed = renewToken(resolution, candidate);
-      if (renewed !== null) return this.#client.bindConfirm(provider, renewed, toWire(identity));
+      if (renewed !== null) return confirm(renewed);
       const label = candidate?.display_label ?? "The exact match";
       throw new TrackerError("candidate_gone", `${label} is no longer offered for this project.`, {
         hint: `Choose again: tracker bind --provider ${provider}`,
@@ -267,14 +279,14 @@ export class HostedTracker {
 
   /** State of a provider's installation. */
   installationStatus(provider: HostedProvider): Promise<InstallationStatus> {
-    return this.#client.installationStatus(provider);
+    return this.#client.call("installationStatus", { provider });
   }
 
   /** State of every installation there is. */
   async allInstallations(): Promise<InstallationStatus[]> {
-    const { installations } = await this.#client.installations();
+    const { installations } = await this.#client.call("installations", {});
     const providers = [...new Set(installations.map(({ provider }) => provider))].sort();
-    return Promise.all(providers.map((provider) => this.#client.installationStatus(provider)));
+    return Promise.all(providers.map((provider) => this.#client.call("installationStatus", { provider })));
   }
 
   /** The work on the project's binding. */

@@ -16,11 +16,11 @@ export class Connections {
     request: ConnectRequest,
     onProgress: (progress: OperationProgress) => void,
   ): Promise<Connection> {
-    return (await this.#access.client()).connect(request, onProgress);
+    return (await this.#access.client()).call("connect", request, { onProgress });
   }
 
   async list(): Promise<readonly Connection[]> {
-    return (await (await this.#access.client()).connections()).connections;
+    return (await (await this.#access.client()).call("connections", {})).connections;
   }
 
   /**
@@ -48,16 +48,16 @@ export class Connections {
   /** Asks the provider whether the connection that {@link find} finds works. */
   async test(name: string): Promise<Connection> {
     const { connection_id } = await this.find(name);
-    return (await this.#access.client()).testConnection(connection_id);
+    return (await this.#access.client()).call("testConnection", { connection_id });
   }
 
   /** Discovers anew what is behind the connection that {@link find} finds. */
   async refresh(name: string, onProgress: (progress: OperationProgress) => void): Promise<Connection> {
     const { connection_id } = await this.find(name);
-    return (await this.#access.client()).refreshConnection(connection_id, onProgress);
+    return (await this.#access.client()).call("refreshConnection", { connection_id }, { onProgress });
   }
 
   async remove({ connection_id }: Connection): Promise<void> {
-    await (await this.#access.client()).removeConnection(connection_id);
+    await (await this.#access.client()).call("removeConnection", { connection_id });
   }
 }

@@ -76,13 +76,13 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
 
   const reachable = await check<true>("reachable", async () => {
     if (plane === null) return skipped("no control plane");
-    const { version, database } = await (await patient.openClient()).health();
+    const { version, database } = await (await patient.openClient()).call("health", {});
     return { ...ok([`version ${version ?? "unknown"}`, database].filter(Boolean).join(", ")), found: true };
   });
 
   await check("session", async () => {
     if (reachable === null) return skipped("control plane not reachable");
-    const { name, email, teams } = await (await patient.openClient()).me();
+    const { name, email, teams } = await (await patient.openClient()).call("me", {});
     return ok(`${name ?? email ?? "you"} in ${teams.map(({ slug }) => slug).join(", ") || "no team"}`);
   });
 
@@ -99,7 +99,11 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
     const { uuid, slug, nodeId, repoSlug } = await patient.projects.identity(project);
     const identity = { uuid, slug, node_id: nodeId, repo_slug: repoSlug };
     const client = await patient.openClient();
-    const validation = await client.bindValidate(provider, bindingRef, identity);
+    const validation = await client.call("bindValidate", {
+      provider,
+      binding_ref: bindingRef,
+      project_identity: identity,
+    });
     if (!validation.valid) {
       return failed(
         `${bindingRef}: ${validation.reason ?? "invalid"}`,
@@ -107,7 +111,7 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
       );
     }
     // A mapping outlives its connection, and is valid all the while.
-    const { connected } = await client.status(provider, { binding_ref: bindingRef });
+    const { connected } = await client.call("status", { provider, binding_ref: bindingRef });
     return connected === false
       ? failed(
           `${bindingRef} is valid, but ${provider} is not connected`,

@@ -45,7 +45,7 @@ export class Sessions {
         credential = renewed;
       },
     });
-    const user = await client.me();
+    const user = await client.call("me", {});
     const team = teamSlug ?? (user.teams.length === 1 ? (user.teams[0]?.slug ?? null) : null);
     credentials.store(url, { ...credential, teamSlug: team });
     return { host: url.origin, source: credentials.path, team, user };
@@ -64,7 +64,7 @@ export class Sessions {
         hint: "Run `tracker auth login --with-token`, or set TRACKER_TOKEN.",
       });
     }
-    const user = await (await access.client()).me();
+    const user = await (await access.client()).call("me", {});
     return { host: plane.url.origin, source: found.source, team: found.credential.teamSlug, user };
   }
 

@@ -1,7 +1,7 @@
 /** Connecting and refreshing where the control plane answers before it has discovered everything. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { ControlPlaneError } from "../../src/client/http.ts";
-import type { ControlPlaneClient, OperationProgress } from "../../src/client.ts";
+import type { CallOptions, ControlPlaneClient, OperationProgress } from "../../src/client.ts";
 import { failureOf } from "../helpers/failure.ts";
 import { errorBody, HttpStubs, StubbedNature, stubbedClient } from "../helpers/http-stubs.ts";
 
@@ -20,25 +20,23 @@ const CONNECTION = {
   error: null,
 };
 
-type Run = (
-  client: ControlPlaneClient,
-  onProgress?: (progress: OperationProgress) => void,
-) => Promise<unknown>;
+type Run = (client: ControlPlaneClient, options?: CallOptions) => Promise<unknown>;
 
 const CALLS: readonly (readonly [name: string, target: string, run: Run])[] = [
   [
     "connect",
     "/api/v1/admin/connections/",
-    (client, onProgress) =>
-      client.connect(
+    (client, options) =>
+      client.call(
+        "connect",
         { provider: "github", kind: "token", token: "ghp_canary", base_url: null, email: null },
-        onProgress,
+        options,
       ),
   ],
   [
     "refresh",
     "/api/v1/admin/connections/conn_1/refresh/",
-    (client, onProgress) => client.refreshConnection("conn_1", onProgress),
+    (client, options) => client.call("refreshConnection", { connection_id: "conn_1" }, options),
   ],
 ];
 
@@ -64,9 +62,9 @@ describe.each(CALLS)("%s", (_name, target, run) => {
       .on("GET", OPERATION, operation("running", { progress: { done: 1_200, total: 1_240 } }))
       .on("GET", OPERATION, operation("completed", { result: CONNECTION }));
     const seen: OperationProgress[] = [];
-    expect(await run(stubbedClient(stubs, { nature }), (progress) => seen.push(progress))).toEqual(
-      CONNECTION,
-    );
+    expect(
+      await run(stubbedClient(stubs, { nature }), { onProgress: (progress) => seen.push(progress) }),
+    ).toEqual(CONNECTION);
     expect(seen).toEqual([null, null, { done: 1_000, total: null }, { done: 1_200, total: 1_240 }]);
     expect(nature.sleeps).toEqual([1_000, 2_000, 4_000, 8_000]);
   });

@@ -21,7 +21,9 @@ afterEach(() => stubs.verify());
 async function errorOf(answer: () => Response): Promise<TrackerError> {
   const isRepeated = answer().status === 429 && (await answer().text()).includes('"retryable":true');
   stubs.repeat(isRepeated ? 3 : 1, "POST", PULL, answer);
-  const error = await failureOf(stubbedClient(stubs).pull("linear", { binding_ref: "srm_1" }, { limit: 1 }));
+  const error = await failureOf(
+    stubbedClient(stubs).call("pull", { provider: "linear", binding_ref: "srm_1", limit: 1 }),
+  );
   if (!(error instanceof TrackerError)) throw new Error(`not a TrackerError: ${Bun.inspect(error)}`);
   return error;
 }
@@ -253,7 +255,7 @@ describe("redirects", () => {
 
   test("one that names no target is refused too, also where reads are repeated", async () => {
     stubs.on("GET", RESOURCES, new Response(null, { status: 302 }));
-    const error = await failureOf(stubbedClient(stubs).resources("linear"));
+    const error = await failureOf(stubbedClient(stubs).call("resources", { provider: "linear" }));
     expect(error).toMatchObject({ code: "redirect_refused" });
   });
 });
@@ -285,7 +287,7 @@ describe("answers that are none", () => {
   test.each(bodies)("%s", async (_name, body) => {
     const headers = { "x-request-id": "01JREQUEST" };
     stubs.on("GET", RESOURCES, new Response(body, { headers }));
-    const error = await failureOf(stubbedClient(stubs).resources("linear"));
+    const error = await failureOf(stubbedClient(stubs).call("resources", { provider: "linear" }));
     expect(error).toBeInstanceOf(ControlPlaneError);
     expect(error).toMatchObject({ code: "invalid_response", status: 200, requestId: "01JREQUEST" });
     if (!(error instanceof ControlPlaneError)) return;
@@ -297,7 +299,7 @@ describe("answers that are none", () => {
 
   test.each([204, 205])("%i where something was asked for", async (status) => {
     stubs.on("GET", RESOURCES, new Response(null, { status }));
-    const error = await failureOf(stubbedClient(stubs).resources("linear"));
+    const error = await failureOf(stubbedClient(stubs).call("resources", { provider: "linear" }));
     expect(error).toBeInstanceOf(ControlPlaneError);
     expect(error).toMatchObject({ code: "invalid_response", status });
   });
@@ -308,7 +310,9 @@ describe("answers that are none", () => {
     ["an operation without an id", { operation_id: "", status: "pending" }],
   ])("a push answered with %s", async (_name, body) => {
     stubs.on("POST", "/api/v1/tracker/push/", Response.json(body));
-    const error = await failureOf(stubbedClient(stubs).push("linear", { binding_ref: "srm_1" }, []));
+    const error = await failureOf(
+      stubbedClient(stubs).call("push", { provider: "linear", binding_ref: "srm_1", items: [] }),
+    );
     expect(error).toMatchObject({ name: "ControlPlaneError", code: "invalid_response" });
   });
 
@@ -322,7 +326,7 @@ describe("answers that are none", () => {
 
   test("the problem is named by its path", async () => {
     stubs.on("GET", RESOURCES, new Response(wrong({ display_label: 7 })));
-    const error = await failureOf(stubbedClient(stubs).resources("linear"));
+    const error = await failureOf(stubbedClient(stubs).call("resources", { provider: "linear" }));
     expect(String(error)).toContain("resources.0.display_label");
   });
 });
@@ -335,7 +339,11 @@ test("no error of the client shows the token, whatever is printed of it", async 
     await errorOf(() => new Response("nonsense")),
   ];
   stubs.on("POST", PULL, broken);
-  const pull = stubbedClient(stubs).pull("linear", { binding_ref: "srm_1" }, { limit: 1 });
+  const pull = stubbedClient(stubs).call("pull", {
+    provider: "linear",
+    binding_ref: "srm_1",
+    limit: 1,
+  });
   for (const error of [...errors, await failureOf(pull)]) {
     expect(Bun.inspect(error, { depth: 20 })).not.toContain(PERSONAL.accessToken);
     expect(JSON.stringify(error)).not.toContain(PERSONAL.accessToken);

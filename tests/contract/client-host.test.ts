@@ -103,30 +103,38 @@ describe.each(Object.keys(HOSTS))("%s", (name) => {
 
   test("one binding from connecting to work, by both routing keys", () =>
     withClient(async (client) => {
-      expect(await client.health()).toMatchObject({ status: "ok", version: "1.2.3", database: "sqlite" });
-      expect((await client.me()).teams).toHaveLength(1);
-      expect((await client.installations()).installations).toEqual([]);
-      expect(await failureOf(client.resources("github"))).toMatchObject({
+      expect(await client.call("health", {})).toMatchObject({
+        status: "ok",
+        version: "1.2.3",
+        database: "sqlite",
+      });
+      expect((await client.call("me", {})).teams).toHaveLength(1);
+      expect((await client.call("installations", {})).installations).toEqual([]);
+      expect(await failureOf(client.call("resources", { provider: "github" }))).toMatchObject({
         code: "no_installation",
         status: 403,
       });
 
-      const connection = await client.connect({ provider: "github", kind: "demo" });
+      const connection = await client.call("connect", { provider: "github", kind: "demo" });
       expect(connection).toMatchObject({ provider: "github", kind: "demo", status: "connected" });
-      const [installation] = (await client.installations("github")).installations;
+      const [installation] = (await client.call("installations", { provider: "github" })).installations;
       expect(installation).toMatchObject({
         installation_id: connection.connection_id,
         resource_count: connection.resource_count,
         bound_count: 0,
       });
 
-      const { resources, provider } = await client.resources("github");
+      const { resources, provider } = await client.call("resources", { provider: "github" });
       expect(provider).toBe("github");
       expect(resources).toHaveLength(connection.resource_count);
       const [wanted] = resources;
       if (wanted === undefined) throw new Error("the demo has no resources");
 
-      const bound = await client.bindConfirm("github", wanted.candidate_token, IDENTITY);
+      const bound = await client.call("bindConfirm", {
+        provider: "github",
+        candidate_token: wanted.candidate_token,
+        project_identity: IDENTITY,
+      });
       expect(bound).toMatchObject({
         display_label: wanted.display_label,
         provider: "github",
@@ -135,16 +143,22 @@ describe.each(Object.keys(HOSTS))("%s", (name) => {
       });
       expect(bound.binding_ref).toStartWith("srm_");
 
-      const resolved = await client.bindResolve("github", IDENTITY);
+      const resolved = await client.call("bindResolve", { provider: "github", project_identity: IDENTITY });
       expect(resolved).toMatchObject({ match_type: "exact", binding_ref: bound.binding_ref });
-      expect(await client.bindValidate("github", bound.binding_ref, IDENTITY)).toMatchObject({
+      expect(
+        await client.call("bindValidate", {
+          provider: "github",
+          binding_ref: bound.binding_ref,
+          project_identity: IDENTITY,
+        }),
+      ).toMatchObject({
         valid: true,
         binding_ref: bound.binding_ref,
         display_label: wanted.display_label,
       });
 
       for (const key of [{ binding_ref: bound.binding_ref }, { project_slug: IDENTITY.slug }]) {
-        expect(await client.status("github", key)).toMatchObject({
+        expect(await client.call("status", { provider: "github", ...key })).toMatchObject({
           provider: "github",
           connected: true,
           configured: true,
@@ -152,12 +166,12 @@ describe.each(Object.keys(HOSTS))("%s", (name) => {
           display_label: wanted.display_label,
           sync_state: "never",
         });
-        const { mappings, binding_ref } = await client.mappings("github", key);
+        const { mappings, binding_ref } = await client.call("mappings", { provider: "github", ...key });
         expect(mappings).toHaveLength(1);
         expect([binding_ref, mappings[0]?.project_uuid]).toEqual([bound.binding_ref, IDENTITY.uuid]);
       }
-      expect((await client.mappings("github")).mappings).toHaveLength(1);
-      expect(await client.installationStatus("github")).toMatchObject({
+      expect((await client.call("mappings", { provider: "github" })).mappings).toHaveLength(1);
+      expect(await client.call("installationStatus", { provider: "github" })).toMatchObject({
         connected: true,
         resource_count: connection.resource_count,
         bindings: [{ binding_ref: bound.binding_ref, project_slug: IDENTITY.slug, status: "active" }],
@@ -166,10 +180,14 @@ describe.each(Object.keys(HOSTS))("%s", (name) => {
 
   test("a confirm that is repeated with its key answers the same", () =>
     withClient(async (client) => {
-      await client.connect({ provider: "linear", kind: "demo" });
-      const [first, second] = (await client.resources("linear")).resources;
+      await client.call("connect", { provider: "linear", kind: "demo" });
+      const [first, second] = (await client.call("resources", { provider: "linear" })).resources;
       const confirm = (token: string | undefined) =>
-        client.bindConfirm("linear", token ?? "", IDENTITY, "a-key-of-my-own");
+        client.call(
+          "bindConfirm",
+          { provider: "linear", candidate_token: token ?? "", project_identity: IDENTITY },
+          { idempotencyKey: "a-key-of-my-own" },
+        );
       const bound = await confirm(first?.candidate_token);
       expect(await confirm(first?.candidate_token)).toEqual(bound);
       expect(await failureOf(confirm(second?.candidate_token))).toMatchObject({
@@ -180,52 +198,87 @@ describe.each(Object.keys(HOSTS))("%s", (name) => {
 
   test("refusals arrive as their codes", () =>
     withClient(async (client) => {
-      await client.connect({ provider: "github", kind: "demo" });
-      const [wanted] = (await client.resources("github")).resources;
+      await client.call("connect", { provider: "github", kind: "demo" });
+      const [wanted] = (await client.call("resources", { provider: "github" })).resources;
       const token = wanted?.candidate_token ?? "";
-      const { binding_ref } = await client.bindConfirm("github", token, IDENTITY);
-      expect(await failureOf(client.bindConfirm("github", token, OTHER))).toMatchObject({
+      const { binding_ref } = await client.call("bindConfirm", {
+        provider: "github",
+        candidate_token: token,
+        project_identity: IDENTITY,
+      });
+      expect(
+        await failureOf(
+          client.call("bindConfirm", { provider: "github", candidate_token: token, project_identity: OTHER }),
+        ),
+      ).toMatchObject({
         code: "already_bound",
         status: 409,
         userActionRequired: true,
         details: expect.objectContaining({ project_slug: IDENTITY.slug }),
       });
-      expect(await failureOf(client.bindConfirm("github", "cand_forged", OTHER))).toMatchObject({
+      expect(
+        await failureOf(
+          client.call("bindConfirm", {
+            provider: "github",
+            candidate_token: "cand_forged",
+            project_identity: OTHER,
+          }),
+        ),
+      ).toMatchObject({
         code: "invalid_candidate_token",
         status: 400,
       });
-      expect(await failureOf(client.status("github", { binding_ref: "srm_gone" }))).toMatchObject({
+      expect(
+        await failureOf(client.call("status", { provider: "github", binding_ref: "srm_gone" })),
+      ).toMatchObject({
         code: "binding_not_found",
         status: 404,
         requestId: expect.stringMatching(/^[0-9A-Z]{26}$/),
       });
-      expect(await failureOf(client.status("github", { project_slug: "nobody" }))).toMatchObject({
+      expect(
+        await failureOf(client.call("status", { provider: "github", project_slug: "nobody" })),
+      ).toMatchObject({
         code: "binding_not_found",
       });
-      expect(await client.bindValidate("github", "srm_gone", IDENTITY)).toMatchObject({
+      expect(
+        await client.call("bindValidate", {
+          provider: "github",
+          binding_ref: "srm_gone",
+          project_identity: IDENTITY,
+        }),
+      ).toMatchObject({
         valid: false,
         reason: "mapping_deleted",
       });
-      expect(await client.bindValidate("github", binding_ref, OTHER)).toMatchObject({
+      expect(
+        await client.call("bindValidate", {
+          provider: "github",
+          binding_ref: binding_ref,
+          project_identity: OTHER,
+        }),
+      ).toMatchObject({
         valid: false,
         reason: "project_mismatch",
       });
-      expect(await failureOf(client.resources("azure_devops"))).toMatchObject({
+      expect(await failureOf(client.call("resources", { provider: "azure_devops" }))).toMatchObject({
         code: "unsupported_provider",
       });
     }));
 
   test("connections are tested, refreshed, listed and removed", () =>
     withClient(async (client) => {
-      const { connection_id } = await client.connect({ provider: "jira", kind: "demo" });
-      expect(await client.testConnection(connection_id)).toMatchObject({ status: "connected", error: null });
-      expect(await client.refreshConnection(connection_id)).toMatchObject({ connection_id });
-      expect((await client.connections()).connections.map((connection) => connection.connection_id)).toEqual([
-        connection_id,
-      ]);
-      await client.removeConnection(connection_id);
-      expect((await client.connections()).connections).toEqual([]);
-      expect(await failureOf(client.testConnection(connection_id))).toMatchObject({
+      const { connection_id } = await client.call("connect", { provider: "jira", kind: "demo" });
+      expect(await client.call("testConnection", { connection_id })).toMatchObject({
+        status: "connected",
+        error: null,
+      });
+      expect(await client.call("refreshConnection", { connection_id })).toMatchObject({ connection_id });
+      expect(
+        (await client.call("connections", {})).connections.map((connection) => connection.connection_id),
+      ).toEqual([connection_id]);
+      await client.call("removeConnection", { connection_id });
+      expect((await client.call("connections", {})).connections).toEqual([]);
+      expect(await failureOf(client.call("testConnection", { connection_id }))).toMatchObject({
         code: "connection_not_found",
       });
     }));
@@ -236,7 +289,9 @@ test("a token that the host does not know is refused once and for all", async ()
   if (host === undefined) throw new Error("no host");
   try {
     const credentials = new StubbedCredentials(PERSONAL);
-    const error = await failureOf(clientOf({ ...host, credentials }).resources("github"));
+    const error = await failureOf(
+      clientOf({ ...host, credentials }).call("resources", { provider: "github" }),
+    );
     expect(error).toMatchObject({ name: "NotAuthenticatedError", code: "unauthorized" });
   } finally {
     await host.close();
@@ -249,7 +304,9 @@ test("a team that the token is not for is refused", async () => {
   if (host === undefined || credential === null || credential === undefined) throw new Error("no host");
   try {
     const credentials = new StubbedCredentials({ ...credential, teamSlug: "globex" });
-    expect(await failureOf(clientOf({ ...host, credentials }).resources("github"))).toMatchObject({
+    expect(
+      await failureOf(clientOf({ ...host, credentials }).call("resources", { provider: "github" })),
+    ).toMatchObject({
       code: "team_mismatch",
       status: 403,
     });

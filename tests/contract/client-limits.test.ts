@@ -67,23 +67,29 @@ describe("size", () => {
     let bytes = LIMIT;
     using server = new Server(() => respond(answerOf(bytes)));
     const client = server.client({ bodyBytes: LIMIT });
-    expect((await client.resources("linear")).resources).toEqual([]);
+    expect((await client.call("resources", { provider: "linear" })).resources).toEqual([]);
     bytes += 1;
-    expect(await failureOf(client.resources("linear"))).toMatchObject({ code: "response_too_large" });
+    expect(await failureOf(client.call("resources", { provider: "linear" }))).toMatchObject({
+      code: "response_too_large",
+    });
   });
 
   test("a small answer that unpacks to a large one is refused without a second try", async () => {
     const bomb = Bun.gzipSync(Buffer.alloc(4_000_000, " "));
     expect(bomb.byteLength).toBeLessThan(LIMIT / 10);
     using server = new Server(() => new Response(bomb, { headers: { "content-encoding": "gzip" } }));
-    const error = await failureOf(server.client({ bodyBytes: LIMIT }).resources("linear"));
+    const error = await failureOf(
+      server.client({ bodyBytes: LIMIT }).call("resources", { provider: "linear" }),
+    );
     expect(error).toMatchObject({ name: "ControlPlaneError", code: "response_too_large" });
     expect(server.requests).toBe(1);
   });
 
   test("an error answer is bounded as well", async () => {
     using server = new Server(() => new Response("x".repeat(LIMIT + 1), { status: 403 }));
-    const error = await failureOf(server.client({ bodyBytes: LIMIT }).resources("linear"));
+    const error = await failureOf(
+      server.client({ bodyBytes: LIMIT }).call("resources", { provider: "linear" }),
+    );
     expect(error).toMatchObject({ code: "response_too_large" });
   });
 
@@ -101,7 +107,9 @@ describe("size", () => {
         }),
       );
     });
-    const error = await failureOf(server.client({ bodyBytes: LIMIT }).resources("linear"));
+    const error = await failureOf(
+      server.client({ bodyBytes: LIMIT }).call("resources", { provider: "linear" }),
+    );
     expect(error).toMatchObject({ code: "response_too_large" });
     await cancelled.promise;
   });
@@ -114,7 +122,7 @@ describe("size", () => {
     using server = new Server(
       () => new Response("not gzip at all", { headers: { "content-encoding": "gzip" } }),
     );
-    const error = await failureOf(server.client().resources("linear"));
+    const error = await failureOf(server.client().call("resources", { provider: "linear" }));
     expect(error).toMatchObject({ name: "ControlPlaneError", code: "host_unreachable" });
   });
 
@@ -136,21 +144,25 @@ describe("size", () => {
           }),
         ),
     );
-    expect((await server.client().resources("linear")).resources[0]?.display_label).toBe(label);
+    expect(
+      (await server.client().call("resources", { provider: "linear" })).resources[0]?.display_label,
+    ).toBe(label);
   });
 });
 
 describe("time", () => {
   test("a server that never answers is given up, a read after three attempts", async () => {
     using server = new Server(() => new Promise<Response>(() => {}));
-    const error = await failureOf(server.client({ requestMs: 30 }).resources("linear"));
+    const error = await failureOf(server.client({ requestMs: 30 }).call("resources", { provider: "linear" }));
     expect(error).toMatchObject({ code: "host_timeout", retryable: true, status: null });
     expect(server.requests).toBe(3);
   });
 
   test("a write without a key after one", async () => {
     using server = new Server(() => new Promise<Response>(() => {}));
-    const error = await failureOf(server.client({ requestMs: 30 }).pull("linear", REF, PAGE));
+    const error = await failureOf(
+      server.client({ requestMs: 30 }).call("pull", { provider: "linear", ...REF, ...PAGE }),
+    );
     expect(error).toMatchObject({ code: "host_timeout" });
     expect(server.requests).toBe(1);
   });
@@ -159,7 +171,9 @@ describe("time", () => {
     using server = new Server(
       () => new Response(new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from("{")) })),
     );
-    const error = await failureOf(server.client({ requestMs: 50 }).pull("linear", REF, PAGE));
+    const error = await failureOf(
+      server.client({ requestMs: 50 }).call("pull", { provider: "linear", ...REF, ...PAGE }),
+    );
     expect(error).toMatchObject({ code: "host_timeout" });
   });
 });
@@ -168,7 +182,7 @@ describe("the real network", () => {
   test("a redirect is not followed", async () => {
     using target = new Server(() => Response.json({ resources: [] }));
     using server = new Server(() => Response.redirect(`${target.url.origin}/elsewhere`, 307));
-    const error = await failureOf(server.client().resources("linear"));
+    const error = await failureOf(server.client().call("resources", { provider: "linear" }));
     expect(error).toMatchObject({ code: "redirect_refused", status: 307 });
     expect(String(error)).toContain(target.url.origin);
     expect([server.requests, target.requests]).toEqual([1, 0]);
@@ -178,7 +192,7 @@ describe("the real network", () => {
     const gone = new Server(() => new Response());
     const client = gone.client();
     gone[Symbol.dispose]();
-    const error = await failureOf(client.pull("linear", REF, PAGE));
+    const error = await failureOf(client.call("pull", { provider: "linear", ...REF, ...PAGE }));
     expect(error).toMatchObject({ code: "host_unreachable" });
     expect(String(error)).toContain("refused");
   });

@@ -26,22 +26,22 @@ interface Kind {
 const READ: Kind = {
   method: "GET",
   target: `${BASE}/resources/?provider=linear`,
-  run: (client) => client.resources("linear"),
+  run: (client) => client.call("resources", { provider: "linear" }),
 };
 const POSTED_READ: Kind = {
   method: "POST",
   target: `${BASE}/bind-resolve/`,
-  run: (client) => client.bindResolve("linear", IDENTITY),
+  run: (client) => client.call("bindResolve", { provider: "linear", project_identity: IDENTITY }),
 };
 const KEYED_WRITE: Kind = {
   method: "POST",
   target: `${BASE}/push/`,
-  run: (client) => client.push("linear", REF, []),
+  run: (client) => client.call("push", { provider: "linear", ...REF, items: [] }),
 };
 const PLAIN_WRITE: Kind = {
   method: "POST",
   target: `${BASE}/pull/`,
-  run: (client) => client.pull("linear", REF, { limit: 1 }),
+  run: (client) => client.call("pull", { provider: "linear", ...REF, limit: 1 }),
 };
 const KINDS: Readonly<Record<string, Kind>> = {
   GET: READ,
@@ -49,35 +49,46 @@ const KINDS: Readonly<Record<string, Kind>> = {
   "bind-validate": {
     method: "POST",
     target: `${BASE}/bind-validate/`,
-    run: (client) => client.bindValidate("linear", "srm_1", IDENTITY),
+    run: (client) =>
+      client.call("bindValidate", { provider: "linear", binding_ref: "srm_1", project_identity: IDENTITY }),
   },
   "bind-confirm": {
     method: "POST",
     target: `${BASE}/bind-confirm/`,
-    run: (client) => client.bindConfirm("linear", "cand_1", IDENTITY),
+    run: (client) =>
+      client.call("bindConfirm", {
+        provider: "linear",
+        candidate_token: "cand_1",
+        project_identity: IDENTITY,
+      }),
   },
   push: KEYED_WRITE,
-  run: { method: "POST", target: `${BASE}/run/`, run: (client) => client.run("linear", REF, { limit: 1 }) },
+  run: {
+    method: "POST",
+    target: `${BASE}/run/`,
+    run: (client) => client.call("run", { provider: "linear", ...REF, pull_first: true, limit: 1 }),
+  },
   "POST without a key": PLAIN_WRITE,
   "list-tickets": {
     method: "POST",
     target: `${BASE}/list-tickets/`,
-    run: (client) => client.listTickets("linear", REF, 20),
+    run: (client) => client.call("listTickets", { provider: "linear", ...REF, limit: 20 }),
   },
   "issue-search": {
     method: "POST",
     target: `${BASE}/issue-search/`,
-    run: (client) => client.searchIssues("linear", REF, { query_key: "PAY-1" }, 20),
+    run: (client) =>
+      client.call("searchIssues", { provider: "linear", ...REF, query_key: "PAY-1", limit: 20 }),
   },
   "missions/seed": {
     method: "POST",
     target: `${BASE}/missions/seed/`,
-    run: (client) => client.seedMission("linear", REF, "PAY-1", null),
+    run: (client) => client.call("seedMission", { provider: "linear", ...REF, issue: "PAY-1" }),
   },
   "admin POST without a key": {
     method: "POST",
     target: "/api/v1/admin/connections/",
-    run: (client) => client.connect({ provider: "linear", kind: "demo" }),
+    run: (client) => client.call("connect", { provider: "linear", kind: "demo" }),
   },
 };
 const COSTLY_READS: readonly string[] = ["list-tickets", "issue-search", "missions/seed"];
@@ -170,7 +181,9 @@ describe("attempts", () => {
     async (retryable) => {
       stubs.on(READ.method, READ.target, later(503, { retryable }));
       stubs.on(READ.method, READ.target, Response.json({ resources: [] }));
-      expect(await stubbedClient(stubs).resources("linear")).toMatchObject({ resources: [] });
+      expect(await stubbedClient(stubs).call("resources", { provider: "linear" })).toMatchObject({
+        resources: [],
+      });
     },
   );
 
@@ -178,7 +191,9 @@ describe("attempts", () => {
     stubs.on(READ.method, READ.target, networkError("ECONNRESET")());
     stubs.on(READ.method, READ.target, status(503)());
     stubs.on(READ.method, READ.target, Response.json({ resources: [] }));
-    expect(await stubbedClient(stubs).resources("linear")).toMatchObject({ resources: [] });
+    expect(await stubbedClient(stubs).call("resources", { provider: "linear" })).toMatchObject({
+      resources: [],
+    });
   });
 
   test("every attempt of a write is the same request, its Idempotency-Key included", async () => {
@@ -274,7 +289,7 @@ describe("operations", () => {
   ): Promise<OperationResult> {
     const { nature = new StubbedNature() } = options;
     const client = stubbedClient(stubs, { nature, ...options });
-    const read = (id: string) => client.operation(id);
+    const read = (id: string) => client.call("operation", { operation_id: id });
     return new Operations({ name: client.name, nature, isEmbedded: false, read }).awaitEnd(ID, onProgress);
   }
 

@@ -44,7 +44,7 @@ describe("a 401", () => {
   test("renews an OAuth credential once and sends once more", async () => {
     stubs.on("GET", RESOURCES, denied()).on("POST", OAUTH, oauthAnswer()).on("GET", RESOURCES, resources());
     const credentials = new StubbedCredentials(OAUTH_CREDENTIAL);
-    await stubbedClient(stubs, { credentials }).resources("linear");
+    await stubbedClient(stubs, { credentials }).call("resources", { provider: "linear" });
     const renewal = stubs.requests[1];
     expect(Object.fromEntries(new URLSearchParams(renewal?.text ?? ""))).toEqual({
       grant_type: "refresh_token",
@@ -62,7 +62,7 @@ describe("a 401", () => {
   test("renews a legacy credential at its own address", async () => {
     stubs.on("GET", RESOURCES, denied()).on("POST", LEGACY, legacyAnswer()).on("GET", RESOURCES, resources());
     const credentials = new StubbedCredentials(LEGACY_CREDENTIAL);
-    await stubbedClient(stubs, { credentials }).resources("linear");
+    await stubbedClient(stubs, { credentials }).call("resources", { provider: "linear" });
     const renewal = stubs.requests[1];
     expect(JSON.parse(renewal?.text ?? "")).toEqual({ refresh: "refresh-1" });
     expect(renewal?.headers["content-type"]).toBe("application/json");
@@ -79,7 +79,7 @@ describe("a 401", () => {
     stubs.on("GET", RESOURCES, denied()).on("POST", target, Response.json(answer));
     stubs.on("GET", RESOURCES, resources());
     const credentials = new StubbedCredentials(credential);
-    await stubbedClient(stubs, { credentials }).resources("linear");
+    await stubbedClient(stubs, { credentials }).call("resources", { provider: "linear" });
     expect(credentials.kept).toEqual([{ ...credential, accessToken: "access-2" }]);
   });
 
@@ -89,7 +89,11 @@ describe("a 401", () => {
     stubs.on("POST", target, denied()).on("POST", OAUTH, oauthAnswer());
     stubs.on("POST", target, Response.json(confirmed));
     const credentials = new StubbedCredentials(OAUTH_CREDENTIAL);
-    await stubbedClient(stubs, { credentials }).bindConfirm("linear", "cand_1", IDENTITY);
+    await stubbedClient(stubs, { credentials }).call("bindConfirm", {
+      provider: "linear",
+      candidate_token: "cand_1",
+      project_identity: IDENTITY,
+    });
     const [first, , second] = stubs.requests;
     expect(second?.text).toBe(first?.text ?? "");
     expect(second?.headers["idempotency-key"]).toBe(first?.headers["idempotency-key"] ?? "");
@@ -99,15 +103,17 @@ describe("a 401", () => {
     stubs.on("GET", RESOURCES, denied()).on("POST", OAUTH, oauthAnswer());
     stubs.repeat(2, "GET", RESOURCES, resources);
     const client = stubbedClient(stubs, { credentials: new StubbedCredentials(OAUTH_CREDENTIAL) });
-    await client.resources("linear");
-    await client.resources("linear");
+    await client.call("resources", { provider: "linear" });
+    await client.call("resources", { provider: "linear" });
     expect(authorizations().at(-1)).toBe("Bearer access-2");
   });
 
   test("a second 401 after renewing ends it", async () => {
     stubs.on("GET", RESOURCES, denied()).on("POST", OAUTH, oauthAnswer()).on("GET", RESOURCES, denied());
     const client = stubbedClient(stubs, { credentials: new StubbedCredentials(OAUTH_CREDENTIAL) });
-    expect(await failureOf(client.resources("linear"))).toBeInstanceOf(NotAuthenticatedError);
+    expect(await failureOf(client.call("resources", { provider: "linear" }))).toBeInstanceOf(
+      NotAuthenticatedError,
+    );
   });
 
   test.each([
@@ -117,7 +123,9 @@ describe("a 401", () => {
   ] as const)("%s is not renewed", async (_name, credential) => {
     stubs.on("GET", RESOURCES, denied());
     const credentials = new StubbedCredentials(credential);
-    const error = await failureOf(stubbedClient(stubs, { credentials }).resources("linear"));
+    const error = await failureOf(
+      stubbedClient(stubs, { credentials }).call("resources", { provider: "linear" }),
+    );
     expect(error).toMatchObject({ name: "NotAuthenticatedError", code: "unauthorized" });
     expect(credentials.kept).toEqual([]);
   });
@@ -130,7 +138,9 @@ describe("a 401", () => {
   ])("a renewal refused with %s means that the session has ended", async (_name, answer) => {
     stubs.on("GET", RESOURCES, denied()).on("POST", OAUTH, answer());
     const credentials = new StubbedCredentials(OAUTH_CREDENTIAL);
-    const error = await failureOf(stubbedClient(stubs, { credentials }).resources("linear"));
+    const error = await failureOf(
+      stubbedClient(stubs, { credentials }).call("resources", { provider: "linear" }),
+    );
     expect(error).toMatchObject({ name: "NotAuthenticatedError", code: "session_expired" });
     expect(error).toHaveProperty("hint", expect.stringContaining("tracker auth login"));
     expect(credentials.kept).toEqual([]);
@@ -148,7 +158,9 @@ describe("a 401", () => {
   ])("a renewal that failed by %s says so, for the session may go on", async (_name, answer, code) => {
     stubs.on("GET", RESOURCES, denied()).on("POST", OAUTH, answer());
     const credentials = new StubbedCredentials(OAUTH_CREDENTIAL);
-    const error = await failureOf(stubbedClient(stubs, { credentials }).resources("linear"));
+    const error = await failureOf(
+      stubbedClient(stubs, { credentials }).call("resources", { provider: "linear" }),
+    );
     expect(error).toMatchObject({ name: "ControlPlaneError", code });
   });
 
@@ -156,7 +168,9 @@ describe("a 401", () => {
     stubs.on("GET", RESOURCES, denied()).on("POST", OAUTH, oauthAnswer());
     const full = new ConfigError("config_unwritable", "Cannot write credentials.json: the disk is full.");
     const credentials = { current: async () => OAUTH_CREDENTIAL, replace: () => Promise.reject(full) };
-    expect(await failureOf(stubbedClient(stubs, { credentials }).resources("linear"))).toBe(full);
+    expect(
+      await failureOf(stubbedClient(stubs, { credentials }).call("resources", { provider: "linear" })),
+    ).toBe(full);
   });
 
   test("of two calls at a time renews once: refresh tokens serve once", async () => {
@@ -165,7 +179,10 @@ describe("a 401", () => {
     stubs.on("GET", RESOURCES, resources()).on("POST", RESOLVE, Response.json({ match_type: "none" }));
     const credentials = new StubbedCredentials(OAUTH_CREDENTIAL);
     const client = stubbedClient(stubs, { credentials });
-    await Promise.all([client.resources("linear"), client.bindResolve("linear", IDENTITY)]);
+    await Promise.all([
+      client.call("resources", { provider: "linear" }),
+      client.call("bindResolve", { provider: "linear", project_identity: IDENTITY }),
+    ]);
     expect(credentials.kept).toHaveLength(1);
   });
 
@@ -175,8 +192,8 @@ describe("a 401", () => {
     stubs.on("GET", RESOURCES, denied()).on("POST", OAUTH, oauthAnswer()).on("GET", RESOURCES, resources());
     stubs.on("POST", RESOLVE, Response.json({ match_type: "none" }));
     const client = stubbedClient(stubs, { credentials: new StubbedCredentials(OAUTH_CREDENTIAL) });
-    const resolving = client.bindResolve("linear", IDENTITY);
-    await client.resources("linear");
+    const resolving = client.call("bindResolve", { provider: "linear", project_identity: IDENTITY });
+    await client.call("resources", { provider: "linear" });
     late.resolve(denied());
     await resolving;
     expect(authorizations().at(-1)).toBe("Bearer access-2");
@@ -185,7 +202,7 @@ describe("a 401", () => {
 
 test("without any credential nothing is sent", async () => {
   const client = stubbedClient(stubs, { credentials: new StubbedCredentials(null) });
-  for (const call of [() => client.resources("linear"), () => client.me()]) {
+  for (const call of [() => client.call("resources", { provider: "linear" }), () => client.call("me", {})]) {
     const error = await failureOf(call());
     expect(error).toMatchObject({ name: "NotAuthenticatedError", code: "not_authenticated" });
     expect(error).toHaveProperty("hint", expect.stringContaining("TRACKER_TOKEN"));
@@ -204,7 +221,7 @@ describe("a credential without a team", () => {
   ])("is for %s", async (_name, teams, expected) => {
     stubs.on("GET", "/api/v1/me", me(...teams)).on("GET", RESOURCES, resources());
     const credentials = new StubbedCredentials(homeless);
-    await stubbedClient(stubs, { credentials }).resources("linear");
+    await stubbedClient(stubs, { credentials }).call("resources", { provider: "linear" });
     expect(stubs.requests[1]?.headers["x-team-slug"]).toBe(expected);
     expect(credentials.kept).toEqual([{ ...homeless, teamSlug: expected }]);
   });
@@ -212,8 +229,11 @@ describe("a credential without a team", () => {
   test("asks once for all calls, also for those at the same time", async () => {
     stubs.on("GET", "/api/v1/me", me(team("acme"))).repeat(3, "GET", RESOURCES, resources);
     const client = stubbedClient(stubs, { credentials: new StubbedCredentials(homeless) });
-    await Promise.all([client.resources("linear"), client.resources("linear")]);
-    await client.resources("linear");
+    await Promise.all([
+      client.call("resources", { provider: "linear" }),
+      client.call("resources", { provider: "linear" }),
+    ]);
+    await client.call("resources", { provider: "linear" });
     expect(stubs.requests.filter(({ headers }) => headers["x-team-slug"] === "acme")).toHaveLength(3);
   });
 
@@ -221,8 +241,10 @@ describe("a credential without a team", () => {
     stubs.on("GET", "/api/v1/me", Response.json(errorBody("forbidden"), { status: 403 }));
     stubs.on("GET", "/api/v1/me", me(team("acme"))).on("GET", RESOURCES, resources());
     const client = stubbedClient(stubs, { credentials: new StubbedCredentials(homeless) });
-    expect(await failureOf(client.resources("linear"))).toMatchObject({ code: "forbidden" });
-    await client.resources("linear");
+    expect(await failureOf(client.call("resources", { provider: "linear" }))).toMatchObject({
+      code: "forbidden",
+    });
+    await client.call("resources", { provider: "linear" });
   });
 
   test.each([
@@ -231,7 +253,9 @@ describe("a credential without a team", () => {
   ])("is no use with %s", async (_name, teams, words) => {
     stubs.on("GET", "/api/v1/me", me(...teams));
     const credentials = new StubbedCredentials(homeless);
-    const error = await failureOf(stubbedClient(stubs, { credentials }).resources("linear"));
+    const error = await failureOf(
+      stubbedClient(stubs, { credentials }).call("resources", { provider: "linear" }),
+    );
     expect(error).toMatchObject({ code: "team_required" });
     for (const word of words) expect(error).toHaveProperty("hint", expect.stringContaining(word));
     expect(error).toHaveProperty("hint", expect.stringContaining("TRACKER_TEAM="));
@@ -242,7 +266,7 @@ describe("a credential without a team", () => {
     stubs.on("GET", "/api/v1/me", denied()).on("POST", OAUTH, oauthAnswer());
     stubs.on("GET", "/api/v1/me", me(team("acme"))).on("GET", RESOURCES, resources());
     const credentials = new StubbedCredentials({ ...OAUTH_CREDENTIAL, teamSlug: null });
-    await stubbedClient(stubs, { credentials }).resources("linear");
+    await stubbedClient(stubs, { credentials }).call("resources", { provider: "linear" });
     expect(credentials.kept.at(-1)).toEqual({
       ...OAUTH_CREDENTIAL,
       accessToken: "access-2",

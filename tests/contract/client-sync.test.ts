@@ -1,7 +1,7 @@
 /** Pushes and runs that take longer than one answer, and operations that are waited for again. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { ControlPlaneError } from "../../src/client/http.ts";
-import type { ControlPlaneClient, OperationProgress, WorkOptions } from "../../src/client.ts";
+import type { CallOptions, ControlPlaneClient, OperationProgress } from "../../src/client.ts";
 import type { RoutingKey } from "../../src/protocol.ts";
 import { failureOf } from "../helpers/failure.ts";
 import { errorBody, HttpStubs, StubbedNature, stubbedClient } from "../helpers/http-stubs.ts";
@@ -45,14 +45,24 @@ const UPDATE = {
   decision_references: [],
 };
 
-type Run = (client: ControlPlaneClient, options?: WorkOptions) => Promise<unknown>;
+type Run = (client: ControlPlaneClient, options?: CallOptions) => Promise<unknown>;
 const CALLS: readonly (readonly [call: string, result: object, run: Run])[] = [
-  ["push", PUSH, (client, options) => client.push("linear", REF, [], options)],
-  ["run", RUN, (client, options) => client.run("linear", REF, { limit: 1 }, options)],
+  [
+    "push",
+    PUSH,
+    (client, options) => client.call("push", { provider: "linear", ...REF, items: [] }, options),
+  ],
+  [
+    "run",
+    RUN,
+    (client, options) =>
+      client.call("run", { provider: "linear", ...REF, pull_first: true, limit: 1 }, options),
+  ],
   [
     "missions/publish",
     PUBLISHED,
-    (client, options) => client.publishMission("linear", REF, "PAY-1", UPDATE, options),
+    (client, options) =>
+      client.call("publishMission", { provider: "linear", ...REF, issue: "PAY-1", update: UPDATE }, options),
   ],
 ];
 
@@ -80,7 +90,7 @@ describe.each(CALLS)("%s", (call, result, run) => {
       .on("GET", OPERATION, operation("running", { progress: { done: 3, total: 10 } }))
       .on("GET", OPERATION, operation("completed", { result }));
     const seen: (OperationProgress | string)[] = [];
-    const options: WorkOptions = {
+    const options: CallOptions = {
       onAccepted: (id) => seen.push(id),
       onProgress: (progress) => seen.push(progress),
     };
@@ -139,7 +149,8 @@ describe.each(CALLS)("%s", (call, result, run) => {
 
 describe("a control plane that is gone while it is waited for", () => {
   const gone = () => Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
-  const run = (nature: StubbedNature) => stubbedClient(stubs, { nature }).push("linear", REF, []);
+  const run = (nature: StubbedNature) =>
+    stubbedClient(stubs, { nature }).call("push", { provider: "linear", ...REF, items: [] });
 
   test("is asked again: operations survive its restart", async () => {
     stubs
@@ -161,7 +172,7 @@ describe("a control plane that is gone while it is waited for", () => {
         throw Object.assign(new Error("reset"), { code: "ECONNRESET" });
       },
     });
-    expect(await failureOf(lost.push("linear", REF, []))).toMatchObject({
+    expect(await failureOf(lost.call("push", { provider: "linear", ...REF, items: [] }))).toMatchObject({
       code: "host_unreachable",
       retryable: true,
       details: { operation_id: ID },
@@ -211,7 +222,9 @@ describe("a write whose answer was lost", () => {
   ])("was done only where an answer is to be seen elsewhere: %d", async (status, words) => {
     const headers = { location: "https://new.example.com/" };
     stubs.on("POST", `${BASE}/push/`, new Response(null, { status, headers }));
-    const { hint } = Object(await failureOf(stubbedClient(stubs).push("linear", REF, [])));
+    const { hint } = Object(
+      await failureOf(stubbedClient(stubs).call("push", { provider: "linear", ...REF, items: [] })),
+    );
     expect(hint).toContain(words);
   });
 });
@@ -226,7 +239,12 @@ describe("an operation of a control plane in this process", () => {
       .on("POST", `${BASE}/run/`, accepted())
       .repeat(600, "GET", OPERATION, () => operation("running"))
       .on("GET", OPERATION, operation("completed", { result: RUN }));
-    await embedded(nature).run("linear", { binding_ref: "srm_1" }, { limit: 100 });
+    await embedded(nature).call("run", {
+      provider: "linear",
+      binding_ref: "srm_1",
+      pull_first: true,
+      limit: 100,
+    });
     expect(nature.now() - started).toBe(601_000);
   });
 
@@ -240,7 +258,7 @@ describe("an operation of a control plane in this process", () => {
       .on("GET", OPERATION, operation("failed", { error: errorBody("internal") }))
       .on("POST", target, Response.json(result));
     const told: unknown[] = [];
-    const listener: WorkOptions = {
+    const listener: CallOptions = {
       onAccepted: (id, hint) => told.push(id, hint),
       onProgress: (progress) => told.push(progress),
     };

@@ -208,21 +208,21 @@ const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
   return [
     {
       name: `status by ${by}`,
-      run: (client) => client.status("linear", key),
+      run: (client) => client.call("status", { provider: "linear", ...key }),
       method: "GET",
       target: `${BASE}/status/?provider=linear&${query}`,
       answer: STATUS,
     },
     {
       name: `mappings by ${by}`,
-      run: (client) => client.mappings("linear", key),
+      run: (client) => client.call("mappings", { provider: "linear", ...key }),
       method: "GET",
       target: `${BASE}/mappings/?provider=linear&${query}`,
       answer: { ...UPGRADE, mappings: [MAPPING] },
     },
     {
       name: `pull by ${by}`,
-      run: (client) => client.pull("linear", key, { limit: 100 }),
+      run: (client) => client.call("pull", { provider: "linear", ...key, limit: 100 }),
       method: "POST",
       target: `${BASE}/pull/`,
       body: { provider: "linear", ...key, limit: 100 },
@@ -230,7 +230,8 @@ const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
     },
     {
       name: `pull of a further page by ${by}`,
-      run: (client) => client.pull("linear", key, { limit: 10_000, cursor: "page-2", filters }),
+      run: (client) =>
+        client.call("pull", { provider: "linear", ...key, limit: 10_000, cursor: "page-2", filters }),
       method: "POST",
       target: `${BASE}/pull/`,
       body: { provider: "linear", ...key, limit: 10_000, cursor: "page-2", filters },
@@ -238,7 +239,7 @@ const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
     },
     {
       name: `list-tickets by ${by}`,
-      run: (client) => client.listTickets("linear", key, 20),
+      run: (client) => client.call("listTickets", { provider: "linear", ...key, limit: 20 }),
       method: "POST",
       target: `${BASE}/list-tickets/`,
       body: { provider: "linear", ...key, limit: 20 },
@@ -246,7 +247,8 @@ const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
     },
     {
       name: `issue-search by ${by}`,
-      run: (client) => client.searchIssues("linear", key, { query_text: "refunds" }, 100),
+      run: (client) =>
+        client.call("searchIssues", { provider: "linear", ...key, query_text: "refunds", limit: 100 }),
       method: "POST",
       target: `${BASE}/issue-search/`,
       body: { provider: "linear", ...key, query_text: "refunds", limit: 100 },
@@ -254,7 +256,7 @@ const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
     },
     {
       name: `push by ${by}`,
-      run: (client) => client.push("linear", key, ITEMS),
+      run: (client) => client.call("push", { provider: "linear", ...key, items: [...ITEMS] }),
       method: "POST",
       target: `${BASE}/push/`,
       body: { provider: "linear", ...key, items: ITEMS },
@@ -263,7 +265,7 @@ const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
     },
     {
       name: `run by ${by}`,
-      run: (client) => client.run("linear", key, { limit: 50 }),
+      run: (client) => client.call("run", { provider: "linear", ...key, pull_first: true, limit: 50 }),
       method: "POST",
       target: `${BASE}/run/`,
       body: { provider: "linear", ...key, pull_first: true, limit: 50 },
@@ -272,7 +274,8 @@ const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
     },
     {
       name: `run by ${by}, dry`,
-      run: (client) => client.run("linear", key, { limit: 1, dry_run: true }),
+      run: (client) =>
+        client.call("run", { provider: "linear", ...key, pull_first: true, limit: 1, dry_run: true }),
       method: "POST",
       target: `${BASE}/run/`,
       body: { provider: "linear", ...key, pull_first: true, limit: 1, dry_run: true },
@@ -281,7 +284,7 @@ const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
     },
     {
       name: `pull by ${by} that begins again`,
-      run: (client) => client.pull("linear", key, { limit: 100, reread: "interrupted" }),
+      run: (client) => client.call("pull", { provider: "linear", ...key, limit: 100, reread: "interrupted" }),
       method: "POST",
       target: `${BASE}/pull/`,
       body: { provider: "linear", ...key, limit: 100, reread: "interrupted" },
@@ -289,7 +292,7 @@ const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
     },
     {
       name: `conflicts by ${by}`,
-      run: (client) => client.conflicts("linear", key),
+      run: (client) => client.call("conflicts", { provider: "linear", ...key }),
       method: "POST",
       target: `${BASE}/conflicts/`,
       body: { provider: "linear", ...key },
@@ -297,7 +300,8 @@ const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
     },
     {
       name: `conflicts/resolve by ${by}`,
-      run: (client) => client.resolveConflict("linear", key, "c-1", "external"),
+      run: (client) =>
+        client.call("resolveConflict", { provider: "linear", ...key, id: "c-1", take: "external" }),
       method: "POST",
       target: `${BASE}/conflicts/resolve/`,
       body: { provider: "linear", ...key, id: "c-1", take: "external" },
@@ -305,7 +309,7 @@ const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
     },
     {
       name: `missions/seed by ${by}`,
-      run: (client) => client.seedMission("linear", key, "PAY-1", null),
+      run: (client) => client.call("seedMission", { provider: "linear", ...key, issue: "PAY-1" }),
       method: "POST",
       target: `${BASE}/missions/seed/`,
       body: { provider: "linear", ...key, issue: "PAY-1" },
@@ -313,7 +317,8 @@ const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
     },
     {
       name: `missions/seed by ${by} for a mission`,
-      run: (client) => client.seedMission("linear", key, "PAY-1", "M-1"),
+      run: (client) =>
+        client.call("seedMission", { provider: "linear", ...key, issue: "PAY-1", mission_id: "M-1" }),
       method: "POST",
       target: `${BASE}/missions/seed/`,
       body: { provider: "linear", ...key, issue: "PAY-1", mission_id: "M-1" },
@@ -321,7 +326,8 @@ const ROUTED = [REF, SLUG].flatMap((key): Call[] => {
     },
     {
       name: `missions/publish by ${by}`,
-      run: (client) => client.publishMission("linear", key, "PAY-1", UPDATE),
+      run: (client) =>
+        client.call("publishMission", { provider: "linear", ...key, issue: "PAY-1", update: UPDATE }),
       method: "POST",
       target: `${BASE}/missions/publish/`,
       body: { provider: "linear", ...key, issue: "PAY-1", update: UPDATE },
@@ -353,7 +359,7 @@ const CONNECT_REQUESTS: readonly ConnectRequest[] = [
 const CALLS: readonly Call[] = [
   {
     name: "resources",
-    run: (client) => client.resources("linear"),
+    run: (client) => client.call("resources", { provider: "linear" }),
     method: "GET",
     target: `${BASE}/resources/?provider=linear`,
     answer: {
@@ -375,7 +381,7 @@ const CALLS: readonly Call[] = [
   },
   {
     name: "bind-resolve",
-    run: (client) => client.bindResolve("linear", IDENTITY),
+    run: (client) => client.call("bindResolve", { provider: "linear", project_identity: IDENTITY }),
     method: "POST",
     target: `${BASE}/bind-resolve/`,
     body: { provider: "linear", project_identity: IDENTITY },
@@ -383,7 +389,8 @@ const CALLS: readonly Call[] = [
   },
   {
     name: "bind-resolve of a project without a remote",
-    run: (client) => client.bindResolve("linear", { ...IDENTITY, repo_slug: null }),
+    run: (client) =>
+      client.call("bindResolve", { provider: "linear", project_identity: { ...IDENTITY, repo_slug: null } }),
     method: "POST",
     target: `${BASE}/bind-resolve/`,
     body: { provider: "linear", project_identity: { ...IDENTITY, repo_slug: null } },
@@ -391,7 +398,12 @@ const CALLS: readonly Call[] = [
   },
   {
     name: "bind-confirm",
-    run: (client) => client.bindConfirm("linear", "cand_1", IDENTITY),
+    run: (client) =>
+      client.call("bindConfirm", {
+        provider: "linear",
+        candidate_token: "cand_1",
+        project_identity: IDENTITY,
+      }),
     method: "POST",
     target: `${BASE}/bind-confirm/`,
     body: { provider: "linear", candidate_token: "cand_1", project_identity: IDENTITY },
@@ -405,7 +417,8 @@ const CALLS: readonly Call[] = [
   },
   {
     name: "bind-validate, valid",
-    run: (client) => client.bindValidate("linear", "srm_1", IDENTITY),
+    run: (client) =>
+      client.call("bindValidate", { provider: "linear", binding_ref: "srm_1", project_identity: IDENTITY }),
     method: "POST",
     target: `${BASE}/bind-validate/`,
     body: { provider: "linear", binding_ref: "srm_1", project_identity: IDENTITY },
@@ -413,7 +426,8 @@ const CALLS: readonly Call[] = [
   },
   {
     name: "bind-validate, invalid",
-    run: (client) => client.bindValidate("linear", "srm_1", IDENTITY),
+    run: (client) =>
+      client.call("bindValidate", { provider: "linear", binding_ref: "srm_1", project_identity: IDENTITY }),
     method: "POST",
     target: `${BASE}/bind-validate/`,
     body: { provider: "linear", binding_ref: "srm_1", project_identity: IDENTITY },
@@ -421,7 +435,7 @@ const CALLS: readonly Call[] = [
   },
   {
     name: "installations of a provider",
-    run: (client) => client.installations("linear"),
+    run: (client) => client.call("installations", { provider: "linear" }),
     method: "GET",
     target: `${BASE}/installations/?provider=linear`,
     answer: {
@@ -441,7 +455,7 @@ const CALLS: readonly Call[] = [
   },
   {
     name: "all installations",
-    run: (client) => client.installations(),
+    run: (client) => client.call("installations", {}),
     method: "GET",
     target: `${BASE}/installations/`,
     answer: { installations: [] },
@@ -449,35 +463,35 @@ const CALLS: readonly Call[] = [
   ...ROUTED,
   {
     name: "status of an installation",
-    run: (client) => client.installationStatus("linear"),
+    run: (client) => client.call("installationStatus", { provider: "linear" }),
     method: "GET",
     target: `${BASE}/status/?provider=linear`,
     answer: INSTALLATION_STATUS,
   },
   {
     name: "mappings of a provider",
-    run: (client) => client.mappings("linear"),
+    run: (client) => client.call("mappings", { provider: "linear" }),
     method: "GET",
     target: `${BASE}/mappings/?provider=linear`,
     answer: { binding_ref: null, display_label: null, provider_context: null, mappings: [MAPPING] },
   },
   {
     name: "operation",
-    run: (client) => client.operation(OPERATION),
+    run: (client) => client.call("operation", { operation_id: OPERATION }),
     method: "GET",
     target: `${BASE}/operations/${OPERATION}/`,
     answer: { ...ACCEPTED, status: "running", progress: { done: 3, total: null }, result: null, error: null },
   },
   {
     name: "operation with an id that is no path",
-    run: (client) => client.operation("../a b?c"),
+    run: (client) => client.call("operation", { operation_id: "../a b?c" }),
     method: "GET",
     target: `${BASE}/operations/..%2Fa%20b%3Fc/`,
     answer: { operation_id: "../a b?c", status: "completed", progress: null, result: { n: 1 }, error: null },
   },
   {
     name: "list-tickets of a provider",
-    run: (client) => client.listTickets("linear", null, 1),
+    run: (client) => client.call("listTickets", { provider: "linear", limit: 1 }),
     method: "POST",
     target: `${BASE}/list-tickets/`,
     body: { provider: "linear", limit: 1 },
@@ -485,7 +499,7 @@ const CALLS: readonly Call[] = [
   },
   {
     name: "issue-search of a provider by key",
-    run: (client) => client.searchIssues("linear", null, { query_key: "PAY-1" }, 20),
+    run: (client) => client.call("searchIssues", { provider: "linear", query_key: "PAY-1", limit: 20 }),
     method: "POST",
     target: `${BASE}/issue-search/`,
     body: { provider: "linear", query_key: "PAY-1", limit: 20 },
@@ -494,7 +508,7 @@ const CALLS: readonly Call[] = [
   ...CONNECT_REQUESTS.map(
     (request): Call => ({
       name: `connect with ${request.kind}`,
-      run: (client) => client.connect(request),
+      run: (client) => client.call("connect", request),
       method: "POST",
       target: "/api/v1/admin/connections/",
       body: request,
@@ -503,21 +517,21 @@ const CALLS: readonly Call[] = [
   ),
   {
     name: "connections",
-    run: (client) => client.connections(),
+    run: (client) => client.call("connections", {}),
     method: "GET",
     target: "/api/v1/admin/connections/",
     answer: { connections: [CONNECTION] },
   },
   {
     name: "test of a connection",
-    run: (client) => client.testConnection("inst 1"),
+    run: (client) => client.call("testConnection", { connection_id: "inst 1" }),
     method: "POST",
     target: "/api/v1/admin/connections/inst%201/test/",
     answer: CONNECTION,
   },
   {
     name: "refresh of a connection",
-    run: (client) => client.refreshConnection("inst_1"),
+    run: (client) => client.call("refreshConnection", { connection_id: "inst_1" }),
     method: "POST",
     target: "/api/v1/admin/connections/inst_1/refresh/",
     answer: CONNECTION,
@@ -551,18 +565,18 @@ describe("requests", () => {
 
   test("removing a connection has no answer to read", async () => {
     stubs.on("DELETE", "/api/v1/admin/connections/inst_1/", new Response(null, { status: 204 }));
-    await stubbedClient(stubs).removeConnection("inst_1");
+    await stubbedClient(stubs).call("removeConnection", { connection_id: "inst_1" });
   });
 
   test("deleting a mapping has no answer to read either", async () => {
     stubs.on("DELETE", "/api/v1/admin/mappings/srm_1/", new Response(null, { status: 204 }));
-    await stubbedClient(stubs).deleteMapping("srm_1");
+    await stubbedClient(stubs).call("deleteMapping", { binding_ref: "srm_1" });
   });
 
   test("me is asked for no team in particular", async () => {
     const me = { user_id: 7, email: "ada@acme.example", name: "Ada", teams: [] };
     stubs.on("GET", "/api/v1/me", Response.json(me));
-    expect(await stubbedClient(stubs).me()).toEqual(me);
+    expect(await stubbedClient(stubs).call("me", {})).toEqual(me);
     const { authorization, "x-team-slug": team } = stubs.requests[0]?.headers ?? {};
     expect([authorization, team]).toEqual([`Bearer ${PERSONAL.accessToken}`, undefined]);
   });
@@ -570,20 +584,20 @@ describe("requests", () => {
   test("health is asked without a credential", async () => {
     const health = { status: "ok", version: "1.0.0", database: "sqlite" };
     stubs.on("GET", `${BASE}/health/`, Response.json(health));
-    expect(await stubbedClient(stubs).health()).toEqual(health);
+    expect(await stubbedClient(stubs).call("health", {})).toEqual(health);
     expect(stubs.requests[0]?.headers).toEqual({ accept: "application/json", "user-agent": USER_AGENT });
   });
 
   test("the embedded control plane is asked without a credential", async () => {
     stubs.on("GET", `${BASE}/status/?provider=linear&binding_ref=srm_1`, Response.json(STATUS));
-    await stubbedClient(stubs, { credentials: null }).status("linear", REF);
+    await stubbedClient(stubs, { credentials: null }).call("status", { provider: "linear", ...REF });
     expect(stubs.requests[0]?.headers).toEqual({ accept: "application/json", "user-agent": USER_AGENT });
   });
 
   test("values that need it are encoded in the query", async () => {
     const target = `${BASE}/status/?provider=linear&project_slug=a%26b%3Dc+%C3%BC`;
     stubs.on("GET", target, Response.json(STATUS));
-    await stubbedClient(stubs).status("linear", { project_slug: "a&b=c ü" });
+    await stubbedClient(stubs).call("status", { provider: "linear", project_slug: "a&b=c ü" });
   });
 
   test.each([`${STUB_URL}/tracker`, `${STUB_URL}/tracker/`])(
@@ -592,8 +606,8 @@ describe("requests", () => {
       stubs.on("GET", `/tracker${BASE}/health/`, Response.json({ status: "ok" }));
       stubs.on("GET", "/tracker/api/v1/me", Response.json({ user_id: "u", teams: [] }));
       const client = stubbedClient(stubs, { url: new URL(base) });
-      await client.health();
-      await client.me();
+      await client.call("health", {});
+      await client.call("me", {});
     },
   );
 
@@ -607,17 +621,25 @@ describe("requests", () => {
     stubs.on("POST", `${BASE}/push/`, Response.json(PUSH));
     stubs.on("POST", `${BASE}/run/`, Response.json(RUN));
     const client = stubbedClient(stubs);
-    await client.bindConfirm("linear", "cand_1", IDENTITY, keys[0]);
-    await client.push("linear", REF, ITEMS, { idempotencyKey: keys[1] });
-    await client.run("linear", REF, { limit: 1 }, { idempotencyKey: keys[2] });
+    await client.call(
+      "bindConfirm",
+      { provider: "linear", candidate_token: "cand_1", project_identity: IDENTITY },
+      { idempotencyKey: keys[0] },
+    );
+    await client.call("push", { provider: "linear", ...REF, items: [...ITEMS] }, { idempotencyKey: keys[1] });
+    await client.call(
+      "run",
+      { provider: "linear", ...REF, pull_first: true, limit: 1 },
+      { idempotencyKey: keys[2] },
+    );
     expect(stubs.requests.map(({ headers }) => headers["idempotency-key"])).toEqual([...keys]);
   });
 
   test("two calls have two Idempotency-Keys", async () => {
     stubs.repeat(2, "POST", `${BASE}/run/`, () => Response.json(RUN));
     const client = stubbedClient(stubs);
-    await client.run("linear", REF, { limit: 1 });
-    await client.run("linear", REF, { limit: 1 });
+    await client.call("run", { provider: "linear", ...REF, pull_first: true, limit: 1 });
+    await client.call("run", { provider: "linear", ...REF, pull_first: true, limit: 1 });
     const [first, second] = stubs.requests.map(({ headers }) => headers["idempotency-key"]);
     expect(first).not.toBe(second);
   });
@@ -664,8 +686,8 @@ describe("tolerant reading", () => {
     stubs.on("POST", `${BASE}/${name}/`, Response.json(answer));
     const client = stubbedClient(stubs);
     const result = await (name === "push"
-      ? client.push("linear", REF, [])
-      : client.run("linear", REF, { limit: 1 }));
+      ? client.call("push", { provider: "linear", ...REF, items: [] })
+      : client.call("run", { provider: "linear", ...REF, pull_first: true, limit: 1 }));
     expectWithin(result, answer);
   });
 
@@ -678,7 +700,7 @@ describe("tolerant reading", () => {
     const resource = { candidate_token: "cand_1", display_label: "P", provider: "linear" };
     expect(
       await minimal("GET", `${BASE}/resources/?provider=linear`, { resources: [resource] }, () =>
-        client.resources("linear"),
+        client.call("resources", { provider: "linear" }),
       ),
     ).toEqual({
       resources: [
@@ -690,37 +712,47 @@ describe("tolerant reading", () => {
     });
     expect(
       await minimal("POST", `${BASE}/bind-resolve/`, { match_type: "none" }, () =>
-        client.bindResolve("linear", IDENTITY),
+        client.call("bindResolve", { provider: "linear", project_identity: IDENTITY }),
       ),
     ).toEqual({ ...RESOLUTION, match_type: "none", candidates: [] });
     const confirmed = { binding_ref: "srm_1", display_label: "P", provider: "linear" };
     expect(
       await minimal("POST", `${BASE}/bind-confirm/`, confirmed, () =>
-        client.bindConfirm("linear", "cand_1", IDENTITY),
+        client.call("bindConfirm", {
+          provider: "linear",
+          candidate_token: "cand_1",
+          project_identity: IDENTITY,
+        }),
       ),
     ).toEqual({ ...confirmed, provider_context: {}, bound_at: null, project_slug: null });
     expect(
       await minimal("POST", `${BASE}/bind-validate/`, { valid: false }, () =>
-        client.bindValidate("linear", "srm_1", IDENTITY),
+        client.call("bindValidate", { provider: "linear", binding_ref: "srm_1", project_identity: IDENTITY }),
       ),
     ).toEqual({ valid: false, binding_ref: null, reason: null, guidance: null });
     const empty = Object.fromEntries(Object.keys(STATUS).map((key) => [key, null]));
     expect(
       await minimal("GET", `${BASE}/status/?provider=linear&binding_ref=srm_1`, {}, () =>
-        client.status("linear", REF),
+        client.call("status", { provider: "linear", ...REF }),
       ),
     ).toEqual(empty);
     expect(
-      await minimal("GET", `${BASE}/status/?provider=linear`, {}, () => client.installationStatus("linear")),
+      await minimal("GET", `${BASE}/status/?provider=linear`, {}, () =>
+        client.call("installationStatus", { provider: "linear" }),
+      ),
     ).toEqual({ provider: null, connected: null, resource_count: null, bindings: [] });
     const pulled = { status: "ok", summary: SUMMARY, items: [], has_more: false };
     expectWithin(
-      await minimal("POST", `${BASE}/pull/`, pulled, () => client.pull("linear", REF, { limit: 1 })),
+      await minimal("POST", `${BASE}/pull/`, pulled, () =>
+        client.call("pull", { provider: "linear", ...REF, limit: 1 }),
+      ),
       { ...pulled, next_cursor: null, item_errors: null, identity_path: null, binding_ref: null },
     );
     const running = { operation_id: OPERATION, status: "running" };
     expect(
-      await minimal("GET", `${BASE}/operations/${OPERATION}/`, running, () => client.operation(OPERATION)),
+      await minimal("GET", `${BASE}/operations/${OPERATION}/`, running, () =>
+        client.call("operation", { operation_id: OPERATION }),
+      ),
     ).toEqual({ ...running, progress: null, result: null, error: null });
   });
 });

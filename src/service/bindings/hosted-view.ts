@@ -14,15 +14,15 @@ export class HostedView implements TrackerView {
   }
 
   async mappings(): Promise<BoundResult<readonly Mapping[]>> {
-    return unrouted((await this.#client.mappings(this.#provider)).mappings);
+    return unrouted((await this.#client.call("mappings", { provider: this.#provider })).mappings);
   }
 
   async tickets(limit: number): Promise<BoundResult<ListTicketsResponse>> {
-    return unrouted(await this.#client.listTickets(this.#provider, null, limit));
+    return unrouted(await this.#client.call("listTickets", { provider: this.#provider, limit }));
   }
 
   async searchTickets(query: IssueQuery, limit: number): Promise<BoundResult<IssueSearchResponse>> {
-    return unrouted(await this.#client.searchIssues(this.#provider, null, query, limit));
+    return unrouted(await this.#client.call("searchIssues", { provider: this.#provider, ...query, limit }));
   }
 }
 

@@ -1,6 +1,7 @@
 /** Work on a hosted binding: stale ones are detected, configs that predate references are upgraded. */
 
 import type {
+  CallOptions,
   ConflictSide,
   ControlPlaneClient,
   IssueQuery,
@@ -11,7 +12,16 @@ import type {
 } from "../../client.ts";
 import type { Project, ProjectStore } from "../../config/project.ts";
 import { bindingEdit, type ConfigEdit, isBoundHosted, type TrackerProjectConfig } from "../../config.ts";
-import { type Mapping, type PushItem, type RoutingKey, STALE_CODES } from "../../protocol.ts";
+import {
+  type CallResponse,
+  type Mapping,
+  type PushItem,
+  type RoutedCall,
+  type RoutingKey,
+  routedRequest,
+  STALE_CODES,
+  type UnroutedRequest,
+} from "../../protocol.ts";
 import { TrackerError, UsageError } from "../../shared/errors.ts";
 import { type HostedProvider, isHosted } from "../../shared/providers.ts";
 import type { BindingUpgrade, BoundResult, BoundTracker } from "../bindings.ts";
@@ -48,7 +58,6 @@ export function notBound(): TrackerError {
 }
 
 type Upgradable = Partial<{ readonly [name in keyof BindingUpgrade]: BindingUpgrade[name] | null }>;
-type Call<T> = (client: ControlPlaneClient, provider: HostedProvider, key: RoutingKey) => Promise<T>;
 
 /** A project's hosted binding. Every method throws StaleBindingError when the control plane serves it no longer. */
 export class HostedBinding implements BoundTracker {
@@ -70,53 +79,49 @@ export class HostedBinding implements BoundTracker {
   }
 
   status() {
-    return this.#call((client, provider, key) => client.status(provider, key));
+    return this.call("status", {});
   }
 
   async mappings(): Promise<BoundResult<readonly Mapping[]>> {
-    const { result, pendingUpgrade } = await this.#call((client, provider, key) =>
-      client.mappings(provider, key),
-    );
+    const { result, pendingUpgrade } = await this.call("mappings", {});
     return { result: result.mappings, pendingUpgrade };
   }
 
   tickets(limit: number) {
-    return this.#call((client, provider, key) => client.listTickets(provider, key, limit));
+    return this.call("listTickets", { limit });
   }
 
   searchTickets(query: IssueQuery, limit: number) {
-    return this.#call((client, provider, key) => client.searchIssues(provider, key, query, limit));
+    return this.call("searchIssues", { ...query, limit });
   }
 
   pull(query: PullQuery) {
-    return this.#call((client, provider, key) => client.pull(provider, key, query));
+    return this.call("pull", query);
   }
 
   async push(items: readonly PushItem[] | null, listener: WorkListener) {
     if (items === null) throw itemsNeeded(this.provider);
-    return this.#call((client, provider, key) => client.push(provider, key, items, listener));
+    return this.call("push", { items: [...items] }, listener);
   }
 
   run(query: RunQuery, listener: WorkListener) {
-    return this.#call((client, provider, key) => client.run(provider, key, query, listener));
+    return this.call("run", { pull_first: true, ...query }, listener);
   }
 
   conflicts() {
-    return this.#call((client, provider, key) => client.conflicts(provider, key));
+    return this.call("conflicts", {});
   }
 
   resolveConflict(id: string, take: ConflictSide) {
-    return this.#call((client, provider, key) => client.resolveConflict(provider, key, id, take));
+    return this.call("resolveConflict", { id, take });
   }
 
   seedMission(issue: string, missionId: string | null) {
-    return this.#call((client, provider, key) => client.seedMission(provider, key, issue, missionId));
+    return this.call("seedMission", { issue, ...(missionId !== null && { mission_id: missionId }) });
   }
 
   publishMission(issue: string, update: MissionUpdate, listener: WorkListener) {
-    return this.#call((client, provider, key) =>
-      client.publishMission(provider, key, issue, update, listener),
-    );
+    return this.call("publishMission", { issue, update }, listener);
   }
 
   async addMapping(): Promise<never> {
@@ -129,16 +134,21 @@ export class HostedBinding implements BoundTracker {
     );
   }
 
-  /** Calls on behalf of the binding. An answer to a call by slug may carry the reference to upgrade to. */
-  async #call<T extends Upgradable>(call: Call<T>): Promise<BoundResult<T>> {
+  /** Makes a call about the binding. The answer to a call by slug may carry the reference to upgrade to. */
+  async call<N extends RoutedCall>(
+    name: N,
+    request: UnroutedRequest<N>,
+    options?: CallOptions,
+  ): Promise<BoundResult<CallResponse<N>>> {
     const key = this.#key;
     const { client } = this.#dependencies;
+    const routed = routedRequest<N>({ provider: this.provider, ...key }, request);
     if ("project_slug" in key) {
-      const result = await call(client, this.provider, key);
+      const result = await client.call(name, routed, options);
       return { result, pendingUpgrade: this.#upgrade(result) };
     }
     try {
-      return { result: await call(client, this.provider, key), pendingUpgrade: null };
+      return { result: await client.call(name, routed, options), pendingUpgrade: null };
     } catch (error) {
       if (!(error instanceof TrackerError) || !STALE_CODES.has(error.code)) throw error;
       throw new StaleBindingError(key.binding_ref, this.provider, client.name, error);

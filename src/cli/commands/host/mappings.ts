@@ -25,7 +25,7 @@ function deleteCommand(invocation: Invocation) {
     },
     run: async ({ args }) => {
       const bindingRef = required("The binding reference", args.ref, "tracker host mappings delete srm_…");
-      await withService(invocation, (service) => service.deleteMapping(bindingRef));
+      await withService(invocation, (service) => service.call("deleteMapping", { binding_ref: bindingRef }));
       await print(invocation, { deleted: bindingRef }, () => `Deleted ${escapeText(bindingRef)}\n`);
     },
   });
@@ -68,7 +68,9 @@ function updateCommand(invocation: Invocation) {
         }),
         ...(settings !== null && { connector_settings: settings }),
       };
-      const updated = await withService(invocation, (service) => service.updateMapping(bindingRef, update));
+      const updated = await withService(invocation, (service) =>
+        service.call("updateMapping", { binding_ref: bindingRef, ...update }),
+      );
       await print(invocation, updated, () => renderMapping(updated));
     },
   });

@@ -1,0 +1,377 @@
+/**
+ * The table of all requests. A row determines the client's method, the host's
+ * route, the validation, the OpenAPI entry, the retries and the jobs.
+ */
+import * as v from "valibot";
+import {
+  BindConfirmRequest,
+  BindConfirmResponse,
+  BindResolveRequest,
+  BindResolveResponse,
+  BindValidateRequest,
+  BindValidateResponse,
+  ResourcesRequest,
+  ResourcesResponse,
+} from "./binding.ts";
+import { Connection, ConnectionsResponse, ConnectRequest } from "./connections.ts";
+import {
+  IssueSearchRequest,
+  IssueSearchResponse,
+  ListTicketsRequest,
+  ListTicketsResponse,
+} from "./issues.ts";
+import { MappingsResponse, MappingUpdate, UpdatedMapping } from "./mappings.ts";
+import {
+  MissionPublishRequest,
+  MissionPublishResponse,
+  MissionSeedRequest,
+  MissionSeedResponse,
+} from "./missions.ts";
+import { OperationResult } from "./operations.ts";
+import { RoutedQuery, type RoutingKey } from "./routing.ts";
+import { HealthResponse, MeResponse } from "./sessions.ts";
+import {
+  InstallationStatus,
+  InstallationStatusRequest,
+  InstallationsRequest,
+  InstallationsResponse,
+  ProjectStatus,
+} from "./status.ts";
+import {
+  ConflictsRequest,
+  ConflictsResponse,
+  PullRequest,
+  PullResult,
+  PushRequest,
+  PushResult,
+  ResolveConflictRequest,
+  ResolveConflictResponse,
+  RunRequest,
+  RunResult,
+} from "./sync.ts";
+
+/** A request with neither query nor body. */
+export const NoFields = v.object({});
+/** The answer 204. */
+export const NoContent = v.null();
+
+/** A row of the table. */
+export interface Call {
+  /** One line for the API reference. */
+  readonly summary: string;
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  /** With a field of the request in braces where the path has one. Hosts serve it with and without its last slash. */
+  readonly path: string;
+  /** The other fields: the query of a GET, else the JSON body. */
+  readonly request: v.GenericSchema;
+  readonly response: v.GenericSchema;
+  /**
+   * The harm of sending the request again: none (`safe`), another request to the
+   * provider (`costly`), none with the same Idempotency-Key (`keyed`), or the same
+   * effect twice (`unsafe`).
+   */
+  readonly repeat: "safe" | "costly" | "keyed" | "unsafe";
+  /** The thing that a job works on, where the answer may be 202 and an operation. A job on a binding survives its process. */
+  readonly job?: "binding" | "connection";
+  /** `user` is anyone with a credential, `member` and `owner` are of the team. */
+  readonly caller: "anyone" | "user" | "member" | "owner";
+  /** The call whose route answers this one, too. */
+  readonly variantOf?: string;
+}
+
+export const CALLS = {
+  health: {
+    summary: "Check that the control plane is up",
+    method: "GET",
+    path: "/api/v1/tracker/health/",
+    request: NoFields,
+    response: HealthResponse,
+    repeat: "safe",
+    caller: "anyone",
+  },
+  me: {
+    summary: "Show the caller and the caller's teams",
+    method: "GET",
+    path: "/api/v1/me",
+    request: NoFields,
+    response: MeResponse,
+    repeat: "safe",
+    caller: "user",
+  },
+
+  // Discovery and binding
+  resources: {
+    summary: "List the bindable resources of a provider",
+    method: "GET",
+    path: "/api/v1/tracker/resources/",
+    request: ResourcesRequest,
+    response: ResourcesResponse,
+    repeat: "safe",
+    caller: "member",
+  },
+  bindResolve: {
+    summary: "Resolve a project to a mapping or to candidates",
+    method: "POST",
+    path: "/api/v1/tracker/bind-resolve/",
+    request: BindResolveRequest,
+    response: BindResolveResponse,
+    repeat: "safe",
+    caller: "member",
+  },
+  bindConfirm: {
+    summary: "Create or update the mapping of a candidate",
+    method: "POST",
+    path: "/api/v1/tracker/bind-confirm/",
+    request: BindConfirmRequest,
+    response: BindConfirmResponse,
+    repeat: "keyed",
+    caller: "member",
+  },
+  bindValidate: {
+    summary: "Check that a project may use a binding",
+    method: "POST",
+    path: "/api/v1/tracker/bind-validate/",
+    request: BindValidateRequest,
+    response: BindValidateResponse,
+    repeat: "safe",
+    caller: "member",
+  },
+  installations: {
+    summary: "List the installations",
+    method: "GET",
+    path: "/api/v1/tracker/installations/",
+    request: InstallationsRequest,
+    response: InstallationsResponse,
+    repeat: "safe",
+    caller: "member",
+  },
+
+  // Work on a binding
+  status: {
+    summary: "Show the state of a binding; of the provider's installation without a routing key",
+    method: "GET",
+    path: "/api/v1/tracker/status/",
+    request: RoutedQuery,
+    response: ProjectStatus,
+    repeat: "safe",
+    caller: "member",
+  },
+  installationStatus: {
+    summary: "Show the state of an installation and its bindings",
+    method: "GET",
+    path: "/api/v1/tracker/status/",
+    request: InstallationStatusRequest,
+    response: InstallationStatus,
+    repeat: "safe",
+    caller: "member",
+    variantOf: "status",
+  },
+  mappings: {
+    summary: "List the mappings of a provider, or the mapping of a binding",
+    method: "GET",
+    path: "/api/v1/tracker/mappings/",
+    request: RoutedQuery,
+    response: MappingsResponse,
+    repeat: "safe",
+    caller: "member",
+  },
+  listTickets: {
+    summary: "List the issues that changed last",
+    method: "POST",
+    path: "/api/v1/tracker/list-tickets/",
+    request: ListTicketsRequest,
+    response: ListTicketsResponse,
+    repeat: "costly",
+    caller: "member",
+  },
+  searchIssues: {
+    summary: "Search issues by words or by key",
+    method: "POST",
+    path: "/api/v1/tracker/issue-search/",
+    request: IssueSearchRequest,
+    response: IssueSearchResponse,
+    repeat: "costly",
+    caller: "member",
+  },
+  pull: {
+    summary: "Fetch one page of issues",
+    method: "POST",
+    path: "/api/v1/tracker/pull/",
+    request: PullRequest,
+    response: PullResult,
+    repeat: "unsafe",
+    caller: "member",
+  },
+  push: {
+    summary: "Write changes to the provider",
+    method: "POST",
+    path: "/api/v1/tracker/push/",
+    request: PushRequest,
+    response: PushResult,
+    repeat: "keyed",
+    job: "binding",
+    caller: "member",
+  },
+  run: {
+    summary: "Pull, then push",
+    method: "POST",
+    path: "/api/v1/tracker/run/",
+    request: RunRequest,
+    response: RunResult,
+    repeat: "keyed",
+    job: "binding",
+    caller: "member",
+  },
+  conflicts: {
+    summary: "List the conflicts without a decision",
+    method: "POST",
+    path: "/api/v1/tracker/conflicts/",
+    request: ConflictsRequest,
+    response: ConflictsResponse,
+    repeat: "safe",
+    caller: "member",
+  },
+  resolveConflict: {
+    summary: "Decide a conflict",
+    method: "POST",
+    path: "/api/v1/tracker/conflicts/resolve/",
+    request: ResolveConflictRequest,
+    response: ResolveConflictResponse,
+    repeat: "unsafe",
+    caller: "member",
+  },
+  operation: {
+    summary: "Show an operation",
+    method: "GET",
+    path: "/api/v1/tracker/operations/{operation_id}/",
+    request: NoFields,
+    response: OperationResult,
+    repeat: "safe",
+    caller: "member",
+  },
+  seedMission: {
+    summary: "Start a mission from an issue",
+    method: "POST",
+    path: "/api/v1/tracker/missions/seed/",
+    request: MissionSeedRequest,
+    response: MissionSeedResponse,
+    repeat: "costly",
+    caller: "member",
+  },
+  publishMission: {
+    summary: "Publish the state of a mission to its issue",
+    method: "POST",
+    path: "/api/v1/tracker/missions/publish/",
+    request: MissionPublishRequest,
+    response: MissionPublishResponse,
+    repeat: "keyed",
+    job: "binding",
+    caller: "member",
+  },
+
+  // Administration: only this product's hosts
+  connections: {
+    summary: "List the connections",
+    method: "GET",
+    path: "/api/v1/admin/connections/",
+    request: NoFields,
+    response: ConnectionsResponse,
+    repeat: "safe",
+    caller: "owner",
+  },
+  connect: {
+    summary: "Connect a provider and discover its resources",
+    method: "POST",
+    path: "/api/v1/admin/connections/",
+    request: ConnectRequest,
+    response: Connection,
+    repeat: "unsafe",
+    job: "connection",
+    caller: "owner",
+  },
+  testConnection: {
+    summary: "Check that a connection works",
+    method: "POST",
+    path: "/api/v1/admin/connections/{connection_id}/test/",
+    request: NoFields,
+    response: Connection,
+    repeat: "unsafe",
+    caller: "owner",
+  },
+  refreshConnection: {
+    summary: "Discover the resources of a connection again",
+    method: "POST",
+    path: "/api/v1/admin/connections/{connection_id}/refresh/",
+    request: NoFields,
+    response: Connection,
+    repeat: "unsafe",
+    job: "connection",
+    caller: "owner",
+  },
+  removeConnection: {
+    summary: "Remove a connection and erase its credential",
+    method: "DELETE",
+    path: "/api/v1/admin/connections/{connection_id}/",
+    request: NoFields,
+    response: NoContent,
+    repeat: "safe",
+    caller: "owner",
+  },
+  updateMapping: {
+    summary: "Change the ownership and the settings of a mapping",
+    method: "PATCH",
+    path: "/api/v1/admin/mappings/{binding_ref}/",
+    request: MappingUpdate,
+    response: UpdatedMapping,
+    repeat: "safe",
+    caller: "owner",
+  },
+  deleteMapping: {
+    summary: "Delete a mapping",
+    method: "DELETE",
+    path: "/api/v1/admin/mappings/{binding_ref}/",
+    request: NoFields,
+    response: NoContent,
+    repeat: "safe",
+    caller: "owner",
+  },
+} as const satisfies Readonly<Record<string, Call>>;
+
+export type Calls = typeof CALLS;
+export type CallName = keyof Calls;
+
+/** The fields in braces of a path. */
+type PathField<P extends string> = P extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | PathField<Rest>
+  : never;
+/** The fields of a call's path. */
+export type PathFields<N extends CallName> = Readonly<Record<PathField<Calls[N]["path"]>, string>>;
+
+/** A request as callers write it. */
+export type CallRequest<N extends CallName> = v.InferInput<Calls[N]["request"]> & PathFields<N>;
+/** An answer as callers read it. */
+export type CallResponse<N extends CallName> = v.InferOutput<Calls[N]["response"]>;
+
+/** The calls that are about a binding when the request has a routing key. */
+export type RoutedCall = {
+  [N in CallName]: "project_slug" extends keyof CallRequest<N> ? N : never;
+}[CallName];
+
+/** The fields of a routed call without its route. */
+export type UnroutedRequest<N extends RoutedCall> = Omit<
+  CallRequest<N>,
+  "provider" | "binding_ref" | "project_slug"
+>;
+
+/** Puts the route before the other fields of a request. */
+export function routedRequest<N extends RoutedCall>(
+  route: { readonly provider: string } & RoutingKey,
+  request: UnroutedRequest<N>,
+): CallRequest<N> {
+  return { ...route, ...request } as CallRequest<N>;
+}
+
+/** A path of the table, and each field in its braces replaced. */
+export function fillPath(path: string, fieldOf: (name: string) => string): string {
+  return path.replaceAll(/\{(\w+)\}/g, (_, name: string) => fieldOf(name));
+}
