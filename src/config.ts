@@ -31,7 +31,7 @@ export interface OwnershipRequest {
 }
 
 /** Who owns which field of an issue. */
-export interface OwnershipSetting extends OwnershipRequest {
+interface OwnershipSetting extends OwnershipRequest {
   readonly mode: string;
 }
 
@@ -130,7 +130,7 @@ export function bindingEdit(current: TrackerProjectConfig, binding: Binding): Se
 }
 
 /** What a bind to a tracker on this machine persists. */
-export interface LocalBinding {
+interface LocalBinding {
   readonly provider: string;
   readonly workspace: string;
 }

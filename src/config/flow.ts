@@ -7,7 +7,7 @@ export type Change = string | null | undefined | Changes;
 export type Changes = ReadonlyMap<string, Change>;
 
 /** How new text in a flow mapping is laid out. */
-export interface FlowStyle {
+interface FlowStyle {
   readonly eol: string;
   /** Indents a line that has to be started. */
   readonly indent: string;

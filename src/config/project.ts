@@ -40,7 +40,7 @@ export interface Project {
 }
 
 /** The surroundings that decide which folders may be a project. */
-export interface Surroundings {
+interface Surroundings {
   readonly env: Environment;
   readonly machine: Pick<Machine, "homeDirectory" | "userId">;
 }

@@ -70,7 +70,7 @@ export interface Host {
 }
 
 /** What the routes work with. */
-export interface Services {
+interface Services {
   readonly background: Background;
   readonly vault: Vault;
   readonly sources: Sources;

@@ -9,7 +9,7 @@ import type { Log } from "./log.ts";
 const CLOSE_TIMEOUT = 1_000;
 
 /** What the control plane in this process needs. */
-export interface EmbeddedOptions {
+interface EmbeddedOptions {
   /** Absolute path of the database file; made when missing. */
   readonly databasePath: string;
   /** Milliseconds since the epoch. */

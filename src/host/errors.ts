@@ -7,7 +7,7 @@ import { failureCode } from "../sync/failure.ts";
 import { SyncRequestError } from "../sync/request.ts";
 
 /** What an error answer carries beside code and message. */
-export interface HostErrorFacts {
+interface HostErrorFacts {
   readonly provider?: string | undefined;
   /** Structured facts for programs; JSON values only. */
   readonly details?: unknown;

@@ -23,7 +23,7 @@ const STOP_TIMEOUT = 8_000;
 const BACKGROUND_TIMEOUT = 1_000;
 
 /** Where the data is: in a file, or thrown away after the demo. */
-export type Storage = { readonly databasePath: string } | { readonly demo: true };
+type Storage = { readonly databasePath: string } | { readonly demo: true };
 
 /** What a server needs. */
 export type ServerOptions = Storage & {
@@ -46,7 +46,7 @@ export type ServerOptions = Storage & {
 };
 
 /** A control plane behind a socket. */
-export interface Server {
+interface Server {
   /** Origin without a final slash. */
   readonly url: string;
   /** The owner's token, once: when the database is new. Only its hash is stored. */

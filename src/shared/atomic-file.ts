@@ -25,7 +25,7 @@ const MAX_ATTEMPTS = 10;
 const MAX_LINKS = 40;
 
 /** What {@link replaceFile} did. */
-export interface Replacement {
+interface Replacement {
   /** Null when there was no file. */
   readonly before: Uint8Array | null;
   /** Equal to `before` when nothing was written. */
@@ -34,7 +34,7 @@ export interface Replacement {
 }
 
 /** How {@link replaceFile} treats its file. */
-export interface ReplaceOptions {
+interface ReplaceOptions {
   /** Permissions that the file gets in any case; without it an old file keeps its own and a new one gets 0644 less the umask. */
   readonly mode?: number;
   /** Refuse to read more than this. */

@@ -39,7 +39,7 @@ export interface Repository {
 }
 
 /** A remote with the user's `insteadOf` rules applied. */
-export interface Remote {
+interface Remote {
   readonly name: string;
   readonly url: string;
 }
@@ -115,7 +115,7 @@ export function identifyingRemote(remotes: readonly Remote[]): Remote | null {
 }
 
 /** A file as git's index has it. */
-export interface IndexedFile {
+interface IndexedFile {
   /** Relative to the repository's root, with slashes. */
   readonly path: string;
   readonly text: string;

@@ -5,7 +5,7 @@ const KEY = /\x1b\[[0-9;?]*[@-~]|\x1bO[@-~]|\x1b[ -~]|[\s\S]/gu;
 const CONTROL = /^[\u0000-\u001f\u007f-\u009f]/;
 
 /** A line as it was typed without anything being shown. */
-export interface HiddenLine {
+interface HiddenLine {
   /** Null at end of input (Ctrl-D before anything else). */
   readonly text: string | null;
   /** Keys that were pressed after the end of the line. */

@@ -216,7 +216,7 @@ export function systemIo(env: Environment): Io {
 }
 
 /** What {@link memoryIo} is made of. */
-export interface MemoryIoOptions {
+interface MemoryIoOptions {
   readonly stdin?: string;
   /** All three streams are a terminal of this many columns. */
   readonly terminalColumns?: number;

@@ -1,5 +1,5 @@
 /** A value, or a way to it. */
-export type Lazy<T> = T | Promise<T> | (() => T) | (() => Promise<T>);
+type Lazy<T> = T | Promise<T> | (() => T) | (() => Promise<T>);
 
 /** The value behind a {@link Lazy}. */
 export async function resolve<T>(value: Lazy<T>): Promise<T> {

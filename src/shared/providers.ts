@@ -13,7 +13,7 @@ export type Provider = HostedProvider | LocalProvider;
 const REMOVED: ReadonlySet<string> = new Set(["azure_devops", "azure-devops", "azure"]);
 
 /** A provider that is unknown, removed, or not for this command. */
-export class UnsupportedProviderError extends TrackerError {
+class UnsupportedProviderError extends TrackerError {
   constructor(message: string, hint: string) {
     super("unsupported_provider", message, { hint });
   }

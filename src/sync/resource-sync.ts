@@ -61,7 +61,7 @@ export interface ResourceSyncOptions {
 }
 
 /** How far a phase has come. */
-export type OnProgress = (done: number) => void;
+type OnProgress = (done: number) => void;
 
 /** What becomes of issues that are read and have not changed. */
 interface Known {
@@ -82,7 +82,7 @@ export interface PullRequest {
 }
 
 /** Who hears of a pull, and ends it early. */
-export interface PullControl {
+interface PullControl {
   readonly onProgress?: OnProgress;
   /** Asked after each page: whether the pull ends here, and goes on another time. */
   readonly isEnough?: () => boolean;
@@ -109,7 +109,7 @@ export interface RunRequest {
 }
 
 /** How a resource stands. */
-export interface ResourceState {
+interface ResourceState {
   readonly issueCount: number;
   readonly openConflicts: number;
   /** End of the last complete pull; null before the first. */

@@ -6,7 +6,7 @@ import { openTransport } from "../../src/sdk/connectors/credentials.ts";
 const Account = v.object({ account: v.string() });
 
 /** What the provider has: workspaces, each with the resources in it by id and name. */
-export type Holdings = Readonly<Record<string, Readonly<Record<string, string>>>>;
+type Holdings = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 export class FakeProvider {
   /** Accounts by the token that opens them. */

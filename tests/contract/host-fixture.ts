@@ -28,7 +28,7 @@ export const STRANGER = {
   repo_slug: null,
 };
 
-export function workspace(provider: string): DiscoveredWorkspace {
+function workspace(provider: string): DiscoveredWorkspace {
   return {
     id: `${provider}-acme`,
     display: "Acme",

@@ -7,7 +7,7 @@ const DAY = 24 * 60 * 60_000;
 const REPOSITORY = "acme/payments-api";
 
 /** The services, until they are disposed of. */
-export interface DemoProviders extends AsyncDisposable {
+interface DemoProviders extends AsyncDisposable {
   readonly github: GitHubSimulator;
   readonly linear: LinearSimulator;
 }

@@ -39,7 +39,7 @@ export class Steps {
 }
 
 /** A store whose transactions are steps: one as they begin, one before they commit. */
-export function steppedStore(store: IssueStore, steps: Steps): IssueStore {
+function steppedStore(store: IssueStore, steps: Steps): IssueStore {
   return {
     async transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
       steps.take();
@@ -67,7 +67,7 @@ export interface Change {
 }
 
 /** One thing that happens. Issues are chosen by number, modulo how many there are. */
-export type Action =
+type Action =
   | {
       readonly do: "edit";
       readonly side: "local" | "remote";
@@ -183,7 +183,7 @@ export const settings: fc.Arbitrary<Setting> = fc.record({
 const FOUNDERS = 3;
 
 /** A value that a person wrote, for following it. */
-export interface Trace {
+interface Trace {
   readonly value: string;
   readonly where: string;
 }
@@ -216,7 +216,7 @@ function rewritten(body: string | null): string | null {
 }
 
 /** What somebody wrote, whatever a tracker made of it. */
-export function plainBody(body: string): string {
+function plainBody(body: string): string {
   return body.replace(/^<(.*)>$/s, "$1");
 }
 

@@ -15,7 +15,7 @@ export interface HostProcess extends AsyncDisposable {
 }
 
 /** Which data a host serves, and where. */
-export interface HostOptions {
+interface HostOptions {
   /** Throw-away demo data unless other flags are given. */
   readonly flags?: readonly string[];
   /** A free one by default. */

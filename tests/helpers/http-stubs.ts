@@ -7,7 +7,7 @@ export const STUB_URL = "https://tracker.example";
 export const USER_AGENT = "tracker/9.9.9 (plan9-vax)";
 
 /** A request as the client handed it to `fetch`. */
-export interface StubbedRequest {
+interface StubbedRequest {
   readonly method: string;
   /** Path and query. */
   readonly target: string;
@@ -17,7 +17,7 @@ export interface StubbedRequest {
 }
 
 /** What a stub does: answers, or fails as the network does. */
-export type StubAnswer = Response | Error | ((request: Request) => Response | Promise<Response>);
+type StubAnswer = Response | Error | ((request: Request) => Response | Promise<Response>);
 
 interface Stub {
   readonly method: string;

@@ -43,7 +43,7 @@ export interface LiveSettings<P extends HostedProvider> {
 }
 
 /** What the environment says about one provider. */
-export type LiveChoice<P extends HostedProvider> =
+type LiveChoice<P extends HostedProvider> =
   | { readonly kind: "absent"; readonly reason: string }
   | { readonly kind: "incomplete"; readonly problem: string }
   | { readonly kind: "ready"; readonly settings: LiveSettings<P> };

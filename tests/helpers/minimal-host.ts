@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { TEAM, TOKEN } from "./scripted-control-plane.ts";
 
 /** How a host spells the two error keys that exist in two spellings. */
-export type ErrorSpelling = "code" | "error_code";
+type ErrorSpelling = "code" | "error_code";
 
 const BASE = "/api/v1/tracker";
 

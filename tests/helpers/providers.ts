@@ -12,7 +12,7 @@ import type { SimulatedRequest, Simulator } from "../simulators/server.ts";
 const WRITES = new Set(["POST", "PATCH", "PUT", "DELETE"]);
 
 /** An issue as people see it at the provider. */
-export interface SeenIssue {
+interface SeenIssue {
   readonly title: string;
   readonly labels: readonly string[];
   readonly isDone: boolean;

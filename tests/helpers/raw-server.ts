@@ -1,5 +1,5 @@
 /** A request as its bytes arrived. */
-export interface RawRequest {
+interface RawRequest {
   /** Request line and headers. */
   readonly head: string;
   readonly body: string;

@@ -13,10 +13,10 @@ import { DEADLINE_MS, type Outcome, runBinary } from "./binary.ts";
 import { type TerminalRunOptions, TerminalSession } from "./terminal.ts";
 
 /** The `origin` of a scratch repository unless a test says otherwise. */
-export const ORIGIN = "git@github.com:acme/payments-api.git";
+const ORIGIN = "git@github.com:acme/payments-api.git";
 
 /** What a run adds to the scratch folder's own settings. */
-export interface ScratchRun {
+interface ScratchRun {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly stdin?: string;
@@ -25,7 +25,7 @@ export interface ScratchRun {
 }
 
 /** What {@link Scratch} starts with. */
-export interface ScratchOptions {
+interface ScratchOptions {
   /** URL of the `origin` remote; null for none. */
   readonly origin?: string | null;
   /** Text of `.kittify/config.yaml`; there is none by default. */

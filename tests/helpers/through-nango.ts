@@ -35,7 +35,7 @@ export function through(
 }
 
 /** A provider that is to be reached through Nango. */
-export interface Behind<S extends Simulator> {
+interface Behind<S extends Simulator> {
   readonly provider: HostedProvider;
   readonly route: (simulator: S) => Route;
   /** The way past Nango. */

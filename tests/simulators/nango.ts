@@ -20,7 +20,7 @@ export interface NangoIntegration {
 }
 
 /** A credential that Nango keeps. */
-export interface NangoConnection {
+interface NangoConnection {
   readonly connectionId: string;
   /** The headers that carry it to the provider; most have `authorization`, `gitlab-pat` has `private-token`. */
   readonly credential: Readonly<Record<string, string>>;

@@ -21,7 +21,7 @@ export interface SimulatedAnswer {
 }
 
 /** What goes wrong with one request. */
-export type Fault =
+type Fault =
   /** Nothing is done, and this is answered. */
   | ({ readonly kind: "answer" } & SimulatedAnswer)
   /** What was asked for is done, and the connection breaks before the answer. */

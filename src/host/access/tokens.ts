@@ -10,7 +10,7 @@ export function hashToken(token: string): string {
 }
 
 /** Whose token it is and what it is called. */
-export interface NewToken {
+interface NewToken {
   readonly teamId: string;
   readonly userId: string;
   readonly name: string;

@@ -15,7 +15,7 @@ import type { Fetch } from "../../sdk/http/transport.ts";
 export type Reach = (provider: string, baseUrl: string) => Promise<Fetch>;
 
 /** The IP addresses of a name. */
-export type Resolve = (hostname: string) => Promise<readonly string[]>;
+type Resolve = (hostname: string) => Promise<readonly string[]>;
 
 /** An address leads into a network that is not everybody's. */
 export class AddressRefusedError extends TrackerSdkError {

@@ -23,7 +23,7 @@ export interface ConnectionKey {
 }
 
 /** What opens the way to a provider. */
-export interface ProviderAccess {
+interface ProviderAccess {
   readonly provider: HostedProvider;
   /** Null for the demo data. */
   readonly credential: ProviderCredential | null;
@@ -77,7 +77,7 @@ async function transportOf({ provider, credential, fetch }: CredentialedAccess):
 }
 
 /** What the way to the providers is made of. */
-export interface SourcesOptions {
+interface SourcesOptions {
   readonly vault: Vault;
   readonly openSource: OpenSource;
   /** Reaches providers at their default addresses. */

@@ -28,13 +28,13 @@ const FORMAT = "v1";
 const VARIABLE = "TRACKER_VAULT_KEY";
 
 /** Where a sealed secret belongs. It opens nowhere else. */
-export interface SecretPlace {
+interface SecretPlace {
   readonly teamId: string;
   readonly connectionId: string;
 }
 
 /** Where keys are. With neither, nothing can be sealed. */
-export interface VaultOptions {
+interface VaultOptions {
   /** 32 bytes in base64 or hexadecimal; several with commas between: the first seals, all open. */
   readonly keys: string | undefined;
   /** Absolute path of the file that holds the same where `keys` is not given. */
@@ -94,7 +94,7 @@ interface Key {
 }
 
 /** Keys that are ready: the first seals, all open. */
-export class Keyring {
+class Keyring {
   readonly #keys: readonly [Key, ...Key[]];
   readonly #source: string;
   readonly #elsewhere: string;

@@ -19,7 +19,7 @@ import type { Database, Schema } from "./schema.ts";
 const BUSY_TIMEOUT = 10_000;
 
 /** The database file cannot be opened or used. */
-export class DatabaseError extends TrackerError {
+class DatabaseError extends TrackerError {
   constructor(path: string, cause: unknown) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     super("database_unavailable", `The database ${path} cannot be used: ${reason}.`, {

@@ -3,7 +3,7 @@ import { MemoryRemote } from "../../sdk/testing/remote.ts";
 import { MemoryTracker } from "../../sdk/testing/tracker.ts";
 
 /** A demo connection's resource. */
-export interface DemoResource {
+interface DemoResource {
   readonly connectionId: string;
   readonly provider: string;
   /** The resource's own id at its provider. */

@@ -9,7 +9,7 @@ const WINDOW = 5 * 60_000;
 const LIFETIME = 15 * 60_000;
 
 /** What a candidate token stands for. */
-export interface CandidateClaim {
+interface CandidateClaim {
   readonly teamId: string;
   readonly provider: string;
   /** Id of the inventory row. */

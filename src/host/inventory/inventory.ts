@@ -38,7 +38,7 @@ interface FoundWorkspace {
 }
 
 /** Everything that a provider shows, each workspace and resource once. */
-export interface Found {
+interface Found {
   readonly workspaces: readonly FoundWorkspace[];
 }
 
@@ -96,7 +96,7 @@ async function* pages<T>(provider: string, read: (cursor: string | null) => Prom
 }
 
 /** What inventories are made of. */
-export interface InventoryOptions {
+interface InventoryOptions {
   readonly sources: Sources;
   readonly background: Background;
   readonly log: Log;

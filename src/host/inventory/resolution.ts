@@ -48,12 +48,12 @@ export interface FreeResource {
 }
 
 /** A project's mappings, or one resource's path, settle the question. */
-export type CertainMatch<M extends KnownMapping, R extends FreeResource> =
+type CertainMatch<M extends KnownMapping, R extends FreeResource> =
   | { readonly mapping: M }
   | { readonly resource: R };
 
 /** A resource that may be the right one. */
-export interface Candidate<R extends FreeResource> {
+interface Candidate<R extends FreeResource> {
   readonly resource: R;
   readonly confidence: Confidence;
   /** In words, why it is offered. */

@@ -12,7 +12,7 @@ import { matchKey, pathKey } from "./matching.ts";
 import type { FreeResource } from "./resolution.ts";
 
 /** Which part of the inventory is wanted. */
-export interface ResourcesQuery {
+interface ResourcesQuery {
   readonly provider: HostedProvider;
   /** Substring of label or key; null for all. */
   readonly q: string | null;
@@ -118,7 +118,7 @@ function parseCursor(text: string): Cursor {
 }
 
 /** A free resource with what an exact match answers. */
-export interface ResolvableResource extends FreeResource {
+interface ResolvableResource extends FreeResource {
   readonly context: ProviderContext;
 }
 

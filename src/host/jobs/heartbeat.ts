@@ -5,7 +5,7 @@ import type { TeamScope } from "../access/team-scope.ts";
 const BEAT = 2_000;
 
 /** What is done from time to time. */
-export interface Heartbeat {
+interface Heartbeat {
   readonly beat: () => Promise<unknown>;
   /** Hears why a beat failed; the next one follows all the same. */
   readonly onFailure: (error: unknown) => void;

@@ -6,7 +6,7 @@ import { HostError } from "../errors.ts";
 const KEPT = 24 * 60 * 60_000;
 
 /** A call that must happen once, however often it is sent. */
-export interface OnceOptions<S extends v.GenericSchema> {
+interface OnceOptions<S extends v.GenericSchema> {
   /** The `Idempotency-Key` header; null runs the work without a record. */
   readonly key: string | null;
   readonly route: string;

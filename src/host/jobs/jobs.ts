@@ -20,7 +20,7 @@ import { forgetOld, within } from "./operations.ts";
 const ATTEMPTS = 5;
 
 /** A job as it is asked for. */
-export interface JobRequest {
+interface JobRequest {
   readonly kind: string;
   /** Reference of the mapping that it works on. */
   readonly bindingRef: string;
@@ -50,7 +50,7 @@ export interface Job {
 export type Worker = (scope: TeamScope, job: Job) => Promise<object>;
 
 /** What jobs are made of. */
-export interface JobsOptions {
+interface JobsOptions {
   readonly database: Database;
   readonly background: Background;
   readonly workers: Readonly<Record<string, Worker>>;
@@ -64,7 +64,7 @@ export interface JobsOptions {
 type Ending = { readonly result: object } | { readonly error: HostError };
 
 /** What a request for a job is answered with. */
-export type JobAnswer = { readonly result: object } | { readonly operation: OperationAccepted };
+type JobAnswer = { readonly result: object } | { readonly operation: OperationAccepted };
 
 /** Runs jobs in this process, and those that other processes have left behind. */
 export class Jobs {

@@ -17,7 +17,7 @@ const LEASE = 30_000;
 const KEPT = 24 * 60 * 60_000;
 
 /** What an operation is and what it is about. */
-export interface OperationFacts {
+interface OperationFacts {
   readonly kind: string;
   readonly subject: string;
 }
@@ -29,7 +29,7 @@ export type Progress = (done: number) => void;
 export type Outcome<T> = { readonly result: T } | { readonly operation: OperationAccepted };
 
 /** What operations are made of. */
-export interface OperationsOptions {
+interface OperationsOptions {
   readonly background: Background;
   readonly log: Log;
   /** How long a request waits for the result, in milliseconds. */

@@ -8,7 +8,7 @@ import { HostError } from "../errors.ts";
 import { type MappingView, mappingByRef } from "./mappings.ts";
 
 /** What is decided anew; what is not given stays. */
-export interface MappingChange {
+interface MappingChange {
   readonly doctrine?: Doctrine;
   /** Merged into the settings there are: null removes one (RFC 7396). */
   readonly settings?: ConnectorSettings;

@@ -254,7 +254,7 @@ function belongsTo(
 }
 
 /** What confirming a candidate needs. */
-export interface Confirmation {
+interface Confirmation {
   readonly provider: HostedProvider;
   /** Id of the inventory row. */
   readonly resourceId: string;

@@ -16,7 +16,7 @@ import {
   type Repository,
 } from "./store.ts";
 
-export type { Access, IssueDraft, OwnerSeed, RepositorySeed } from "./store.ts";
+export type { Access, IssueDraft, OwnerSeed } from "./store.ts";
 
 /** What a simulator is made with. */
 export interface GitHubSimulatorOptions {

@@ -25,7 +25,7 @@ export interface Call {
 }
 
 /** An endpoint below one issue. */
-export type IssueEndpoint = (call: Call, issue: Issue, rest: string) => SimulatedAnswer;
+type IssueEndpoint = (call: Call, issue: Issue, rest: string) => SimulatedAnswer;
 
 const Text = v.pipe(
   v.union([v.string(), v.pipe(v.number(), v.transform(String))]),

@@ -2,7 +2,7 @@
 import { type Comment, fullNameOf, type Issue, type Owner, type Repository } from "./store.ts";
 
 /** Where payloads lead: `web` for people, `api` for programs; without a final slash. */
-export interface Addresses {
+interface Addresses {
   readonly web: string;
   readonly api: string;
 }
@@ -187,6 +187,6 @@ export class GitHubPayloads {
 }
 
 /** GitHub's clock shows whole seconds. */
-export function instant(milliseconds: number): string {
+function instant(milliseconds: number): string {
   return new Date(milliseconds).toISOString().replace(/\.\d+Z$/, "Z");
 }

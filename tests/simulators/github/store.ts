@@ -10,7 +10,7 @@ export interface OwnerSeed {
 }
 
 /** A repository, as a test describes it. */
-export interface RepositorySeed {
+interface RepositorySeed {
   readonly name: string;
   readonly archived?: boolean;
   readonly disabled?: boolean;
@@ -46,11 +46,11 @@ export interface Repository {
   nextNumber: number;
 }
 
-export interface Deleted {
+interface Deleted {
   readonly kind: "deleted";
 }
 
-export interface Transferred {
+interface Transferred {
   readonly kind: "transferred";
   readonly to: Issue;
 }

@@ -17,7 +17,7 @@ import {
 import { Entities, keysetPage, notFound, numberedPage, Params, Refusal } from "./wire.ts";
 
 /** What a {@link GitLabSimulator} is made of. */
-export interface GitLabSimulatorOptions {
+interface GitLabSimulatorOptions {
   /** The token that may read and write. Default `glpat-simulated`. */
   readonly token?: string;
   /** A token that may only read. */

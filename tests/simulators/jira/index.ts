@@ -12,7 +12,7 @@ import { Shapes } from "./shapes.ts";
 import { type Fields, type Issue, type Project, Site, type SiteSeed } from "./site.ts";
 import { changedFields, create, putProperty, Refused, Write } from "./writes.ts";
 
-export type { ProjectSeed, SiteSeed, Workflow } from "./site.ts";
+export type { ProjectSeed, Workflow } from "./site.ts";
 
 /** What a simulator starts with. */
 export interface JiraSimulatorOptions {

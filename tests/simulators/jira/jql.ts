@@ -18,13 +18,13 @@ export interface Indexed {
 }
 
 /** A query that was understood. */
-export interface Query {
+interface Query {
   readonly matches: (issue: Indexed) => boolean;
   readonly compare: (one: Indexed, other: Indexed) => number;
 }
 
 /** What the query is about, as far as it concerns the site. */
-export interface JqlContext {
+interface JqlContext {
   /** Id of a visible project with this id, key or name; null when there is none. */
   readonly projectId: (name: string) => string | null;
   /** Dates are compared in steps of so many milliseconds. */

@@ -9,7 +9,7 @@ const CATEGORIES = {
 } as const;
 
 /** Jira writes instants without a colon in the offset, and in the zone of the account. */
-export function instant(milliseconds: number): string {
+function instant(milliseconds: number): string {
   return new Date(milliseconds + 60 * 60_000).toISOString().replace("Z", "+0100");
 }
 

@@ -10,7 +10,7 @@ export interface Status {
 }
 
 /** A way from a status to another; from everywhere when `from` is left out. */
-export interface Transition {
+interface Transition {
   readonly id: string;
   readonly name: string;
   readonly from?: readonly string[];
@@ -31,7 +31,7 @@ export interface IssueType {
   readonly hierarchyLevel: number;
 }
 
-export interface Named {
+interface Named {
   readonly id: string;
   readonly name: string;
 }
@@ -123,7 +123,7 @@ export interface Link {
 const status = (id: string, name: string, category: Status["category"]): Status => ({ id, name, category });
 
 /** From every status to every status. */
-export const OPEN_WORKFLOW: Workflow = {
+const OPEN_WORKFLOW: Workflow = {
   statuses: [
     status("1", "To Do", "new"),
     status("3", "In Progress", "indeterminate"),

@@ -22,7 +22,7 @@ import { SCHEMA } from "./schema.ts";
 import { LATEST_SCHEMA, SDK_SCHEMA } from "./schema-sdk.ts";
 import { type LinearSeed, LinearStore } from "./store.ts";
 
-export type { LinearSeed, StateSeed, TeamSeed } from "./store.ts";
+export type { TeamSeed } from "./store.ts";
 
 const MOST_COMPLEX = 10_000;
 
@@ -40,7 +40,7 @@ export interface SimulatedWorkspace extends LinearSeed {
   readonly token?: string;
 }
 
-export interface LinearSimulatorOptions {
+interface LinearSimulatorOptions {
   /** A personal key, `lin_api_…`, or an OAuth token. */
   readonly token?: string;
   readonly workspaces?: readonly SimulatedWorkspace[];

@@ -14,7 +14,7 @@ export interface PageArguments {
 }
 
 /** What can be in a connection. */
-export interface Row {
+interface Row {
   readonly id: string;
   readonly createdAt?: string;
   readonly updatedAt?: string;

@@ -11,7 +11,7 @@ interface UpdateInput extends IssueInput {
 }
 
 /** What goes wrong with writes, as long as it is set. */
-export interface WriteFaults {
+interface WriteFaults {
   /** Writes are refused. */
   readOnly: boolean;
   /** Members of inputs that are taken and not applied. */

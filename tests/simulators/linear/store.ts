@@ -18,7 +18,7 @@ export interface LinearSeed {
 }
 
 /** A label by its name, or a group of labels. */
-export type LabelSeed = string | { readonly group: string; readonly labels: readonly string[] };
+type LabelSeed = string | { readonly group: string; readonly labels: readonly string[] };
 
 export interface TeamSeed {
   readonly id?: string;
@@ -34,7 +34,7 @@ export interface TeamSeed {
   readonly gone?: "archived" | "retired";
 }
 
-export interface StateSeed {
+interface StateSeed {
   readonly name: string;
   readonly type: "triage" | "backlog" | "unstarted" | "started" | "completed" | "canceled" | "duplicate";
 }

@@ -13,7 +13,7 @@ const MIGRATIONS: Readonly<Record<string, () => Promise<Migration>>> = {
 };
 
 /** The database cannot be brought to the schema of this version. */
-export class MigrationError extends TrackerError {
+class MigrationError extends TrackerError {
   constructor(message: string, hint: string, cause: unknown) {
     super("database_migration", message, { hint, cause });
   }
