@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { type Answer, IDENTITY, list, resource, TestHost } from "./host-fixture.ts";
+import { type Answer, IDENTITY, list, resource, TestHost } from "../helpers/host-fixture.ts";
 
 let host: TestHost;
 beforeEach(async () => {

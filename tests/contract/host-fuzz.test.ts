@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import fc from "fast-check";
-import { IDENTITY, TestHost } from "./host-fixture.ts";
+import { IDENTITY, TestHost } from "../helpers/host-fixture.ts";
 
 let host: TestHost;
 beforeAll(async () => {

@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import * as v from "valibot";
 import { IssueSearchResponse, ListTicketsResponse } from "../../src/protocol.ts";
-import { FakeProvider } from "./host-fake-provider.ts";
-import { IDENTITY, list, TestHost } from "./host-fixture.ts";
+import { FakeProvider } from "../helpers/host-fake-provider.ts";
+import { IDENTITY, list, TestHost } from "../helpers/host-fixture.ts";
 
 const OTHER = { ...IDENTITY, uuid: "11111111-1111-4111-8111-111111111111", slug: "other" };
 

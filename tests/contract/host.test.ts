@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import * as v from "valibot";
 import * as protocol from "../../src/protocol.ts";
 import { ConnectorRequestError } from "../../src/sdk/errors.ts";
-import { IDENTITY, list, resource, STRANGER, TestHost } from "./host-fixture.ts";
+import { IDENTITY, list, resource, STRANGER, TestHost } from "../helpers/host-fixture.ts";
 
 let host: TestHost;
 beforeEach(async () => {

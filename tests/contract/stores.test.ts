@@ -28,7 +28,7 @@ import {
   page,
   recordIn,
   refTo,
-} from "./store-fixture.ts";
+} from "../helpers/store-fixture.ts";
 
 let folder: string;
 let store: IssueStore;

@@ -7,7 +7,7 @@ import { MemoryIssueStore } from "../../../src/sdk/stores/memory.ts";
 import type { IssueRecord } from "../../../src/sdk/stores/store.ts";
 import { MemoryRemote } from "../../../src/sdk/testing/remote.ts";
 import { MemoryTracker } from "../../../src/sdk/testing/tracker.ts";
-import { recordIn } from "../../contract/store-fixture.ts";
+import { recordIn } from "../../helpers/store-fixture.ts";
 
 const START = Date.parse("2026-01-01T00:00:00.000Z");
 const SHARED = { mode: "split_ownership", strategy: "newer_timestamp" } as const;

@@ -1,12 +1,12 @@
 /** What goes wrong between the connector and GitLab, and what becomes of it. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import * as v from "valibot";
-import type { TrackerConnector } from "../../../src/sdk/connector.ts";
-import { openTransport } from "../../../src/sdk/connectors/credentials.ts";
-import { gitlab } from "../../../src/sdk/connectors/gitlab/index.ts";
-import { IssueNotFoundError, IssuePayloadContractError } from "../../../src/sdk/errors.ts";
-import { BLANK, type CanonicalIssue, type IssueFields } from "../../../src/sdk/model.ts";
-import { failureOf } from "../../helpers/failure.ts";
+import type { TrackerConnector } from "../../src/sdk/connector.ts";
+import { openTransport } from "../../src/sdk/connectors/credentials.ts";
+import { gitlab } from "../../src/sdk/connectors/gitlab/index.ts";
+import { IssueNotFoundError, IssuePayloadContractError } from "../../src/sdk/errors.ts";
+import { BLANK, type CanonicalIssue, type IssueFields } from "../../src/sdk/model.ts";
+import { failureOf } from "../helpers/failure.ts";
 import {
   bothPlans,
   connectTo,
@@ -16,9 +16,9 @@ import {
   READONLY,
   refTo,
   to,
-} from "../../helpers/subjects/gitlab.ts";
-import { GitLabSimulator } from "../../simulators/gitlab/index.ts";
-import type { SimulatedAnswer } from "../../simulators/server.ts";
+} from "../helpers/subjects/gitlab.ts";
+import { GitLabSimulator } from "../simulators/gitlab/index.ts";
+import type { SimulatedAnswer } from "../simulators/server.ts";
 
 let simulator: GitLabSimulator;
 let connector: TrackerConnector;

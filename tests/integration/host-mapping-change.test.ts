@@ -1,7 +1,7 @@
 /** What people decide about a mapping: who owns which field, how its connector works. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { STRANGER, TestHost } from "../helpers/host-fixture.ts";
 import { JiraSimulator } from "../simulators/jira/index.ts";
-import { STRANGER, TestHost } from "./host-fixture.ts";
 
 let host: TestHost;
 let jira: JiraSimulator;

@@ -6,10 +6,10 @@ import {
   type ProgramOptions,
   programEnvironment,
   withTextFile,
-} from "../../../src/sdk/connectors/shared/program.ts";
-import { ConnectorConfigError, ConnectorRequestError } from "../../../src/sdk/errors.ts";
-import { failureOf } from "../../helpers/failure.ts";
-import { ProgramScratch } from "../../helpers/subjects/beads.ts";
+} from "../../src/sdk/connectors/shared/program.ts";
+import { ConnectorConfigError, ConnectorRequestError } from "../../src/sdk/errors.ts";
+import { failureOf } from "../helpers/failure.ts";
+import { ProgramScratch } from "../helpers/subjects/beads.ts";
 
 let scratch: ProgramScratch;
 beforeEach(() => {

@@ -13,8 +13,8 @@ import {
   OperationResult,
   ResourcesResponse,
 } from "../../src/protocol.ts";
+import { IDENTITY } from "../helpers/host-fixture.ts";
 import { GitHubSimulator } from "../simulators/github/index.ts";
-import { IDENTITY } from "./host-fixture.ts";
 
 let folder: string;
 beforeEach(() => {

@@ -1,6 +1,6 @@
 /** Counts in an issue store, in a process of its own, for a test that runs several at once. */
 import { openSqliteStore } from "../../src/sdk/stores/sqlite.ts";
-import { draft, fieldsWith } from "./store-fixture.ts";
+import { draft, fieldsWith } from "../helpers/store-fixture.ts";
 
 const [path = "", increments = ""] = process.argv.slice(2);
 const store = openSqliteStore(path);

@@ -7,8 +7,8 @@ import { publicOnly } from "../../src/host/connections/network.ts";
 import { openSource } from "../../src/host/connections/sources.ts";
 import { openEmbeddedHost, startServer } from "../../src/host/index.ts";
 import { Connection, IdentityPath, OperationAccepted, OperationResult } from "../../src/protocol.ts";
-import { FakeProvider } from "./host-fake-provider.ts";
-import { type Answer, IDENTITY, list, TestHost } from "./host-fixture.ts";
+import { FakeProvider } from "../helpers/host-fake-provider.ts";
+import { type Answer, IDENTITY, list, TestHost } from "../helpers/host-fixture.ts";
 
 const ADA = "canary-ada-9fK2xQ7LmZ";
 const GRACE = "canary-grace-4Tb8WvR1cY";

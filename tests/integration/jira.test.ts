@@ -9,10 +9,10 @@ import type { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
 import { describeConnector } from "../helpers/connector-contract.ts";
 import { failureOf } from "../helpers/failure.ts";
 import { simulatedEngine } from "../helpers/simulated-engine.ts";
+import { recordIn } from "../helpers/store-fixture.ts";
 import { connectTo, directly, jiraSubject, PROJECT, refTo } from "../helpers/subjects/jira.ts";
 import { documentWith } from "../simulators/jira/adf.ts";
 import { JiraSimulator, type ProjectSeed, type Workflow } from "../simulators/jira/index.ts";
-import { recordIn } from "./store-fixture.ts";
 
 describeConnector("jira", () => jiraSubject(directly));
 

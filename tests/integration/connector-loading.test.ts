@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import type { HostedParams, HostedProvider } from "../../../src/sdk/connectors/params.ts";
-import type { Transport } from "../../../src/sdk/http/transport.ts";
-import { HOSTED_CONNECTORS, type HostedEntry } from "../../../src/sdk/registry.ts";
+import type { HostedParams, HostedProvider } from "../../src/sdk/connectors/params.ts";
+import type { Transport } from "../../src/sdk/http/transport.ts";
+import { HOSTED_CONNECTORS, type HostedEntry } from "../../src/sdk/registry.ts";
 
 const PARAMS: { readonly [P in HostedProvider]: HostedParams<P> } = {
   github: { owner: "acme", repo: "payments-api" },
@@ -51,7 +51,7 @@ test("no connector is loaded before it is asked for", async () => {
       "-e",
       'await import("./src/sdk/registry.ts"); await import("./src/sdk/connectors/hosted.ts"); await import("./src/sdk/connectors/credentials.ts"); console.log(Object.keys(require.cache).join("\\n"))',
     ],
-    { cwd: `${import.meta.dir}/../../..`, stdout: "pipe", env: {} },
+    { cwd: `${import.meta.dir}/../..`, stdout: "pipe", env: {} },
   );
   const loaded = await new Response(loading.stdout).text();
   expect(loaded).toContain("registry.ts");

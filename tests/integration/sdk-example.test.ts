@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const DOCS = join(import.meta.dir, "..", "..", "..", "docs");
+const DOCS = join(import.meta.dir, "..", "..", "docs");
 const EXAMPLE = join(DOCS, "examples", "sdk.ts");
 
 /** The first block of that language in docs/sdk.md. */

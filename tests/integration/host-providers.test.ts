@@ -2,13 +2,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import * as v from "valibot";
 import { Connection, IssueSearchResponse, ListTicketsResponse } from "../../src/protocol.ts";
+import { list, STRANGER, TestHost } from "../helpers/host-fixture.ts";
 import { GitHubSimulator } from "../simulators/github/index.ts";
 import { GitLabSimulator } from "../simulators/gitlab/index.ts";
 import { JiraSimulator } from "../simulators/jira/index.ts";
 import { LinearSimulator } from "../simulators/linear/index.ts";
 import { NangoSimulator } from "../simulators/nango.ts";
 import type { Simulator } from "../simulators/server.ts";
-import { list, STRANGER, TestHost } from "./host-fixture.ts";
 
 /** A provider with two resources, each with an issue about refunds. */
 interface Case {

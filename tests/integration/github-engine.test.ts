@@ -3,10 +3,10 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { collect, SyncEngine } from "../../src/sdk/engine.ts";
 import { BLANK, type IssueFields } from "../../src/sdk/model.ts";
 import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
+import { recordIn } from "../helpers/store-fixture.ts";
 import { githubConnector } from "../helpers/subjects/github.ts";
 import { GitHubSimulator } from "../simulators/github/index.ts";
 import type { SimulatedRequest } from "../simulators/server.ts";
-import { recordIn } from "./store-fixture.ts";
 
 const NAME = "acme/payments-api";
 const DRAFT: IssueFields = {

@@ -1,6 +1,6 @@
 /** Writes to an issue store in a process of its own, for a test that kills it between two transactions. */
 import { openSqliteStore } from "../../src/sdk/stores/sqlite.ts";
-import { checkpointAt, page } from "./store-fixture.ts";
+import { checkpointAt, page } from "../helpers/store-fixture.ts";
 
 const [path = ""] = process.argv.slice(2);
 const store = openSqliteStore(path);

@@ -7,10 +7,10 @@ import { collect, SyncEngine } from "../../src/sdk/engine.ts";
 import { BLANK, type ExternalRef, identityOf } from "../../src/sdk/model.ts";
 import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
 import { describeConnector } from "../helpers/connector-contract.ts";
+import { recordIn } from "../helpers/store-fixture.ts";
 import { ACME, directly, linearSubject, TEAM_ID } from "../helpers/subjects/linear.ts";
 import { LinearSimulator } from "../simulators/linear/index.ts";
 import type { SimulatedRequest } from "../simulators/server.ts";
-import { recordIn } from "./store-fixture.ts";
 
 describeConnector("linear", () => linearSubject(directly));
 

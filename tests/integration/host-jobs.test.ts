@@ -5,9 +5,9 @@ import * as v from "valibot";
 import { TeamScope } from "../../src/host/access/team-scope.ts";
 import { connectSqlite } from "../../src/host/database/sqlite.ts";
 import { OperationResult, PushResult } from "../../src/protocol.ts";
+import { IDENTITY, STRANGER, TestHost } from "../helpers/host-fixture.ts";
 import { GitHubSimulator } from "../simulators/github/index.ts";
 import type { SimulatedRequest } from "../simulators/server.ts";
-import { IDENTITY, STRANGER, TestHost } from "./host-fixture.ts";
 
 const REPOSITORY = "acme/payments-api";
 const LONG = 60_000;

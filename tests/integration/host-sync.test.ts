@@ -12,9 +12,9 @@ import {
   ResolveConflictResponse,
   RunResult,
 } from "../../src/protocol.ts";
+import { STRANGER, TestHost } from "../helpers/host-fixture.ts";
 import { GitHubSimulator } from "../simulators/github/index.ts";
 import type { SimulatedRequest } from "../simulators/server.ts";
-import { STRANGER, TestHost } from "./host-fixture.ts";
 
 const REPOSITORY = "acme/payments-api";
 const WRITES = new Set(["POST", "PATCH", "PUT", "DELETE"]);

@@ -1,12 +1,12 @@
 /** What is written to GitLab, and what GitLab makes of it. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import * as v from "valibot";
-import type { TrackerConnector } from "../../../src/sdk/connector.ts";
-import { gitlab } from "../../../src/sdk/connectors/gitlab/index.ts";
-import { IssueNotFoundError } from "../../../src/sdk/errors.ts";
-import type { Transport } from "../../../src/sdk/http/transport.ts";
-import { BLANK, type CanonicalIssue, type IssueFields } from "../../../src/sdk/model.ts";
-import { failureOf } from "../../helpers/failure.ts";
+import type { TrackerConnector } from "../../src/sdk/connector.ts";
+import { gitlab } from "../../src/sdk/connectors/gitlab/index.ts";
+import { IssueNotFoundError } from "../../src/sdk/errors.ts";
+import type { Transport } from "../../src/sdk/http/transport.ts";
+import { BLANK, type CanonicalIssue, type IssueFields } from "../../src/sdk/model.ts";
+import { failureOf } from "../helpers/failure.ts";
 import {
   bothPlans,
   connectTo,
@@ -16,9 +16,9 @@ import {
   PROJECT,
   refTo,
   to,
-} from "../../helpers/subjects/gitlab.ts";
-import type { GitLabSimulator } from "../../simulators/gitlab/index.ts";
-import type { SimulatedAnswer, SimulatedRequest } from "../../simulators/server.ts";
+} from "../helpers/subjects/gitlab.ts";
+import type { GitLabSimulator } from "../simulators/gitlab/index.ts";
+import type { SimulatedAnswer, SimulatedRequest } from "../simulators/server.ts";
 
 let simulator: GitLabSimulator;
 let connector: TrackerConnector;

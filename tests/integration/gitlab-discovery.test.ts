@@ -1,17 +1,13 @@
 /** What a GitLab account can be bound to. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { gitlab } from "../../../src/sdk/connectors/gitlab/index.ts";
-import { createHostedConnector } from "../../../src/sdk/connectors/hosted.ts";
-import { connectorParamsToHostedParams } from "../../../src/sdk/connectors/params.ts";
-import {
-  type DiscoveredResource,
-  discoverResources,
-  discoverWorkspaces,
-} from "../../../src/sdk/discovery.ts";
-import { DiscoveryContractError } from "../../../src/sdk/errors.ts";
-import { directly } from "../../helpers/subjects/gitlab.ts";
-import { GitLabSimulator } from "../../simulators/gitlab/index.ts";
-import type { ProjectSeed, WorkspaceSeed } from "../../simulators/gitlab/store.ts";
+import { gitlab } from "../../src/sdk/connectors/gitlab/index.ts";
+import { createHostedConnector } from "../../src/sdk/connectors/hosted.ts";
+import { connectorParamsToHostedParams } from "../../src/sdk/connectors/params.ts";
+import { type DiscoveredResource, discoverResources, discoverWorkspaces } from "../../src/sdk/discovery.ts";
+import { DiscoveryContractError } from "../../src/sdk/errors.ts";
+import { directly } from "../helpers/subjects/gitlab.ts";
+import { GitLabSimulator } from "../simulators/gitlab/index.ts";
+import type { ProjectSeed, WorkspaceSeed } from "../simulators/gitlab/store.ts";
 
 let simulator: GitLabSimulator;
 afterEach(() => simulator.stop());

@@ -9,9 +9,9 @@ import { BLANK, type CanonicalIssue, type IssueFields } from "../../src/sdk/mode
 import type { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
 import { describeConnector } from "../helpers/connector-contract.ts";
 import { simulatedEngine } from "../helpers/simulated-engine.ts";
+import { recordIn } from "../helpers/store-fixture.ts";
 import { bothPlans, connectTo, directly, gitlabSubject, PROJECT, refTo } from "../helpers/subjects/gitlab.ts";
 import type { GitLabSimulator } from "../simulators/gitlab/index.ts";
-import { recordIn } from "./store-fixture.ts";
 
 describeConnector("gitlab", () => gitlabSubject(directly));
 
