@@ -567,32 +567,6 @@ describe("SQLite file", () => {
     expect(edit?.sequence).toBeGreaterThan(sequence);
   });
 
-  test("holds a committed page after kill -9, and nothing of the next one", async () => {
-    const child = Bun.spawn([process.execPath, join(import.meta.dir, "store-writer.ts"), path()], {
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-    const { value } = await child.stdout.getReader().read();
-    expect(new TextDecoder().decode(value)).toBe("second page not committed\n");
-    child.kill("SIGKILL");
-    await child.exited;
-
-    store = openSqliteStore(path());
-    expect(await run((transaction) => transaction.list(null, 2_000))).toEqual(page(1));
-    expect(await run((transaction) => transaction.checkpoint("main"))).toEqual(checkpointAt(1));
-  });
-
-  test("loses no update among processes that open and change it at once", async () => {
-    const children = Array.from({ length: 3 }, () =>
-      Bun.spawn([process.execPath, join(import.meta.dir, "store-counter.ts"), path(), "20"], {
-        stderr: "inherit",
-      }),
-    );
-    expect(await Promise.all(children.map((child) => child.exited))).toEqual([0, 0, 0]);
-    store = openSqliteStore(path());
-    expect((await get("counter"))?.fields.customFields).toEqual({ count: 60 });
-  }, 30_000);
-
   test("is readable by its owner only", () => {
     store = openSqliteStore(path());
     expect(statSync(path()).mode & 0o777).toBe(0o600);

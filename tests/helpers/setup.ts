@@ -1,13 +1,34 @@
-/**
- * Loaded before every test file: removes what the developer's own environment
- * could add to a run, so that tests see the same world everywhere. What a test
- * is told on purpose stays: tokens of real services, and a schema to check.
- */
-const TOLD = /^TRACKER_(LIVE_|LINEAR_SCHEMA$)/;
+/** Loaded before every test file, so that tests see the same world everywhere. */
+import { setDefaultTimeout } from "bun:test";
+
+/** The limit of every test. */
+const TEST_LIMIT_MS = 20_000;
+setDefaultTimeout(TEST_LIMIT_MS);
+
+/** Variables for tests alone: credentials of real services, a schema to check, the seed of generated cases. */
+const FOR_TESTS = /^TRACKER_(LIVE_|LINEAR_SCHEMA$|TEST_SEED$)/;
 
 for (const name of Object.keys(process.env)) {
-  if (TOLD.test(name)) continue;
+  if (FOR_TESTS.test(name)) continue;
   if (/^(TRACKER_|SPEC_KITTY_|https?_proxy$|all_proxy$|FORCE_COLOR$|NO_COLOR$|CI$)/i.test(name)) {
     delete process.env[name];
   }
 }
+
+/** Folders of the fast suite, whose tests use neither processes nor sockets. */
+const FAST = /\/tests\/(unit|contract)\//;
+
+const { spawn, serve, listen } = Bun;
+const inFull =
+  <F extends (...args: never[]) => unknown>(name: string, real: F) =>
+  (...args: Parameters<F>) => {
+    if (FAST.test(Bun.main.replaceAll("\\", "/"))) {
+      throw new Error(`A test that uses ${name} belongs in tests/integration or tests/acceptance.`);
+    }
+    return real(...args);
+  };
+Object.assign(Bun, {
+  spawn: inFull("Bun.spawn", spawn),
+  serve: inFull("Bun.serve", serve),
+  listen: inFull("Bun.listen", listen),
+});

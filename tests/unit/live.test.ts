@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { byHand, COMPANIONS, liveChoice } from "../../helpers/live.ts";
+import { byHand, COMPANIONS, liveChoice } from "../helpers/live.ts";
 
 const TOKEN = "canary-3f1d";
 const COMPLETE = {

@@ -3,15 +3,15 @@ import { createServer } from "node:http";
 import { inspect } from "node:util";
 import fc from "fast-check";
 import * as v from "valibot";
-import { ConnectorConfigError, ConnectorRequestError } from "../../../src/sdk/errors.ts";
-import { DirectTransport } from "../../../src/sdk/http/direct.ts";
-import { NangoTransport } from "../../../src/sdk/http/nango.ts";
+import { ConnectorConfigError, ConnectorRequestError } from "../../src/sdk/errors.ts";
+import { DirectTransport } from "../../src/sdk/http/direct.ts";
+import { NangoTransport } from "../../src/sdk/http/nango.ts";
 import {
   TextAnswer,
   type Transport,
   TransportError,
   type TransportRequest,
-} from "../../../src/sdk/http/transport.ts";
+} from "../../src/sdk/http/transport.ts";
 
 const TOKEN = "ghp_thisIsTheSecret";
 const SECRET_KEY = "nango-secret-7f3a";
