@@ -190,20 +190,39 @@ function sectionPairs(document: ConfigDocument, name: SectionName): Pairs {
 
 function readIdentity(pairs: Pairs): RecordedIdentity {
   const text = (key: string): string | null => readText(pairs.get(key)?.value, `project.${key}`);
-  return { uuid: text("uuid"), slug: text("slug"), nodeId: text("node_id"), repoSlug: text("repo_slug") };
+  const uuid = text("uuid");
+  if (uuid !== null && !UUID.test(uuid)) {
+    throw invalidConfig(`\`project.uuid\` must be a UUID, not "${uuid.slice(0, 40)}".`);
+  }
+  return { uuid, slug: text("slug"), nodeId: text("node_id"), repoSlug: text("repo_slug") };
 }
 
 function readTracker(pairs: Pairs): TrackerProjectConfig {
   const text = (key: string): string | null => readText(pairs.get(key)?.value, `tracker.${key}`);
   return {
     provider: text("provider"),
-    bindingRef: text("binding_ref"),
+    bindingRef: checkedRef(text("binding_ref")),
     projectSlug: text("project_slug"),
     displayLabel: text("display_label"),
     providerContext: readTexts(pairs.get("provider_context")?.value, "tracker.provider_context"),
     workspace: text("workspace"),
     ownership: readOwnership(pairs),
   };
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** A reference is opaque, but it is sent in addresses and shown to people. */
+function checkedRef(ref: string | null): string | null {
+  if (ref !== null && !isBindingRef(ref)) {
+    throw invalidConfig("`tracker.binding_ref` must be at most 128 characters without spaces.");
+  }
+  return ref;
+}
+
+/** Whether a text can be a binding reference: at most 128 characters, none of them a space or a control character. */
+export function isBindingRef(text: string): boolean {
+  return text.length <= 128 && /^[^\s\p{Cc}\p{Cf}]+$/u.test(text);
 }
 
 function readOwnership(pairs: Pairs): OwnershipSetting {

@@ -80,7 +80,7 @@ export class TrackerService {
     const credentials = new CredentialStore(folders, env);
     this.#options = options;
     this.#folders = folders;
-    this.#projects = new ProjectStore(context, folders.state, editLock(folders));
+    this.#projects = new ProjectStore(context, folders);
     this.#access = new ControlPlaneAccess({ context, folders, credentials, hostFlag, openEmbedded, debug });
     this.connections = new Connections(this.#access);
     this.sessions = new Sessions({ access: this.#access, credentials, env });

@@ -1,6 +1,7 @@
 import type { ArgsDef } from "citty";
 import { UsageError } from "../shared/errors.ts";
 import type { Environment, Io } from "../shared/io.ts";
+import { tokenProblem } from "../shared/token.ts";
 import { ask } from "./ask.ts";
 import type { SecretGuide } from "./commands/host/token-guide.ts";
 import type { Invocation } from "./invocation.ts";
@@ -64,10 +65,10 @@ export async function readSecret(
  * @throws UsageError when it is none
  */
 export async function secretFromPipe({ stdin }: Io, example: string): Promise<string> {
-  const text = (await stdin.readAll()).trim();
-  if (problemOf(text) === null) return text;
-  const what = text === "" ? "was empty" : "held no token: tokens have no spaces and no special characters";
-  throw new UsageError(`Standard input ${what}.`, { hint: `For example: ${example}` });
+  const text = await stdin.readAll();
+  const problem = tokenProblem(text);
+  if (problem === null) return text.trim();
+  throw new UsageError(`Standard input ${problem}.`, { hint: `For example: ${example}` });
 }
 
 /** Asks for a secret of which nothing is shown, from the first word to the last answer; null when the person cancels. */
@@ -89,15 +90,16 @@ export function askForSecret({ stdin, stderr }: Io, { name, lines }: SecretGuide
 /** What was typed is not repeated: it may be the secret, in place of the variable's name. */
 function secretFromEnv(env: Environment, variable: string): string {
   const value: unknown = env[variable];
-  const text = typeof value === "string" ? value.trim() : "";
-  if (problemOf(text) === null) return text;
-  const what = text === "" ? "is not set" : "holds no token";
-  throw new UsageError(`The environment variable that --from-env names ${what}.`, {
+  const text = typeof value === "string" ? value : "";
+  const problem = text === "" ? "is not set" : tokenProblem(text);
+  if (problem === null) return text.trim();
+  throw new UsageError(`The environment variable that --from-env names ${problem}.`, {
     hint: "Give the variable's name, never the token itself: --from-env GITHUB_TOKEN",
   });
 }
 
 function problemOf(text: string): string | null {
   if (text === "") return "Nothing was entered. Ctrl-D cancels.";
-  return /^[!-~]+$/.test(text) ? null : "That is no token: tokens have no spaces and no special characters.";
+  const problem = tokenProblem(text);
+  return problem === null ? null : `The input ${problem}.`;
 }

@@ -22,6 +22,7 @@ import {
 import type { Environment } from "../shared/io.ts";
 import { completeIdentity, identityEdit, type ProjectIdentity, UuidReservations } from "./identity.ts";
 import { parseRemote } from "./remote.ts";
+import { editLock, type Folders } from "./settings.ts";
 
 const CONFIG_FOLDER = ".kittify";
 const CONFIG_PATH = `${CONFIG_FOLDER}/config.yaml`;
@@ -111,8 +112,8 @@ function segments(top: string, folder: string): string[] {
     .filter((segment) => segment !== "");
 }
 
-function isSameFolder(one: string, other: string): boolean {
-  return existsSync(other) && realpathSync(one) === realpathSync(other);
+function isSameFolder(one: string, other: string | null): boolean {
+  return other !== null && existsSync(other) && realpathSync(one) === realpathSync(other);
 }
 
 /** git makes the same check for the folders of a repository. */
@@ -163,13 +164,19 @@ function noProject(start: string, repository: Repository | null): ProjectError {
 /** Keeps what projects are on disk: their identities and their configs. */
 export class ProjectStore {
   readonly #context: Pick<Context, "env" | "machine">;
-  readonly #lockPath: string;
-  readonly #reservations: UuidReservations;
+  readonly #folders: Pick<Folders, "state">;
 
-  constructor(context: Pick<Context, "env" | "machine">, stateFolder: string, lockPath: string) {
+  constructor(context: Pick<Context, "env" | "machine">, folders: Pick<Folders, "state">) {
     this.#context = context;
-    this.#lockPath = lockPath;
-    this.#reservations = new UuidReservations(stateFolder, lockPath);
+    this.#folders = folders;
+  }
+
+  get #lockPath(): string {
+    return editLock(this.#folders);
+  }
+
+  get #reservations(): UuidReservations {
+    return new UuidReservations(this.#folders.state, this.#lockPath);
   }
 
   /** The identity of `project`; what is not recorded is derived, and nothing is written. */

@@ -3,51 +3,73 @@
  * which control plane to talk to, and the credentials for it.
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { isAbsolute, join } from "node:path";
 import * as v from "valibot";
 import { replaceFile } from "../shared/atomic-file.ts";
 import type { Machine } from "../shared/context.ts";
 import { ConfigError } from "../shared/errors.ts";
 import type { Environment } from "../shared/io.ts";
 import { isLoopback } from "../shared/network.ts";
+import { tokenProblem } from "../shared/token.ts";
 
-/** The user-level folders; absolute, not created yet. */
+/**
+ * The user-level folders; absolute, not created yet. Reading one throws a
+ * ConfigError `no_home` when neither the environment nor the account names it,
+ * so that a command which needs none still runs.
+ */
 export interface Folders {
   /** Settings and credentials. */
   readonly config: string;
   /** Databases, locks and what else the program remembers. */
   readonly state: string;
-  /** Where older Spec Kitty tools keep theirs. Read, never written. */
-  readonly legacy: string;
+  /** The folder of older Spec Kitty tools, read and never written; null without a home. */
+  readonly legacy: string | null;
 }
 
-/** `TRACKER_HOME` puts everything in one folder; otherwise XDG, or `%AppData%` on Windows. */
+/**
+ * Returns the folders: `TRACKER_HOME` puts everything in one; otherwise XDG, or
+ * `%AppData%` on Windows.
+ *
+ * @throws ConfigError `no_home` when `TRACKER_HOME` is relative
+ */
 export function userFolders(env: Environment, machine: Pick<Machine, "platform" | "homeDirectory">): Folders {
   const home = machine.homeDirectory;
-  const legacy = join(home, ".spec-kitty");
+  const legacy = home === null ? null : join(home, ".spec-kitty");
   if (env.TRACKER_HOME) {
-    const folder = resolve(env.TRACKER_HOME);
-    return { config: folder, state: join(folder, "state"), legacy };
+    if (!isAbsolute(env.TRACKER_HOME)) {
+      throw new ConfigError("no_home", `TRACKER_HOME must be an absolute path, not "${env.TRACKER_HOME}".`);
+    }
+    return { config: env.TRACKER_HOME, state: join(env.TRACKER_HOME, "state"), legacy };
   }
-  if (machine.platform === "win32") {
-    return {
-      config: join(env.APPDATA || join(home, "AppData", "Roaming"), "tracker"),
-      state: join(env.LOCALAPPDATA || join(home, "AppData", "Local"), "tracker"),
-      legacy,
-    };
-  }
-  // The XDG specification has relative paths ignored.
-  const xdg = (value: string | undefined, fallback: string): string =>
-    join(value && isAbsolute(value) ? value : join(home, fallback), "tracker");
+  const below = (set: string | undefined, ...fallback: readonly string[]): string => {
+    // The XDG specification has relative paths ignored.
+    if (set && isAbsolute(set)) return join(set, "tracker");
+    if (home === null) throw noHome(env);
+    return join(home, ...fallback, "tracker");
+  };
+  const isWindows = machine.platform === "win32";
   return {
-    config: xdg(env.XDG_CONFIG_HOME, ".config"),
-    state: xdg(env.XDG_STATE_HOME, join(".local", "state")),
+    get config() {
+      return isWindows ? below(env.APPDATA, "AppData", "Roaming") : below(env.XDG_CONFIG_HOME, ".config");
+    },
+    get state() {
+      return isWindows
+        ? below(env.LOCALAPPDATA, "AppData", "Local")
+        : below(env.XDG_STATE_HOME, ".local", "state");
+    },
     legacy,
   };
 }
 
+function noHome({ HOME }: Environment): ConfigError {
+  const reason = HOME === undefined ? "HOME is not set" : HOME === "" ? "HOME is empty" : `HOME is "${HOME}"`;
+  return new ConfigError("no_home", `There is no home folder for tracker's settings and state: ${reason}.`, {
+    hint: "Set TRACKER_HOME to an absolute folder that this user can write to.",
+  });
+}
+
 /** The lock that every edit of a file of ours is made under. */
-export function editLock(folders: Folders): string {
+export function editLock(folders: Pick<Folders, "state">): string {
   return join(folders.state, "edit.lock");
 }
 
@@ -165,6 +187,7 @@ export async function chooseControlPlane(
     async () => [env.SPEC_KITTY_SAAS_URL, "SPEC_KITTY_SAAS_URL"],
     async () => [(await readUserConfig(folders)).host, join(folders.config, "config.yaml")],
     async () => {
+      if (folders.legacy === null) return [undefined, "~/.spec-kitty"];
       const path = join(folders.legacy, "config.toml");
       return [readToml(LegacyConfig, path)?.sync?.server_url, path];
     },
@@ -204,14 +227,16 @@ const LegacyCredentials = v.object({
 
 /** The credentials of this person, one per control plane. */
 export class CredentialStore {
-  readonly path: string;
   readonly #folders: Folders;
   readonly #env: Environment;
 
   constructor(folders: Folders, env: Environment) {
-    this.path = join(folders.config, "credentials.json");
     this.#folders = folders;
     this.#env = env;
+  }
+
+  get path(): string {
+    return join(this.#folders.config, "credentials.json");
   }
 
   /** The credential for `url`'s origin and where it came from, or null. `TRACKER_TOKEN` wins. */
@@ -219,8 +244,10 @@ export class CredentialStore {
     const teamSlug = this.#env.TRACKER_TEAM || null;
     const token = this.#env.TRACKER_TOKEN;
     if (token) {
+      const problem = tokenProblem(token);
+      if (problem !== null) throw new ConfigError("invalid_token", `TRACKER_TOKEN ${problem}.`);
       return {
-        credential: { kind: "personal", accessToken: token, refreshToken: null, teamSlug },
+        credential: { kind: "personal", accessToken: token.trim(), refreshToken: null, teamSlug },
         source: "TRACKER_TOKEN",
       };
     }
@@ -233,12 +260,13 @@ export class CredentialStore {
 
   /** Older Spec Kitty tools hold one credential, for the server that it or their config names. */
   #findLegacy(url: URL): { readonly credential: Credential; readonly source: string } | null {
-    const path = join(this.#folders.legacy, "credentials");
+    const folder = this.#folders.legacy;
+    if (folder === null) return null;
+    const path = join(folder, "credentials");
     const legacy = readToml(LegacyCredentials, path);
     if (!legacy?.tokens?.access) return null;
     const server =
-      legacy.server?.url ??
-      readToml(LegacyConfig, join(this.#folders.legacy, "config.toml"))?.sync?.server_url;
+      legacy.server?.url ?? readToml(LegacyConfig, join(folder, "config.toml"))?.sync?.server_url;
     if (!server || !URL.canParse(server) || new URL(server).origin !== url.origin) return null;
     return {
       credential: {

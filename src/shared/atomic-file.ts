@@ -79,12 +79,66 @@ export function replaceFile(
   });
 }
 
+/** A destination that takes its content piece by piece. */
+export interface OutputFile {
+  append(text: string): void;
+  /** Ends the output. */
+  finish(): void;
+  /** Removes what is unfinished, where that is possible. */
+  discard(): void;
+}
+
+/**
+ * Opens a destination: a {@link PendingFile}, or a device or named pipe, which
+ * is written as the content arrives.
+ *
+ * @throws TrackerError `file_unwritable` when it cannot be written
+ */
+export function openOutputFile(path: string): OutputFile {
+  const { stats } = outputTarget(path);
+  const isStream = stats !== null && (stats.isFIFO() || stats.isCharacterDevice());
+  return isStream ? new OutputStream(path) : new PendingFile(path);
+}
+
+/** A device or a named pipe. */
+class OutputStream implements OutputFile {
+  readonly #path: string;
+  readonly #descriptor: number;
+  #isOpen = true;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#descriptor = this.#guard(() => openSync(path, constants.O_WRONLY));
+  }
+
+  append(text: string): void {
+    this.#guard(() => writeFully(this.#descriptor, Buffer.from(text, "utf8")));
+  }
+
+  finish(): void {
+    this.discard();
+  }
+
+  discard(): void {
+    if (this.#isOpen) closeSync(this.#descriptor);
+    this.#isOpen = false;
+  }
+
+  #guard<T>(action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      throw unwritableFile(this.#path, reasonOf(error), error);
+    }
+  }
+}
+
 /**
  * A file that is written piece by piece and takes its place as a whole: until
  * it is finished, whoever reads `path` finds what was there before. The pieces
  * are in a temporary file in the same folder. A symbolic link stays one.
  */
-export class PendingFile {
+export class PendingFile implements OutputFile {
   readonly #path: string;
   readonly #target: Target;
   readonly #temporary: string;
@@ -329,6 +383,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: "a part of its path is not a folder",
   ELOOP: "too many symbolic links",
   ENXIO: "it is not a regular file",
+  EPIPE: "its reader has gone",
   ENOENT: "there is no such file or folder",
 };
 

@@ -7,7 +7,8 @@ export type Fetch = (request: Request) => Promise<Response>;
 export interface Machine {
   readonly platform: NodeJS.Platform;
   readonly architecture: string;
-  readonly homeDirectory: string;
+  /** Absolute path; null where the environment and the account name none, or the root folder. */
+  readonly homeDirectory: string | null;
   readonly hostName: string;
   readonly userName: string;
   /** Id of the user that the process runs as; undefined on Windows. */

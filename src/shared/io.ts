@@ -1,5 +1,5 @@
 import { fstatSync, writeSync } from "node:fs";
-import { OutputClosedError, TrackerError } from "./errors.ts";
+import { OutputClosedError, TrackerError, UsageError } from "./errors.ts";
 import { readKeys } from "./hidden-line.ts";
 
 /** One output stream and what is true of it. */
@@ -49,9 +49,12 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 const isSet = (value: string | undefined): boolean => value !== undefined && value !== "";
 
+/** A variable that is switched on: set, and neither `0` nor `false`. */
+const isOn = (value: string | undefined): boolean => isSet(value) && !/^(?:0|false)$/i.test(value ?? "");
+
 function wantsColor(env: Environment, isTerminal: boolean): boolean {
   if (isSet(env.NO_COLOR)) return false;
-  if (isSet(env.FORCE_COLOR)) return env.FORCE_COLOR !== "0";
+  if (isSet(env.FORCE_COLOR)) return isOn(env.FORCE_COLOR);
   return isTerminal && env.TERM !== "dumb";
 }
 
@@ -86,7 +89,7 @@ function describe({ env, platform, stdin, stdout, stderr }: StreamFacts): Io {
     stderr: colored(stderr),
     unicode: wantsUnicode(env, platform),
     get canPrompt() {
-      return stderr.isTerminal && stdin.isTerminal && !isSet(env.CI) && !isSet(env.TRACKER_NO_INPUT);
+      return stderr.isTerminal && stdin.isTerminal && !isOn(env.CI) && !isOn(env.TRACKER_NO_INPUT);
     },
   };
 }
@@ -143,7 +146,7 @@ class SystemInput implements Input {
   }
 
   #chunks: AsyncIterator<Uint8Array> | null = null;
-  readonly #decoder = new TextDecoder();
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true });
   #buffer = "";
   #ended = false;
 
@@ -188,8 +191,12 @@ class SystemInput implements Input {
   async #more(): Promise<void> {
     this.#chunks ??= Bun.stdin.stream()[Symbol.asyncIterator]();
     const { done, value } = await this.#chunks.next();
-    if (done === true) this.#ended = true;
-    else this.#buffer += this.#decoder.decode(value, { stream: true });
+    this.#ended = done === true;
+    try {
+      this.#buffer += this.#ended ? this.#decoder.decode() : this.#decoder.decode(value, { stream: true });
+    } catch (cause) {
+      throw new UsageError("Standard input is not UTF-8 text.", { cause });
+    }
   }
 }
 

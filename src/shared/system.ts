@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { homedir, hostname, userInfo } from "node:os";
+import { dirname, isAbsolute } from "node:path";
 import type { Context, Machine } from "./context.ts";
 import { systemIo } from "./io.ts";
 import { systemFetch, systemPreconnect } from "./network.ts";
@@ -37,7 +38,7 @@ function systemMachine(): Machine {
   return {
     platform: process.platform,
     architecture: process.arch,
-    homeDirectory: process.env.HOME ?? homedir(),
+    homeDirectory: homeDirectory(process.env.HOME ?? accountHome()),
     get hostName() {
       return hostname();
     },
@@ -46,6 +47,23 @@ function systemMachine(): Machine {
     },
     userId: process.getuid?.(),
   };
+}
+
+/** The home of the account; none where the account database does not know the user. */
+function accountHome(): string {
+  try {
+    return homedir();
+  } catch {
+    return "";
+  }
+}
+
+/**
+ * A home that can hold files of one user. A relative one would put tracker's
+ * state into whatever folder, or repository, is the current one.
+ */
+function homeDirectory(path: string): string | null {
+  return isAbsolute(path) && dirname(path) !== path ? path : null;
 }
 
 /**

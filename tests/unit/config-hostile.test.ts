@@ -5,7 +5,7 @@ import { ConfigError } from "../../src/shared/errors.ts";
 const LIMIT_MS = 250;
 const SIZE = 256 * 1024 - 100;
 const edit: ConfigEdit = {
-  project: { uuid: "u", slug: "s" },
+  project: { uuid: "3f2a8c1e-5b7d-4e90-a1c2-9d8e7f6a5b4c", slug: "s" },
   tracker: { provider: "linear", binding_ref: "r", provider_context: { team: "Core" } },
 };
 

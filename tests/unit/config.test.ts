@@ -20,11 +20,29 @@ const nothing: TrackerProjectConfig = {
   ownership: { mode: "external_authoritative", fieldOwners: {}, conflictStrategy: null },
 };
 
+describe("values that would be sent or shown", () => {
+  test.each(["srm_1\\u0007", "srm 1", "srm_\\u202e1", "s".repeat(129), "srm_1\\n"])(
+    "a reference that cannot be one is refused: %s",
+    (ref) => {
+      expect(() => parseProjectConfig(`tracker: {provider: linear, binding_ref: "${ref}"}`)).toThrow(
+        "`tracker.binding_ref` must be at most 128 characters without spaces.",
+      );
+    },
+  );
+
+  test.each(["6f1c", "not-a-uuid", "6f1c2d7e58a44b0e9c630d8f3a1b7e25"])(
+    "a uuid that is none is refused: %s",
+    (uuid) => {
+      expect(() => parseProjectConfig(`project: {uuid: "${uuid}"}`)).toThrow("`project.uuid` must be a UUID");
+    },
+  );
+});
+
 describe("parseProjectConfig", () => {
   test("reads both sections and leaves the rest alone", () => {
     const config = parseProjectConfig(`
 project:
-  uuid: 6f1c
+  uuid: 6f1c2d7e-58a4-4b0e-9c63-0d8f3a1b7e25
   slug: my-repo
   node_id: ab12
   repo_slug: acme/my-repo
@@ -42,7 +60,12 @@ tracker:
 other: [1, 2]
 `);
     expect(config).toEqual({
-      project: { uuid: "6f1c", slug: "my-repo", nodeId: "ab12", repoSlug: "acme/my-repo" },
+      project: {
+        uuid: "6f1c2d7e-58a4-4b0e-9c63-0d8f3a1b7e25",
+        slug: "my-repo",
+        nodeId: "ab12",
+        repoSlug: "acme/my-repo",
+      },
       tracker: {
         provider: "linear",
         bindingRef: "srm_1",

@@ -131,8 +131,8 @@ describe("a command line that cannot connect anything exits 2 and asks nobody", 
     [["github", "--token-stdin", SECRET], /Unexpected argument after the provider/],
     [["github", `--token-stdin=${SECRET}`], /--token-stdin takes no value/],
     [["github", "--from-env", SECRET], /is not set[\s\S]*--from-env GITHUB_TOKEN/],
-    [["github", "--from-env", "EMPTY"], /is not set/],
-    [["github", "--from-env", "SPACED"], /holds no token/],
+    [["github", "--from-env", "EMPTY"], /is empty/],
+    [["github", "--from-env", "SPACED"], /has spaces/],
     [["github", "--from-env", "constructor"], /is not set/],
     [
       ["github", "--token-stdin", "--from-env", "GOOD"],
@@ -172,18 +172,22 @@ describe("a command line that cannot connect anything exits 2 and asks nobody", 
     expect(args.includes("--json") ? JSON.parse(err).error.hint : err).toMatch(told);
   });
 
-  test.each(["", "\n", "two words\n", `${SECRET}\n${SECRET}\n`, "t\u00f6ken\n", "t\x1bken\n"])(
-    "standard input that holds no token: %j",
-    async (stdin) => {
-      const { code, err } = await tracker(["host", "connect", "github", "--token-stdin"], { stdin });
-      expect(code).toBe(2);
-      expect(err).toContain(
-        stdin.trim() === ""
-          ? "Standard input was empty."
-          : "Standard input held no token: tokens have no spaces",
-      );
-    },
-  );
+  test.each([
+    ["", "Standard input is empty."],
+    ["\n", "Standard input is empty."],
+    ["two words\n", "Standard input has spaces."],
+    [`${SECRET}\n${SECRET}\n`, "Standard input has more than one line."],
+    ["t\u00f6ken\n", "Standard input has characters that no token has."],
+    ["t\x1bken\n", "Standard input has characters that no token has."],
+    ["to\ufeffken\n", "Standard input has spaces."],
+    [`"${SECRET}"\n`, "Standard input has quotes around it: leave them out."],
+    [`Bearer ${SECRET}\n`, "Standard input is a header: give the token alone."],
+  ])("standard input that holds no token: %j", async (stdin, message) => {
+    const { code, err } = await tracker(["host", "connect", "github", "--token-stdin"], { stdin });
+    expect(code).toBe(2);
+    expect(err).toContain(message);
+    expect(err).not.toContain(SECRET);
+  });
 
   test.each(["azure-devops", "trello"])("%s is no provider", async (provider) => {
     expect(await tracker(["host", "connect", provider, "--token-stdin"])).toMatchObject({ code: 1, out: "" });
@@ -246,7 +250,7 @@ describe("connect in a terminal", () => {
     expect(err).toContain("Give the whole address");
     expect(err).toContain("Give an email address");
     expect(err).toContain("Nothing was entered.");
-    expect(err).toContain("tokens have no spaces");
+    expect(err).toContain("The input has spaces.");
     expect(person.sent()).toEqual([
       {
         provider: "jira",

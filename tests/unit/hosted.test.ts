@@ -64,7 +64,7 @@ function tracker({ upgradesConfigs = true } = {}): HostedTracker {
     userName: "ada",
   };
   const state = join(root, "..", "state");
-  const projects = new ProjectStore({ env: {}, machine }, state, join(state, "edit.lock"));
+  const projects = new ProjectStore({ env: {}, machine }, { state });
   return new HostedTracker({
     client: stubbedClient(stubs),
     projects,

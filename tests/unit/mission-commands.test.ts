@@ -77,6 +77,12 @@ describe("mission seed", () => {
     expect(JSON.parse(out)).toMatchObject({ ...seed("PAY-7"), out: path("seed.json") });
   });
 
+  test("--out - writes it to standard output alone", async () => {
+    person.stubs.on("POST", SEED, Response.json(seed("PAY-7")));
+    const { out } = await person.run([...ARGS, "--out", "-"]);
+    expect(JSON.parse(out)).toEqual(seed("PAY-7"));
+  });
+
   test("of an issue that nobody knows leaves the file as it was", async () => {
     writeFileSync(path("seed.json"), "old\n");
     person.stubs.on("POST", SEED, Response.json(errorBody("issue_not_found"), { status: 404 }));

@@ -26,6 +26,7 @@ const SECRET = "s3cret-canary";
 
 let home = "";
 let folders: Folders = { config: "", state: "", legacy: "" };
+const legacy = (): string => join(home, ".spec-kitty");
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), "tracker-settings-"));
   folders = userFolders({}, { platform: "linux", homeDirectory: home });
@@ -37,8 +38,8 @@ function write(path: string, text: string): void {
   writeFileSync(path, text);
 }
 const writeUserConfig = (text: string): void => write(join(folders.config, "config.yaml"), text);
-const writeLegacyConfig = (text: string): void => write(join(folders.legacy, "config.toml"), text);
-const writeLegacyCredentials = (text: string): void => write(join(folders.legacy, "credentials"), text);
+const writeLegacyConfig = (text: string): void => write(join(legacy(), "config.toml"), text);
+const writeLegacyCredentials = (text: string): void => write(join(legacy(), "credentials"), text);
 
 /** What `action` throws; fails the test when it does not. */
 function thrown(action: () => unknown): TrackerError {
@@ -68,6 +69,32 @@ describe("folders", () => {
       config: "/c/tracker",
       state: "/s/tracker",
     });
+  });
+
+  test("a home is needed only for what is kept in it", () => {
+    const homeless = (env: Record<string, string>) =>
+      userFolders(env, { platform: "linux", homeDirectory: null });
+    expect(homeless({ TRACKER_HOME: "/t" })).toEqual({ config: "/t", state: "/t/state", legacy: null });
+    const named = { XDG_CONFIG_HOME: "/c", XDG_STATE_HOME: "/s" };
+    expect(homeless(named)).toEqual({ config: "/c/tracker", state: "/s/tracker", legacy: null });
+    for (const [env, reason] of [
+      [{}, "HOME is not set"],
+      [{ HOME: "" }, "HOME is empty"],
+      [{ HOME: "rel" }, 'HOME is "rel"'],
+      [{ HOME: "/" }, 'HOME is "/"'],
+    ] as const) {
+      const error = thrown(() => homeless(env).state);
+      expect([error.code, error.message]).toEqual([
+        "no_home",
+        `There is no home folder for tracker's settings and state: ${reason}.`,
+      ]);
+    }
+  });
+
+  test("a relative TRACKER_HOME is refused: it would be in whatever folder is the current one", () => {
+    expect(thrown(() => at({ TRACKER_HOME: "here" })).message).toBe(
+      'TRACKER_HOME must be an absolute path, not "here".',
+    );
   });
 
   test.each(["", "relative/path", "./x"])(
@@ -172,7 +199,7 @@ describe("choosing the control plane", () => {
     delete env.SPEC_KITTY_SAAS_URL;
     expect(await chosen()).toEqual([url("user"), join(folders.config, "config.yaml")]);
     writeUserConfig("team: acme\n");
-    expect(await chosen()).toEqual([url("legacy-file"), join(folders.legacy, "config.toml")]);
+    expect(await chosen()).toEqual([url("legacy-file"), join(legacy(), "config.toml")]);
     writeLegacyConfig("[other]\nkey = 1\n");
     expect(await chosen()).toEqual(["embedded", "default"]);
   });
@@ -331,7 +358,7 @@ describe("credentials", () => {
           refreshToken: "refresh-1",
           teamSlug: "legacy-team",
         },
-        source: join(folders.legacy, "credentials"),
+        source: join(legacy(), "credentials"),
       });
     });
 
@@ -374,7 +401,7 @@ describe("credentials", () => {
       writeLegacyCredentials(text);
       store().store(HOST, PERSONAL);
       store().remove(HOST);
-      expect(readFileSync(join(folders.legacy, "credentials"), "utf8")).toBe(text);
+      expect(readFileSync(join(legacy(), "credentials"), "utf8")).toBe(text);
     });
 
     test("that cannot be parsed are an error without the secret", async () => {

@@ -188,6 +188,27 @@ describe("sync pull", () => {
     expect(result).not.toHaveProperty("items");
   });
 
+  test("--out - writes the issues to standard output and the summary to standard error", async () => {
+    person.stubs.on("POST", PULL, page(["PAY-1", "PAY-2"], "c1")).on("POST", PULL, page(["PAY-3"]));
+    const { code, out, err } = await person.run(["sync", "pull", "--all", "--out", "-"]);
+    expect(code).toBe(0);
+    expect(lines(out).map((line) => JSON.parse(line))).toEqual([
+      issue("PAY-1"),
+      issue("PAY-2"),
+      issue("PAY-3"),
+    ]);
+    expect(err).toContain("3 (3 succeeded, 0 failed, 0 skipped)");
+    const both = await person.run(["sync", "pull", "--out", "-", "--json"]);
+    expect(both).toMatchObject({ code: 2, out: "" });
+    expect(files()).toEqual([]);
+  });
+
+  test("--out writes to a device", async () => {
+    person.stubs.on("POST", PULL, page(["PAY-1"]));
+    expect((await person.run(["sync", "pull", "--out", "/dev/null"])).code).toBe(0);
+    expect(files()).toEqual([]);
+  });
+
   test("--out names the file to people", async () => {
     person.stubs.on("POST", PULL, page(["PAY-1"]));
     const { out } = await person.run(["sync", "pull", "--out", "all.ndjson"]);

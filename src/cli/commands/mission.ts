@@ -1,12 +1,11 @@
-import { resolve } from "node:path";
 import { defineCommand, type ParsedArgs } from "citty";
 import { checkMissionUpdate, parseMissionUpdate } from "../../service/input.ts";
 import type { BoundResult, BoundTracker, MissionPublishResponse, MissionUpdate } from "../../service.ts";
-import { PendingFile } from "../../shared/atomic-file.ts";
 import { UsageError } from "../../shared/errors.ts";
 import { toJson } from "../../shared/text.ts";
 import { givenFlags, readInput, valuesOf } from "../input.ts";
 import { type Invocation, payloadOf, print, required, withService } from "../invocation.ts";
+import { openDestination } from "../output.ts";
 import { renderPublished, renderSeed } from "../render/mission.ts";
 import { withWork } from "./sync/work.ts";
 
@@ -31,7 +30,7 @@ function seedCommand(invocation: Invocation) {
     out: {
       type: "string",
       valueHint: "FILE",
-      description: "Write what the mission starts from to FILE as JSON",
+      description: "Write what the mission starts from as JSON to FILE, or with - to standard output",
     },
   } as const;
   return defineCommand({
@@ -39,8 +38,7 @@ function seedCommand(invocation: Invocation) {
     args,
     run: async ({ args }) => {
       const issue = required("--issue", args.issue, "tracker mission seed --issue PAY-7");
-      const path = args.out === undefined ? undefined : resolve(invocation.context.cwd, args.out);
-      const file = path === undefined ? null : new PendingFile(path);
+      const destination = args.out === undefined ? null : openDestination(invocation, args.out);
       try {
         const answer = await withService(invocation, async (service) => {
           const tracker = await service.boundTracker();
@@ -48,14 +46,16 @@ function seedCommand(invocation: Invocation) {
           return withWork(invocation, activity, () => tracker.seedMission(issue, args["mission-id"] ?? null));
         });
         const { binding_ref: _, display_label: _label, provider_context: _context, ...seed } = answer.result;
-        file?.append(toJson(seed));
-        file?.finish();
+        destination?.file.append(toJson(seed));
+        destination?.file.finish();
+        if (destination?.path === null) return;
+        const path = destination?.path;
         const payload: Readonly<Record<string, unknown>> = payloadOf(answer);
         await print(invocation, path === undefined ? payload : { ...payload, out: path }, (_payload, style) =>
           renderSeed(answer.result, style, path),
         );
       } finally {
-        file?.discard();
+        destination?.file.discard();
       }
     },
   });

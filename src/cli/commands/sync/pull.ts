@@ -1,13 +1,13 @@
-import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { type PullOrder, pullPages } from "../../../service/pull.ts";
 import type { BoundResult, PullResult } from "../../../service.ts";
-import { PendingFile } from "../../../shared/atomic-file.ts";
 import { InterruptedError } from "../../../shared/errors.ts";
 import { count, shellWord, toJsonLine } from "../../../shared/text.ts";
 import { interruptible } from "../../interruption.ts";
 import { type Invocation, payloadOf, print, withService } from "../../invocation.ts";
+import { openDestination } from "../../output.ts";
 import { withProgress } from "../../progress.ts";
+import { styleOf } from "../../render/style.ts";
 import { renderSync } from "../../render/sync.ts";
 import { DEFAULT_PAGE, MAX_PAGE, pageLimit, showSync, syncExitCode } from "./work.ts";
 
@@ -28,7 +28,7 @@ export function pullCommand(invocation: Invocation) {
       type: "string",
       valueHint: "FILE",
       description:
-        "Write the issues to FILE, one JSON object a line. What an interrupted pull had taken in is read again, so that nothing is missing",
+        "Write the issues to FILE, or with - to standard output, one JSON object a line. What an interrupted pull had taken in is read again, so that nothing is missing",
     },
   } as const;
   return defineCommand({
@@ -66,8 +66,7 @@ async function pullToScreen(invocation: Invocation, order: Order): Promise<numbe
 
 /** The file is there when all of it is, and each page is written as it comes. */
 async function pullToFile(invocation: Invocation, order: Order, out: string): Promise<number> {
-  const path = resolve(invocation.context.cwd, out);
-  const file = new PendingFile(path);
+  const { file, path } = openDestination(invocation, out);
   try {
     const answer = await pull(invocation, order, {
       onPage: (page) => file.append(page.map(toJsonLine).join("")),
@@ -77,6 +76,11 @@ async function pullToFile(invocation: Invocation, order: Order, out: string): Pr
       ].join(" "),
     });
     file.finish();
+    if (path === null) {
+      const { io } = invocation;
+      io.stderr.write(renderSync({ kind: "pull", result: answer.result }, await styleOf(io, io.stderr)));
+      return syncExitCode({ kind: "pull", result: answer.result });
+    }
     const { items: _, ...summary } = answer.result;
     const payload = payloadOf({ result: { ...summary, out: path }, pendingUpgrade: answer.pendingUpgrade });
     const outcome = { kind: "pull", result: answer.result } as const;
