@@ -21,16 +21,16 @@ import { isHosted, isLocal } from "./shared/providers.ts";
 
 export { type ConfigEdit, type ConfigValue, type SectionEdit, spliceConfig } from "./config/splice.ts";
 
-/** Who is to own which field of an issue. */
+/** The owner of each field, as a person requests it. */
 export interface OwnershipRequest {
   /** Ownership mode; null when it was not said. */
   readonly mode: string | null;
   readonly fieldOwners: Readonly<Record<string, string>>;
-  /** What decides over a field that both sides own; null when it was not said. */
+  /** Decides a field that both sides own; null when the person did not choose. */
   readonly conflictStrategy: string | null;
 }
 
-/** Who owns which field of an issue. */
+/** The owner of each field of an issue. */
 interface OwnershipSetting extends OwnershipRequest {
   readonly mode: string;
 }
@@ -55,13 +55,13 @@ export interface RecordedIdentity {
   readonly repoSlug: string | null;
 }
 
-/** What this product reads from `.kittify/config.yaml`, which other tools share. */
+/** The part of `.kittify/config.yaml` that this program reads. Other tools share the file. */
 export interface ProjectConfig {
   readonly tracker: TrackerProjectConfig;
   readonly project: RecordedIdentity;
 }
 
-/** What a bind persists. */
+/** A binding as the config holds it. */
 export interface Binding {
   readonly provider: string;
   readonly bindingRef: string;
@@ -129,7 +129,7 @@ export function bindingEdit(current: TrackerProjectConfig, binding: Binding): Se
   return current.provider === binding.provider ? known : { ...unbindEdit(), ...known };
 }
 
-/** What a bind to a tracker on this machine persists. */
+/** A binding to an on-device provider, as the config holds it. */
 interface LocalBinding {
   readonly provider: string;
   readonly workspace: string;
@@ -220,7 +220,7 @@ function checkedRef(ref: string | null): string | null {
   return ref;
 }
 
-/** Whether a text can be a binding reference: at most 128 characters, none of them a space or a control character. */
+/** Reports whether a text can be a binding reference: at most 128 characters, none of them a space or a control character. */
 export function isBindingRef(text: string): boolean {
   return text.length <= 128 && /^[^\s\p{Cc}\p{Cf}]+$/u.test(text);
 }

@@ -24,7 +24,7 @@ export interface ConfigDocument {
   /** Null when the file holds no value at all. */
   readonly root: YAMLMap | null;
   readonly comments: readonly Comment[];
-  /** Where something may be appended: the end, or the document end marker. */
+  /** The offset at which text may be appended: the end, or the document end marker. */
   readonly end: number;
   /** The text stops inside a block text, whose value a new line behind it would change. */
   readonly endsInBlockText: boolean;
@@ -48,7 +48,7 @@ export function tooLargeConfig(excess: string): ConfigError {
   return new ConfigError("config_too_large", `${FILE} ${excess}.`, { hint: MEND });
 }
 
-/** What a file with more bytes than {@link MAX_CONFIG_BYTES} is refused for. */
+/** The refusal of a file with more bytes than {@link MAX_CONFIG_BYTES}. */
 export const TOO_MANY_BYTES = `is larger than ${MAX_CONFIG_BYTES / 1024} KB`;
 
 /**
@@ -62,7 +62,7 @@ export function parseDocument(text: string): ConfigDocument {
   return latest;
 }
 
-/** What was parsed last: a bind reads a config, then edits the same one, and parsing is slow. */
+/** The document that was parsed last: a bind reads a config, then edits the same one, and parsing is slow. */
 let latest: ConfigDocument | null = null;
 
 function parseAnew(text: string): ConfigDocument {
@@ -221,7 +221,7 @@ export function ownershipKey(pairs: ReadonlyMap<string, Pair>): "ownership" | "d
   return isNull(pairs.get("ownership")?.value) ? "doctrine" : "ownership";
 }
 
-/** Where a pair is in the text. */
+/** The offsets of a pair in the text. */
 export interface Place {
   /** The first character of the key or of what belongs to it. */
   readonly start: number;
@@ -235,7 +235,6 @@ export interface Place {
   readonly end: number;
 }
 
-/** Where `pair` is in the document that it was read from. */
 export function placeOf(pair: Pair): Place {
   const token = pair.srcToken;
   const key = token?.key;

@@ -6,7 +6,7 @@ import { quote, renderKey } from "./render.ts";
 export type Change = string | null | undefined | Changes;
 export type Changes = ReadonlyMap<string, Change>;
 
-/** How new text in a flow mapping is laid out. */
+/** The layout of new text in a flow mapping. */
 interface FlowStyle {
   readonly eol: string;
   /** Indents a line that has to be started. */

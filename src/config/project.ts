@@ -34,7 +34,7 @@ export interface Project {
   /** The git work tree around it; null outside of one. */
   readonly repository: string | null;
   readonly configPath: string;
-  /** Where the config was read: from its file, or from git's index where a sparse checkout leaves it out. */
+  /** The source of the config: its file, or git's index where a sparse checkout leaves it out. */
   readonly source: "file" | "index" | "none";
   /** The config's content when it was read. */
   readonly config: ProjectConfig;

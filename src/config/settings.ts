@@ -1,5 +1,5 @@
 /**
- * What belongs to the person and the machine, never to a repository: folders,
+ * The settings of the person and the machine, never of a repository: folders,
  * which control plane to talk to, and the credentials for it.
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
@@ -73,7 +73,7 @@ export function editLock(folders: Pick<Folders, "state">): string {
   return join(folders.state, "edit.lock");
 }
 
-/** Which control plane a command talks to, and what decided so. */
+/** The control plane that a command talks to, and the setting that chose it. */
 export type ControlPlane =
   | { readonly kind: "embedded"; readonly source: string }
   | { readonly kind: "remote"; readonly url: URL; readonly source: string };
@@ -203,7 +203,7 @@ export async function chooseControlPlane(
 }
 
 /**
- * What proves to a control plane who is calling. `personal` tokens do not
+ * A credential for a control plane. `personal` tokens do not
  * expire by themselves; the others are renewed with their refresh token, each
  * kind at its own endpoint.
  */

@@ -287,7 +287,7 @@ class Splicer {
     return lines;
   }
 
-  /** Where the line of a key starts, which is the first thing on it. */
+  /** The offset at which the line of a key starts. The key is the first thing on it. */
   #lineStart(offset: number): number {
     const lineStart = this.#text.lastIndexOf("\n", offset - 1) + 1;
     const start = this.#text.startsWith(BOM, lineStart) ? lineStart + 1 : lineStart;
@@ -337,7 +337,7 @@ function indentOf(map: YAMLMap): string {
   return " ".repeat(token?.type === "block-map" ? token.indent : 0);
 }
 
-/** What the file indents by: what its first nested mapping does. */
+/** The indentation of the file, taken from its first nested mapping. */
 function stepOf(root: YAMLMap): string {
   const nested = root.items.map(({ value }) => value).find((value) => isMap(value) && value.flow !== true);
   return isMap(nested) ? indentOf(nested).slice(indentOf(root).length) || INDENT : INDENT;

@@ -6,7 +6,7 @@ import { TrackerError } from "../shared/errors.ts";
 import { failureCode } from "../sync/failure.ts";
 import { SyncRequestError } from "../sync/request.ts";
 
-/** What an error answer carries beside code and message. */
+/** The fields of an error response besides code and message. */
 interface HostErrorFacts {
   readonly provider?: string | undefined;
   /** Structured facts for programs; JSON values only. */
@@ -56,7 +56,7 @@ export class HostError extends TrackerError {
   }
 }
 
-/** Why a secret cannot be sealed or opened. */
+/** The reasons for which a secret cannot be sealed or opened. */
 type VaultErrorCode =
   | "vault_key_invalid"
   | "vault_key_missing"
@@ -71,7 +71,7 @@ export class VaultError extends TrackerError {
   }
 }
 
-/** What a provider's refusal or failure is answered with; `code` where the usual ones do not fit. */
+/** The response to a provider's refusal or failure; `code` replaces the usual ones. */
 function providerFailure(
   error: TrackerSdkError,
   code: ErrorCode = error.retryable ? "provider_unavailable" : "provider_rejected",

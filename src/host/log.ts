@@ -5,10 +5,10 @@ export interface LogEntry {
   readonly [fact: string]: unknown;
 }
 
-/** Where the host's log goes. */
+/** Receives the entries of the host's log. */
 export type Log = (entry: LogEntry) => void;
 
-/** What is known of an unexpected failure, for operators only. */
+/** Describes an unexpected failure, for operators only. */
 export function describeFailure(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

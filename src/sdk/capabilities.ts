@@ -1,4 +1,4 @@
-/** What a connector carries, and what is refused because it does not. */
+/** The abilities of a connector, and the refusals that follow from them. */
 import { CapabilityNotSupportedError } from "./errors.ts";
 import {
   type CanonicalStatus,
@@ -8,7 +8,7 @@ import {
   type LinkType,
 } from "./model.ts";
 
-/** What a connector can do. What it cannot is refused before any request. */
+/** The abilities of a connector. Anything else is refused before the first request. */
 export interface Capabilities {
   readonly comments: boolean;
   /** Parents and children. */
@@ -36,9 +36,8 @@ export interface Capabilities {
   readonly priority: boolean;
   /** The type of an issue can be set. */
   readonly issueType: boolean;
-  /** What an issue can be moved to; a resource may have no place for some of them. */
+  /** The statuses that an issue can move to; a resource may have no place for some of them. */
   readonly statuses: readonly CanonicalStatus[];
-  /** How issues can be linked. */
   readonly linkTypes: readonly LinkType[];
   /** Members that custom fields can have; missing where they can have any. */
   readonly customFieldNames?: readonly string[];
@@ -67,7 +66,7 @@ export const NO_CAPABILITIES: Capabilities = {
 /** A capability that is there or not. */
 export type CapabilityFlag = Exclude<keyof Capabilities, "statuses" | "linkTypes" | "customFieldNames">;
 
-/** Why the value that `fields` have in `field` cannot be carried; null when it can. */
+/** The reason for which `field` cannot carry its value in `fields`; null when it can. */
 export function refusal(
   provider: string,
   capabilities: Capabilities,

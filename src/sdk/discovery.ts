@@ -34,7 +34,7 @@ export const DiscoveredResource = v.object({
   provider: filled,
   /** `id` of the workspace that it belongs to. */
   workspaceId: filled,
-  /** What the provider's connector has to be given to work on this resource. */
+  /** The parameters with which the provider's connector works on this resource. */
   connectorParams: v.record(v.string(), v.unknown()),
   /** Native keys, plus `display_key` and `resource_url` where the provider has them. */
   routingMetadata: metadata({ display_key: filled, resource_url: filled }),
@@ -133,7 +133,7 @@ export async function findResource(
   return found;
 }
 
-/** Whether two addresses are of the same site; an address that was not recorded is of any. */
+/** Reports whether two addresses are of the same site; an unrecorded address is of any. */
 export function isSameSite(recorded: string | null, actual: string): boolean {
   if (recorded === null) return true;
   return URL.canParse(recorded) && new URL(recorded).origin === new URL(actual).origin;

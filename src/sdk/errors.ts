@@ -1,4 +1,4 @@
-/** What kind of failure it was; decides whether trying again can help. */
+/** The kind of a failure, which decides whether a retry can help. */
 export type FailureClass =
   | "auth"
   | "permission"
@@ -11,11 +11,11 @@ export type FailureClass =
 
 const RETRYABLE: ReadonlySet<FailureClass> = new Set(["rate_limited", "transient"]);
 
-/** What a failure carries beside its message. */
+/** The fields of a failure besides its message. */
 export interface FailureFacts {
   readonly provider: string;
   readonly failureClass: FailureClass;
-  /** How long the provider asks to be left alone; null when it does not say. */
+  /** The wait that the provider's rate limit asks for; null when it names none. */
   readonly retryAfterSeconds?: number | null;
   readonly cause?: unknown;
 }
@@ -58,7 +58,7 @@ export function notApplied(provider: string, field: string): ConnectorRequestErr
 
 /** A provider described a workspace or resource in a way that breaks the discovery contract. */
 export class DiscoveryContractError extends TrackerSdkError {
-  /** Where the problem is, for example `items[3].routingMetadata.display_key`. */
+  /** The path of the problem, for example `items[3].routingMetadata.display_key`. */
   readonly fieldPath: string;
 
   constructor(provider: string, fieldPath: string, problem: string) {
@@ -74,7 +74,7 @@ export class IssueNotFoundError extends TrackerSdkError {
   }
 }
 
-/** What is read of an issue; null when there is no such issue. */
+/** Returns the result of reading an issue; null when it does not exist. */
 export async function ifThere<T>(read: Promise<T>): Promise<T | null> {
   try {
     return await read;
@@ -86,7 +86,7 @@ export async function ifThere<T>(read: Promise<T>): Promise<T | null> {
 
 /** A provider described an issue in a way that the model cannot hold; nothing was guessed. */
 export class IssuePayloadContractError extends TrackerSdkError {
-  /** Where the problem is, for example `fields.status`. */
+  /** The path of the problem, for example `fields.status`. */
   readonly fieldPath: string;
 
   constructor(provider: string, fieldPath: string, problem: string) {

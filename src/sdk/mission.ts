@@ -21,7 +21,7 @@ export const MISSION_FIELD = "spec_kitty_mission";
 /** The custom field that holds an issue's decision references. */
 export const DECISIONS_FIELD = "decision_refs";
 
-/** How often a write is tried again on an issue that keeps changing. */
+/** The number of attempts to write to an issue that keeps changing. */
 const ATTEMPTS = 3;
 
 /** Text of one line, however it came. */
@@ -41,7 +41,7 @@ export const DecisionReference = v.object({
 });
 export type DecisionReference = v.InferOutput<typeof DecisionReference>;
 
-/** What a mission tells the issue it came from. */
+/** The report of a mission to the issue that it came from. */
 export const MissionUpdate = v.strictObject({
   missionId: FilledLine,
   missionState: FilledLine,
@@ -52,7 +52,7 @@ export const MissionUpdate = v.strictObject({
 });
 export type MissionUpdate = v.InferOutput<typeof MissionUpdate>;
 
-/** What a mission starts from. */
+/** The data that a mission starts from. */
 export interface MissionSeed
   extends Pick<IssueFields, "title" | "body" | "status" | "priority" | "assignees" | "labels"> {
   readonly missionId: string;
@@ -229,7 +229,7 @@ function listIn(value: JsonValue | undefined): readonly unknown[] {
   return list.success ? list.output : [];
 }
 
-/** What an update has to tell in custom fields; without decisions those that are there stay. */
+/** The custom fields of an update; without decisions, the present ones stay. */
 function factsOf({ missionId, decisionReferences }: MissionUpdate): Record<string, JsonValue> {
   const decisions = decisionReferences.map(({ id, blocking, title, externalRef }) => ({
     id,

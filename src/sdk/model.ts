@@ -6,7 +6,7 @@ import * as v from "valibot";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
-/** Where an issue stands, in words that every tracker can be mapped to. */
+/** The status of an issue, in words that every tracker can be mapped to. */
 export const CanonicalStatus = v.picklist([
   "todo",
   "in_progress",
@@ -17,11 +17,11 @@ export const CanonicalStatus = v.picklist([
 ]);
 export type CanonicalStatus = v.InferOutput<typeof CanonicalStatus>;
 
-/** What kind of work an issue is. */
+/** The kind of work that an issue is. */
 export const CanonicalIssueType = v.picklist(["epic", "story", "task", "bug", "chore", "subtask"]);
 export type CanonicalIssueType = v.InferOutput<typeof CanonicalIssueType>;
 
-/** How one issue relates to another. */
+/** The relation of one issue to another. */
 export const LinkType = v.picklist([
   "blocks",
   "blocked_by",
@@ -39,12 +39,12 @@ export const Instant = v.pipe(
   v.transform((text) => new Date(text).toISOString()),
 );
 
-/** Where an issue lives: a tracker, a workspace of it, an id in that. */
+/** The address of an issue: a tracker, a workspace of it, an id in that. */
 export const ExternalRef = v.object({
   system: filled,
   workspace: filled,
   id: filled,
-  /** What people call it, such as `PAY-7`. */
+  /** The name that people use, such as `PAY-7`. */
   key: v.exactOptional(v.string()),
   url: v.exactOptional(v.string()),
 });
@@ -96,7 +96,7 @@ export const IssueFields = v.object({
 });
 export type IssueFields = v.InferOutput<typeof IssueFields>;
 
-/** What an issue has whose fields nobody filled in; an issue needs a title besides. */
+/** The fields of an issue that is not filled in; an issue also needs a title. */
 export const BLANK: IssueFields = {
   title: "",
   body: null,
@@ -118,7 +118,7 @@ export const CanonicalIssue = v.object({
   updatedAt: Instant,
   /** Changes with every change of the issue; null where the provider has nothing like it. */
   revision: v.nullable(v.string()),
-  /** When single fields changed, where the provider tells. */
+  /** The times at which single fields changed, where the provider reports them. */
   fieldTimes: v.exactOptional(v.record(v.string(), Instant)),
   /** The provider's own payload. */
   raw: JsonValue,
@@ -192,7 +192,7 @@ export function canonicalJson(value: unknown): string {
 }
 
 /**
- * What is wrong with a value that a schema refuses, in words that stand behind
+ * The problem with a value that a schema refuses, in words that follow
  * its path: `is missing`, `is not known`, `must be "a", "b" or "c", not "d"`.
  */
 export function problemOf({ received, expected, message, type }: v.BaseIssue<unknown>): string {

@@ -14,7 +14,7 @@ import type { Environment } from "./connectors/shared/program.ts";
 import type { DiscoverySource } from "./discovery.ts";
 import type { Transport } from "./http/transport.ts";
 
-/** What a provider's folder in `connectors/` offers. */
+/** The exports of a provider's folder in `connectors/`. */
 export interface HostedModule<P extends HostedProvider> {
   /** A connector to one resource. Nothing is sent until it is used. */
   connect(params: HostedParams<P>, transport: Transport): TrackerConnector;

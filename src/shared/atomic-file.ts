@@ -24,7 +24,7 @@ const LOCK_PATIENCE_MS = 10_000;
 const MAX_ATTEMPTS = 10;
 const MAX_LINKS = 40;
 
-/** What {@link replaceFile} did. */
+/** The effect of {@link replaceFile}. */
 interface Replacement {
   /** Null when there was no file. */
   readonly before: Uint8Array | null;
@@ -33,7 +33,6 @@ interface Replacement {
   readonly changed: boolean;
 }
 
-/** How {@link replaceFile} treats its file. */
 interface ReplaceOptions {
   /** Permissions that the file gets in any case; without it an old file keeps its own and a new one gets 0644 less the umask. */
   readonly mode?: number;
@@ -331,7 +330,7 @@ function syncFolder(path: string): void {
   }
 }
 
-/** What a killed run left behind. Nobody else writes under this name while we hold the lock. */
+/** Removes the file that a killed run left behind. No other process writes under this name while we hold the lock. */
 function removeLeftover(path: string): void {
   try {
     rmSync(path, { force: true });
@@ -387,7 +386,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file or folder",
 };
 
-/** Why the operating system refused, in words. */
+/** The reason for which the operating system refused, in words. */
 export function reasonOf(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return REASONS[code] ?? (error instanceof Error ? error.message : String(error));

@@ -3,7 +3,7 @@ import type { Environment, Io } from "./io.ts";
 /** The part of `fetch` that the product uses; the embedded host and the tests have one too. */
 export type Fetch = (request: Request) => Promise<Response>;
 
-/** What is true of the machine and the person running the program. */
+/** The machine, and the person who runs the program. */
 export interface Machine {
   readonly platform: NodeJS.Platform;
   readonly architecture: string;

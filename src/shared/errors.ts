@@ -1,13 +1,13 @@
 /** Something that could have been chosen. */
 export interface Choice {
-  /** What selects it. */
+  /** The number that selects it. */
   readonly number: number;
   readonly display_label: string;
   readonly confidence: string;
   readonly match_reason: string;
 }
 
-/** What every error of the product carries beside its message. */
+/** The fields of every error besides its message. */
 export interface ErrorFacts {
   /** The next thing to do, ideally a command to run. */
   readonly hint?: string | undefined;
@@ -17,7 +17,7 @@ export interface ErrorFacts {
   readonly requestId?: string | undefined;
   /** Structured facts for programs; JSON values only. */
   readonly details?: unknown;
-  /** What there was to choose from, when nothing was chosen. */
+  /** The choices, when none was made. */
   readonly choices?: readonly Choice[];
   readonly cause?: unknown;
 }

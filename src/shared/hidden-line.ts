@@ -13,7 +13,7 @@ interface HiddenLine {
 }
 
 /**
- * What the keys pressed so far come to where the terminal does not edit lines
+ * The line that the keys pressed so far form where the terminal does not edit lines
  * itself: Backspace takes the last character, Ctrl-U and Ctrl-W take all.
  *
  * @returns null while the line is not finished

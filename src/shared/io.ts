@@ -95,7 +95,7 @@ function describe({ env, platform, stdin, stdout, stderr }: StreamFacts): Io {
 }
 
 /**
- * Whether a standard stream is a terminal. `process.stdin` and its like take
+ * Reports whether a standard stream is a terminal. `process.stdin` and its like take
  * milliseconds to make, so they are asked only about devices.
  */
 function isTerminal(descriptor: 0 | 1 | 2): boolean {
@@ -222,7 +222,6 @@ export function systemIo(env: Environment): Io {
   });
 }
 
-/** What {@link memoryIo} is made of. */
 interface MemoryIoOptions {
   readonly stdin?: string;
   /** All three streams are a terminal of this many columns. */

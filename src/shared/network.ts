@@ -1,7 +1,7 @@
 import type { Fetch } from "./context.ts";
 import type { Environment } from "./io.ts";
 
-/** How long a connection may take to be established, in ms. */
+/** The time in which a connection must be established, in ms. */
 const CONNECT_TIMEOUT_MS = 5_000;
 /** A request that is answered sooner than this, in ms, is not asked whether it could connect. */
 const CONNECT_GRACE_MS = 1_000;

@@ -73,7 +73,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * How long ago an instant was, such as "3 hours ago", or its date when that is a
+ * The time since an instant, such as "3 hours ago", or its date when that is a
  * month or more. Text that is no instant stays as it is.
  *
  * @param now milliseconds since the epoch

@@ -1,7 +1,7 @@
 import type { Database, Role } from "../database/schema.ts";
 import { hashToken } from "./tokens.ts";
 
-/** Who is calling, and for which team. */
+/** The caller of a request, and the team that the request is for. */
 export interface Principal {
   readonly user: { readonly id: string; readonly email: string | null; readonly name: string };
   readonly team: { readonly id: string; readonly slug: string; readonly name: string };

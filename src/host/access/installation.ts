@@ -23,12 +23,12 @@ export async function hostKey(database: Database): Promise<string> {
   return made.value;
 }
 
-/** Where the key to a database's secrets is: beside it, and in no backup of the database alone. */
+/** The path of the key to a database's secrets: next to it, and in no backup of the database alone. */
 export function vaultKeyFile(databasePath: string): string {
   return `${databasePath}.key`;
 }
 
-/** Whether any team's connection has a sealed credential. */
+/** Reports whether the connection of any team has a sealed credential. */
 export async function hasSecrets(database: Database): Promise<boolean> {
   const found = await database
     .selectFrom("connections")

@@ -4,12 +4,11 @@ import type { Queries } from "../database/schema.ts";
 
 const PREFIX = "trk_";
 
-/** What is stored of a personal access token: its SHA-256, hexadecimal. */
+/** The form in which a personal access token is stored: its SHA-256, hexadecimal. */
 export function hashToken(token: string): string {
   return new Bun.CryptoHasher("sha256").update(token).digest("hex");
 }
 
-/** Whose token it is and what it is called. */
 interface NewToken {
   readonly teamId: string;
   readonly userId: string;

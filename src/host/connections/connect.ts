@@ -13,7 +13,6 @@ import { AddressRefusedError } from "./network.ts";
 import type { Sources } from "./sources.ts";
 import type { Vault } from "./vault.ts";
 
-/** What connecting works with. */
 export interface ConnectTools {
   readonly sources: Sources;
   readonly vault: Vault;

@@ -38,7 +38,7 @@ export async function listConnections(scope: TeamScope): Promise<Connection[]> {
   return (await listRows(scope)).map(toConnection);
 }
 
-/** What is connected, with how much of it is bound; of one provider or of all. */
+/** Returns the connections of one provider or of all, with the number of bindings of each. */
 export async function listInstallations(
   scope: TeamScope,
   provider: HostedProvider | null,

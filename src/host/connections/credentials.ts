@@ -1,4 +1,4 @@
-/** What people connect a provider with: checked per provider, and in the shape that is stored. */
+/** The credential that connects a provider: checked per provider, and in the shape that is stored. */
 import * as v from "valibot";
 import type { ConnectRequest } from "../../protocol.ts";
 import { ProviderCredential } from "../../sdk/connectors/credentials.ts";
@@ -109,7 +109,7 @@ export function parseCredential(text: string): ProviderCredential {
 }
 
 /**
- * Where the provider is, as discovery is told; undefined where the credential
+ * The address of the provider, for discovery; undefined where the credential
  * does not say: Nango's own address says nothing of it, and Atlassian's gateway
  * leads to many sites.
  */
@@ -120,8 +120,8 @@ export function siteOf(credential: ProviderCredential): string | undefined {
 }
 
 /**
- * What tells a connection from others of its provider and kind: whose token it
- * is and where, or which connection of Nango it is.
+ * The key that distinguishes a connection from others of its provider and kind:
+ * the account and the site of its token, or the connection of Nango.
  *
  * @param account Asks the provider for the id of the account
  */

@@ -1,6 +1,6 @@
 /**
- * Where a provider may be. Whoever connects one names its address, and on a
- * server that must not lead into the network that the server is in.
+ * The addresses that a provider may have. A person who connects one names its
+ * address, which must not lead into the network that a server is in.
  */
 import { lookup } from "node:dns/promises";
 import { BlockList, isIP } from "node:net";
@@ -80,7 +80,7 @@ export function pinnedFetch(address: string): Fetch {
   };
 }
 
-/** Whether an address is one of the public internet. */
+/** Reports whether an address belongs to the public internet. */
 export function isPublic(address: string): boolean {
   switch (isIP(address)) {
     case 4:

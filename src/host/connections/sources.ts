@@ -22,7 +22,7 @@ export interface ConnectionKey {
   readonly kind: string;
 }
 
-/** What opens the way to a provider. */
+/** A provider, with the credential and the network that reach it. */
 interface ProviderAccess {
   readonly provider: HostedProvider;
   /** Null for the demo data. */
@@ -76,7 +76,6 @@ async function transportOf({ provider, credential, fetch }: CredentialedAccess):
   return openTransport(provider, credential, { fetch, maxBodyBytes: PROVIDER_BYTES });
 }
 
-/** What the way to the providers is made of. */
 interface SourcesOptions {
   readonly vault: Vault;
   readonly openSource: OpenSource;

@@ -21,25 +21,25 @@ import { VaultError } from "../errors.ts";
 
 const ALGORITHM = "aes-256-gcm";
 const KEY_BYTES = 32;
-/** What the algorithm is specified for, NIST SP 800-38D section 8.2. */
+/** The length that the algorithm is specified for: NIST SP 800-38D section 8.2. */
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const FORMAT = "v1";
 const VARIABLE = "TRACKER_VAULT_KEY";
 
-/** Where a sealed secret belongs. It opens nowhere else. */
+/** The connection that a sealed secret belongs to. It opens nowhere else. */
 interface SecretPlace {
   readonly teamId: string;
   readonly connectionId: string;
 }
 
-/** Where keys are. With neither, nothing can be sealed. */
+/** The sources of keys. With neither, no secret can be sealed. */
 interface VaultOptions {
   /** 32 bytes in base64 or hexadecimal; several with commas between: the first seals, all open. */
   readonly keys: string | undefined;
   /** Absolute path of the file that holds the same where `keys` is not given. */
   readonly keyFile: string | undefined;
-  /** Whether the database holds anything that was sealed. */
+  /** Reports whether the database holds a sealed secret. */
   readonly hasSecrets: () => Promise<boolean>;
 }
 
@@ -119,7 +119,7 @@ class Keyring {
     return [FORMAT, key.id, Buffer.concat(sealed).toString("base64url")].join(".");
   }
 
-  /** Whether a secret is sealed with the key that seals now, and not with an older one. */
+  /** Reports whether a secret is sealed with the current key and not with an older one. */
   isCurrent(sealed: string): boolean {
     return sealed.startsWith(`${FORMAT}.${this.#keys[0].id}.`);
   }

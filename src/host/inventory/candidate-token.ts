@@ -5,10 +5,10 @@ import { HostError } from "../errors.ts";
 const PREFIX = "cand_";
 /** Tokens made within one such window are equal, in milliseconds. */
 const WINDOW = 5 * 60_000;
-/** How long a token is good for after its window, in milliseconds. */
+/** The validity of a token after its window, in milliseconds. */
 const LIFETIME = 15 * 60_000;
 
-/** What a candidate token stands for. */
+/** The resource that a candidate token names, and the team that may use it. */
 interface CandidateClaim {
   readonly teamId: string;
   readonly provider: string;

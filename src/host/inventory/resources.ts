@@ -11,7 +11,7 @@ import type { CandidateTokens } from "./candidate-token.ts";
 import { matchKey, pathKey } from "./matching.ts";
 import type { FreeResource } from "./resolution.ts";
 
-/** Which part of the inventory is wanted. */
+/** The requested part of the inventory. */
 interface ResourcesQuery {
   readonly provider: HostedProvider;
   /** Substring of label or key; null for all. */

@@ -1,6 +1,6 @@
 import { HostError } from "../errors.ts";
 
-/** What goes on behind the answers, so that it can be waited for and ended. */
+/** Work that outlives its response, so that the host can wait for it and end it. */
 export class Background {
   readonly #controller = new AbortController();
   readonly #tasks = new Set<Promise<unknown>>();
@@ -51,7 +51,7 @@ export class Background {
   }
 }
 
-/** What work fails with that the end of its process has cut short. */
+/** The failure of work that the end of its process interrupts. */
 export function interrupted(): HostError {
   return new HostError("internal", "The operation was interrupted; run it again.");
 }

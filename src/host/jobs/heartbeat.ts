@@ -1,10 +1,9 @@
 /** Work that tells that it goes on, so that others can see when its process has died. */
 import type { TeamScope } from "../access/team-scope.ts";
 
-/** How often work tells that it goes on, in milliseconds. */
+/** The interval between two signs of life of running work, in milliseconds. */
 const BEAT = 2_000;
 
-/** What is done from time to time. */
 interface Heartbeat {
   readonly beat: () => Promise<unknown>;
   /** Hears why a beat failed; the next one follows all the same. */

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import type { TeamScope } from "../access/team-scope.ts";
 import { HostError } from "../errors.ts";
 
-/** How long first answers are kept, in milliseconds. */
+/** The retention of first answers, in milliseconds. */
 const KEPT = 24 * 60 * 60_000;
 
 /** A call that must happen once, however often it is sent. */
@@ -12,7 +12,7 @@ interface OnceOptions<S extends v.GenericSchema> {
   readonly route: string;
   /** The parsed request. */
   readonly body: unknown;
-  /** What an answer looks like, to read a stored one back. */
+  /** The schema of an answer, to read a stored one back. */
   readonly answer: S;
 }
 
@@ -56,7 +56,7 @@ export function once<S extends v.GenericSchema>(
   });
 }
 
-/** What tells requests apart that come with the same key: SHA-256 of their parts, hexadecimal. */
+/** Distinguishes requests with the same key: SHA-256 of their parts, hexadecimal. */
 export function fingerprintOf(parts: readonly unknown[]): string {
   return new Bun.CryptoHasher("sha256").update(JSON.stringify(parts)).digest("hex");
 }

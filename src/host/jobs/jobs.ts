@@ -38,7 +38,7 @@ export interface Job {
   readonly payload: unknown;
   /** Held on the job's mapping, for as long as the work goes on. */
   readonly lease: Lease;
-  /** What was done before a crash, by position. */
+  /** Results from before a crash, by position. */
   readonly done: ReadonlyMap<number, unknown>;
   /** Stores that a part is done. */
   keep(position: number, item: unknown): Promise<void>;
@@ -49,27 +49,25 @@ export interface Job {
 /** Does the jobs of one kind. */
 export type Worker = (scope: TeamScope, job: Job) => Promise<object>;
 
-/** What jobs are made of. */
 interface JobsOptions {
   readonly database: Database;
   readonly background: Background;
   readonly workers: Readonly<Record<string, Worker>>;
   readonly log: Log;
   readonly now: () => number;
-  /** How long a request waits for the result of a job of this kind, in milliseconds. */
+  /** The time for which a request waits for the result of a job of this kind, in milliseconds. */
   readonly patience: (kind: string) => number;
 }
 
-/** How a job ended. */
 type Ending = { readonly result: object } | { readonly error: HostError };
 
-/** What a request for a job is answered with. */
+/** The response to a request for a job. */
 type JobAnswer = { readonly result: object } | { readonly operation: OperationAccepted };
 
 /** Runs jobs in this process, and those that other processes have left behind. */
 export class Jobs {
   readonly #options: JobsOptions;
-  /** What this process is at, by job. */
+  /** The jobs that this process runs, by their ids. */
   readonly #running = new Map<string, Promise<Ending | null>>();
 
   constructor(options: JobsOptions) {
@@ -196,7 +194,7 @@ export class Jobs {
     }
   }
 
-  /** What a job comes to; null when the host stops before it is done. */
+  /** Returns the end of a job; null when the host stops before it. */
   async #work(scope: TeamScope, claim: Claim, progress: Job["progress"]): Promise<Ending | null> {
     const { id, kind, payload, attempts, lease } = claim;
     if (attempts > ATTEMPTS) {
@@ -238,7 +236,7 @@ interface Claim {
   readonly id: string;
   readonly kind: string;
   readonly payload: unknown;
-  /** How often it has been claimed, this time included. */
+  /** The number of claims, this one included. */
   readonly attempts: number;
   readonly lease: Lease;
 }
@@ -338,7 +336,7 @@ function unlessBusy(error: unknown): null {
   throw error;
 }
 
-/** Who has left the team since does nothing there any more. */
+/** Ends the job of a person who has left the team since. */
 async function abandon(database: Database, id: string, now: number): Promise<void> {
   const error = new HostError("forbidden", "Whoever started this operation is not in the team any more.");
   await database

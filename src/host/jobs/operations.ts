@@ -8,15 +8,15 @@ import { type Background, interrupted } from "./background.ts";
 import { leaseFrom, withHeartbeat } from "./heartbeat.ts";
 
 /**
- * How long after its last beat an operation counts as interrupted, in
+ * The time after its last beat from which an operation counts as interrupted, in
  * milliseconds. Nobody takes it up again, so nobody needs to know soon; and a
  * large inventory is written in one go, without a beat in between.
  */
 const LEASE = 30_000;
-/** How long operations are kept, in milliseconds. */
+/** The retention of operations, in milliseconds. */
 const KEPT = 24 * 60 * 60_000;
 
-/** What an operation is and what it is about. */
+/** The kind and the subject of an operation. */
 interface OperationFacts {
   readonly kind: string;
   readonly subject: string;
@@ -25,14 +25,13 @@ interface OperationFacts {
 /** Hears how much has been done so far. */
 export type Progress = (done: number) => void;
 
-/** What an operation came to in time, or the operation that goes on. */
+/** The result of an operation that ended in time, or the operation that continues. */
 export type Outcome<T> = { readonly result: T } | { readonly operation: OperationAccepted };
 
-/** What operations are made of. */
 interface OperationsOptions {
   readonly background: Background;
   readonly log: Log;
-  /** How long a request waits for the result, in milliseconds. */
+  /** The time for which a request waits for the result, in milliseconds. */
   readonly patience: number;
 }
 
@@ -172,7 +171,7 @@ export async function within<T>(
 }
 
 /**
- * How an operation of the team stands. One whose process has died reads as
+ * The state of an operation of the team. One whose process has died reads as
  * failed, unless it is a job, which somebody has to take up again.
  *
  * @throws HostError `operation_not_found`

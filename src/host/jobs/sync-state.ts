@@ -1,4 +1,4 @@
-/** How the sync of mappings stands; for statuses. */
+/** The state of the syncs of mappings, for statuses. */
 import { wireConflict } from "../../sync/envelope.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import type { MappingView } from "../mappings/mappings.ts";
@@ -7,7 +7,7 @@ import { unfinishedJob } from "./operations.ts";
 /** Conflicts that a status shows. */
 const SHOWN = 3;
 
-/** How the sync of a mapping stands, as its status tells. */
+/** The state of a mapping's sync, as its status reports it. */
 export async function syncStateOf(scope: TeamScope, mapping: MappingView) {
   const row = await scope
     .syncStates()
@@ -44,7 +44,7 @@ export async function syncStateOf(scope: TeamScope, mapping: MappingView) {
   };
 }
 
-/** When each of the team's mappings was synchronized last, by reference. */
+/** The time of the last sync of each of the team's mappings, by reference. */
 export async function lastSyncs(scope: TeamScope): Promise<ReadonlyMap<string, string | null>> {
   const rows = await scope.syncStates().select(["binding_ref", "last_synced_at"]).execute();
   return new Map(rows.map(({ binding_ref, last_synced_at }) => [binding_ref, last_synced_at]));

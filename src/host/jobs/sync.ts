@@ -25,21 +25,21 @@ import type { Background } from "./background.ts";
 import type { Job, Worker } from "./jobs.ts";
 import { identityPathOf } from "./sync-state.ts";
 
-/** How long what is waited for may take before it answers with what it has, in milliseconds; clients wait 30 s. */
+/** The time after which a request that waits gets the partial result, in milliseconds. Clients wait 30 s. */
 const PATIENCE = 20_000;
-/** What the issues of one answer may come to, in bytes; clients read 10 MiB, and a run tells of its pushes too. */
+/** The limit of the issues in one response, in bytes. Clients read 10 MiB, and a run also reports its pushes. */
 const ANSWER_BYTES = 6 * 1024 * 1024;
 
-/** What a push is stored as until it is done. */
+/** A push as it is stored until it is done. */
 const Routed = v.object({ routed_by: v.picklist(["binding_ref", "project_slug"]) });
 const PushPayload = v.object({ ...Routed.entries, items: v.array(PushItem) });
-/** What a run is stored as until it is done. */
+/** A run as it is stored until it is done. */
 const RunPayload = v.object({
   ...Routed.entries,
   ...v.pick(RunRequest, ["pull_first", "limit", "dry_run"]).entries,
 });
 
-/** What a mission's update is stored as until it is published. */
+/** A mission's update as it is stored until it is published. */
 const PublishPayload = v.object({
   ...Routed.entries,
   ...v.pick(MissionPublishRequest, ["issue", "update"]).entries,
@@ -48,7 +48,6 @@ const PublishPayload = v.object({
 /** A pushed item that was done before a crash, as it was kept. */
 const DoneItem = v.object({ item: PushResultItem, errors: v.array(ItemError) });
 
-/** What a sync under a lease works with. */
 interface Leased {
   readonly scope: TeamScope;
   readonly mapping: MappingView;
@@ -258,7 +257,7 @@ export class Synchronization {
   }
 }
 
-/** How long a provider is waited for. */
+/** The time for which a sync waits for a provider. */
 type Waiting = Pick<ResourceSyncOptions, "longestWait">;
 
 /** Somebody waits for the answer until then, so it comes before. */
@@ -266,7 +265,7 @@ function waitingUntil(scope: TeamScope, until: number): Waiting {
   return { longestWait: () => Math.max(0, until - scope.now()) };
 }
 
-/** What a sync comes to, as far as the mapping's state is concerned. */
+/** The part of a sync's result that the mapping's state records. */
 type Ended = ReturnType<typeof envelopeOf> & { readonly item_errors: readonly ItemError[] | null };
 
 /** A pull that leaves something to the next one has not seen everything. */
@@ -274,7 +273,7 @@ function isEndOfPull({ has_more }: Pick<PullResult, "has_more">): boolean {
   return !has_more;
 }
 
-/** Why nothing was done at all, where trying again may help; what was refused for good is its sender's to hear. */
+/** The reason for which nothing was done and a retry may help. A permanent refusal concerns only its sender. */
 function problemOf({ status, item_errors }: Ended): string | null {
   if (status !== "error") return null;
   return item_errors?.find(({ retryable }) => retryable)?.message ?? null;
@@ -286,7 +285,7 @@ function conflictFailure(error: unknown): unknown {
   return code === null ? error : new HostError(code, error.message);
 }
 
-/** What a client that still routes by slug upgrades its config with, however late it reads the result. */
+/** The upgrade for the config of a client that still routes by slug, however late it reads the result. */
 function upgradeFor(mapping: MappingView, routedBy: v.InferOutput<typeof Routed>["routed_by"]) {
   return routedBy === "project_slug" ? upgradeOf(mapping) : {};
 }

@@ -1,4 +1,4 @@
-/** What people decide about a mapping after it was made: who owns which field, how its connector works. */
+/** Changes to a mapping after it was made: the owners of fields, and the settings of its connector. */
 import type { ConnectorSettings } from "../../protocol.ts";
 import { HOSTED_SETTINGS, isHostedProvider } from "../../sdk/connectors/params.ts";
 import type { Doctrine } from "../../sync/doctrine.ts";
@@ -7,7 +7,7 @@ import { check } from "../check.ts";
 import { HostError } from "../errors.ts";
 import { type MappingView, mappingByRef } from "./mappings.ts";
 
-/** What is decided anew; what is not given stays. */
+/** The values that change; an absent one stays. */
 interface MappingChange {
   readonly doctrine?: Doctrine;
   /** Merged into the settings there are: null removes one (RFC 7396). */

@@ -10,7 +10,7 @@ import { leaseFrom, withHeartbeat } from "../jobs/heartbeat.ts";
 import { unfinishedJob } from "../jobs/operations.ts";
 import { removedConnection } from "./mappings.ts";
 
-/** How long after the last beat a sync counts as abandoned, in milliseconds. */
+/** The time after the last beat from which a sync counts as abandoned, in milliseconds. */
 export const LEASE = 10_000;
 
 /** The right to synchronize a mapping. */

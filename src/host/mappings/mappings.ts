@@ -24,7 +24,7 @@ export interface MappingView extends KnownMapping {
   readonly label: string;
   readonly context: ProviderContext;
   readonly routing: RoutingMetadata;
-  /** Who owns which field of its issues. */
+  /** The owner of each field of its issues. */
   readonly doctrine: Doctrine;
   /** Connector params that people decided about. */
   readonly settings: ConnectorSettings;
@@ -33,7 +33,7 @@ export interface MappingView extends KnownMapping {
   readonly connected: boolean;
   /** Id of the inventory row, null when the resource is no longer visible. */
   readonly resourceId: string | null;
-  /** Why it cannot be worked on at present, null when it can. */
+  /** The reason for which no sync is possible at present; null when one is. */
   readonly problem: string | null;
 }
 
@@ -197,7 +197,7 @@ export function removedConnection(provider: string): HostError {
   );
 }
 
-/** Whether a binding reference may be used by a project, and if not, why. */
+/** Reports whether a project may use a binding reference, and the reason if it may not. */
 export async function validateMapping(
   scope: TeamScope,
   provider: HostedProvider,
@@ -253,7 +253,6 @@ function belongsTo(
     : project.projectUuid === identity.uuid;
 }
 
-/** What confirming a candidate needs. */
 interface Confirmation {
   readonly provider: HostedProvider;
   /** Id of the inventory row. */
@@ -397,7 +396,7 @@ async function claimProject(scope: TeamScope, { uuid, slug }: ProjectIdentity): 
   return known.id;
 }
 
-/** What a config is upgraded with that knows its project's slug alone. */
+/** The upgrade for a config that holds only the slug of its project. */
 export function upgradeOf({ bindingRef, label, context }: MappingView) {
   return { binding_ref: bindingRef, display_label: label, provider_context: context };
 }

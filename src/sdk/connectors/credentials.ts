@@ -1,4 +1,4 @@
-/** How a provider is reached with what people have: a token of theirs, or a connection of Nango. */
+/** Opens the way to a provider with a person's credential: a token, or a connection of Nango. */
 import { Buffer } from "node:buffer";
 import * as v from "valibot";
 import { ConnectorConfigError } from "../errors.ts";
@@ -9,14 +9,14 @@ import { type HostedProvider, parseParams } from "./params.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
-/** What opens the way to a provider. */
+/** A credential for a provider. */
 export const ProviderCredential = v.variant("kind", [
   v.strictObject({
     kind: v.literal("token"),
     token: v.pipe(filled, v.regex(/^\S+$/, "must not contain spaces or line breaks")),
     /** Address of the provider; needed for Jira, and for GitHub and GitLab on servers of their own. */
     baseUrl: v.optional(filled),
-    /** Whose API token it is; Jira's need it. */
+    /** The account of the API token; Jira needs it. */
     email: v.optional(filled),
   }),
   v.strictObject({
@@ -31,7 +31,7 @@ export const ProviderCredential = v.variant("kind", [
 export type ProviderCredential = v.InferOutput<typeof ProviderCredential>;
 
 /**
- * How each provider takes a token, and where it is asked when nobody says otherwise:
+ * The form in which each provider takes a token, and its default address:
  *
  * - GitHub: https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api
  * - GitLab: https://docs.gitlab.com/api/rest/authentication/ (access tokens of all kinds as bearer tokens)

@@ -7,7 +7,7 @@ import type { Transport } from "../http/transport.ts";
 import { HOSTED_CONNECTORS, type HostedEntry } from "../registry.ts";
 import { demandHosted, type HOSTED_PARAMS, type HostedProvider, parseParams } from "./params.ts";
 
-/** Which resource of which provider, and the way there. */
+/** The resource of a provider, and the way there. */
 export type HostedConnectorRequest<P extends HostedProvider> = {
   readonly provider: P;
   readonly params: v.InferInput<(typeof HOSTED_PARAMS)[P]>;
@@ -35,7 +35,7 @@ export async function createHostedConnector<P extends HostedProvider>(
   return connect(params, transport);
 }
 
-/** Whose resources are discovered, and the way there. */
+/** The provider whose resources are discovered, and the way there. */
 export interface DiscoveryRequest {
   readonly provider: HostedProvider;
   readonly transport: Transport;

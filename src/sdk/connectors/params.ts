@@ -1,4 +1,4 @@
-/** What each connector has to be told, and how that is made from what discovery found. */
+/** The parameters of each connector, and their derivation from a discovered resource. */
 import * as v from "valibot";
 import { ConnectorConfigError } from "../errors.ts";
 import { baseUrlProblem } from "../http/transport.ts";
@@ -22,7 +22,7 @@ const id = v.pipe(
   v.transform(String),
 );
 
-/** What people may decide about a Linear team. */
+/** The settings of a Linear team. */
 const linearSettings = {
   /** Workflow states to put issues into, where the team's defaults are not wanted. */
   statusToStateId: v.optional(v.record(CanonicalStatus, filled)),
@@ -40,7 +40,7 @@ export const LinearParams = v.strictObject({
 });
 export type LinearParams = v.InferOutput<typeof LinearParams>;
 
-/** What people may decide about a Jira project. */
+/** The settings of a Jira project. */
 const jiraSettings = {
   /** Name of the issue type of new issues. */
   defaultIssueType: v.optional(filled),
@@ -118,7 +118,7 @@ export type HostedProvider = keyof typeof HOSTED_PARAMS;
 /** The params of one hosted provider. */
 export type HostedParams<P extends HostedProvider> = v.InferOutput<(typeof HOSTED_PARAMS)[P]>;
 
-/** Whether connectors of this name are reached through a transport. */
+/** Reports whether connectors of this name use a transport. */
 export function isHostedProvider(name: string): name is HostedProvider {
   return Object.hasOwn(HOSTED_PARAMS, name);
 }
@@ -143,7 +143,7 @@ export const MemoryParams = v.strictObject({
 /** A tracker that is reached through a program on this machine. */
 const programParams = (program: string) =>
   v.strictObject({
-    /** What the tracker is called in references. */
+    /** The name of the tracker in references. */
     workspace: filled,
     /** Name of the program, or the path to it. */
     command: v.exactOptional(filled, program),

@@ -39,7 +39,7 @@ const Answer = v.union([
   JsonValue,
 ]);
 
-/** What `bd --json` answered. @throws IssuePayloadContractError when it is no JSON */
+/** Parses the output of `bd --json`. @throws IssuePayloadContractError when it is no JSON */
 export function readAnswer(text: string, name: string): JsonValue {
   return v.parse(Answer, readJson(BEADS, text, name));
 }

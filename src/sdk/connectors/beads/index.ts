@@ -13,7 +13,7 @@ export function connectBeads(params: LocalParams<"beads">, environment: Environm
   return new ProviderConnector(new BeadsApi(program, params.workspace));
 }
 
-/** How the program `bd` is run. */
+/** The way to run the program `bd`. */
 export function beadsOptions(
   { command, cwd }: LocalParams<"beads">,
   environment: Environment,

@@ -21,7 +21,7 @@ import { firstLine, readJson } from "../shared/program.ts";
 
 export const BEADS = "beads";
 
-/** Where an issue's metadata holds the mark of the create that made it. */
+/** The key of an issue's metadata that holds the mark of the create that made it. */
 export const MARK_KEY = "tracker_create";
 
 const Dependency = v.object({ issue_id: v.string(), depends_on_id: v.string(), type: v.string() });
@@ -97,7 +97,7 @@ const STATUSES = new Map<string, CanonicalStatus>([
   ["blocked", "blocked"],
   ["closed", "done"],
 ]);
-/** What a project can say of a status that it made up: `bd help statuses`. */
+/** The categories of a project's own statuses: `bd help statuses`. */
 const CATEGORIES = new Map<string, CanonicalStatus>([
   ["active", "todo"],
   ["wip", "in_progress"],
@@ -108,7 +108,7 @@ const CATEGORIES = new Map<string, CanonicalStatus>([
 /** Categories of the statuses that a project made up, by name. */
 export type CustomStatuses = ReadonlyMap<string, string>;
 
-/** Whether it takes the project's own statuses to read the issue. */
+/** Reports whether reading the issue needs the project's own statuses. */
 export function hasOwnStatus({ record: { status } }: BeadsIssue): boolean {
   return !STATUSES.has(status) && !v.is(CanonicalStatus, status);
 }
@@ -172,7 +172,7 @@ export function canonicalPriority(priority: number): number {
   return (priority + 1) % 5;
 }
 
-/** Which dependencies a link can stand for. */
+/** The dependencies that a link can represent. */
 export const LINK_DEPENDENCIES: ReadonlyMap<CanonicalLink["type"], readonly string[]> = new Map([
   ["blocks", ["blocks"]],
   ["blocked_by", ["blocks"]],
@@ -180,7 +180,7 @@ export const LINK_DEPENDENCIES: ReadonlyMap<CanonicalLink["type"], readonly stri
   ["duplicates", ["duplicates"]],
 ]);
 
-/** What a dependency is to its own end, and to the other; null where it does not show. */
+/** The link that a dependency is at its own end, and at the other; null where it does not show. */
 const ENDS = new Map<string, readonly [CanonicalLink["type"], CanonicalLink["type"] | null]>([
   ["blocks", ["blocked_by", "blocks"]],
   ["related", ["relates_to", "relates_to"]],

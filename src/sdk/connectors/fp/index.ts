@@ -12,7 +12,7 @@ export function connectFp(params: LocalParams<"fp">, environment: Environment): 
   return new ProviderConnector(new FpApi(program, params.workspace));
 }
 
-/** How the program `fp` is run. */
+/** The way to run the program `fp`. */
 export function fpOptions({ command, cwd }: LocalParams<"fp">, environment: Environment): ProgramOptions {
   return {
     provider: FP,

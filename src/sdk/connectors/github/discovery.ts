@@ -1,4 +1,4 @@
-/** What a GitHub credential can see: owners, and their repositories that take issues. */
+/** The resources that a GitHub credential can see: owners, and their repositories that take issues. */
 import * as v from "valibot";
 import {
   type DiscoveredResource,

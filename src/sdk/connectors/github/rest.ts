@@ -10,7 +10,7 @@ export const GITHUB = "github";
 /** Rows per page, which is as many as GitHub gives. https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api */
 const PAGE_ROWS = 100;
 
-/** How long a limit without a time is respected, in seconds; also the least for a secondary limit. */
+/** The wait for a limit without a time, in seconds; also the shortest for a secondary limit. */
 const LEAST_WAIT = 60;
 
 const HEADERS = {
@@ -30,7 +30,6 @@ interface RestPage {
 /** Place of the first page of a list. */
 export const FIRST_PAGE = "1";
 
-/** What a list is asked for. */
 type RestQuery = NonNullable<TransportRequest["query"]>;
 
 /** GitHub's REST API, through a transport. */
@@ -118,12 +117,12 @@ function nextPlace(link: string | null, place: string, rows: number): string | n
   throw new IssuePayloadContractError(GITHUB, "link", "leads back to the same page");
 }
 
-/** Whether GitHub says that there is nothing (any more) where it was asked: 404, 410, or it is elsewhere now. */
+/** Reports whether GitHub has nothing (any more) at the requested address: 404, 410, or a redirect. */
 export function isGone(error: unknown): error is TransportError {
   return error instanceof TransportError && (error.failureClass === "not_found" || isRedirect(error));
 }
 
-/** Whether what was asked for has another address now. */
+/** Reports whether the requested thing has another address now. */
 export function isRedirect({ response }: TransportError): boolean {
   return response !== null && REDIRECTS.has(response.status);
 }
@@ -138,7 +137,7 @@ function explained(error: TransportError): TransportError {
 }
 
 /**
- * How long to leave GitHub alone, in seconds; null when this is no rate limit.
+ * The wait that GitHub's rate limit asks for, in seconds; null when this is no rate limit.
  * A primary limit says when it ends. A secondary one is an answer of 403 or
  * 429 that may carry nothing but a sentence.
  * https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
@@ -168,7 +167,7 @@ const Details = v.object({
   ),
 });
 
-/** What a refused request is refused for, such as `assignees: invalid`. Long words are left out: one may be a credential. */
+/** The reasons of a refusal, such as `assignees: invalid`. Long words are left out: one may be a credential. */
 function detailsOf(body: unknown): string {
   const parsed = v.safeParse(Details, body);
   if (!parsed.success) return "";

@@ -1,5 +1,5 @@
 /**
- * What a GitLab account can be bound to: the projects it is a member of,
+ * The resources of a GitLab account: the projects it is a member of,
  * grouped by the group or user at the root of their paths.
  */
 import * as v from "valibot";
@@ -240,7 +240,7 @@ function rootPathOf({ path_with_namespace }: NativeProject): string {
   return path_with_namespace.split("/", 1).join();
 }
 
-/** What the query leaves out is left out here too: older servers know fewer of its words. */
+/** Repeats the conditions of the query: older servers know fewer of them. */
 function isBindable(project: NativeProject): boolean {
   const { permissions } = project;
   const levels = [permissions?.project_access, permissions?.group_access].flatMap((access) =>

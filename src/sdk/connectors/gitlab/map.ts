@@ -167,7 +167,7 @@ export function keyOf(key: string): { readonly project: string | null; readonly 
   return id === undefined ? null : { project, id };
 }
 
-/** What was added to a set, and what was removed from it. */
+/** The elements that were added to a set, and those that were removed from it. */
 export function changesOf(
   before: readonly string[],
   after: readonly string[],

@@ -22,7 +22,7 @@ export async function send(transport: Transport, request: TransportRequest): Pro
   }
 }
 
-/** Whether the provider answered that there is no such thing, or none that this credential may see. */
+/** Reports whether the provider has no such thing, or none that this credential may see. */
 export function isNotFound(error: unknown): error is TransportError {
   return error instanceof TransportError && error.failureClass === "not_found";
 }

@@ -36,7 +36,7 @@ interface Known {
   readonly node: AdfNode;
   /** Of each block that it is there: the columns of a layout are several. */
   readonly texts: readonly string[];
-  /** What follows it and is nothing there, such as an empty line. */
+  /** The nodes that follow it and do not show there, such as an empty line. */
   readonly silent: AdfNode[];
 }
 
@@ -65,7 +65,7 @@ function withPrevious(blocks: readonly AdfNode[], previous: readonly AdfNode[]):
   return content;
 }
 
-/** What each block is in Markdown by itself. */
+/** Returns the Markdown of each block by itself. */
 function textsOf(blocks: readonly AdfNode[]): readonly string[] {
   return blocks.map((block) => writeBlocks([block]));
 }

@@ -1,9 +1,9 @@
-/** What stands within a line: text with its decorations, which both ADF and Markdown are read into. */
+/** The content of a line: text with its decorations, which both ADF and Markdown are read into. */
 
 /** A decoration of text that both sides know. */
 export type Style = "strong" | "em" | "strike" | "underline" | "sub" | "sup" | "code";
 
-/** Where a text leads, or where its picture is. */
+/** The address of a link or of a picture. */
 export interface Link {
   readonly href: string;
   readonly title: string | null;
@@ -55,7 +55,7 @@ export function normalized(runs: readonly Run[]): readonly Run[] {
   return trimmed.slice(start, end + 1).flatMap((line, index) => (index === 0 ? line : [BREAK, ...line]));
 }
 
-/** Whether two lines read the same; an address is the same as a link to itself. */
+/** Reports whether two lines read the same; an address is the same as a link to itself. */
 export function isSame(one: readonly Run[], other: readonly Run[]): boolean {
   const [a, b] = [merged(one.map(withoutOwnLink)), merged(other.map(withoutOwnLink))];
   return (
@@ -106,7 +106,7 @@ function spacesAtStart(text: string): number {
   return at;
 }
 
-/** Where the spaces at the end start. */
+/** The position at which the spaces at the end start. */
 function spacesBefore(text: string): number {
   let at = text.length;
   while (isBlankChar(text.charAt(at - 1))) at--;

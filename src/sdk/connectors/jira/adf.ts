@@ -32,7 +32,7 @@ const AdfNode: v.GenericSchema<AdfNode> = v.object({
   content: v.exactOptional(v.lazy(() => v.array(AdfNode))),
 });
 
-/** How many levels of nodes are read; Jira's editor makes about ten. */
+/** The deepest level of nodes that is read; Jira's editor makes about ten. */
 const DEEPEST = 200;
 
 /** A whole document. */

@@ -74,7 +74,6 @@ export async function findCreated(project: JiraProject, idempotencyKey: string):
 interface Latest {
   /** The latest first. */
   readonly issues: readonly v.InferOutput<typeof Found>[];
-  /** Whether there are no more. */
   readonly isAll: boolean;
 }
 

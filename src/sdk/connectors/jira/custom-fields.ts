@@ -34,7 +34,7 @@ export function customFieldsOf({
 const NativeText = v.nullish(v.union([v.string(), AdfDocument]));
 
 /**
- * What an issue has in these fields.
+ * The values of an issue in these fields.
  *
  * @throws IssuePayloadContractError when one of them is no text field
  */
@@ -53,7 +53,7 @@ export function readCustomFields(
   return Object.fromEntries(members);
 }
 
-/** What is sent to bring these fields from `before` to `after`; a member that is not there empties its field. */
+/** The values that bring these fields from `before` to `after`; an absent member empties its field. */
 export function writtenCustomFields(
   custom: readonly CustomField[],
   before: IssueFields["customFields"],

@@ -1,4 +1,4 @@
-/** Which projects there are to bind to: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/ */
+/** The projects that can be bound: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/ */
 import * as v from "valibot";
 import {
   type DiscoveredResource,

@@ -47,7 +47,7 @@ const NativeLink = v.object({
   outwardIssue: v.exactOptional(Other),
 });
 
-/** Where an issue is; all that is needed to tell whether it is this project's. */
+/** The place of an issue: enough to decide whether it belongs to this project. */
 export const Placed = v.object({
   id: filled,
   key: filled,
@@ -97,7 +97,7 @@ export const NativeComment = v.object({
 });
 export type NativeComment = v.InferOutput<typeof NativeComment>;
 
-/** What has to be known about a project to read its issues. */
+/** The facts about a project that reading its issues needs. */
 export interface Reading {
   readonly workspace: string;
   /** Address of the site, without a final slash. */
@@ -143,7 +143,7 @@ export function issueOf(native: NativeIssue, raw: unknown, reading: Reading): Ca
   };
 }
 
-/** What was parsed from JSON is JSON. */
+/** A value that was parsed from JSON. */
 const Json = v.custom<JsonValue>(() => true);
 
 export function commentOf({ id, body, author, created }: NativeComment): CanonicalComment {

@@ -16,7 +16,7 @@ const LISTS = ["bulletList", "orderedList"];
 const COMMON = ["paragraph", "codeBlock", "mediaSingle", ...LISTS];
 const RICH = [...COMMON, "heading", "rule", "taskList"];
 
-/** Which of the nodes made here ADF's schema allows in which place. */
+/** The nodes that ADF's schema allows in each place, of those that are made here. */
 const ALLOWED: Readonly<Record<Place, ReadonlySet<string>>> = {
   doc: new Set([...RICH, "blockquote", "panel", "table", "expand"]),
   expand: new Set([...RICH, "blockquote", "panel", "table", "nestedExpand"]),
@@ -238,7 +238,7 @@ function isBlank(line: string): boolean {
   return /^[ \t]*$/.test(line);
 }
 
-/** Whether a line ends the paragraph before it. */
+/** Reports whether a line ends the paragraph before it. */
 function startsBlock(line: string): boolean {
   const [, , , number, , , rest = ""] = ITEM.exec(line) ?? [];
   const isItem = rest !== "" && (number === undefined || number === "1");
@@ -264,7 +264,7 @@ function withoutOuterBlanks(lines: readonly string[]): readonly string[] {
   return start === -1 ? [] : lines.slice(start, lines.findLastIndex((line) => !isBlank(line)) + 1);
 }
 
-/** How many lines there are up to the end of foldable text; null when it does not end. */
+/** The number of lines up to the end of foldable text; null when it does not end. */
 function detailsLength(lines: readonly string[]): number | null {
   let depth = 1;
   let fence: RegExp | null = null;

@@ -52,11 +52,10 @@ const MANNERS: readonly Manner[] = [
   },
 ];
 
-/** How lines are put into a block. */
+/** The frame of a block around its lines. */
 interface Frame {
-  /** What a line break is written as. */
   readonly lineBreak: "\n" | "<br>";
-  /** Whether the text is read back as these runs where it stands. Default: by itself. */
+  /** Reports whether the text is read back as these runs in its place. Default: by itself. */
   readonly isRead?: (text: string, runs: readonly Run[]) => boolean;
 }
 
@@ -80,7 +79,7 @@ function isReadAlone(text: string, runs: readonly Run[]): boolean {
 
 type Opened = Style | Link;
 
-/** Which of two decorations that start together is the outer one. */
+/** The order of decorations that start together, the outer one first. */
 const ORDER: readonly Style[] = ["strong", "em", "strike", "underline", "sub", "sup", "code"];
 
 function spelled(runs: readonly Run[], manner: Manner, lineBreak: string): string {
@@ -126,7 +125,7 @@ function has(run: Run, opened: Opened): boolean {
   return isLink(opened) ? isSameLink(run.link, opened) : run.styles.has(opened);
 }
 
-/** How many runs in a row have a decoration. */
+/** The number of runs in a row that have a decoration. */
 function extent(runs: readonly Run[], start: number, opened: Opened): number {
   let end = start;
   for (let run = runs[end]; run !== undefined && has(run, opened); run = runs[end]) end++;

@@ -31,7 +31,7 @@ const LinkTypes = v.object({
 const TypePage = v.object({ issueTypes: v.array(IssueType), startAt: count, total: count });
 const PriorityPage = v.object({ values: v.array(Priority), isLast: v.boolean() });
 
-/** Which project it is, as params name it. */
+/** The project that the params name. */
 interface ProjectParams {
   readonly projectId: string | null;
   readonly projectKey: string | null;
@@ -187,7 +187,7 @@ export class JiraProject {
 const Account = v.object({ accountId: filled });
 
 /**
- * Whose credential it is.
+ * The account that the credential belongs to.
  *
  * @throws ConnectorRequestError also when there is no version 3 of the API, which Jira Data Center does not have
  */

@@ -68,14 +68,14 @@ export async function sendClassified(transport: Transport, request: TransportReq
   }
 }
 
-/** Whether a request failed because what it asks for is not there, or not visible. */
+/** Reports whether a request failed because its subject does not exist or is not visible. */
 export function isMissing(error: unknown): boolean {
   return (
     error instanceof TransportError && (error.response?.status === 404 || error.response?.status === 410)
   );
 }
 
-/** Whether a request was refused as it stands. */
+/** Reports whether a request was refused for its content. */
 export function isRefused(error: unknown): boolean {
   return error instanceof TransportError && error.response?.status === 400;
 }

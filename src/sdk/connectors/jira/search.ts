@@ -7,7 +7,6 @@ import * as v from "valibot";
 import { IssuePayloadContractError } from "../../errors.ts";
 import { type JiraRest, PROVIDER } from "./rest.ts";
 
-/** What a search asks for. */
 export interface SearchRequest {
   readonly jql: string;
   readonly fields: readonly string[];

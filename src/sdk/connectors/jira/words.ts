@@ -1,4 +1,4 @@
-/** What Jira's names mean: statuses, issue types, priorities and links are named by each site as it likes. */
+/** The meaning of Jira's names: each site names its statuses, issue types, priorities and links as it likes. */
 import { type CanonicalIssueType, CanonicalStatus, type LinkType } from "../../model.ts";
 
 /** Status names of a project by what they stand for. */
@@ -11,7 +11,7 @@ interface NamedStatus {
   readonly statusCategory: { readonly key: string };
 }
 
-/** What a status stands for; null when neither its name is mapped nor its category tells. */
+/** The meaning of a status; null when neither its name nor its category is known. */
 export function meaningOfStatus(
   { name, statusCategory }: NamedStatus,
   names: StatusNames,
@@ -30,7 +30,7 @@ export function meaningOfStatus(
   }
 }
 
-/** Whether two names are the same to people. */
+/** Reports whether two names are the same to people. */
 export function isNamed(one: string | undefined, other: string): boolean {
   return one?.trim().toLowerCase() === other.trim().toLowerCase();
 }
@@ -43,7 +43,7 @@ interface NamedType {
   readonly hierarchyLevel?: number | undefined;
 }
 
-/** What an issue type stands for; types that nothing is known of are tasks. */
+/** The meaning of an issue type; an unknown type is a task. */
 export function meaningOfType({ name, subtask, hierarchyLevel = 0 }: NamedType): CanonicalIssueType {
   if (subtask || hierarchyLevel < 0) return "subtask";
   if (hierarchyLevel > 0 || isNamed("epic", name)) return "epic";
@@ -96,7 +96,7 @@ export function priorityFor<T extends { readonly name: string }>(
   return mostUsual(fitting, PRIORITY_NAMES[rank] ?? []);
 }
 
-/** How one end of a link reads; null when it reads like nothing that is carried. */
+/** The link type that one end's description names; null when it is none that is carried. */
 export function meaningOfLink(description: string): LinkType | null {
   switch (description.trim().toLowerCase()) {
     case "blocks":

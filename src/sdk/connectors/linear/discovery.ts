@@ -1,4 +1,4 @@
-/** Which organization a credential is for, and which of its teams it sees. */
+/** The organization of a credential, and the teams that it sees. */
 import * as v from "valibot";
 import type {
   DiscoveredResource,

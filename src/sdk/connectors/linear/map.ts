@@ -103,7 +103,7 @@ export const CommentedIssue = v.object({
 /** Workflow states that stand for a status, where the team's own order is not wanted. */
 export type StateChoices = LinearParams["statusToStateId"];
 
-/** What a workflow state means. */
+/** The meaning of a workflow state. */
 export function statusOf({ id, name, type }: NativeState, choices: StateChoices): CanonicalStatus {
   const chosen = CanonicalStatus.options.find((status) => choices?.[status] === id);
   if (chosen !== undefined) return chosen;
@@ -186,7 +186,7 @@ export function relationsOf({
 }
 
 /**
- * What Linear is told to relate two issues so; it has no inverse types, so that the ends are swapped.
+ * The input that relates two issues; Linear has no inverse types, so that the ends are swapped.
  *
  * @throws CapabilityNotSupportedError for parents and children, which are no relations
  */
@@ -205,7 +205,7 @@ export function relationInput(id: string, { type, target }: CanonicalLink): Reco
   }
 }
 
-/** What Linear is told about the fields that need no look-up. */
+/** The input for the fields that need no look-up. */
 export function plainInput({ title, body, priority, parent }: IssuePatch): Record<string, unknown> {
   return {
     ...(title !== undefined && { title }),
@@ -250,7 +250,7 @@ export function idOf(scope: readonly string[], idempotencyKey: string): string {
 }
 
 /**
- * How Linear is asked for the issue that people call so: by a UUID, an
+ * The identifier by which Linear finds an issue from a person's words: a UUID, an
  * identifier such as `ENG-7`, or the address of an issue; null when it is none
  * of them. An address tells the organization too.
  */

@@ -100,7 +100,7 @@ export class LinearRequests {
   }
 }
 
-/** What `work` gives; null when Linear does not find what it is about. */
+/** Returns the result of `work`; null when Linear does not find its subject. */
 export async function orNull<T>(work: Promise<T>): Promise<T | null> {
   try {
     return await work;
@@ -110,7 +110,7 @@ export async function orNull<T>(work: Promise<T>): Promise<T | null> {
   }
 }
 
-/** Whether Linear refused a request for that reason. */
+/** Reports whether Linear refused a request for that reason. */
 export function isFailure(error: unknown, failureClass: FailureClass): boolean {
   return error instanceof ConnectorRequestError && error.failureClass === failureClass;
 }

@@ -1,4 +1,4 @@
-/** What callers hand to a connector, parsed; and what comes back from a provider. */
+/** Parses the arguments of a connector's caller, and the answers of a provider. */
 import * as v from "valibot";
 import {
   ConnectorRequestError,
@@ -24,7 +24,7 @@ export const SearchQuery = v.object({
   limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)), 20),
 });
 
-/** What `updateIssue` takes: status and links have methods of their own. */
+/** The argument of `updateIssue`: status and links have methods of their own. */
 export const UpdatePatch = v.omit(IssuePatch, ["status", "links"]);
 
 /** Text that somebody can read. */
@@ -90,7 +90,7 @@ function parseAnswer<S extends v.GenericSchema>(
   return parseOr(schema, value, name, (path, problem) => new Failure(provider, path, problem));
 }
 
-/** What answers with text is something else than the provider's API; the text itself is nobody's business. */
+/** The error for an answer of text, which does not come from the provider's API. The text stays out of it. */
 function noApi(provider: string, { host, type }: TextAnswer): string {
   return `${host} answered with ${type ?? "something"}, not JSON: that is not the API of ${provider}`;
 }

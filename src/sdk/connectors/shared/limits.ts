@@ -1,4 +1,4 @@
-/** How long a provider wants to be left alone. */
+/** The wait that a provider's rate limit asks for. */
 import type { TransportResponse } from "../../http/transport.ts";
 
 /**

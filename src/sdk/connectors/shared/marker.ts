@@ -30,7 +30,7 @@ export function bodyWithoutMark(body: string | null): string | null {
   return mark !== null && text === "" ? null : text;
 }
 
-/** How much earlier a provider's clock may show than the one that made a key, in milliseconds. */
+/** The time by which a provider's clock may be behind the one that made a key, in milliseconds. */
 const CLOCK_SLACK = 24 * 60 * 60_000;
 
 /**

@@ -13,7 +13,7 @@ import type { JsonValue } from "../../model.ts";
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Which program it is and how it is run. */
+/** The program, and the way to run it. */
 export interface ProgramOptions {
   /** Name of the tracker in messages. */
   readonly provider: string;
@@ -21,7 +21,7 @@ export interface ProgramOptions {
   readonly command: string;
   /** Folder to run it in. Default: that of this process. */
   readonly cwd?: string;
-  /** What it is started with, as a whole. See {@link programEnvironment}. */
+  /** Its whole environment. See {@link programEnvironment}. */
   readonly environment: Environment;
   /** One sentence on how to get it. */
   readonly install: string;
@@ -31,7 +31,7 @@ export interface ProgramOptions {
   readonly maxOutputBytes?: number;
 }
 
-/** What a program that ran to its end left behind. */
+/** The result of a program that ran to its end. */
 export interface Outcome {
   readonly exitCode: number;
   readonly stdout: string;
@@ -42,7 +42,7 @@ export interface Outcome {
 const MAX_ARGUMENT_BYTES = 128 * 1024 - 1;
 const TOO_LONG = "cannot be given a text of that length as an argument.";
 const MAX_STDERR_BYTES = 64 * 1024;
-/** How long what a program started may keep its output open after it ended. */
+/** The time for which a child of the program may keep its output open after it ended. */
 const LINGER_MS = 500;
 
 /** A program that can be run. */

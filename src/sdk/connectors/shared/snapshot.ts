@@ -9,7 +9,7 @@ import type { CanonicalIssue } from "../../model.ts";
 import { parsePlace } from "./cursor.ts";
 import type { ChangeQuery, Portion } from "./provider-connector.ts";
 
-/** Where a listing stands: after the issue `id`, which was changed at `updatedAt`. */
+/** The position of a listing: after the issue `id`, which was changed at `updatedAt`. */
 const Place = v.nullable(v.strictObject({ updatedAt: v.string(), id: v.string() }));
 type Place = v.InferOutput<typeof Place>;
 

@@ -23,16 +23,16 @@ export interface Dated {
 /** One page as the provider gives it: oldest change first, from `since` on. */
 export interface ProviderPage<T extends Dated> {
   readonly rows: readonly T[];
-  /** How the provider calls its next page of the same question; null when this is the last. */
+  /** The provider's name of the next page of the same query; null when this is the last. */
   readonly next: string | null;
   /**
-   * What is on the page and no row, such as pull requests: it leads on past a
-   * page without rows, and its moves make pages drift like theirs.
+   * Entries of the page that are no rows, such as pull requests: they lead past a
+   * page without rows, and their moves make pages drift too.
    */
   readonly others?: readonly Dated[] | undefined;
 }
 
-/** What is asked of the provider. */
+/** The request for a page. */
 export interface PageRequest {
   /** First instant of the page, inclusive; null for the first there is. */
   readonly since: string | null;
@@ -40,12 +40,11 @@ export interface PageRequest {
   readonly next: string | null;
 }
 
-/** Where a listing stands. */
+/** The position of a listing. */
 const Place = v.nullable(
   v.strictObject({ since: Instant, /** Ids given at `since`. */ seen: v.array(v.string()) }),
 );
 
-/** What is listed. */
 interface WindowQuery {
   readonly provider: string;
   /** Inclusive; null for the first there is. Rounded down to what the provider's clock shows. */
@@ -97,10 +96,9 @@ export async function readWindow<T extends Dated>(
   }
 }
 
-/** What there is from an instant on, without a gap. */
+/** The rows from an instant on, without a gap. */
 interface Stretch<T extends Dated> {
   readonly rows: readonly T[];
-  /** Whether nothing follows. */
   readonly isLast: boolean;
   /** Everything in it, the rows too. */
   readonly things: readonly Dated[];
@@ -108,7 +106,7 @@ interface Stretch<T extends Dated> {
   readonly reached: string | null;
 }
 
-/** How often an instant is read again before it is left to a later attempt. */
+/** The number of readings of an instant before it is left to a later attempt. */
 const MOST_PASSES = 10;
 
 /**
