@@ -82,7 +82,7 @@ describe("help and version", () => {
       expect(stdout).toContain("--json");
       expect(stdout).not.toContain("\x1b");
     }
-  }, 20_000);
+  });
 
   test("the program lists its commands, and its version", async () => {
     using place = new Scratch();

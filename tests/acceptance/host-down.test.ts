@@ -109,7 +109,7 @@ test("a killed host is missed, and the same bind works on the next one", async (
   await using host = await startHost(owner);
   expect(await place.run(bind, { env: host.env })).toMatchObject({ code: 0 });
   expect(place.config()).toStartWith(CONFIG);
-}, 15_000);
+});
 
 test("an answer that never comes is given up by Ctrl-C at once", async () => {
   using server = new RawServer(() => ({

@@ -289,7 +289,6 @@ describe("a hostile control plane", () => {
       expect(place.config()).toBe(CONFIG);
       expect([...place.files(`${place.repository}/.kittify`).keys()]).toEqual([place.configPath]);
     },
-    15_000,
   );
 
   test("a redirect is refused by naming its target", async () => {

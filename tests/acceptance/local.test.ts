@@ -90,7 +90,7 @@ describe("beads", () => {
 
     expect((await run(["unbind"])).stdout).toBe("Unbound from payments (beads)\n");
     expect(errorOf(await run(["status", "--json"]))).toMatchObject({ code: "not_bound" });
-  }, 60_000);
+  });
 
   test("ownership and how the program is run: the one in the repository, the other with the person", async () => {
     const command = join(bin, "bd");
@@ -143,7 +143,7 @@ describe("beads", () => {
     }
     expect(runs.map(({ code }) => code)).toContain(0);
     expect(await run(["sync", "run"])).toMatchObject({ code: 0 });
-  }, 60_000);
+  });
 
   test("a pull shows how far it is, and names the tracker", async () => {
     await run(BIND);
@@ -255,7 +255,7 @@ describe("beads", () => {
     expect(await run(["sync", "run"])).toMatchObject({ code: 0 });
     expect((await run(["issues", "list"])).stdout).toContain("Ours");
     expect((await run(["sync", "conflicts"])).stdout).toBe("No conflict waits for a decision.\n");
-  }, 60_000);
+  });
 
   test("closing belongs to the person: rejected, exit 1", async () => {
     await run(BIND);

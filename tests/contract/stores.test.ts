@@ -539,7 +539,7 @@ test("both stores hold the same after any history", async () => {
     }),
     { numRuns: 60 },
   );
-}, 60_000);
+});
 
 describe("SQLite file", () => {
   test("keeps everything when it is opened again", async () => {

@@ -1,9 +1,4 @@
 /** Loaded before every test file, so that tests see the same world everywhere. */
-import { setDefaultTimeout } from "bun:test";
-
-/** The limit of every test. */
-const TEST_LIMIT_MS = 20_000;
-setDefaultTimeout(TEST_LIMIT_MS);
 
 /** Variables for tests alone: credentials of real services, a schema to check, the seed of generated cases. */
 const FOR_TESTS = /^TRACKER_(LIVE_|LINEAR_SCHEMA$|TEST_SEED$)/;

@@ -100,7 +100,7 @@ test("acknowledged confirms survive kill -9", async () => {
   } finally {
     await server.stop();
   }
-}, 30_000);
+});
 
 test("two processes that open a fresh database at once both work", async () => {
   const hosts = await Promise.all([spawnHost(), spawnHost()]);
@@ -113,7 +113,7 @@ test("two processes that open a fresh database at once both work", async () => {
   } finally {
     await Promise.all(hosts.map(({ kill }) => kill()));
   }
-}, 30_000);
+});
 
 describe("the database file", () => {
   const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
@@ -307,7 +307,7 @@ describe("the embedded host, over a provider that takes its time to write", () =
     const update = { mission_id: "m-7", mission_state: "implementing" };
     const answer = await command("POST", "tracker/missions/publish/", { ...route, issue: "#1", update });
     expect(answer).toMatchObject({ status: 200, body: { title: "Refund twice" } });
-  }, 15_000);
+  });
 
   test("finishes the push that a command has left behind before the next one begins", async () => {
     const route = await bound();
@@ -327,5 +327,5 @@ describe("the embedded host, over a provider that takes its time to write", () =
       result: { summary: { succeeded: 2 } },
     });
     expect(github.countIssues("acme/payments-api")).toBe(2);
-  }, 15_000);
+  });
 });

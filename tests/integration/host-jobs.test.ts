@@ -212,7 +212,7 @@ test("of several processes that find the same job, one does it", async () => {
   }
   expect(await operation(id)).toMatchObject({ result: { status: "ok", summary: { succeeded: 2 } } });
   expect(creates()).toBe(2);
-}, 20_000);
+});
 
 describe("what goes while a job runs", () => {
   test("a mapping: nothing more is written", async () => {
@@ -485,7 +485,7 @@ describe("a repository that was renamed", () => {
       push: { items: [{ outcome: "applied" }] },
     });
     expect(await status()).toMatchObject({ issue_count: 2, open_conflicts: 0 });
-  }, 20_000);
+  });
 });
 
 describe("what goes wrong is called what it is", () => {

@@ -408,7 +408,7 @@ describe("run", () => {
     expect(writes()).toBe(before);
     expect((await run()).push.items).toMatchObject([{ outcome: "applied" }]);
     expect(await issueOf(1)).toMatchObject({ title: "Renamed" });
-  }, 20_000);
+  });
 });
 
 describe("the same field changed on both sides", () => {
