@@ -33,14 +33,43 @@ export interface IssueSearch {
   readonly limit?: number;
 }
 
-/** How a write is made safe to repeat. */
+/** The caller's knowledge of an issue that is read. */
+export interface ReadOptions {
+  /**
+   * The links as last known, for a caller who needs none: they are returned where
+   * reading them would cost a request of its own and nothing shows that they changed.
+   */
+  readonly links?: readonly CanonicalLink[];
+}
+
+/** A write that is safe to repeat. */
 export interface WriteOptions {
   /** The same key is the same write, however often it is sent. */
   readonly idempotencyKey: string;
 }
 
-/** How an update is kept from overwriting what it has not seen. */
-export interface UpdateOptions extends WriteOptions {
+/** The write of something new, once per key. */
+export interface CreateOptions extends WriteOptions {
+  /**
+   * `first`: the connector looks whether the key has created something already, and for a comment whether the
+   * issue exists. `never`: for a caller who knows both, which saves the requests. Default `first`.
+   */
+  readonly lookUp?: "first" | "never";
+}
+
+/** The caller's knowledge of an issue that is changed. */
+export interface ChangeOptions {
+  /** The issue as last read, which is then not read again. Without it the connector reads the issue first. */
+  readonly current?: CanonicalIssue;
+  /**
+   * `now`: an answer that does not show the whole issue is followed by a read. `later`: for a caller who changes
+   * more of the issue; what the answer does not show is then returned as it was asked for. Default `now`.
+   */
+  readonly readBack?: "now" | "later";
+}
+
+/** An update that does not overwrite what its caller has not seen. */
+export interface UpdateOptions extends WriteOptions, ChangeOptions {
   /** Refuse with a `conflict` failure when the issue is not at this revision; where the provider can. */
   readonly expectedRevision?: string;
   /**
@@ -76,7 +105,7 @@ export interface TrackerConnector {
   /** The tracker's own time, as its last answer told it; null before, missing where answers do not tell. */
   time?(): string | null;
   listIssues(query: IssueQuery): Promise<Page<CanonicalIssue>>;
-  getIssue(ref: ExternalRef): Promise<CanonicalIssue>;
+  getIssue(ref: ExternalRef, options?: ReadOptions): Promise<CanonicalIssue>;
   /** The issue that people call by this key, such as `PAY-7` or `#7`; null when there is none. */
   findIssue(key: string): Promise<CanonicalIssue | null>;
   /**
@@ -89,7 +118,7 @@ export interface TrackerConnector {
    *
    * @throws IssueNotFoundError also when it knows of that one, and that it is gone
    */
-  createIssue(fields: IssueFields, options: WriteOptions): Promise<CanonicalIssue>;
+  createIssue(fields: IssueFields, options: CreateOptions): Promise<CanonicalIssue>;
   /**
    * The issue that a create with this key made; null when there is none.
    *
@@ -98,10 +127,17 @@ export interface TrackerConnector {
   findCreated(idempotencyKey: string): Promise<CanonicalIssue | null>;
   /** Changes fields other than status and links. Returns the issue as it is afterwards. */
   updateIssue(ref: ExternalRef, patch: IssuePatch, options: UpdateOptions): Promise<CanonicalIssue>;
-  transitionIssue(ref: ExternalRef, status: CanonicalStatus, options: WriteOptions): Promise<CanonicalIssue>;
-  upsertLink(ref: ExternalRef, link: CanonicalLink): Promise<void>;
-  removeLink(ref: ExternalRef, link: CanonicalLink): Promise<void>;
-  addComment(ref: ExternalRef, body: string, options: WriteOptions): Promise<CanonicalComment>;
+  transitionIssue(
+    ref: ExternalRef,
+    status: CanonicalStatus,
+    options: WriteOptions & ChangeOptions,
+  ): Promise<CanonicalIssue>;
+  /** Adds a link that the issue does not have. Returns the issue as it is afterwards. */
+  upsertLink(ref: ExternalRef, link: CanonicalLink, options?: ChangeOptions): Promise<CanonicalIssue>;
+  /** Removes a link that the issue has. Returns the issue as it is afterwards. */
+  removeLink(ref: ExternalRef, link: CanonicalLink, options?: ChangeOptions): Promise<CanonicalIssue>;
+  /** Adds a comment, or returns the one that this key added before. */
+  addComment(ref: ExternalRef, body: string, options: CreateOptions): Promise<CanonicalComment>;
   listComments(ref: ExternalRef, cursor?: string): Promise<Page<CanonicalComment>>;
   listEvents(query: { readonly since?: string; readonly cursor?: string }): Promise<Page<TrackerEvent>>;
 }

@@ -70,6 +70,8 @@ export interface PullOptions extends RunOptions {
 export interface PushOptions extends RunOptions {
   /** Pushes this issue alone. */
   readonly key?: string | null;
+  /** That issue as the caller has just read it, which is then not read again. */
+  readonly read?: CanonicalIssue | null;
 }
 
 /** What `sync` takes. */
@@ -122,14 +124,14 @@ export class SyncEngine {
   }
 
   /** Brings what was edited locally to the provider. */
-  push({ key = null, dryRun }: PushOptions = {}): AsyncGenerator<SyncEvent> {
-    return this.#run([(context) => push(context, { key })], dryRun);
+  push({ key = null, read = null, dryRun }: PushOptions = {}): AsyncGenerator<SyncEvent> {
+    return this.#run([(context) => push(context, { key, read })], dryRun);
   }
 
   /** Both, in one stream. */
   sync({ pullFirst = true, limit = null, dryRun }: SyncOptions = {}): AsyncGenerator<SyncEvent> {
     const pullChanges: Phase = (context) => pull(context, { full: false, limit });
-    const pushAll: Phase = (context) => push(context, { key: null });
+    const pushAll: Phase = (context) => push(context, { key: null, read: null });
     return this.#run(pullFirst ? [pullChanges, pushAll] : [pushAll, pullChanges], dryRun);
   }
 

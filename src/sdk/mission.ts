@@ -131,20 +131,25 @@ export async function publishMissionUpdate(
   }
 
   const before = read ?? (await connector.getIssue(issueRef));
-  await recordFacts(connector, before, Object.fromEntries(facts));
+  let issue = await recordFacts(connector, before, Object.fromEntries(facts));
   const links: CanonicalLink[] = [];
   for (const link of wanted) {
-    if (hasLink(before, link) || (await isLinked(connector, issueRef, link))) links.push(link);
+    const linked: CanonicalIssue | null = hasLink(issue, link)
+      ? issue
+      : await linkedIssue(connector, issue, link);
+    if (linked === null) continue;
+    issue = linked;
+    links.push(link);
   }
-  if (comments) await commentOnce(connector, issueRef, missionComment(parsed.output));
-  const moved =
-    targetStatus !== undefined && before.status !== targetStatus
-      ? await connector.transitionIssue(issueRef, targetStatus, {
-          idempotencyKey: keyOf("status", before, targetStatus),
-        })
-      : null;
-
-  const issue = moved ?? (await connector.getIssue(issueRef));
+  const isSaid = comments && (await commentOnce(connector, issueRef, missionComment(parsed.output)));
+  if (targetStatus !== undefined && issue.status !== targetStatus) {
+    issue = await connector.transitionIssue(issueRef, targetStatus, {
+      idempotencyKey: keyOf("status", before, targetStatus),
+      current: issue,
+    });
+  } else if (issue !== before || isSaid) {
+    issue = await connector.getIssue(issueRef);
+  }
   const lost = [
     ...facts
       .filter(([name, value]) => !hasFact(issue, name, value))
@@ -244,12 +249,12 @@ function hasFact({ customFields }: CanonicalIssue, name: string, value: JsonValu
   return canonicalJson(customFields[name] ?? null) === canonicalJson(value);
 }
 
-/** Writes facts next to the other custom fields, as they are at that moment. */
+/** Writes facts next to the other custom fields, as they are at that moment. Returns the issue afterwards. */
 async function recordFacts(
   connector: TrackerConnector,
   issue: CanonicalIssue,
   facts: Readonly<Record<string, JsonValue>>,
-): Promise<void> {
+): Promise<CanonicalIssue> {
   let current = issue;
   const isMissing = ([name, value]: readonly [string, JsonValue]) => !hasFact(current, name, value);
   for (let attempt = 1; Object.entries(facts).some(isMissing); attempt++) {
@@ -259,43 +264,44 @@ async function recordFacts(
       connector.capabilities().conditionalWrites && revision !== null ? { expectedRevision: revision } : {};
     try {
       const idempotencyKey = keyOf("custom_field", current, canonicalJson(facts));
-      await connector.updateIssue(issue.ref, { customFields }, { idempotencyKey, ...guard });
-      return;
+      const options = { idempotencyKey, ...guard, current, readBack: "later" } as const;
+      return await connector.updateIssue(issue.ref, { customFields }, options);
     } catch (error) {
       const changed = error instanceof TrackerSdkError && error.failureClass === "conflict";
       if (!changed || attempt === ATTEMPTS) throw error;
       current = await connector.getIssue(issue.ref);
     }
   }
+  return current;
 }
 
-/** Links the issue; false when the tracker turns out to have no place for that link, as on a plan without it. */
-async function isLinked(
+/** Links the issue; null when the tracker turns out to have no place for that link, as on a plan without it. */
+async function linkedIssue(
   connector: TrackerConnector,
-  issueRef: ExternalRef,
+  current: CanonicalIssue,
   link: CanonicalLink,
-): Promise<boolean> {
+): Promise<CanonicalIssue | null> {
   try {
-    await connector.upsertLink(issueRef, link);
-    return true;
+    return await connector.upsertLink(current.ref, link, { current, readBack: "later" });
   } catch (error) {
-    if (error instanceof CapabilityNotSupportedError) return false;
+    if (error instanceof CapabilityNotSupportedError) return null;
     throw error;
   }
 }
 
-/** Adds the comment, unless one of the issue's comments says the same. */
-async function commentOnce(connector: TrackerConnector, ref: ExternalRef, body: string): Promise<void> {
+/** Adds the comment, unless one of the issue's comments says the same. Returns whether it did. */
+async function commentOnce(connector: TrackerConnector, ref: ExternalRef, body: string): Promise<boolean> {
   let cursor: string | null = null;
   do {
     const page: Awaited<ReturnType<TrackerConnector["listComments"]>> = await connector.listComments(
       ref,
       cursor ?? undefined,
     );
-    if (page.items.some((comment) => linesOf(comment.body) === body)) return;
+    if (page.items.some((comment) => linesOf(comment.body) === body)) return false;
     cursor = page.nextCursor;
   } while (cursor !== null);
   await connector.addComment(ref, body, { idempotencyKey: digest(["comment", identityOf(ref), body]) });
+  return true;
 }
 
 /** Text without what providers do to line ends and blank lines. */

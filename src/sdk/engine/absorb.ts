@@ -1,5 +1,6 @@
 /** Takes what the provider has into the store: the merge and everything that follows from it. */
 import { isDeepStrictEqual } from "node:util";
+import type { ReadOptions } from "../connector.ts";
 import { ifThere, TrackerSdkError } from "../errors.ts";
 import {
   type CanonicalIssue,
@@ -139,10 +140,18 @@ export interface Met extends Absorbed {
   readonly remote: CanonicalIssue;
 }
 
+/** The knowledge that an issue is merged with. */
+export interface MeetOptions extends ReadOptions {
+  /** The issue as it was just read or as a write returned it; null to read it. */
+  readonly read?: CanonicalIssue | null;
+  /** The write that came before, if there was one. */
+  readonly receiptFor?: (remote: CanonicalIssue, record: IssueRecord) => Receipt;
+}
+
 /**
- * Reads one issue and takes it in. `receiptFor` tells of the write that came
- * before, if there was one. Null when the provider confirms that the issue is
- * gone; the record is a tombstone then.
+ * Merges one issue into its record, and reads it first where it is not at hand.
+ * Null when the provider confirms that the issue is gone; the record is a
+ * tombstone then.
  *
  * @throws TrackerSdkError when the issue cannot be read, or only as it was before
  */
@@ -150,11 +159,12 @@ export async function meet(
   context: EngineContext,
   key: string,
   ref: ExternalRef,
-  receiptFor: (remote: CanonicalIssue, record: IssueRecord) => Receipt | undefined = () => undefined,
+  { read = null, receiptFor, ...options }: MeetOptions = {},
 ): Promise<Met | null> {
   const { ask, connector, store } = context;
   for (let count = 1; count <= ATTEMPTS; count += 1) {
-    const remote = await ifThere(ask(() => connector.getIssue(ref)));
+    const isAtHand = read !== null && count === 1;
+    const remote = isAtHand ? read : await ifThere(ask(() => connector.getIssue(ref, options)));
     const met = await store.transaction(async (transaction): Promise<Met | "gone" | "stale"> => {
       const [record] = await transaction.records([key]);
       if (record === undefined) return "gone";
@@ -165,7 +175,7 @@ export async function meet(
         return "gone";
       }
       if (isStale(context, record, remote)) return "stale";
-      const absorbed = await absorb(context, transaction, record, remote, receiptFor(remote, record));
+      const absorbed = await absorb(context, transaction, record, remote, receiptFor?.(remote, record));
       if (absorbed.isChanged) await transaction.put([absorbed.record]);
       return { ...absorbed, remote };
     });

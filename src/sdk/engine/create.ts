@@ -109,7 +109,7 @@ export async function create(
   return { events, isBodyOpen };
 }
 
-/** Sends a create until its outcome is known, looking for its issue before it is sent again. */
+/** Sends a create, which nothing is known to have come of, and looks for its issue before it is sent again. */
 async function createOnce(
   context: EngineContext,
   fields: IssueFields,
@@ -117,7 +117,10 @@ async function createOnce(
 ): Promise<CanonicalIssue | "gone"> {
   const { attempt, connector } = context;
   for (let count = 1; ; count += 1) {
-    const made = await attempt(() => connector.createIssue(fields, { idempotencyKey }), count);
+    const made = await attempt(
+      () => connector.createIssue(fields, { idempotencyKey, lookUp: "never" }),
+      count,
+    );
     const issue = made ?? (await findCreated(context, idempotencyKey));
     if (issue !== null) return issue;
   }

@@ -1,7 +1,15 @@
 /** Bringing local edits to the provider: what changed, and nothing unseen overwritten. */
 import { refusal } from "../capabilities.ts";
+import type { ChangeOptions } from "../connector.ts";
 import { ConnectorRequestError, notApplied, type TrackerSdkError } from "../errors.ts";
-import type { CanonicalLink, CoreField, ExternalRef, IssueFields, IssuePatch } from "../model.ts";
+import type {
+  CanonicalIssue,
+  CanonicalLink,
+  CoreField,
+  ExternalRef,
+  IssueFields,
+  IssuePatch,
+} from "../model.ts";
 import type { CreateIntent, IssueRecord } from "../stores/store.ts";
 import { deletedEvent, isRemote, localEvents, type Met, meet, refreshEnds } from "./absorb.ts";
 import type { EngineContext } from "./context.ts";
@@ -17,13 +25,15 @@ import { ATTEMPTS } from "./retry.ts";
 interface PushScope {
   /** One issue; null for every issue that has dirty fields, in the order of their first edits. */
   readonly key: string | null;
+  /** That issue as it was just read, if it was. */
+  readonly read: CanonicalIssue | null;
 }
 
 /** Pushes what was edited locally. */
-export async function* push(context: EngineContext, { key }: PushScope): AsyncGenerator<SyncEvent> {
+export async function* push(context: EngineContext, { key, read }: PushScope): AsyncGenerator<SyncEvent> {
   let done = 0;
   const keys = key === null ? dirtyKeys(context) : only(key);
-  for await (const events of inOrder(keys, context.concurrency, (key) => pushIssue(context, key))) {
+  for await (const events of inOrder(keys, context.concurrency, (key) => pushIssue(context, key, read))) {
     yield* events;
     done += 1;
   }
@@ -60,7 +70,11 @@ interface Turn {
   readonly isIntentNew: boolean;
 }
 
-async function pushIssue(context: EngineContext, key: string): Promise<SyncEvent[]> {
+async function pushIssue(
+  context: EngineContext,
+  key: string,
+  read: CanonicalIssue | null = null,
+): Promise<SyncEvent[]> {
   const turn = await takeTurn(context, key);
   if (turn === null) return [];
   const { record, dirty, frozen, intent, isIntentNew } = turn;
@@ -82,7 +96,7 @@ async function pushIssue(context: EngineContext, key: string): Promise<SyncEvent
   if (dirty.length === 0) return events;
   try {
     if (ref !== null) {
-      await pushFields(context, record, ref, dirty, events);
+      await pushFields(context, turn, ref, read, events);
     } else if (intent !== null) {
       const attached = isIntentNew ? null : await attachCreated(context, intent);
       if (attached !== null) {
@@ -147,9 +161,9 @@ function takeTurn({ store, newId }: EngineContext, key: string): Promise<Turn | 
 /** Pushes the fields of an issue that exists remotely. What happened before a failure is in `events` still. */
 async function pushFields(
   context: EngineContext,
-  { key, fields }: IssueRecord,
+  { record: { key, base, fields }, dirty }: Turn,
   ref: ExternalRef,
-  dirty: readonly CoreField[],
+  read: CanonicalIssue | null,
   events: SyncEvent[],
 ): Promise<void> {
   const { connector, policy } = context;
@@ -168,8 +182,10 @@ async function pushFields(
     return;
   }
 
+  // Links that are not written need not be read where that costs a request of its own.
+  const known = base === null || dirty.includes("links") ? {} : { links: base.fields.links };
   for (let count = 1; ; count += 1) {
-    const met = await meet(context, key, ref);
+    const met = await meet(context, key, ref, { read: count === 1 ? read : null, ...known });
     if (met === null) {
       events.push(deletedEvent(key, ref));
       return;
@@ -205,18 +221,26 @@ async function pushFields(
   }
 }
 
-/** What became of a write, as far as the provider told. */
+/** The outcome of a write, as far as the provider's answers show it. */
 interface Written {
   readonly failures: ReadonlyMap<CoreField, TrackerSdkError>;
+  /** The issue after the last part; null when it has to be read. */
+  readonly after: CanonicalIssue | null;
   /** The other ends of links that were added or removed. */
   readonly linked: readonly ExternalRef[];
   /** The body, where the provider wrote it its own way. */
   readonly rewritten: Pick<IssuePatch, "body">;
 }
 
+/** One request's share of a write. */
+interface Part {
+  readonly fields: readonly CoreField[];
+  readonly send: (change: ChangeOptions) => Promise<CanonicalIssue>;
+}
+
 /**
  * Writes `fields` of `met`: values first, then links, status last, so that a
- * refused transition loses nothing else.
+ * refused transition loses nothing else. A failure is that of its part alone.
  */
 async function write(
   context: EngineContext,
@@ -225,45 +249,66 @@ async function write(
 ): Promise<Written | "changed meanwhile"> {
   const { ask, connector, newId } = context;
   const { ref } = remote;
-  const failures = new Map<CoreField, TrackerSdkError>();
-  /** Sends one part; its failure is that of its fields and of no other part. */
-  const send = async (part: readonly CoreField[], request: () => Promise<unknown>): Promise<void> => {
-    try {
-      await ask(request);
-    } catch (error) {
-      if (!isRemote(context, error)) throw error;
-      for (const field of part) failures.set(field, error);
-    }
-  };
+  const parts: Part[] = [];
   let rewritten: Written["rewritten"] = {};
   const values = fields.filter((field) => field !== "status" && field !== "links");
   if (values.length > 0) {
     const patch = sendablePatch(record.fields, values);
-    const idempotencyKey = newId();
-    const isConditional = connector.capabilities().conditionalWrites;
-    const condition = isConditional && remote.revision !== null ? { expectedRevision: remote.revision } : {};
-    await send(values, async () => {
-      const options = { idempotencyKey, seen: remote, ...condition };
-      const { body } = await connector.updateIssue(ref, patch, options);
-      if (connector.rewritesBodies === true && patch.body !== undefined) rewritten = { body };
+    const isConditional = connector.capabilities().conditionalWrites && remote.revision !== null;
+    const options = {
+      idempotencyKey: newId(),
+      seen: remote,
+      ...(isConditional && remote.revision !== null && { expectedRevision: remote.revision }),
+    };
+    parts.push({
+      fields: values,
+      send: async (change) => {
+        const issue = await connector.updateIssue(ref, patch, { ...options, ...change });
+        if (connector.rewritesBodies === true && patch.body !== undefined) rewritten = { body: issue.body };
+        return issue;
+      },
     });
-    const isChanged = values.some((field) => failures.get(field)?.failureClass === "conflict");
-    if (isChanged) return "changed meanwhile";
   }
-  const linked: ExternalRef[] = [];
-  if (fields.includes("links")) {
-    const { added, removed } = linkChanges(remote, record.fields);
-    for (const link of added) await send(["links"], () => connector.upsertLink(ref, link));
-    for (const link of removed) await send(["links"], () => connector.removeLink(ref, link));
-    linked.push(...[...added, ...removed].map(({ target }) => target));
+  const { added, removed } = fields.includes("links") ? linkChanges(remote, record.fields) : NO_LINKS;
+  const links: readonly CoreField[] = ["links"];
+  for (const link of added) {
+    parts.push({ fields: links, send: (change) => connector.upsertLink(ref, link, change) });
+  }
+  for (const link of removed) {
+    parts.push({ fields: links, send: (change) => connector.removeLink(ref, link, change) });
   }
   if (fields.includes("status")) {
     const { status } = record.fields;
-    const idempotencyKey = newId();
-    await send(["status"], () => connector.transitionIssue(ref, status, { idempotencyKey }));
+    const options = { idempotencyKey: newId() };
+    parts.push({
+      fields: ["status"],
+      send: (change) => connector.transitionIssue(ref, status, { ...options, ...change }),
+    });
   }
-  return { failures, linked, rewritten };
+  const failures = new Map<CoreField, TrackerSdkError>();
+  let known: CanonicalIssue = remote;
+  let after: CanonicalIssue | null = null;
+  for (const [index, { fields, send }] of parts.entries()) {
+    const readBack = index < parts.length - 1 ? "later" : "now";
+    // After an attempt that failed the issue may be another one.
+    let current: CanonicalIssue | null = known;
+    try {
+      known = await ask(() => {
+        const change = { readBack, ...(current !== null && { current }) } as const;
+        current = null;
+        return send(change);
+      });
+      after = readBack === "now" ? known : null;
+    } catch (error) {
+      if (!isRemote(context, error)) throw error;
+      if (fields === values && error.failureClass === "conflict") return "changed meanwhile";
+      for (const field of fields) failures.set(field, error);
+    }
+  }
+  return { failures, after, linked: [...added, ...removed].map(({ target }) => target), rewritten };
 }
+
+const NO_LINKS: ReturnType<typeof linkChanges> = { added: [], removed: [] };
 
 function linkChanges(
   from: IssueFields,
@@ -276,20 +321,24 @@ function linkChanges(
   };
 }
 
-/** Reads the issue back and tells which fields have arrived. */
+/** Merges the issue as it is after a write. Returns the fields that have arrived and those that have not. */
 async function confirm(
   context: EngineContext,
   { record, remote }: Met,
   fields: readonly CoreField[],
-  { failures, rewritten }: Written,
+  { after, failures, rewritten }: Written,
 ): Promise<SyncEvent[]> {
   const { key } = record;
   const { ref } = remote;
   const accepted = new Set(fields.filter((field) => !failures.has(field)));
-  const met = await meet(context, key, ref, (after, now) => ({
-    base: receiptBase(remote, record.fields, after, accepted),
-    local: localAfter(now.fields, record.fields, rewritten),
-  }));
+  const met = await meet(context, key, ref, {
+    read: after,
+    ...(!fields.includes("links") && { links: remote.links }),
+    receiptFor: (issue, now) => ({
+      base: receiptBase(remote, record.fields, issue, accepted),
+      local: localAfter(now.fields, record.fields, rewritten),
+    }),
+  });
   if (met === null) return [deletedEvent(key, ref)];
   const isMissing = (field: CoreField) =>
     met.push.includes(field) && sameField(field, met.record.fields, record.fields);

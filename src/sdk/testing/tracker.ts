@@ -274,19 +274,21 @@ export class MemoryTracker implements TrackerConnector {
     });
   }
 
-  async upsertLink(ref: ExternalRef, link: CanonicalLink): Promise<void> {
+  async upsertLink(ref: ExternalRef, link: CanonicalLink): Promise<CanonicalIssue> {
     const wanted = this.#linkToChange(ref, link);
     return this.#request("upsertLink", (fault) => {
       this.#answer(ref);
       if (!losesLinks(fault)) this.remote.link(ref, wanted);
+      return this.#answer(ref);
     });
   }
 
-  async removeLink(ref: ExternalRef, link: CanonicalLink): Promise<void> {
+  async removeLink(ref: ExternalRef, link: CanonicalLink): Promise<CanonicalIssue> {
     const unwanted = this.#linkToChange(ref, link);
     return this.#request("removeLink", (fault) => {
       this.#answer(ref);
       if (!losesLinks(fault)) this.remote.unlink(ref, unwanted);
+      return this.#answer(ref);
     });
   }
 

@@ -191,12 +191,14 @@ export class JiraSimulator extends Simulator {
     this.#at("POST", "/search/jql", (call) => this.#search(call)),
     this.#at("POST", "/issue", (call) => this.#create(call)),
     this.#at("GET", "/issue/:", (call) =>
-      this.#onIssue(call, "read", (issue) => {
+      this.#onIssue(call, "read", (issue, project) => {
         const { query } = call.request;
+        const isExpanded = query.get("expand") === "transitions";
         const fields = query.getAll("fields").flatMap((names) => names.split(","));
         const names = fields.length === 0 || fields.includes("*all") ? null : fields;
         const properties = query.getAll("properties").flatMap((some) => some.split(","));
-        return { status: 200, body: call.shapes.issue(issue, names, properties) };
+        const transitions = isExpanded ? { transitions: offeredTo(call, issue, project) } : {};
+        return { status: 200, body: { ...call.shapes.issue(issue, names, properties), ...transitions } };
       }),
     ),
     this.#at("PUT", "/issue/:", (call) =>
@@ -223,16 +225,7 @@ export class JiraSimulator extends Simulator {
     ),
     this.#at("GET", "/issue/:/transitions", (call) =>
       this.#onIssue(call, "read", (issue, project) => {
-        const transitions = transitionsFrom(issue, project).map(({ to, requires, from, ...transition }) => ({
-          ...transition,
-          to: call.shapes.status(to),
-          hasScreen: requires !== undefined,
-          isGlobal: from === undefined,
-          isInitial: false,
-          isConditional: false,
-          isAvailable: true,
-          looped: false,
-        }));
+        const transitions = offeredTo(call, issue, project);
         return { status: 200, body: { expand: "transitions", transitions } };
       }),
     ),
@@ -464,6 +457,20 @@ function tokenOf(token: string, jql: string): Indexed {
   if (!parsed.success || parsed.output.jql !== jql)
     throw new JqlError("The provided next page token is invalid or expired.");
   return parsed.output.end;
+}
+
+/** The transitions of an issue as the API shows them. */
+function offeredTo({ shapes }: Pick<Call, "shapes">, issue: Issue, project: Project) {
+  return transitionsFrom(issue, project).map(({ to, requires, from, ...transition }) => ({
+    ...transition,
+    to: shapes.status(to),
+    hasScreen: requires !== undefined,
+    isGlobal: from === undefined,
+    isInitial: false,
+    isConditional: false,
+    isAvailable: true,
+    looped: false,
+  }));
 }
 
 function transitionsFrom({ fields }: Issue, { workflow }: Project) {

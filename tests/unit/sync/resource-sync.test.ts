@@ -493,13 +493,13 @@ describe("push", () => {
       remote,
       onRequest: ({ method, phase }) => {
         if (method === "upsertLink" && phase === "after") reads = 0;
-        if (method !== "getIssue" || phase !== "before" || ++reads !== 2) return;
+        if (method !== "getIssue" || phase !== "before" || ++reads !== 1) return;
         throw new ConnectorRequestError("Two is secret.", { provider: "memory", failureClass: "permission" });
       },
     });
     sync = new ResourceSync({ connector: tracker, store, policy: EXTERNAL_WINS, now: () => new Date(now) });
     const { push: pushed } = await run();
-    expect(reads).toBeGreaterThanOrEqual(2);
+    expect(reads).toBe(1);
     expect(pushed.items).toMatchObject([{ ref: { id: one.id }, outcome: "applied" }]);
     expect(remote.issue(one).links).toMatchObject([{ type: "blocks", target: two }]);
   });

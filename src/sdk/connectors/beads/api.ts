@@ -77,10 +77,7 @@ export class BeadsApi implements ProviderApi {
   constructor(program: Program, workspace: string) {
     this.#program = program;
     this.workspace = workspace;
-    this.#reader = new SnapshotReader(BEADS, async () => {
-      const issues = await this.#export();
-      return canonicalIssues(issues, workspace, await this.#customStatuses(issues));
-    });
+    this.#reader = new SnapshotReader(BEADS, async () => this.#canonical(await this.#export()));
   }
 
   listChanges(query: ChangeQuery): Promise<Portion<CanonicalIssue>> {
@@ -104,7 +101,7 @@ export class BeadsApi implements ProviderApi {
    * people and for bd's own synchronization, and ids are bd's to give. The
    * parent follows by an update, because `--parent` passes labels on.
    */
-  async create(fields: IssueFields, idempotencyKey: string): Promise<string> {
+  async create(fields: IssueFields, idempotencyKey: string): Promise<CanonicalIssue> {
     const metadata = { ...fields.customFields, [MARK_KEY]: markOf(idempotencyKey) };
     const args = [
       `--title=${fields.title}`,
@@ -115,12 +112,15 @@ export class BeadsApi implements ProviderApi {
     ];
     const body = bodyArguments(fields.body);
     const created = readAnswer(await this.#write(["create", ...args, ...body], fields.body), "create");
-    return parsePayload(BEADS, Created, created, "create").id;
+    return this.get(parsePayload(BEADS, Created, created, "create").id);
   }
 
-  async findCreated(idempotencyKey: string): Promise<string | null> {
+  async findCreated(idempotencyKey: string): Promise<CanonicalIssue | null> {
     const mark = markOf(idempotencyKey);
-    return (await this.#export()).find((issue) => createMark(issue) === mark)?.record.id ?? null;
+    const issues = await this.#export();
+    const found = issues.find((issue) => createMark(issue) === mark);
+    const all = found === undefined ? [] : await this.#canonical(issues);
+    return all.find(({ ref }) => ref.id === found?.record.id) ?? null;
   }
 
   async update(current: CanonicalIssue, patch: IssuePatch): Promise<null> {
@@ -156,12 +156,13 @@ export class BeadsApi implements ProviderApi {
     return null;
   }
 
-  async transition({ ref }: CanonicalIssue, status: CanonicalStatus): Promise<void> {
+  async transition({ ref }: CanonicalIssue, status: CanonicalStatus): Promise<null> {
     await this.#update(ref.id, [`--status=${nativeStatus(BEADS, SETTABLE_STATUS, status)}`]);
+    return null;
   }
 
   /** Between two issues in one direction bd keeps one dependency; it would replace another one, or refuse. */
-  async link({ ref }: CanonicalIssue, { type, target }: CanonicalLink): Promise<void> {
+  async link({ ref }: CanonicalIssue, { type, target }: CanonicalLink): Promise<null> {
     const [from, to] = type === "blocks" ? [target.id, ref.id] : [ref.id, target.id];
     const issues = await this.#export();
     issueOf(issues, target.id);
@@ -174,9 +175,10 @@ export class BeadsApi implements ProviderApi {
     }
     const native = LINK_DEPENDENCIES.get(type)?.[0] ?? type;
     await this.#write(["dep", "add", `--type=${native}`, "--", from, to]);
+    return null;
   }
 
-  async unlink({ ref }: CanonicalIssue, { type, target }: CanonicalLink): Promise<void> {
+  async unlink({ ref }: CanonicalIssue, { type, target }: CanonicalLink): Promise<null> {
     const natives = LINK_DEPENDENCIES.get(type) ?? [];
     for (const dependency of (await this.#export()).flatMap(dependenciesOf)) {
       const { issue_id, depends_on_id } = dependency;
@@ -186,6 +188,7 @@ export class BeadsApi implements ProviderApi {
       if (!natives.includes(dependency.type) || !(isOwn || isOther)) continue;
       await this.#write(["dep", "remove", "--", issue_id, depends_on_id]);
     }
+    return null;
   }
 
   async comments(id: string): Promise<Portion<CanonicalComment>> {
@@ -193,24 +196,27 @@ export class BeadsApi implements ProviderApi {
     return { items, next: null };
   }
 
-  async comment(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
+  async findComment(id: string, idempotencyKey: string): Promise<CanonicalComment | null> {
     const mark = markOf(idempotencyKey);
-    const find = async () => {
-      const comments = commentsOf(issueOf(await this.#export(), id));
-      return comments.find((candidate) => candidate.mark === mark)?.comment;
-    };
-    const known = await find();
-    if (known !== undefined) return known;
-    await withTextFile(withMark(body, mark), (path) =>
+    const comments = commentsOf(issueOf(await this.#export(), id));
+    return comments.find((candidate) => candidate.mark === mark)?.comment ?? null;
+  }
+
+  async comment(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
+    await withTextFile(withMark(body, markOf(idempotencyKey)), (path) =>
       this.#write(["comments", "add", `--file=${path}`, "--", id]),
     );
-    const written = await find();
-    if (written === undefined) throw notApplied(BEADS, "the comment");
+    const written = await this.findComment(id, idempotencyKey);
+    if (written === null) throw notApplied(BEADS, "the comment");
     return written;
   }
 
   async #export(): Promise<readonly BeadsIssue[]> {
     return readExport(await bd(this.#program, ["export"]));
+  }
+
+  async #canonical(issues: readonly BeadsIssue[]): Promise<readonly CanonicalIssue[]> {
+    return canonicalIssues(issues, this.workspace, await this.#customStatuses(issues));
   }
 
   /** Asked for only where an issue has a status that is not every tracker's. */

@@ -90,7 +90,7 @@ export class FpApi implements ProviderApi {
   }
 
   /** fp keeps nothing but the description that could tell which create made an issue: the mark is in it. */
-  async create(fields: IssueFields, idempotencyKey: string): Promise<string> {
+  async create(fields: IssueFields, idempotencyKey: string): Promise<CanonicalIssue> {
     if (fields.labels.length > 0) throw noLabels();
     const mark = markOf(idempotencyKey);
     await this.#write([
@@ -100,14 +100,16 @@ export class FpApi implements ProviderApi {
       ...option("description", withMark(fields.body, mark)),
       ...(fields.priority === null ? [] : option("priority", nativePriority(fields.priority))),
     ]);
-    const id = await this.findCreated(idempotencyKey);
-    if (id === null) throw notApplied(FP, "the new issue");
-    return id;
+    const created = await this.findCreated(idempotencyKey);
+    if (created === null) throw notApplied(FP, "the new issue");
+    return created;
   }
 
-  async findCreated(idempotencyKey: string): Promise<string | null> {
+  async findCreated(idempotencyKey: string): Promise<CanonicalIssue | null> {
     const wanted = markOf(idempotencyKey);
-    return (await this.#list()).find(({ mark }) => mark === wanted)?.issue.id ?? null;
+    const issues = await this.#list();
+    const found = issues.find(({ mark }) => mark === wanted);
+    return canonicalIssues(issues, this.workspace).find(({ ref }) => ref.id === found?.issue.id) ?? null;
   }
 
   async update({ ref }: CanonicalIssue, { title, body, priority, labels }: IssuePatch): Promise<null> {
@@ -121,15 +123,16 @@ export class FpApi implements ProviderApi {
     return null;
   }
 
-  async transition({ ref }: CanonicalIssue, status: CanonicalStatus): Promise<void> {
+  async transition({ ref }: CanonicalIssue, status: CanonicalStatus): Promise<null> {
     await this.#update(ref.id, option("status", nativeStatus(FP, SETTABLE_STATUS, status)));
+    return null;
   }
 
-  link(current: CanonicalIssue, link: CanonicalLink): Promise<void> {
+  link(current: CanonicalIssue, link: CanonicalLink): Promise<null> {
     return this.#depend(current, link, (dependencies, id) => [...dependencies, id]);
   }
 
-  unlink(current: CanonicalIssue, link: CanonicalLink): Promise<void> {
+  unlink(current: CanonicalIssue, link: CanonicalLink): Promise<null> {
     return this.#depend(current, link, (dependencies, id) => dependencies.filter((other) => other !== id));
   }
 
@@ -138,14 +141,17 @@ export class FpApi implements ProviderApi {
     return { items, next: null };
   }
 
-  async comment(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
+  async findComment(id: string, idempotencyKey: string): Promise<CanonicalComment | null> {
     const wanted = markOf(idempotencyKey);
-    const find = async () => (await this.#comments(id)).find(({ mark }) => mark === wanted)?.comment;
-    const known = await find();
-    if (known !== undefined) return known;
-    await withTextFile(withMark(body, wanted), (path) => this.#write(["comment", "add", id, "--file", path]));
-    const written = await find();
-    if (written === undefined) throw notApplied(FP, "the comment");
+    return (await this.#comments(id)).find(({ mark }) => mark === wanted)?.comment ?? null;
+  }
+
+  async comment(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
+    await withTextFile(withMark(body, markOf(idempotencyKey)), (path) =>
+      this.#write(["comment", "add", id, "--file", path]),
+    );
+    const written = await this.findComment(id, idempotencyKey);
+    if (written === null) throw notApplied(FP, "the comment");
     return written;
   }
 
@@ -154,11 +160,12 @@ export class FpApi implements ProviderApi {
     { ref }: CanonicalIssue,
     { type, target }: CanonicalLink,
     change: (dependencies: readonly string[], id: string) => readonly string[],
-  ): Promise<void> {
+  ): Promise<null> {
     const [from, to] = type === "blocks" ? [target.id, ref.id] : [ref.id, target.id];
     const issues = await this.#list();
     const [{ issue }] = [issueOf(issues, from), issueOf(issues, to)];
     await this.#update(from, option("depends", change(issue.dependencies ?? [], to).join(",")));
+    return null;
   }
 
   async #comments(id: string) {

@@ -1,6 +1,7 @@
 /** The issues of a GitHub repository: https://docs.github.com/en/rest/issues */
 import * as v from "valibot";
 import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
+import { linkIdentity } from "../../engine/merge.ts";
 import { ifThere, TrackerSdkError } from "../../errors.ts";
 import {
   type CanonicalComment,
@@ -20,7 +21,7 @@ import { type Dated, type PageRequest, type ProviderPage, readWindow } from "../
 import { GitHubComments } from "./comments.ts";
 import { GitHubFields } from "./fields.ts";
 import { GitHubIssues } from "./issues.ts";
-import { IsPullRequest, isSameName, stateOf, statusOf } from "./map.ts";
+import { IsPullRequest, isSameName, type ReadIssue, stateOf, statusOf } from "./map.ts";
 import { GitHubRepository } from "./repository.ts";
 import { FIRST_PAGE, GITHUB, type GitHubRest } from "./rest.ts";
 
@@ -56,7 +57,6 @@ const ChangedRow = v.object({
 });
 /** A row of a list as far as it tells which create made it. */
 const CreatedRow = v.object({
-  number: IssueNumber,
   created_at: Instant,
   body: v.nullish(v.string()),
   pull_request: IsPullRequest,
@@ -104,14 +104,14 @@ export class GitHubApi implements ProviderApi {
     const items: CanonicalIssue[] = [];
     for (const { row, path } of rows) {
       const issue = await this.#issues.fromRow(row, path);
-      const complete = issue === null ? null : await ifThere(this.#issues.complete(issue));
+      const complete = issue === null ? null : await ifThere(this.#issues.complete(issue, null));
       if (complete !== null) items.push(complete);
     }
     return { items, next };
   }
 
-  async get(id: string): Promise<CanonicalIssue> {
-    return this.#issues.complete(await this.#issues.read(id));
+  async get(id: string, links: readonly CanonicalLink[] | null = null): Promise<CanonicalIssue> {
+    return this.#issues.complete(await this.#issues.read(id), links);
   }
 
   /** Takes `#7`, `7`, `owner/repo#7` and the address of the issue's page. */
@@ -158,7 +158,7 @@ export class GitHubApi implements ProviderApi {
    * An issue type that the owner does not offer is left out here, and refused
    * by the `update` that follows: the issue exists then, and lacks nothing else.
    */
-  async create(fields: IssueFields, idempotencyKey: string): Promise<string> {
+  async create(fields: IssueFields, idempotencyKey: string): Promise<CanonicalIssue> {
     const { title, body, labels, assignees, issueType } = fields;
     const type = issueType === "task" ? null : await this.#repository.offeredType(issueType);
     const json = {
@@ -175,30 +175,33 @@ export class GitHubApi implements ProviderApi {
         if (isInvalid(error)) await this.#fields.assertAssignable(assignees);
         throw error;
       });
-    return String(parsePayload(GITHUB, Numbered, made, "issue").number);
+    return this.#issues.withoutLinks(await this.#issues.own(made, "new"));
   }
 
   /** Looks through the issues that are not older than the key. */
-  async findCreated(idempotencyKey: string): Promise<string | null> {
+  async findCreated(idempotencyKey: string): Promise<CanonicalIssue | null> {
     const mark = markOf(idempotencyKey);
     const earliest = earliestUse(idempotencyKey);
     for await (const { row, path } of this.#rows({
       sort: "created",
       ...(earliest !== null && { since: secondOf(earliest) }),
     })) {
-      const { number, created_at, body, pull_request } = parsePayload(GITHUB, CreatedRow, row, path);
+      const { created_at, body, pull_request } = parsePayload(GITHUB, CreatedRow, row, path);
       if (earliest !== null && created_at < earliest) break;
-      if (!pull_request && readMark(body ?? "").mark === mark) return String(number);
+      if (pull_request || readMark(body ?? "").mark !== mark) continue;
+      const issue = await this.#issues.fromRow(row, path);
+      if (issue !== null) return this.#issues.complete(issue, null);
     }
     return null;
   }
 
   /** Writes each part: one that is refused keeps no other from being written. */
-  async update(current: CanonicalIssue, patch: IssuePatch): Promise<null> {
+  async update(current: CanonicalIssue, patch: IssuePatch): Promise<CanonicalIssue | null> {
     const { title, body, issueType, labels, assignees, parent } = patch;
     const { id } = current.ref;
     const texts = { ...(title !== undefined && { title }), ...(body !== undefined && { body }) };
     const refusals: unknown[] = [];
+    let answered: ReadIssue | null = null;
     for (const write of [
       Object.keys(texts).length > 0 && (() => this.#issues.change(id, texts)),
       issueType !== undefined &&
@@ -209,14 +212,14 @@ export class GitHubApi implements ProviderApi {
     ]) {
       if (write === false) continue;
       try {
-        await write();
+        answered = await write();
       } catch (error) {
         if (!isInvalid(error)) throw error;
         refusals.push(error);
       }
     }
     if (refusals.length > 0) throw refusals[0];
-    return null;
+    return this.#issues.afterWrite(answered, current);
   }
 
   /**
@@ -224,23 +227,42 @@ export class GitHubApi implements ProviderApi {
    * to another the way may lead over the open state.
    * https://docs.github.com/en/rest/issues/issues#update-an-issue
    */
-  async transition({ ref }: CanonicalIssue, status: CanonicalStatus): Promise<void> {
-    const changed = await this.#issues.change(ref.id, stateOf(status));
-    if (statusOf(changed) === status || changed.state === "open") return;
-    await this.#issues.change(ref.id, stateOf("todo"));
-    await this.#issues.change(ref.id, stateOf(status));
+  async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<CanonicalIssue | null> {
+    const { id } = current.ref;
+    let changed = await this.#issues.change(id, stateOf(status));
+    if (statusOf(changed.native) !== status && changed.native.state !== "open") {
+      await this.#issues.change(id, stateOf("todo"));
+      changed = await this.#issues.change(id, stateOf(status));
+    }
+    return this.#issues.afterWrite(changed, current);
   }
 
-  link(current: CanonicalIssue, link: CanonicalLink): Promise<void> {
-    return this.#fields.addDependency(current, link);
+  async link(current: CanonicalIssue, link: CanonicalLink): Promise<CanonicalIssue | null> {
+    return this.#afterLink(await this.#fields.addDependency(current, link), {
+      ...current,
+      links: [...current.links, link],
+    });
   }
 
-  unlink(current: CanonicalIssue, link: CanonicalLink): Promise<void> {
-    return this.#fields.removeDependency(current, link);
+  async unlink(current: CanonicalIssue, link: CanonicalLink): Promise<CanonicalIssue | null> {
+    return this.#afterLink(await this.#fields.removeDependency(current, link), {
+      ...current,
+      links: current.links.filter((known) => linkIdentity(known) !== linkIdentity(link)),
+    });
+  }
+
+  /** Only the number of links shows that one came or went. */
+  async #afterLink(answered: ReadIssue | null, expected: CanonicalIssue): Promise<CanonicalIssue | null> {
+    const isCounted = answered?.native.issue_dependencies_summary !== undefined;
+    return isCounted ? this.#issues.afterWrite(answered, expected) : null;
   }
 
   comments(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
     return this.#comments.list(id, place);
+  }
+
+  findComment(id: string, idempotencyKey: string): Promise<CanonicalComment | null> {
+    return this.#comments.find(id, idempotencyKey);
   }
 
   comment(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {

@@ -45,8 +45,8 @@ export class GitHubComments {
     }
   }
 
-  /** Looks for the comment of the key before it writes one. */
-  async add(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
+  /** The comment that a key added to an issue; null when there is none. */
+  async find(id: string, idempotencyKey: string): Promise<CanonicalComment | null> {
     await this.#issues.read(id);
     const mark = markOf(idempotencyKey);
     const earliest = earliestUse(idempotencyKey);
@@ -56,7 +56,12 @@ export class GitHubComments {
       const known = (await this.#parse(id, rows)).find((comment) => readMark(comment.body).mark === mark);
       if (known !== undefined) return canonicalComment(known);
     }
-    const made = await this.#issues.write(id, "POST", ["comments"], { body: withMark(body, mark) });
+    return null;
+  }
+
+  async add(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
+    const json = { body: withMark(body, markOf(idempotencyKey)) };
+    const made = await this.#issues.write(id, "POST", ["comments"], json);
     return canonicalComment(parsePayload(GITHUB, NativeComment, made, "comment"));
   }
 

@@ -4,14 +4,14 @@ import { ConnectorRequestError } from "../../errors.ts";
 import type { CanonicalIssue, CanonicalLink, ExternalRef } from "../../model.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import type { GitHubIssues } from "./issues.ts";
-import { databaseId, isSameName } from "./map.ts";
+import { databaseId, isSameName, issueIn, type ReadIssue } from "./map.ts";
 import { type GitHubRepository, pathOf } from "./repository.ts";
 import { GITHUB, type GitHubRest, isGone } from "./rest.ts";
 
 const LabelRows = v.array(v.object({ name: v.string() }));
 const Assigned = v.object({ assignees: v.array(v.object({ login: v.string() })) });
 
-/** Writes what a change of an issue itself does not carry. */
+/** Writes what a change of an issue itself does not carry. Each write returns the issue where the answer shows it. */
 export class GitHubFields {
   readonly #rest: GitHubRest;
   readonly #repository: GitHubRepository;
@@ -24,7 +24,7 @@ export class GitHubFields {
   }
 
   /** GitHub makes the labels that the repository lacks. https://docs.github.com/en/rest/issues/labels */
-  async setLabels({ ref, labels: before }: CanonicalIssue, labels: readonly string[]): Promise<void> {
+  async setLabels({ ref, labels: before }: CanonicalIssue, labels: readonly string[]): Promise<null> {
     const added = missingIn(before, labels);
     if (added.length > 0) {
       const answer = await this.#issues.write(ref.id, "POST", ["labels"], { labels: added });
@@ -35,10 +35,11 @@ export class GitHubFields {
       try {
         await this.#issues.write(ref.id, "DELETE", ["labels", label]);
       } catch (error) {
-        // Somebody else was faster.
+        // Another client was faster.
         if (!isGone(error)) throw error;
       }
     }
+    return null;
   }
 
   /**
@@ -50,16 +51,19 @@ export class GitHubFields {
   async setAssignees(
     { ref, assignees: before }: CanonicalIssue,
     assignees: readonly string[],
-  ): Promise<void> {
+  ): Promise<ReadIssue | null> {
+    const write = (method: "DELETE" | "POST", logins: readonly string[]) =>
+      this.#issues.write(ref.id, method, ["assignees"], { assignees: logins });
     const removed = missingIn(assignees, before);
     // First, because an issue has room for ten.
-    if (removed.length > 0) await this.#issues.write(ref.id, "DELETE", ["assignees"], { assignees: removed });
+    const reduced = removed.length > 0 ? await write("DELETE", removed) : null;
     const added = missingIn(before, assignees);
-    if (added.length === 0) return;
-    const answer = await this.#issues.write(ref.id, "POST", ["assignees"], { assignees: added });
+    if (added.length === 0) return issueIn(reduced);
+    const answer = await write("POST", added);
     const kept = parsePayload(GITHUB, Assigned, answer, "issue").assignees.map(({ login }) => login);
     assertSpelling("user", added, kept);
     await this.assertAssignable(missingIn(kept, added));
+    return issueIn(answer);
   }
 
   /** @throws ConnectorRequestError (`invalid`) naming the first who cannot be assigned */
@@ -76,7 +80,7 @@ export class GitHubFields {
   }
 
   /** https://docs.github.com/en/rest/issues/sub-issues */
-  async setParent(current: CanonicalIssue, parent: ExternalRef | null): Promise<void> {
+  async setParent(current: CanonicalIssue, parent: ExternalRef | null): Promise<null> {
     const json = { sub_issue_id: databaseId(current) };
     if (parent !== null) {
       await this.#issues.write(parent.id, "POST", ["sub_issues"], { ...json, replace_parent: true });
@@ -85,17 +89,19 @@ export class GitHubFields {
       const path = pathOf(current.parent.workspace, "issues", current.parent.id, "sub_issue");
       await this.#rest.send({ method: "DELETE", path, body: { json } });
     }
+    return null;
   }
 
   /** https://docs.github.com/en/rest/issues/issue-dependencies */
-  async addDependency(current: CanonicalIssue, link: CanonicalLink): Promise<void> {
+  async addDependency(current: CanonicalIssue, link: CanonicalLink): Promise<ReadIssue | null> {
     const { blocked, blocker } = await this.#ends(current, link);
-    await this.#issues.write(blocked, "POST", ["dependencies", "blocked_by"], { issue_id: blocker });
+    const json = { issue_id: blocker };
+    return issueIn(await this.#issues.write(blocked, "POST", ["dependencies", "blocked_by"], json));
   }
 
-  async removeDependency(current: CanonicalIssue, link: CanonicalLink): Promise<void> {
+  async removeDependency(current: CanonicalIssue, link: CanonicalLink): Promise<ReadIssue | null> {
     const { blocked, blocker } = await this.#ends(current, link);
-    await this.#issues.write(blocked, "DELETE", ["dependencies", "blocked_by", blocker]);
+    return issueIn(await this.#issues.write(blocked, "DELETE", ["dependencies", "blocked_by", blocker]));
   }
 
   /** The number of the issue that is blocked, and the database id of the one that blocks it. */

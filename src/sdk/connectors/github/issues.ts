@@ -8,7 +8,7 @@ import {
   isSameName,
   issueRef,
   LinkedIssue,
-  NativeIssue,
+  type NativeIssue,
   type ReadIssue,
   readIssue,
 } from "./map.ts";
@@ -42,6 +42,11 @@ export class GitHubIssues {
         throw error;
       throw new IssueNotFoundError(GITHUB, id);
     }
+    return this.own(body, id);
+  }
+
+  /** The issue that a request for this id was answered with. */
+  async own(body: unknown, id: string): Promise<ReadIssue> {
     const issue = readIssue(body, "issue");
     if (issue === null) throw new IssueNotFoundError(GITHUB, id);
     // A transport that follows redirects leads to where the issue was transferred to.
@@ -77,8 +82,19 @@ export class GitHubIssues {
   }
 
   /** Changes members of an issue. Returns it as it is afterwards. */
-  async change(id: string, json: Readonly<Record<string, string | null>>): Promise<NativeIssue> {
-    return parsePayload(GITHUB, NativeIssue, await this.write(id, "PATCH", [], json), "issue");
+  async change(id: string, json: Readonly<Record<string, string | null>>): Promise<ReadIssue> {
+    return this.own(await this.write(id, "PATCH", [], json), id);
+  }
+
+  /**
+   * The issue after a write; null where the answer does not show all of it: it is another issue, such as the
+   * other end of a link, or lacks a parent that it may only not show.
+   */
+  async afterWrite(answered: ReadIssue | null, current: CanonicalIssue): Promise<CanonicalIssue | null> {
+    if (answered === null || !this.#isOwn(answered)) return null;
+    if (String(answered.native.number) !== current.ref.id) return null;
+    const issue = await this.complete(answered, current.links);
+    return issue.parent === null && current.parent !== null ? null : issue;
   }
 
   /** The issue of a row of a list; null when the row is a pull request. */
@@ -94,9 +110,16 @@ export class GitHubIssues {
     return canonicalIssue(issue, this.#repository.name, []);
   }
 
-  /** The canonical issue. Its links cost a request each way, where there are some. */
-  async complete(issue: ReadIssue): Promise<CanonicalIssue> {
+  /**
+   * The canonical issue. Its links cost a request each way, where there are some.
+   *
+   * @param known Links to keep where their number is still the same; null to read them
+   */
+  async complete(issue: ReadIssue, known: readonly CanonicalLink[] | null): Promise<CanonicalIssue> {
     const { issue_dependencies_summary: summary, number } = issue.native;
+    if (known !== null && isCountOf(summary, known)) {
+      return canonicalIssue(issue, this.#repository.name, known);
+    }
     const [blockers, blocked] =
       summary === undefined
         ? await this.#unannounced(number)
@@ -143,4 +166,14 @@ export class GitHubIssues {
   #isOwn({ native }: ReadIssue): boolean {
     return isSameName(native.repository_url, this.#repository.name);
   }
+}
+
+/** Whether an issue has as many links as these; servers without the summary do not say otherwise. */
+function isCountOf(
+  summary: NativeIssue["issue_dependencies_summary"],
+  links: readonly CanonicalLink[],
+): boolean {
+  if (summary === undefined) return true;
+  const count = (wanted: CanonicalLink["type"]) => links.filter(({ type }) => type === wanted).length;
+  return summary.total_blocked_by === count("blocked_by") && summary.total_blocking === count("blocks");
 }

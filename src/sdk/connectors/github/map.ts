@@ -93,6 +93,11 @@ export function readIssue(value: unknown, path: string): ReadIssue | null {
   return { native, raw };
 }
 
+/** The issue that a write answered with; null where the answer shows none. */
+export function issueIn(answer: unknown): ReadIssue | null {
+  return v.is(NativeIssue, answer) ? readIssue(answer, "issue") : null;
+}
+
 /** The database id of an issue that was read before. */
 export function databaseId({ raw }: CanonicalIssue): number {
   return parsePayload(GITHUB, v.object({ id: PositiveInteger }), raw, "issue").id;

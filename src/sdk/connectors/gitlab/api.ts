@@ -72,10 +72,10 @@ export class GitLabApi implements ProviderApi {
     return { items: await this.#withLinks(rows.map(({ issue }) => issue)), next };
   }
 
-  async get(id: string): Promise<CanonicalIssue> {
+  async get(id: string, links: readonly CanonicalLink[] | null = null): Promise<CanonicalIssue> {
     const issue = issueOf((await this.#project.sendToIssue(id)).body);
     if (String(issue.project_id) !== this.workspace) throw new IssueNotFoundError(PROVIDER, id);
-    return canonicalIssue(issue, await this.#links.read(id));
+    return canonicalIssue(issue, links ?? (await this.#links.read(id)));
   }
 
   /** Takes `#7`, `7`, `group/project#7` and the addresses of this project's issues. */
@@ -100,7 +100,7 @@ export class GitLabApi implements ProviderApi {
     return issues.map((issue) => canonicalIssue(issue, []));
   }
 
-  async create(fields: IssueFields, idempotencyKey: string): Promise<string> {
+  async create(fields: IssueFields, idempotencyKey: string): Promise<CanonicalIssue> {
     const { title, body, labels, assignees } = fields;
     const description = withMark(body, markOf(idempotencyKey));
     const { body: answer } = await this.#project.send({
@@ -116,7 +116,7 @@ export class GitLabApi implements ProviderApi {
     const created = issueOf(answer);
     assertTaken("body", description, created.description);
     assertScopes(labels, created.labels);
-    return String(created.iid);
+    return canonicalIssue(created, []);
   }
 
   /**
@@ -124,7 +124,7 @@ export class GitLabApi implements ProviderApi {
    * copies that people make of an issue carry its mark too. What GitLab's own
    * search makes of an HTML comment is not documented.
    */
-  async findCreated(idempotencyKey: string): Promise<string | null> {
+  async findCreated(idempotencyKey: string): Promise<CanonicalIssue | null> {
     const mark = markOf(idempotencyKey);
     const since = earliestUse(idempotencyKey);
     for (let page = 1; ; page += 1) {
@@ -136,50 +136,57 @@ export class GitLabApi implements ProviderApi {
         ...(since !== null && { created_after: since }),
       });
       const found = issues.find(({ description }) => readMark(description ?? "").mark === mark);
-      if (found !== undefined) return String(found.iid);
+      if (found !== undefined) return canonicalIssue(found, await this.#links.read(String(found.iid)));
       if (issues.length < PAGE_SIZE) return null;
     }
   }
 
   /** The API takes labels by what changes, and assignees only as a whole. */
-  async update(current: CanonicalIssue, patch: IssuePatch): Promise<null> {
+  async update(current: CanonicalIssue, patch: IssuePatch): Promise<CanonicalIssue> {
     const { title, body, labels, assignees } = patch;
     const { added, removed } = changesOf(current.labels, labels ?? current.labels);
-    const { body: answer } = await this.#project.sendToIssue(current.ref.id, {
-      method: "PUT",
-      json: {
-        ...(title !== undefined && { title }),
-        ...(body !== undefined && { description: body }),
-        ...(added.length > 0 && { add_labels: joined(added) }),
-        ...(removed.length > 0 && { remove_labels: joined(removed) }),
-        ...(assignees !== undefined && { assignee_ids: await this.#assigneeIds(current, assignees) }),
-      },
+    const kept = await this.#change(current.ref.id, {
+      ...(title !== undefined && { title }),
+      ...(body !== undefined && { description: body }),
+      ...(added.length > 0 && { add_labels: joined(added) }),
+      ...(removed.length > 0 && { remove_labels: joined(removed) }),
+      ...(assignees !== undefined && { assignee_ids: await this.#assigneeIds(current, assignees) }),
     });
-    const kept = issueOf(answer);
     if (body !== undefined) assertTaken("body", body, kept.description);
     assertScopes(added, kept.labels);
+    return canonicalIssue(kept, current.links);
+  }
+
+  async transition({ ref, links }: CanonicalIssue, status: CanonicalStatus): Promise<CanonicalIssue> {
+    const state_event = status === "done" ? "close" : "reopen";
+    return canonicalIssue(await this.#change(ref.id, { state_event }), links);
+  }
+
+  async link({ ref }: CanonicalIssue, link: CanonicalLink): Promise<null> {
+    await this.#links.add(ref.id, link);
     return null;
   }
 
-  async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<void> {
-    const state_event = status === "done" ? "close" : "reopen";
-    await this.#project.sendToIssue(current.ref.id, { method: "PUT", json: { state_event } });
-  }
-
-  link({ ref }: CanonicalIssue, link: CanonicalLink): Promise<void> {
-    return this.#links.add(ref.id, link);
-  }
-
-  unlink({ ref }: CanonicalIssue, link: CanonicalLink): Promise<void> {
-    return this.#links.remove(ref.id, link);
+  async unlink({ ref }: CanonicalIssue, link: CanonicalLink): Promise<null> {
+    await this.#links.remove(ref.id, link);
+    return null;
   }
 
   comments(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
     return this.#notes.list(id, place);
   }
 
+  findComment(id: string, idempotencyKey: string): Promise<CanonicalComment | null> {
+    return this.#notes.find(id, idempotencyKey);
+  }
+
   comment(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
     return this.#notes.add(id, body, idempotencyKey);
+  }
+
+  /** Changes an issue. The answer shows all of it but its links, which no such change touches. */
+  async #change(id: string, json: Readonly<Record<string, unknown>>): Promise<NativeIssue> {
+    return issueOf((await this.#project.sendToIssue(id, { method: "PUT", json })).body);
   }
 
   /** The issues with their links; without those that went while they were read. */

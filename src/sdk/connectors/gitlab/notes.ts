@@ -34,10 +34,7 @@ export class IssueNotes {
   }
 
   async add(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
-    const mark = markOf(idempotencyKey);
-    const known = await this.#find(id, mark, earliestUse(idempotencyKey));
-    if (known !== null) return canonicalComment(known);
-    const text = withMark(body, mark);
+    const text = withMark(body, markOf(idempotencyKey));
     const answer = await this.#project.sendToIssue(id, {
       method: "POST",
       path: "/notes",
@@ -48,12 +45,14 @@ export class IssueNotes {
     return canonicalComment(note);
   }
 
-  /** The note with this mark, newest first, down to the first instant when it can have been made. */
-  async #find(id: string, mark: string, since: string | null): Promise<NativeNote | null> {
+  /** The comment that a key added: newest first, down to the first instant when it can have been made. */
+  async find(id: string, idempotencyKey: string): Promise<CanonicalComment | null> {
+    const mark = markOf(idempotencyKey);
+    const since = earliestUse(idempotencyKey);
     for (let page: number | null = 1; page !== null; ) {
       const { notes, next }: NotePage = await this.#read(id, "desc", page);
       const found = notes.find(({ body }) => readMark(body).mark === mark);
-      if (found !== undefined) return found;
+      if (found !== undefined) return canonicalComment(found);
       const oldest = notes.at(-1);
       page = since !== null && oldest !== undefined && oldest.created_at < since ? null : next;
     }

@@ -52,9 +52,11 @@ const MINUTE = 60_000;
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 const Created = v.object({ id: filled });
-const Transitions = v.object({
-  transitions: v.array(v.object({ id: filled, name: v.string(), to: NativeStatus })),
-});
+const Transition = v.object({ id: filled, name: v.string(), to: NativeStatus });
+type Transition = v.InferOutput<typeof Transition>;
+const Transitions = v.object({ transitions: v.array(Transition) });
+/** An issue with its transitions, where Jira sends them. */
+const WithTransitions = v.looseObject({ transitions: v.fallback(v.array(Transition), []) });
 const Token = v.nullable(filled);
 
 /** The API of a project's issues. */
@@ -66,6 +68,8 @@ export class JiraApi implements ProviderApi {
   readonly #project: JiraProject;
   readonly #comments: IssueComments;
   readonly #reading: Reading;
+  /** The transitions of issues as they were read, by the payload of the issue. */
+  readonly #offered = new WeakMap<object, readonly Transition[]>();
   readonly #fields: readonly string[];
   readonly #defaultIssueType: string | null;
 
@@ -132,14 +136,17 @@ export class JiraApi implements ProviderApi {
     }
   }
 
+  /** The transitions come with the issue: a status that is written next needs no request for them. */
   async get(id: string): Promise<CanonicalIssue> {
-    const raw = await this.#missingIsNotFound(id, () =>
-      this.#rest.get(v.unknown(), "issue", pathOf(id), { fields: this.#fields.join(",") }),
+    const query = { fields: this.#fields.join(","), expand: "transitions" };
+    const { transitions, ...raw } = await this.#missingIsNotFound(id, () =>
+      this.#rest.get(WithTransitions, "issue", pathOf(id), query),
     );
-    const issue = parsePayload(PROVIDER, NativeIssue, raw, "issue");
+    const native = parsePayload(PROVIDER, NativeIssue, raw, "issue");
     // A moved issue is still found by its id and by its old key.
-    if (issue.fields.project.id !== (await this.#project.id())) throw new IssueNotFoundError(PROVIDER, id);
-    return issueOf(issue, raw, this.#reading);
+    if (native.fields.project.id !== (await this.#project.id())) throw new IssueNotFoundError(PROVIDER, id);
+    this.#offered.set(raw, transitions);
+    return issueOf(native, raw, this.#reading);
   }
 
   /** Takes `PAY-7`, an id, and an issue's address on this site. */
@@ -166,7 +173,7 @@ export class JiraApi implements ProviderApi {
     return found.slice(0, limit);
   }
 
-  async create(fields: IssueFields, idempotencyKey: string): Promise<string> {
+  async create(fields: IssueFields, idempotencyKey: string): Promise<CanonicalIssue> {
     const { title, body, issueType, priority, assignees, labels, parent, customFields } = fields;
     const [assignee] = assignees;
     const json = {
@@ -183,13 +190,15 @@ export class JiraApi implements ProviderApi {
       },
       properties: [creationProperty(idempotencyKey)],
     };
-    return (await this.#rest.send(Created, "issue", "POST", "/rest/api/3/issue", { json })).id;
+    return this.get((await this.#rest.send(Created, "issue", "POST", "/rest/api/3/issue", { json })).id);
   }
 
-  findCreated(idempotencyKey: string): Promise<string | null> {
-    return findCreated(this.#project, idempotencyKey);
+  async findCreated(idempotencyKey: string): Promise<CanonicalIssue | null> {
+    const id = await findCreated(this.#project, idempotencyKey);
+    return id === null ? null : this.get(id);
   }
 
+  /** Jira answers writes without the issue. */
   async update(current: CanonicalIssue, patch: IssuePatch): Promise<null> {
     const { title, body, issueType, priority, assignees, labels, parent, customFields } = patch;
     const fields = {
@@ -214,39 +223,60 @@ export class JiraApi implements ProviderApi {
   }
 
   /**
-   * Statuses are reached by transitions, which the workflow offers by the
-   * status that the issue is in.
+   * Statuses are reached by transitions, which the workflow offers by the status
+   * that the issue is in. Those that came with the issue may be outdated: they are
+   * read again where none of them fits or the fitting one is refused.
    */
-  async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<void> {
+  async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<null> {
+    const known = this.#fitting(this.#offered.get(Object(current.raw)) ?? [], status);
+    if (known !== null) {
+      try {
+        return await this.#move(current, known);
+      } catch (error) {
+        if (!isRefused(error)) throw error;
+      }
+    }
     const path = `${pathOf(current.ref.id)}/transitions`;
-    const { statusNames } = this.#reading;
     const { transitions } = await this.#rest.get(Transitions, "issue", path);
-    const fitting = transitions.filter(({ to }) => meaningOfStatus(to, statusNames) === status);
-    const chosen =
+    const chosen = this.#fitting(transitions, status);
+    if (chosen !== null) return this.#move(current, chosen);
+    const { statusNames } = this.#reading;
+    const names = transitions.map(
+      ({ name, to }) =>
+        `"${name}" to "${to.name}" (${meaningOfStatus(to, statusNames) ?? to.statusCategory.key})`,
+    );
+    const message = `${current.ref.key} has no transition to ${status} from where it is, only: ${names.join(", ") || "none"}.`;
+    throw new CapabilityNotSupportedError(PROVIDER, "statuses", message);
+  }
+
+  #fitting(offered: readonly Transition[], status: CanonicalStatus): Transition | null {
+    const { statusNames } = this.#reading;
+    const fitting = offered.filter(({ to }) => meaningOfStatus(to, statusNames) === status);
+    return (
       fitting.find(({ to }) => isNamed(statusNames[status], to.name)) ??
       fitting.find(({ to }) => isNamed(status.replaceAll("_", " "), to.name)) ??
       fitting.find(({ name }) => isNamed(status.replaceAll("_", " "), name)) ??
-      fitting[0];
-    if (chosen === undefined) {
-      const names = transitions.map(
-        ({ name, to }) =>
-          `"${name}" to "${to.name}" (${meaningOfStatus(to, statusNames) ?? to.statusCategory.key})`,
-      );
-      const message = `${current.ref.key} has no transition to ${status} from where it is, only: ${names.join(", ") || "none"}.`;
-      throw new CapabilityNotSupportedError(PROVIDER, "statuses", message);
-    }
-    await this.#rest.send(v.unknown(), "issue", "POST", path, { json: { transition: { id: chosen.id } } });
+      fitting[0] ??
+      null
+    );
+  }
+
+  async #move({ ref }: CanonicalIssue, { id }: Transition): Promise<null> {
+    const json = { transition: { id } };
+    await this.#rest.send(v.unknown(), "issue", "POST", `${pathOf(ref.id)}/transitions`, { json });
+    return null;
   }
 
   /** The issue that is named as inward is the one that shows the outward text. */
-  async link({ ref }: CanonicalIssue, { type, target }: CanonicalLink): Promise<void> {
+  async link({ ref }: CanonicalIssue, { type, target }: CanonicalLink): Promise<null> {
     const { id, end } = await this.#project.linkTypeFor(type);
     const [from, to] = end === "outward" ? [ref, target] : [target, ref];
     const json = { type: { id }, inwardIssue: { id: from.id }, outwardIssue: { id: to.id } };
     await this.#rest.send(v.unknown(), "issueLink", "POST", "/rest/api/3/issueLink", { json });
+    return null;
   }
 
-  async unlink(current: CanonicalIssue, { type, target }: CanonicalLink): Promise<void> {
+  async unlink(current: CanonicalIssue, { type, target }: CanonicalLink): Promise<null> {
     const { fields } = parsePayload(PROVIDER, NativeIssue, current.raw, "issue");
     for (const native of fields.issuelinks ?? []) {
       const link = linkOf(native);
@@ -254,6 +284,7 @@ export class JiraApi implements ProviderApi {
       const path = `/rest/api/3/issueLink/${encodeURIComponent(native.id)}`;
       await this.#rest.send(v.unknown(), "issueLink", "DELETE", path);
     }
+    return null;
   }
 
   async comments(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
@@ -261,9 +292,13 @@ export class JiraApi implements ProviderApi {
     return this.#comments.list(id, place);
   }
 
-  async comment(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
+  async findComment(id: string, idempotencyKey: string): Promise<CanonicalComment | null> {
     await this.#assertHere(id);
-    return this.#comments.add(id, body, idempotencyKey);
+    return this.#comments.find(id, idempotencyKey);
+  }
+
+  async comment(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
+    return this.#missingIsNotFound(id, () => this.#comments.add(id, body, idempotencyKey));
   }
 
   /** Jira forgets its tokens after a week; the window is then read from its start. */

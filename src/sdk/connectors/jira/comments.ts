@@ -34,17 +34,16 @@ export class IssueComments {
     return { items: items.map(commentOf), next };
   }
 
-  /** Adds a comment, or returns the one that was added with the key. */
   async add(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
-    const mark = markOf(idempotencyKey);
-    const known = await this.#find(id, mark, earliestUse(idempotencyKey));
-    if (known !== null) return commentOf(known);
-    const json = { body: documentOf(body), properties: [{ key: PROPERTY, value: { mark } }] };
+    const value = { mark: markOf(idempotencyKey) };
+    const json = { body: documentOf(body), properties: [{ key: PROPERTY, value }] };
     return commentOf(await this.#rest.send(NativeComment, "comment", "POST", pathOf(id), { json }));
   }
 
-  /** Latest first, as far back as the comment can be. */
-  async #find(id: string, mark: string, earliest: string | null): Promise<NativeComment | null> {
+  /** The comment that a key added: latest first, as far back as it can be. */
+  async find(id: string, idempotencyKey: string): Promise<CanonicalComment | null> {
+    const mark = markOf(idempotencyKey);
+    const earliest = earliestUse(idempotencyKey);
     let start: number | null = 0;
     while (start !== null) {
       const { items, next }: Portion<NativeComment> & { next: number | null } = await this.#read(
@@ -53,7 +52,7 @@ export class IssueComments {
         "-created",
       );
       const found = items.find((comment) => markIn(comment) === mark);
-      if (found !== undefined) return found;
+      if (found !== undefined) return commentOf(found);
       start = earliest !== null && items.some(({ created }) => created < earliest) ? null : next;
     }
     return null;

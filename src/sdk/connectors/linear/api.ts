@@ -16,7 +16,7 @@ import {
 import type { LinearParams } from "../params.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { parsePlace } from "../shared/cursor.ts";
-import type { ChangeQuery, Portion, ProviderApi, RewrittenBody } from "../shared/provider-connector.ts";
+import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
 import { readWindow } from "../shared/window.ts";
 import {
   CREATE_COMMENT,
@@ -25,7 +25,6 @@ import {
   DELETE_RELATION,
   ISSUE,
   ISSUE_COMMENTS,
-  ISSUE_ID,
   ISSUE_INVERSE_RELATIONS,
   ISSUE_LABELS,
   ISSUE_RELATIONS,
@@ -35,7 +34,6 @@ import {
 } from "./documents.ts";
 import {
   askedFor,
-  bodyOf,
   CommentedIssue,
   canonicalComment,
   canonicalIssue,
@@ -84,7 +82,6 @@ const CAPABILITIES: Capabilities = {
 
 const Team = v.object({ id: v.string(), archivedAt: v.nullable(v.string()) });
 const Found = v.object({ issue: IssueRow });
-const FoundId = v.object({ issue: v.object({ id: v.string() }) });
 const FoundPage = v.object({
   team: Team,
   issues: v.object({
@@ -96,9 +93,15 @@ const Rest = <S extends v.GenericSchema>(node: S) =>
   v.object({ issue: v.object({ page: connection(node) }) });
 const Commented = v.object({ issue: CommentedIssue });
 const done = v.object({ success: v.literal(true) });
-const Updated = v.object({
-  issueUpdate: v.object({ ...done.entries, issue: v.pick(IssueRow, ["description"]) }),
+const Made = v.object({ issueCreate: v.object({ ...done.entries, issue: IssueRow }) });
+const Updated = v.object({ issueUpdate: v.object({ ...done.entries, issue: IssueRow }) });
+const Related = v.object({
+  issueRelationCreate: v.object({
+    ...done.entries,
+    issueRelation: v.object({ issue: IssueRow, relatedIssue: IssueRow }),
+  }),
 });
+const Said = v.object({ commentCreate: v.object({ ...done.entries, comment: NativeComment }) });
 const Place = v.nullable(v.string());
 
 /** One team, through one transport. */
@@ -194,7 +197,7 @@ export class LinearApi implements ProviderApi {
   }
 
   /** What is to do starts in the state that the team has for new issues, which may be its triage. */
-  async create(fields: IssueFields, idempotencyKey: string): Promise<string> {
+  async create(fields: IssueFields, idempotencyKey: string): Promise<CanonicalIssue> {
     const { title, assignees, labels, status } = fields;
     const id = this.#createdId(idempotencyKey);
     const isPlaced = status !== "todo" || this.#params.statusToStateId?.todo !== undefined;
@@ -207,35 +210,36 @@ export class LinearApi implements ProviderApi {
       ...(labels.length > 0 && { labelIds: await labelIds(this.#requests, this.workspace, labels) }),
     };
     try {
-      await this.#requests.ask(CREATE_ISSUE, { input }, v.object({ issueCreate: done }));
+      return await this.#whole((await this.#requests.ask(CREATE_ISSUE, { input }, Made)).issueCreate.issue);
     } catch (error) {
       if (!isFailure(error, "conflict")) throw error;
+      return this.get(id);
     }
-    return id;
   }
 
-  async findCreated(idempotencyKey: string): Promise<string | null> {
+  async findCreated(idempotencyKey: string): Promise<CanonicalIssue | null> {
     const id = this.#createdId(idempotencyKey);
-    const found = await orNull(this.#requests.ask(ISSUE_ID, { id }, FoundId));
-    return found?.issue.id ?? null;
+    const found = await orNull(this.#requests.ask(ISSUE, { id }, Found));
+    if (found === null) return null;
+    if (!this.#isOurs(found.issue)) throw new IssueNotFoundError(this.provider, id);
+    return this.#whole(found.issue);
   }
 
-  async update(current: CanonicalIssue, patch: IssuePatch): Promise<RewrittenBody | null> {
-    const { assignees, body, labels } = patch;
+  async update(current: CanonicalIssue, patch: IssuePatch): Promise<CanonicalIssue> {
+    const { assignees, labels } = patch;
     const input = {
       ...plainInput(patch),
       ...(assignees !== undefined && (await this.#assigneeInput(assignees))),
       ...(labels !== undefined &&
         (await labelDelta(this.#requests, this.workspace, this.#nativeOf(current), labels))),
     };
-    const { issue } = await this.#updateIssue(current.ref.id, input);
-    return body === undefined ? null : { body: bodyOf(issue) };
+    return this.#change(current.ref.id, input);
   }
 
-  async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<void> {
+  async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<CanonicalIssue> {
     const stateId = await this.#workflow.stateFor(status);
     try {
-      await this.#updateIssue(current.ref.id, { stateId });
+      return await this.#change(current.ref.id, { stateId });
     } catch (error) {
       this.#workflow.forget();
       throw error;
@@ -243,18 +247,21 @@ export class LinearApi implements ProviderApi {
   }
 
   /** A duplicate becomes canceled by that: Linear moves it to the team's duplicate state. */
-  async link(current: CanonicalIssue, link: CanonicalLink): Promise<void> {
-    const input = relationInput(current.ref.id, link);
-    await this.#requests.ask(CREATE_RELATION, { input }, v.object({ issueRelationCreate: done }));
+  async link({ ref }: CanonicalIssue, link: CanonicalLink): Promise<CanonicalIssue> {
+    const input = relationInput(ref.id, link);
+    const { issueRelationCreate } = await this.#requests.ask(CREATE_RELATION, { input }, Related);
+    const { issue, relatedIssue } = issueRelationCreate.issueRelation;
+    return this.#whole(issue.id === ref.id ? issue : relatedIssue);
   }
 
-  async unlink(current: CanonicalIssue, unwanted: CanonicalLink): Promise<void> {
+  async unlink(current: CanonicalIssue, unwanted: CanonicalLink): Promise<null> {
     const identity = linkIdentity(unwanted);
     for (const { id, link } of relationsOf(this.#nativeOf(current))) {
       if (linkIdentity(link) !== identity) continue;
-      // Somebody else may have removed it since it was read.
+      // Another client may have removed it since it was read.
       await orNull(this.#requests.ask(DELETE_RELATION, { id }, v.object({ issueRelationDelete: done })));
     }
+    return null;
   }
 
   async comments(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
@@ -269,22 +276,21 @@ export class LinearApi implements ProviderApi {
     return { items, next: cursorBefore(pageInfo, before) };
   }
 
+  async findComment(issueId: string, idempotencyKey: string): Promise<CanonicalComment | null> {
+    const id = idOf(["comment", issueId], idempotencyKey);
+    const { nodes } = await this.#comments(issueId, { last: 1, filter: { id: { eq: id } } });
+    return nodes[0] === undefined ? null : canonicalComment(nodes[0]);
+  }
+
   async comment(issueId: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
     const id = idOf(["comment", issueId], idempotencyKey);
-    const find = async () => {
-      const { nodes } = await this.#comments(issueId, { last: 1, filter: { id: { eq: id } } });
-      return nodes[0];
-    };
-    const known = await find();
-    if (known !== undefined) return canonicalComment(known);
-    const Made = v.object({ commentCreate: v.object({ ...done.entries, comment: NativeComment }) });
     try {
-      const made = await this.#requests.ask(CREATE_COMMENT, { input: { id, issueId, body } }, Made);
+      const made = await this.#requests.ask(CREATE_COMMENT, { input: { id, issueId, body } }, Said);
       return canonicalComment(made.commentCreate.comment);
     } catch (error) {
-      const other = isFailure(error, "conflict") ? await find() : undefined;
-      if (other === undefined) throw error;
-      return canonicalComment(other);
+      const known = isFailure(error, "conflict") ? await this.findComment(issueId, idempotencyKey) : null;
+      if (known === null) throw error;
+      return known;
     }
   }
 
@@ -307,8 +313,8 @@ export class LinearApi implements ProviderApi {
     return found.issue.comments;
   }
 
-  async #updateIssue(id: string, input: object): Promise<v.InferOutput<typeof Updated>["issueUpdate"]> {
-    return (await this.#requests.ask(UPDATE_ISSUE, { id, input }, Updated)).issueUpdate;
+  async #change(id: string, input: object): Promise<CanonicalIssue> {
+    return this.#whole((await this.#requests.ask(UPDATE_ISSUE, { id, input }, Updated)).issueUpdate.issue);
   }
 
   async #assigneeInput([name]: readonly string[]): Promise<{ readonly assigneeId: string | null }> {

@@ -43,11 +43,6 @@ export const ISSUE = `
 query Issue($id: String!) { issue(id: $id) { ...Whole } }
 ${ISSUE_FRAGMENT}`;
 
-/** Whether there is an issue of that id. */
-export const ISSUE_ID = `
-query IssueId($id: String!) { issue(id: $id) { id } }
-`;
-
 /** Latest change first; the team is asked for because a filter by a team that is not visible finds nothing. */
 export const ISSUES = `
 query Issues($team: String!, $filter: IssueFilter!, $first: Int, $after: String, $last: Int, $before: String) {
@@ -133,18 +128,23 @@ query Users($filter: UserFilter!) {
 `;
 
 export const CREATE_ISSUE = `
-mutation CreateIssue($input: IssueCreateInput!) { issueCreate(input: $input) { success } }
-`;
+mutation CreateIssue($input: IssueCreateInput!) { issueCreate(input: $input) { success issue { ...Whole } } }
+${ISSUE_FRAGMENT}`;
 
 export const UPDATE_ISSUE = `
 mutation UpdateIssue($id: String!, $input: IssueUpdateInput!) {
-  issueUpdate(id: $id, input: $input) { success issue { description } }
+  issueUpdate(id: $id, input: $input) { success issue { ...Whole } }
 }
-`;
+${ISSUE_FRAGMENT}`;
 
 export const CREATE_RELATION = `
-mutation CreateRelation($input: IssueRelationCreateInput!) { issueRelationCreate(input: $input) { success } }
-`;
+mutation CreateRelation($input: IssueRelationCreateInput!) {
+  issueRelationCreate(input: $input) {
+    success
+    issueRelation { issue { ...Whole } relatedIssue { ...Whole } }
+  }
+}
+${ISSUE_FRAGMENT}`;
 
 export const DELETE_RELATION = `
 mutation DeleteRelation($id: String!) { issueRelationDelete(id: $id) { success } }

@@ -7,9 +7,12 @@
  */
 import { assertCarried, type Capabilities } from "../../capabilities.ts";
 import {
+  type ChangeOptions,
+  type CreateOptions,
   type IssueQuery,
   type IssueSearch,
   keptBodyOf,
+  type ReadOptions,
   setsFor,
   type TrackerConnector,
   type UpdateOptions,
@@ -69,38 +72,43 @@ export interface ProviderApi {
   readonly rewritesBodies?: boolean;
   /** Oldest change first; see `readWindow`. */
   listChanges(query: ChangeQuery): Promise<Portion<CanonicalIssue>>;
-  /** @throws IssueNotFoundError only when it is certain: the resource is there and the issue is not in it */
-  get(id: string): Promise<CanonicalIssue>;
+  /**
+   * @param links Links as last known, for a caller who needs none; null to read them
+   * @throws IssueNotFoundError only when it is certain: the resource is there and the issue is not in it
+   */
+  get(id: string, links: readonly CanonicalLink[] | null): Promise<CanonicalIssue>;
   /** By what people call it; null when it is no key of this provider or nobody has it. */
   find(key: string): Promise<CanonicalIssue | null>;
   /** The provider's own search; without text the latest changed first. Links may be left out. */
   search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]>;
   /**
-   * Creates the issue with as many of the fields as one request takes. The rest
-   * is written afterwards by the other methods. Returns its id.
+   * Creates the issue with as many of the fields as one request takes; the rest
+   * is written afterwards by the other methods. Returns the issue as it was made.
    */
-  create(fields: IssueFields, idempotencyKey: string): Promise<string>;
-  /** Id of the issue that a create with this key made; null when there is none. */
-  findCreated(idempotencyKey: string): Promise<string | null>;
+  create(fields: IssueFields, idempotencyKey: string): Promise<CanonicalIssue>;
+  /** The issue that a create with this key made; null when there is none. */
+  findCreated(idempotencyKey: string): Promise<CanonicalIssue | null>;
   /**
-   * Changes what `patch` has, which differs from `current`: labels and assignees by what was added and
-   * removed. Returns what became of a body that was rewritten; null where bodies are kept, and without one.
+   * Changes what `patch` has, which differs from `current`: labels and assignees by what was added and removed.
+   * This and the three below return the issue where the answer shows all of it, else null.
    */
-  update(current: CanonicalIssue, patch: IssuePatch): Promise<RewrittenBody | null>;
+  update(current: CanonicalIssue, patch: IssuePatch): Promise<CanonicalIssue | null>;
   /** @throws CapabilityNotSupportedError listing what there is, when the resource has no place for the status */
-  transition(current: CanonicalIssue, status: CanonicalStatus): Promise<void>;
+  transition(current: CanonicalIssue, status: CanonicalStatus): Promise<CanonicalIssue | null>;
   /** Adds a link that `current` does not have. */
-  link(current: CanonicalIssue, link: CanonicalLink): Promise<void>;
+  link(current: CanonicalIssue, link: CanonicalLink): Promise<CanonicalIssue | null>;
   /** Removes a link that `current` has. */
-  unlink(current: CanonicalIssue, link: CanonicalLink): Promise<void>;
+  unlink(current: CanonicalIssue, link: CanonicalLink): Promise<CanonicalIssue | null>;
   /** Oldest first. */
   comments(id: string, place: JsonValue): Promise<Portion<CanonicalComment>>;
-  /** Comments once per key: looks for the comment of the key where the provider does not know keys. */
+  /**
+   * The comment that this key added to the issue; null when there is none.
+   *
+   * @throws IssueNotFoundError when the issue is not there
+   */
+  findComment(id: string, idempotencyKey: string): Promise<CanonicalComment | null>;
   comment(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment>;
 }
-
-/** A body as the provider answered a write of it. */
-export type RewrittenBody = Pick<IssueFields, "body">;
 
 /** The connector over a provider's API. */
 export class ProviderConnector implements TrackerConnector {
@@ -139,9 +147,9 @@ export class ProviderConnector implements TrackerConnector {
     return page(question, await this.#api.listChanges({ since: updatedSince, until, limit, place }));
   }
 
-  async getIssue(ref: ExternalRef): Promise<CanonicalIssue> {
+  async getIssue(ref: ExternalRef, { links }: ReadOptions = {}): Promise<CanonicalIssue> {
     assertScope(this, ref);
-    return this.#api.get(ref.id);
+    return this.#api.get(ref.id, links ?? null);
   }
 
   async findIssue(key: string): Promise<CanonicalIssue | null> {
@@ -153,23 +161,23 @@ export class ProviderConnector implements TrackerConnector {
     return this.#api.search(text === "" ? null : text, limit);
   }
 
-  async createIssue(fields: IssueFields, { idempotencyKey }: WriteOptions): Promise<CanonicalIssue> {
+  async createIssue(
+    fields: IssueFields,
+    { idempotencyKey, lookUp = "first" }: CreateOptions,
+  ): Promise<CanonicalIssue> {
     const wanted = this.#parse(IssueFields, fields, "issue");
     const key = this.#parse(Filled, idempotencyKey, "idempotencyKey");
     this.#assertReferences(wanted);
     const asked = filledPatch(wanted);
     assertCarried(this.provider, this.#api.capabilities, asked);
     return this.#inTurn(async () => {
-      const known = await this.#api.findCreated(key);
-      if (known !== null) return this.#api.get(known);
-      const made = await this.#api.get(await this.#api.create(wanted, key));
-      return this.#complete(made, wanted, asked);
+      const known = lookUp === "never" ? null : await this.#api.findCreated(key);
+      return known ?? this.#complete(await this.#api.create(wanted, key), wanted, asked);
     });
   }
 
   async findCreated(idempotencyKey: string): Promise<CanonicalIssue | null> {
-    const id = await this.#api.findCreated(this.#parse(Filled, idempotencyKey, "idempotencyKey"));
-    return id === null ? null : this.#api.get(id);
+    return this.#api.findCreated(this.#parse(Filled, idempotencyKey, "idempotencyKey"));
   }
 
   async updateIssue(ref: ExternalRef, patch: IssuePatch, options: UpdateOptions): Promise<CanonicalIssue> {
@@ -184,68 +192,51 @@ export class ProviderConnector implements TrackerConnector {
         `${this.provider} cannot refuse an update of a changed issue.`,
       );
     }
-    return this.#inTurn(async () => {
-      const before = await this.#api.get(ref.id);
-      const sets = setsFor(before, wanted, options.seen);
-      const after = { ...before, ...wanted, ...keptBodyOf(this, wanted), ...sets };
-      const changed = CORE_FIELDS.filter((field) => !sameField(field, after, before));
-      if (changed.length === 0) return before;
-      const rewritten = await this.#api.update(before, sendablePatch(after, changed));
-      const kept = await this.#api.get(ref.id);
-      if (rewritten !== null && !sameField("body", { ...kept, ...rewritten }, kept)) {
-        const message = `Issue ${ref.id} was changed again right after it was written.`;
-        throw new ConnectorRequestError(message, { provider: this.provider, failureClass: "conflict" });
-      }
-      for (const field of changed) {
-        // The same text in other Markdown leaves a rewritten body as it was.
-        if (field === "body" && rewritten !== null && hasSameWords(after, kept)) continue;
-        if (sameField(field, kept, before) || isPartlyLost(field, before, after, kept)) {
-          throw notApplied(this.provider, field);
-        }
-      }
-      return kept;
-    });
+    return this.#inTurn(async () => this.#update(await this.#read(ref, options), wanted, options));
   }
 
   async transitionIssue(
     ref: ExternalRef,
     status: CanonicalStatus,
-    _options: WriteOptions,
+    options: WriteOptions & ChangeOptions,
   ): Promise<CanonicalIssue> {
     const wanted = this.#parse(CanonicalStatus, status, "status");
     assertScope(this, ref);
     assertCarried(this.provider, this.#api.capabilities, { status: wanted });
-    return this.#inTurn(async () => this.#transition(await this.#api.get(ref.id), wanted));
+    return this.#inTurn(async () => this.#transition(await this.#read(ref, options), wanted, options));
   }
 
-  async upsertLink(ref: ExternalRef, link: CanonicalLink): Promise<void> {
+  async upsertLink(
+    ref: ExternalRef,
+    link: CanonicalLink,
+    options: ChangeOptions = {},
+  ): Promise<CanonicalIssue> {
     const wanted = this.#linkToChange(ref, link);
-    await this.#inTurn(async () => {
-      const current = await this.#api.get(ref.id);
-      if (!hasLink(current, wanted)) await this.#link(current, wanted);
-    });
+    return this.#inTurn(async () => this.#link(await this.#read(ref, options), wanted, options));
   }
 
-  async removeLink(ref: ExternalRef, link: CanonicalLink): Promise<void> {
+  async removeLink(
+    ref: ExternalRef,
+    link: CanonicalLink,
+    options: ChangeOptions = {},
+  ): Promise<CanonicalIssue> {
     const unwanted = this.#linkToChange(ref, link);
-    await this.#inTurn(async () => {
-      const current = await this.#api.get(ref.id);
-      if (!hasLink(current, unwanted)) return;
-      const isDone = (issue: CanonicalIssue) => !hasLink(issue, unwanted);
-      await this.#unlessDone(ref.id, () => this.#api.unlink(current, unwanted), isDone);
-    });
+    return this.#inTurn(async () => this.#unlink(await this.#read(ref, options), unwanted, options));
   }
 
   async addComment(
     ref: ExternalRef,
     body: string,
-    { idempotencyKey }: WriteOptions,
+    { idempotencyKey, lookUp = "first" }: CreateOptions,
   ): Promise<CanonicalComment> {
     const text = this.#parse(Filled, body, "comment");
     const key = this.#parse(Filled, idempotencyKey, "idempotencyKey");
     assertScope(this, ref);
     this.#needComments();
-    return this.#inTurn(() => this.#api.comment(ref.id, text, key));
+    return this.#inTurn(async () => {
+      const known = lookUp === "never" ? null : await this.#api.findComment(ref.id, key);
+      return known ?? this.#api.comment(ref.id, text, key);
+    });
   }
 
   async listComments(ref: ExternalRef, cursor?: string): Promise<Page<CanonicalComment>> {
@@ -269,37 +260,93 @@ export class ProviderConnector implements TrackerConnector {
       (field) => asked[field] !== undefined && !sameField(field, made, wanted),
     );
     const values = missing.filter((field) => field !== "status" && field !== "links" && field !== "body");
-    if (values.length > 0) await this.#api.update(made, sendablePatch(wanted, values));
     const links = wanted.links.filter((link) => !hasLink(made, link));
-    for (const link of links) await this.#link(made, link);
-    if (missing.includes("status")) return this.#transition(made, wanted.status);
-    return values.length + links.length === 0 ? made : this.#api.get(made.ref.id);
-  }
-
-  #link(current: CanonicalIssue, wanted: CanonicalLink): Promise<void> {
-    const isDone = (issue: CanonicalIssue) => hasLink(issue, wanted);
-    return this.#unlessDone(current.ref.id, () => this.#api.link(current, wanted), isDone);
-  }
-
-  /** A refusal counts for nothing when the issue is as it was meant to be: somebody else was faster. */
-  async #unlessDone(
-    id: string,
-    work: () => Promise<void>,
-    isDone: (issue: CanonicalIssue) => boolean,
-  ): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      if (!isRefusal(error) || !isDone(await this.#api.get(id))) throw error;
+    const isMoved = missing.includes("status");
+    let issue = made;
+    if (values.length > 0) {
+      const answered = await this.#api.update(issue, sendablePatch(wanted, values));
+      const options = readBackUnless(links.length > 0 || isMoved);
+      issue = await this.#result(answered, { ...issue, ...sendablePatch(wanted, values) }, options);
     }
+    for (const [index, link] of links.entries()) {
+      issue = await this.#link(issue, link, readBackUnless(index < links.length - 1 || isMoved));
+    }
+    return isMoved ? this.#transition(issue, wanted.status) : issue;
   }
 
-  async #transition(before: CanonicalIssue, status: CanonicalStatus): Promise<CanonicalIssue> {
+  #read(ref: ExternalRef, { current }: ChangeOptions): Promise<CanonicalIssue> | CanonicalIssue {
+    return current ?? this.#api.get(ref.id, null);
+  }
+
+  /** The issue after a write: as the answer shows it, else read, or `expected` where the caller reads later. */
+  async #result(
+    answered: CanonicalIssue | null,
+    expected: CanonicalIssue,
+    { readBack = "now" }: ChangeOptions,
+  ): Promise<CanonicalIssue> {
+    return answered ?? (readBack === "later" ? expected : this.#api.get(expected.ref.id, null));
+  }
+
+  async #update(before: CanonicalIssue, patch: IssuePatch, options: UpdateOptions): Promise<CanonicalIssue> {
+    const sets = setsFor(before, patch, options.seen);
+    const wanted = { ...before, ...patch, ...keptBodyOf(this, patch), ...sets };
+    const changed = CORE_FIELDS.filter((field) => !sameField(field, wanted, before));
+    if (changed.length === 0) return before;
+    const answered = await this.#api.update(before, sendablePatch(wanted, changed));
+    const after = await this.#result(answered, wanted, options);
+    for (const field of changed) {
+      // The same text in other Markdown leaves a rewritten body as it was.
+      if (field === "body" && this.rewritesBodies && hasSameWords(wanted, after)) continue;
+      if (sameField(field, after, before) || isPartlyLost(field, before, wanted, after)) {
+        throw notApplied(this.provider, field);
+      }
+    }
+    return after;
+  }
+
+  async #transition(
+    before: CanonicalIssue,
+    status: CanonicalStatus,
+    options: ChangeOptions = {},
+  ): Promise<CanonicalIssue> {
     if (before.status === status) return before;
-    await this.#api.transition(before, status);
-    const after = await this.#api.get(before.ref.id);
+    const answered = await this.#api.transition(before, status);
+    const after = await this.#result(answered, { ...before, status }, options);
     if (after.status !== status) throw notApplied(this.provider, "status");
     return after;
+  }
+
+  #link(before: CanonicalIssue, link: CanonicalLink, options: ChangeOptions): Promise<CanonicalIssue> {
+    return this.#relink(before, [...before.links, link], options, {
+      write: () => this.#api.link(before, link),
+      isDone: (issue) => hasLink(issue, link),
+    });
+  }
+
+  #unlink(before: CanonicalIssue, unwanted: CanonicalLink, options: ChangeOptions): Promise<CanonicalIssue> {
+    const links = before.links.filter((link) => linkIdentity(link) !== linkIdentity(unwanted));
+    return this.#relink(before, links, options, {
+      write: () => this.#api.unlink(before, unwanted),
+      isDone: (issue) => !hasLink(issue, unwanted),
+    });
+  }
+
+  /** A refusal counts for nothing when the issue is as it was meant to be: another client was faster. */
+  async #relink(
+    before: CanonicalIssue,
+    links: CanonicalLink[],
+    options: ChangeOptions,
+    { write, isDone }: LinkChange,
+  ): Promise<CanonicalIssue> {
+    if (isDone(before)) return before;
+    try {
+      return await this.#result(await write(), { ...before, links }, options);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      const after = await this.#api.get(before.ref.id, null);
+      if (!isDone(after)) throw error;
+      return after;
+    }
   }
 
   #linkToChange(ref: ExternalRef, link: CanonicalLink): CanonicalLink {
@@ -333,6 +380,17 @@ export class ProviderConnector implements TrackerConnector {
   }
 }
 
+/** A link that is added or removed. */
+interface LinkChange {
+  readonly write: () => Promise<CanonicalIssue | null>;
+  readonly isDone: (issue: CanonicalIssue) => boolean;
+}
+
+/** Reads back only what nothing follows. */
+function readBackUnless(isFollowed: boolean): ChangeOptions {
+  return { readBack: isFollowed ? "later" : "now" };
+}
+
 function page<T>(question: string, { items, next }: Portion<T>): Page<T> {
   return { items, nextCursor: next === null ? null : cursorText(question, next) };
 }
@@ -351,7 +409,7 @@ function hasLink({ links }: CanonicalIssue, wanted: CanonicalLink): boolean {
 const NO_WORDS = /<\/?[a-z][a-z0-9-]*(?:\s[^<>]*)?>|\bhttps?:/gi;
 
 /** Whether two bodies have the same words; an address that was made a link has it twice. */
-function hasSameWords(one: RewrittenBody, other: RewrittenBody): boolean {
+function hasSameWords(one: Pick<IssueFields, "body">, other: Pick<IssueFields, "body">): boolean {
   const [words, others] = [one, other].map(
     ({ body }) => new Set((body ?? "").replace(NO_WORDS, " ").match(/[\p{L}\p{M}\p{N}]+/gu)),
   );
