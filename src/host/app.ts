@@ -21,15 +21,15 @@ import { Background } from "./jobs/background.ts";
 import { Operations } from "./jobs/operations.ts";
 import { describeFailure, type Log } from "./log.ts";
 
-/** How long a request waits for work that takes long, in milliseconds. */
+/** The time for which a request waits for long work, in milliseconds. */
 const PATIENCE = 2_000;
 /**
- * How long a mission's update is waited for: the contract has it answered with
+ * The time for which a mission's update is waited for: the contract has it answered with
  * the issue, and some clients know nothing else. They give up after 30 s.
  */
 const PUBLISH_PATIENCE = 20_000;
 
-/** What reaching the providers depends on. */
+/** The dependencies of the way to the providers. */
 export interface ProviderDependencies {
   /** Value of `TRACKER_VAULT_KEY`, which credentials are encrypted with. */
   readonly vaultKey?: string | undefined;
@@ -53,7 +53,7 @@ export interface HostDependencies extends ProviderDependencies {
   readonly now: () => number;
   readonly version: string;
   readonly log: Log;
-  /** How long a request waits before it answers with an operation, in milliseconds. Default 2000, for a mission's update 20,000. */
+  /** The time after which a request gets its operation, in ms. Default 2000, for a mission's update 20,000. */
   readonly patience?: number;
 }
 
@@ -69,7 +69,6 @@ export interface Host {
   stop(grace: number): Promise<void>;
 }
 
-/** What the routes work with. */
 interface Services {
   readonly background: Background;
   readonly vault: Vault;
@@ -151,7 +150,7 @@ export function createHost(dependencies: HostDependencies): Host {
   addMeRoute(app);
   addAdminRoutes(app, { ...services, operations });
   let loading: Promise<SyncServices> | undefined;
-  /** What syncs is loaded by the first request that needs it: a bind does not. */
+  /** Loads the syncs at the first request that needs them: a bind does not. */
   const syncServices = (): Promise<SyncServices> => {
     loading ??= loadSync();
     return loading;

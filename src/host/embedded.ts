@@ -5,10 +5,9 @@ import { createHost } from "./app.ts";
 import { openSqlite } from "./database/sqlite.ts";
 import type { Log } from "./log.ts";
 
-/** How long work that runs behind the answers may keep the process, in milliseconds. */
+/** The time for which work that outlives its response may keep the process, in milliseconds. */
 const CLOSE_TIMEOUT = 1_000;
 
-/** What the control plane in this process needs. */
 interface EmbeddedOptions {
   /** Absolute path of the database file; made when missing. */
   readonly databasePath: string;
@@ -19,7 +18,7 @@ interface EmbeddedOptions {
   readonly vaultKey?: string | undefined;
   /** Sends requests to providers and must not follow redirects. Default: the runtime's. */
   readonly providerFetch?: Fetch;
-  /** Where unexpected failures are told. */
+  /** Receives unexpected failures. */
   readonly log: Log;
 }
 

@@ -13,25 +13,24 @@ import type { Database } from "./database/schema.ts";
 import { openSqlite } from "./database/sqlite.ts";
 import { describeFailure, type Log } from "./log.ts";
 
-/** How long a connection may be silent, in seconds. */
+/** The time for which a connection may be silent, in seconds. */
 const IDLE_TIMEOUT = 30;
-/** How often operations are looked for whose process has died, in milliseconds. */
+/** The interval between searches for operations whose process died, in milliseconds. */
 const RESUME_EVERY = 5_000;
-/** How long requests in flight have to finish after `stop`, in milliseconds. */
+/** The time in which requests in flight must finish after `stop`, in milliseconds. */
 const STOP_TIMEOUT = 8_000;
-/** How long work behind the answers has after that, in milliseconds. */
+/** The time that work which outlives its response has after that, in milliseconds. */
 const BACKGROUND_TIMEOUT = 1_000;
 
-/** Where the data is: in a file, or thrown away after the demo. */
+/** The place of the data: a file, or memory that the demo throws away. */
 type Storage = { readonly databasePath: string } | { readonly demo: true };
 
-/** What a server needs. */
 export type ServerOptions = Storage & {
   /** Address to listen on; 127.0.0.1 when not given. */
   readonly hostname?: string;
   /** 0 takes any free port. */
   readonly port: number;
-  /** How clients reach this server, when that is not the address it listens on. */
+  /** The address at which clients reach this server, when it is not the one it listens on. */
   readonly publicUrl?: string;
   /** Value of `TRACKER_VAULT_KEY`; without it the key is in a file beside the database. */
   readonly vaultKey?: string | undefined;

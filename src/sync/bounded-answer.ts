@@ -1,5 +1,5 @@
 /**
- * How much a pull gives at once. What was taken in is not given again unasked, so
+ * The bound of a pull's answer. What was taken in is not given again unasked, so
  * an answer that nobody can read would lose it: a page that is too large is asked
  * for in parts, before it is taken in, and a pull ends while there is room for
  * one more.
@@ -27,7 +27,7 @@ export class BoundedAnswer {
     return this.#issues.size === 0;
   }
 
-  /** Whether a page that fits might not fit any more. */
+  /** Reports whether the next page might not fit. */
   get isFull(): boolean {
     return this.#bytes > pageBytes(this.#most);
   }
@@ -44,7 +44,7 @@ export class BoundedAnswer {
 }
 
 /**
- * Whether a page is small enough for a {@link BoundedAnswer} to hold two of its size.
+ * Reports whether a page is small enough for a {@link BoundedAnswer} to hold two of its size.
  *
  * @param most What the issues of an answer may come to as JSON, in bytes
  */

@@ -1,9 +1,9 @@
-/** Who owns which field, in the words of the wire and of project configs. Pure. */
+/** The owners of fields, in the words of the wire and of project configs. Pure. */
 import * as v from "valibot";
 import { ConflictStrategy, FieldOwner, OwnershipMode, type OwnershipPolicy } from "../sdk/engine/policy.ts";
 import type { CoreField } from "../sdk/model.ts";
 
-/** What the SDK calls each field. */
+/** The SDK's name of each field. */
 const FIELDS = {
   title: "title",
   body: "body",
@@ -34,7 +34,7 @@ const FieldName = v.picklist([
 export const Doctrine = v.object({
   mode: v.optional(OwnershipMode, "external_authoritative"),
   field_owners: v.optional(v.record(FieldName, FieldOwner), {}),
-  /** What decides over a field that both sides own and have changed; the engine's own where it is not given. */
+  /** Decides a field that both sides own and changed; the engine's default when absent. */
   conflict_strategy: v.exactOptional(ConflictStrategy),
 });
 export type Doctrine = v.InferOutput<typeof Doctrine>;
@@ -58,7 +58,7 @@ export function policyOf({
   return { mode, fieldOwners: owners, ...(strategy !== undefined && { strategy }) };
 }
 
-/** What the wire calls a field. */
+/** The wire's name of a field. */
 export function wireField(field: CoreField): string {
   return FieldName.options.find((name) => FIELDS[name] === field) ?? field;
 }

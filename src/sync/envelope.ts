@@ -5,7 +5,7 @@ import type { CanonicalIssue, CanonicalLink, ExternalRef, IssueFields } from "..
 import type { ConflictRecord, IssueRecord } from "../sdk/stores/store.ts";
 import { wireField } from "./doctrine.ts";
 
-/** What one phase of a sync came to. */
+/** The result of one phase of a sync. */
 export type PullPhase = Pick<PullResult, "summary" | "items" | "item_errors" | "has_more" | "next_cursor">;
 export type PushPhase = Pick<PushResult, "summary" | "items" | "item_errors">;
 export type Summary = PullResult["summary"];

@@ -15,24 +15,23 @@ import { type Outcome, outcomeOf } from "./outcome.ts";
 import { patchOf, WireLink, WirePatch } from "./push-item.ts";
 import { parsePart, SyncRequestError } from "./request.ts";
 
-/** What to know about an item that failed before it was an edit of ours, or is none. */
+/** The advice for an item that failed before it became a local edit, or is none. */
 const NOT_KEPT = "It is not kept: look whether it is there, then push it again.";
 
 const Filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
-/** What became of an item, and what went wrong with it. */
+/** The outcome of an item, with its error. */
 export interface PushedItem {
   readonly item: PushResultItem;
   readonly errors: readonly ItemError[];
 }
 
-/** What became of an issue, and the issue as it is known afterwards. */
+/** The outcome of a write, and the issue as it is known afterwards. */
 interface Written {
   readonly outcome: Outcome;
   readonly record: IssueRecord | null;
 }
 
-/** What items are written with. */
 interface ItemWriterOptions {
   readonly connector: TrackerConnector;
   readonly store: IssueStore;
@@ -71,7 +70,7 @@ export class ItemWriter {
     }
   }
 
-  /** What a push by the engine came to for one issue, which nobody has named. */
+  /** The outcome of a push by the engine for one issue, which the request did not name. */
   async conclude(key: string, events: readonly SyncEvent[]): Promise<PushedItem> {
     const outcome = outcomeOf(events);
     const record = await this.#settle(key, outcome);
@@ -181,7 +180,7 @@ function created({ outcome, record }: Written): Written {
   return { outcome: isThere ? { ...outcome, outcome: "applied" } : outcome, record };
 }
 
-/** What an issue is called that nobody has named: a draft has nothing but its title. */
+/** The name of an issue that the request did not name: a draft has only its title. */
 function nameOf(record: IssueRecord | null) {
   if (record === null) return {};
   const { ref, fields } = record;

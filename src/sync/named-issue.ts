@@ -1,4 +1,4 @@
-/** Which issue is meant, by its id or by what people call it. */
+/** Finds an issue by its id or by the name that people use. */
 import type { TrackerConnector } from "../sdk/connector.ts";
 import type { SyncEngine } from "../sdk/engine.ts";
 import { IssueNotFoundError } from "../sdk/errors.ts";

@@ -1,4 +1,4 @@
-/** What the events about one issue come to, as the outcome of a pushed item. Pure. */
+/** Folds the events about one issue into the outcome of a pushed item. Pure. */
 import type { ItemError } from "../protocol.ts";
 import type { SyncEvent } from "../sdk/engine.ts";
 import { CORE_FIELDS, type CoreField } from "../sdk/model.ts";
@@ -6,10 +6,10 @@ import { sentence } from "../sdk/text.ts";
 import { wireField } from "./doctrine.ts";
 import { itemCode, wireRef } from "./envelope.ts";
 
-/** What became of an item. */
+/** The outcome of an item. */
 export interface Outcome {
   readonly outcome: "applied" | "noop" | "rejected" | "conflict" | "failed";
-  /** Why, for people; null when it went as asked. */
+  /** The reason, for people; null for an item that was written as requested. */
   readonly message: string | null;
   readonly errors: readonly ItemError[];
   /** Fields that there is no use in sending again: refused for good, or of an issue that is gone. */
@@ -64,10 +64,10 @@ export function outcomeOf(events: readonly SyncEvent[]): Outcome {
   return outcome("noop", null);
 }
 
-/** What says nothing about what was sent: a credential, somebody else's change, an answer that cannot be read. */
+/** Failures that are unrelated to the item: a credential, another person's change, an unreadable answer. */
 const NO_REFUSAL: ReadonlySet<FailedEvent["failureClass"]> = new Set(["auth", "conflict", "contract"]);
 
-/** Whether what was sent may be taken another time. */
+/** Reports whether the item may succeed another time. */
 function mayPass({ retryable, failureClass }: FailedEvent): boolean {
   return retryable || NO_REFUSAL.has(failureClass);
 }

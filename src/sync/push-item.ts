@@ -1,4 +1,4 @@
-/** What a person or a program asks to be written, in the wire's words, read into the SDK's. */
+/** Reads an item of a push from the wire's words into the SDK's. */
 import * as v from "valibot";
 import {
   CanonicalIssueType,
@@ -9,7 +9,7 @@ import {
   Priority,
 } from "../sdk/model.ts";
 
-/** How an issue may be named: by its id, or by what people call it. */
+/** The name of an issue: its id, or the name that people use. */
 export const NamedRef = v.union([
   v.pipe(
     v.string(),

@@ -3,9 +3,9 @@ import * as v from "valibot";
 import { TrackerSdkError } from "../sdk/errors.ts";
 import { problemOf } from "../sdk/model.ts";
 
-/** What was asked for cannot be done, whatever the tracker says: it was not asked. */
+/** The request cannot be carried out, whatever the tracker says. Nothing was sent to it. */
 export class SyncRequestError extends TrackerSdkError {
-  /** Which part of the request, for example `patch.title`. */
+  /** The part of the request, for example `patch.title`. */
   readonly path: string;
   readonly problem: string;
 

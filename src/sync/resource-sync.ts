@@ -40,7 +40,7 @@ import { SyncRequestError } from "./request.ts";
 /** Every resource has a store of its own, so one name does for all. */
 const CHECKPOINT = "issues";
 
-/** What is worked on. */
+/** The resource, and the dependencies of its sync. */
 export interface ResourceSyncOptions {
   readonly connector: TrackerConnector;
   /** Holds the issues of this resource and of no other. */
@@ -48,27 +48,26 @@ export interface ResourceSyncOptions {
   readonly policy: v.InferInput<typeof OwnershipPolicy>;
   readonly now: () => Date;
   /**
-   * What a pull reads: what changed, up to the limit, or everything, where a
+   * The extent of a pull: the changes, up to the limit, or everything, where a
    * tracker does not tell of every change. Default `changes`.
    */
   readonly reads?: "changes" | "everything";
   /** Ends the work, between two items, when it is aborted. */
   readonly signal?: AbortSignal;
-  /** How long a provider that asks for it is waited for at this moment, in milliseconds; without it as long as the engine does. */
+  /** The time for which a rate-limited provider is waited for now, in milliseconds; the engine's own by default. */
   readonly longestWait?: () => number;
-  /** What the issues that a pull gives may come to as JSON, in bytes; without it there is no such bound. */
+  /** The limit of a pull's issues as JSON, in bytes; unlimited by default. */
   readonly answerBytes?: number;
 }
 
-/** How far a phase has come. */
+/** Receives the progress of a phase. */
 type OnProgress = (done: number) => void;
 
-/** What becomes of issues that are read and have not changed. */
+/** The treatment of issues that are read and have not changed. */
 interface Known {
   readonly known?: "given" | "skipped";
 }
 
-/** What is pulled. */
 export interface PullRequest {
   /** Issues to read at most, 1 or more. */
   readonly limit: number;
@@ -81,14 +80,14 @@ export interface PullRequest {
   readonly reread?: Reread | null;
 }
 
-/** Who hears of a pull, and ends it early. */
+/** Observes a pull, and can end it early. */
 interface PullControl {
   readonly onProgress?: OnProgress;
   /** Asked after each page: whether the pull ends here, and goes on another time. */
   readonly isEnough?: () => boolean;
 }
 
-/** How a push is told apart from every other one, and taken up again. */
+/** The identity of a push, by which it is resumed. */
 export interface PushRequest {
   /** The same key is the same push, however often it is made. */
   readonly key: string;
@@ -99,7 +98,6 @@ export interface PushRequest {
   readonly onItem?: (index: number, item: PushedItem) => Promise<void>;
 }
 
-/** What a run does. */
 export interface RunRequest {
   readonly pullFirst: boolean;
   /** Issues to pull at most, 1 or more. */
@@ -108,7 +106,7 @@ export interface RunRequest {
   readonly dryRun?: boolean;
 }
 
-/** How a resource stands. */
+/** The state of a resource. */
 interface ResourceState {
   readonly issueCount: number;
   readonly openConflicts: number;
@@ -219,7 +217,7 @@ export class ResourceSync {
   }
 
   /**
-   * What a mission about an issue starts from.
+   * Returns the data that a mission about an issue starts from.
    *
    * @throws TrackerSdkError when there is no such issue
    */

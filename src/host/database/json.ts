@@ -3,7 +3,7 @@ import { ProviderContext } from "../../protocol.ts";
 
 const Metadata = v.record(v.string(), v.unknown());
 
-/** What a mapping keeps, so that connector and labels can be rebuilt after the inventory is gone. */
+/** The copy that a mapping keeps, so that connector and labels can be rebuilt after the inventory is gone. */
 export const RoutingMetadata = v.object({
   connector_params: Metadata,
   resource: v.object({ kind: v.string(), metadata: Metadata }),

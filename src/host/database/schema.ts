@@ -28,7 +28,7 @@ interface UsersTable {
   created_at: Fixed<Instant>;
 }
 
-/** What a user may do in a team. */
+/** The rights of a user in a team. */
 export type Role = "owner" | "admin" | "member";
 
 interface MembershipsTable {
@@ -96,9 +96,9 @@ interface ResourcesTable {
   stable_ref: Fixed<string>;
   display_label: string;
   kind: string;
-  /** What people are shown beside the label. */
+  /** The words that are shown next to the label. */
   provider_context: JsonText;
-  /** What a connector and its labels can be rebuilt from. */
+  /** The source from which a connector and its labels can be rebuilt. */
   routing_metadata: JsonText;
   /** Folded label; the first key of the display order. */
   sort_key: string;
@@ -133,7 +133,7 @@ interface MappingsTable {
   display_label: string;
   provider_context: JsonText;
   routing_metadata: JsonText;
-  /** Who owns which field; null for the default. */
+  /** The owners of fields; null for the default. */
   ownership: JsonText | null;
   /** Connector params that people decided about; null for none. */
   connector_settings: JsonText | null;
@@ -158,11 +158,11 @@ interface OperationsTable {
   result: JsonText | null;
   /** An error envelope. */
   error: JsonText | null;
-  /** When a running one counts as interrupted unless it has been extended. */
+  /** The time at which a running one counts as interrupted unless it was extended. */
   lease_expires_at: Instant | null;
-  /** What a job needs to be taken up by another process; null for what is not taken up. */
+  /** The input with which another process resumes a job; null for work that is not resumed. */
   payload: JsonText | null;
-  /** How often a job has been claimed. */
+  /** The number of claims of a job. */
   attempts: number | null;
   user_id: string | null;
   idempotency_key: string | null;
@@ -181,7 +181,7 @@ interface IdempotencyTable {
   created_at: Fixed<Instant>;
 }
 
-/** Who changed what, and when. */
+/** The changes, with their authors and times. */
 interface AuditTable {
   id: Fixed<string>;
   team_id: Fixed<string>;

@@ -26,7 +26,7 @@ import { lastSegment, matchKey, pathKey } from "./matching.ts";
 
 /** Age from which an inventory is refreshed behind the answer, in milliseconds. */
 const STALE_AFTER = 10 * 60_000;
-/** How long an answer waits for a refresh that was asked for, in milliseconds; clients give up after 30 s. */
+/** The time for which a response waits for a requested refresh, in milliseconds; clients give up after 30 s. */
 const LONGEST_WAIT = 20_000;
 /** Workspaces that are read at a time. */
 const CONCURRENCY = 4;
@@ -95,7 +95,6 @@ async function* pages<T>(provider: string, read: (cursor: string | null) => Prom
   }
 }
 
-/** What inventories are made of. */
 interface InventoryOptions {
   readonly sources: Sources;
   readonly background: Background;
@@ -173,7 +172,7 @@ export class Inventory {
   }
 }
 
-/** Why discovery failed, for people; what only operators may know is in the log. */
+/** The reason for which discovery failed, for people; the log has the details for operators. */
 function failureReason(error: unknown): string {
   return asHostError(error)?.message ?? "The inventory could not be refreshed.";
 }
@@ -310,7 +309,7 @@ async function hideVanished(
   }
 }
 
-/** What a mapping knows of its resource. */
+/** The facts about a resource that its mapping keeps. */
 interface ResourceFacts {
   readonly display_label: string;
   readonly provider_context: string;
@@ -379,7 +378,7 @@ function matchKeys(resource: DiscoveredResource) {
   };
 }
 
-/** What people are shown beside a label to tell it from its namesakes. */
+/** The words next to a label that distinguish it from its namesakes. */
 function contextOf(workspace: DiscoveredWorkspace, resource: DiscoveredResource): ProviderContext {
   const { workspace_handle, workspace_url } = workspace.providerContext;
   const { display_key, resource_url } = resource.routingMetadata;
@@ -406,7 +405,7 @@ function routingOf(workspace: DiscoveredWorkspace, resource: DiscoveredResource)
   };
 }
 
-/** How a connection is called: by its workspaces. */
+/** The name of a connection: its workspaces. */
 export function accountLabel({ workspaces }: Found): string {
   const names = workspaces.map(({ workspace }) => workspace.display);
   const shown = names.slice(0, 2).join(", ");

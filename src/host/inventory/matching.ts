@@ -1,7 +1,7 @@
 import { fold } from "../../shared/text.ts";
 
 /**
- * What names are compared by: folded words joined by `-`, so that
+ * The form in which names are compared: folded words joined by `-`, so that
  * `Payments API`, `payments_api` and `payments-api` are the same name. Empty
  * for text without letters and digits.
  */
@@ -14,7 +14,7 @@ export function wordsKey(folded: string): string {
   return (folded.match(/[\p{L}\p{N}]+/gu) ?? []).join("-");
 }
 
-/** What full paths (`owner/repo`) are compared by. */
+/** The form in which full paths (`owner/repo`) are compared. */
 export function pathKey(path: string): string {
   return path.toLowerCase();
 }
@@ -55,7 +55,7 @@ export function trigrams(key: string): number[] {
 }
 
 /**
- * How alike a name is to another one, given by its pieces: the share of
+ * The similarity of a name to another one, given by its pieces: the share of
  * distinct trigrams that both have, from 0 to 1. Anything below `atLeast`
  * counts as 0, which most names are without a closer look.
  */

@@ -1,4 +1,4 @@
-/** What every part of the engine works with. */
+/** The dependencies that every part of the engine shares. */
 import type { TrackerConnector } from "../connector.ts";
 import type { CanonicalIssue } from "../model.ts";
 import type { IssueStore } from "../stores/store.ts";
@@ -13,7 +13,7 @@ export interface EngineContext {
   readonly name: string;
   readonly overlapMs: number;
   readonly pageSize: number;
-  /** Whether a page may be taken in; a page of one issue always is. */
+  /** Reports whether a page may be merged; a page of one issue always is. */
   readonly canTake: (page: readonly CanonicalIssue[]) => boolean;
   readonly concurrency: number;
   /** The time, as ISO 8601 in UTC. */
@@ -23,6 +23,6 @@ export interface EngineContext {
   readonly ask: <T>(request: () => Promise<T>) => Promise<T>;
   /** Sends it once; when its failure is one to try again after, waits for that and returns null. */
   readonly attempt: <T>(request: () => Promise<T>, count: number) => Promise<T | null>;
-  /** Whether writes are sent to the connector or only planned. */
+  /** Sends writes to the connector, or only plans them. */
   readonly writes: "sent" | "planned";
 }

@@ -1,12 +1,12 @@
-/** What a run of the engine tells: one event per outcome, and what they add up to. */
+/** The events of a run of the engine, one per outcome, and their sums. */
 import type { FailureClass, TrackerSdkError } from "../errors.ts";
 import type { CoreField, ExternalRef } from "../model.ts";
 import type { ConflictRecord } from "../stores/store.ts";
 
-/** Where something came to be or changed. */
+/** The side on which a change happened. */
 type Side = "local" | "remote";
 
-/** Why nothing was done. */
+/** The reasons for doing nothing. */
 export type UnchangedReason =
   | "already equal"
   | "older than known"
@@ -15,7 +15,7 @@ export type UnchangedReason =
   | "waits for a decision"
   | "deleted remotely";
 
-/** Which issue an event is about. `ref` is null while the issue exists locally only. */
+/** The issue of an event. `ref` is null while the issue exists locally only. */
 interface About {
   readonly key: string;
   readonly ref: ExternalRef | null;
@@ -40,7 +40,7 @@ export type SyncEvent =
       readonly key: string | null;
       readonly failureClass: FailureClass;
       readonly retryable: boolean;
-      /** How long the provider asks to be left alone; null when it does not say. */
+      /** The wait that the provider's rate limit asks for; null when it names none. */
       readonly retryAfterSeconds: number | null;
       readonly message: string;
     })
@@ -54,7 +54,7 @@ export type SyncEvent =
 /** The event of a failure. */
 export type FailedEvent = Extract<SyncEvent, { kind: "failed" }>;
 
-/** What a run came to. */
+/** The result of a run. */
 export interface SyncResult {
   readonly stats: {
     readonly created: Readonly<Record<Side, number>>;

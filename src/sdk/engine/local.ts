@@ -1,4 +1,4 @@
-/** What a person does to the local side: edits, new issues, decisions. */
+/** A person's changes to the local side: edits, new issues, decisions. */
 import * as v from "valibot";
 import { keptBodyOf } from "../connector.ts";
 import { IssueNotFoundError, TrackerSdkError } from "../errors.ts";
@@ -7,10 +7,10 @@ import type { ConflictRecord, FieldEdit, IssueRecord } from "../stores/store.ts"
 import type { EngineContext } from "./context.ts";
 import { copyField, sameField } from "./merge.ts";
 
-/** What messages and errors name when the local side is at fault. */
+/** The name of the local side in messages and errors. */
 const LOCAL = "local";
 
-/** Which side a person decides for. */
+/** The side that a person decides for. */
 export type Decision = "local" | "external";
 
 /** See SyncEngine.edit. */
@@ -145,7 +145,7 @@ function take(conflict: ConflictRecord, target: IssueFields): void {
   target.customFields = Object.fromEntries([...others, ...Object.entries(customFields)]);
 }
 
-/** What the field, or the member of it that the conflict is about, is locally. */
+/** The local value of the field, or of the member of it that the conflict is about. */
 function localValue(conflict: ConflictRecord, fields: IssueFields): ConflictRecord["local"] {
   if (conflict.field !== "customFields") return fields[conflict.field];
   const names = memberNames(conflict);

@@ -26,13 +26,13 @@ export type RemoteSide = IssueFields & Pick<CanonicalIssue, "updatedAt" | "field
 /** One issue from all three sides. */
 export interface MergeInput {
   readonly policy: OwnershipPolicy;
-  /** Where one assignee is all that the provider carries, assignees are one value and not a set. */
+  /** For a provider with one assignee, assignees are one value and not a set. */
   readonly capabilities: Pick<Capabilities, "multiAssignee">;
   /** Null when the sides meet for the first time. */
   readonly base: IssueFields | null;
   readonly local: IssueFields;
   readonly remote: RemoteSide;
-  /** When fields were edited locally. */
+  /** The times of local edits, by field. */
   readonly dirty: ReadonlyMap<CoreField, string>;
   /** Fields that wait for a decision; they are left as they are on both sides. */
   readonly frozen: ReadonlySet<CoreField>;
@@ -44,11 +44,11 @@ export interface MergeInput {
  */
 export type FieldConflict = Omit<ConflictRecord, "id" | "key">;
 
-/** What a merge comes to. */
+/** The result of a merge. */
 export interface Merge {
   /** The issue as it stands locally from now on. */
   readonly fields: IssueFields;
-  /** What counts as agreed from now on. */
+  /** The values on which both sides agree from now on. */
   readonly base: IssueFields;
   /** Fields whose local value is to be written remotely. */
   readonly push: readonly CoreField[];
@@ -102,7 +102,7 @@ export function conflictId(identity: string, { field, base, local, remote }: Fie
     .slice(0, 32);
 }
 
-/** What both sides changed of a field that one of them owns: the other side's change is on record. */
+/** Records the change of the other side to a field that one side owns and both changed. */
 function overruled(
   field: CoreField,
   owner: "external" | "local",
@@ -187,7 +187,7 @@ function member(members: IssueFields["customFields"] = {}, name: string): IssueF
   return value === undefined ? {} : { [name]: value };
 }
 
-/** Which side a field takes that both changed; null when a person has to say. */
+/** The side that a field takes which both changed; null when a person has to decide. */
 function decide(
   { policy, remote, dirty }: MergeInput,
   field: CoreField,
@@ -240,7 +240,7 @@ function comparableText(text: string | null): string | null {
   return lines.join("\n").trimEnd() || null;
 }
 
-/** What makes two links the same link. */
+/** The identity of a link. */
 export function linkIdentity(link: {
   readonly type: CanonicalLink["type"];
   readonly target: ExternalRef;

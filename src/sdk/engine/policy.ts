@@ -1,8 +1,8 @@
-/** Who owns which field, and what decides when both sides changed it. */
+/** The owners of fields, and the decision when both sides changed one. */
 import * as v from "valibot";
 import { CORE_FIELDS, type CoreField } from "../model.ts";
 
-/** Which side is the source of truth. */
+/** The side that is the source of truth. */
 export const OwnershipMode = v.picklist([
   "external_authoritative",
   "spec_kitty_authoritative",
@@ -10,11 +10,11 @@ export const OwnershipMode = v.picklist([
 ]);
 export type OwnershipMode = v.InferOutput<typeof OwnershipMode>;
 
-/** Who owns one field. */
+/** The owner of one field. */
 export const FieldOwner = v.picklist(["external", "local", "shared"]);
 export type FieldOwner = v.InferOutput<typeof FieldOwner>;
 
-/** What decides over a shared field that both sides changed. */
+/** Decides a shared field that both sides changed. */
 export const ConflictStrategy = v.picklist([
   "external_wins",
   "local_wins",

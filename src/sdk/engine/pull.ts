@@ -20,7 +20,6 @@ import type { EngineContext } from "./context.ts";
 import { settleIntents } from "./create.ts";
 import { failed, type SyncEvent, type UnchangedReason } from "./events.ts";
 
-/** What is pulled. */
 interface PullScope {
   /** Everything instead of what changed; issues that are not listed are asked for one by one. */
   readonly full: boolean;

@@ -7,7 +7,6 @@ const FIRST_DELAY_MS = 200;
 /** A provider that asks for more than this is left alone until the next run. */
 const LONGEST_DELAY_MS = 60_000;
 
-/** What waiting needs. */
 interface RetryOptions {
   readonly sleep: (milliseconds: number) => Promise<void>;
   /** 0 ≤ x < 1. */

@@ -1,4 +1,4 @@
-/** What the transports share: one exchange with one origin, bounded in time and size, its failures typed. */
+/** One exchange with one origin, bounded in time and size, its failures typed. The transports share it. */
 import { ConnectorConfigError, type FailureClass } from "../errors.ts";
 import {
   baseUrlProblem,
@@ -14,7 +14,7 @@ import {
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
-/** Who refused, and what kind of failure that is. */
+/** Names the party that refused, and the kind of the failure. */
 type Classify = (response: TransportResponse) => {
   readonly speaker: string;
   readonly failureClass: FailureClass;
@@ -162,7 +162,7 @@ export class Channel {
   }
 }
 
-/** What an answer's status says, in the words of HTTP; connectors know what their provider means by more. */
+/** The failure that a status means in HTTP; connectors know the further meanings of their provider. */
 export function failureClassOf({ status, headers }: TransportResponse): FailureClass {
   const isLimited = headers.has("retry-after") || headers.get("x-ratelimit-remaining") === "0";
   switch (status) {
@@ -186,7 +186,7 @@ export function failureClassOf({ status, headers }: TransportResponse): FailureC
   }
 }
 
-/** What the answer says about the problem, as the end of a sentence: the first text in one of the usual places. */
+/** The problem that the answer names, as the end of a sentence: the first text in one of the usual places. */
 function problemOf(body: unknown): string {
   const [error, message] = [memberOf(body, "error"), memberOf(body, "message")];
   const places = [
@@ -245,7 +245,7 @@ function textOf(body: RequestBody): string {
 
 /** An answer's body as it was read. */
 interface ParsedBody {
-  /** Whether it is JSON, or text, or was declared as JSON and is none. */
+  /** JSON, text, or text that was declared as JSON. */
   readonly kind: "json" | "text" | "broken";
   /** The value of JSON, null of nothing; else the text. */
   readonly body: unknown;
@@ -296,7 +296,7 @@ function namesOf(error: unknown): string {
   return names.join(" ");
 }
 
-/** What a header cannot carry is refused here, because the error of the runtime might show it. */
+/** Refuses a value that a header cannot carry, because the error of the runtime might show it. */
 export function requireHeaderValue(provider: string, name: string, value: string): void {
   if (!/^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(value)) {
     throw new ConnectorConfigError(provider, `${provider}: ${name} must be text that fits into a header.`);

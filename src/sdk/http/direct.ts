@@ -1,7 +1,6 @@
 import { Channel, contentTypeOf, failureClassOf, requireHeaderValue } from "./channel.ts";
 import type { Transport, TransportOptions, TransportRequest, TransportResponse } from "./transport.ts";
 
-/** What {@link DirectTransport} is given. */
 export interface DirectOptions extends TransportOptions {
   /** Such as `https://api.github.com`; its path is put before every request's path. */
   readonly baseUrl: string;

@@ -8,7 +8,7 @@ import {
   type TransportResponse,
 } from "./transport.ts";
 
-/** Which connection of which Nango environment holds the provider's credential. */
+/** The connection of a Nango environment that holds the provider's credential. */
 export interface NangoConnectionContext {
   readonly connectionId: string;
   /** Nango's id of the integration. */
@@ -19,7 +19,6 @@ export interface NangoConnectionContext {
   readonly baseUrl?: string;
 }
 
-/** What {@link NangoTransport} is given. */
 export interface NangoOptions extends TransportOptions {
   readonly context: NangoConnectionContext;
 }

@@ -1,5 +1,5 @@
 /**
- * How a connector reaches its provider: straight to the API with a token, or
+ * The way of a connector to its provider: straight to the API with a token, or
  * through Nango's proxy, which keeps the token. A transport sends a request
  * once. It never repeats one: the engine does, and it alone knows what is safe.
  */
@@ -16,12 +16,12 @@ export interface TransportRequest {
   readonly body?: RequestBody;
 }
 
-/** What is sent: a JSON value, or text of some other type. */
+/** A JSON value, or text of some other type. */
 export type RequestBody =
   | { readonly json: unknown }
   | { readonly text: string; readonly contentType: string };
 
-/** What a provider answered. */
+/** The answer of a provider. */
 export interface TransportResponse {
   readonly status: number;
   /** A proxy may drop any of them: use them when they are there, work without them. */
@@ -58,9 +58,9 @@ export interface Transport {
 
 /** A request that did not succeed. Its message never contains a credential. */
 export class TransportError extends ConnectorRequestError {
-  /** What the provider answered; null when nothing (readable) was, and for a proxy's own refusal. */
+  /** The answer of the provider; null without a (readable) one, and for a proxy's own refusal. */
   readonly response: TransportResponse | null;
-  /** Whether the provider can have carried the request out: `no` is certain. */
+  /** `no`: the provider certainly did not carry the request out. */
   readonly processed: "no" | "maybe";
 
   constructor(
@@ -95,7 +95,7 @@ export class TransportError extends ConnectorRequestError {
   }
 }
 
-/** What sends a request; it must not follow redirects. */
+/** Sends a request. It must not follow redirects. */
 export type Fetch = (request: Request) => Promise<Response>;
 
 /**
@@ -112,7 +112,7 @@ export const plainFetch: Fetch = (request) =>
     keepalive: request.method !== "PUT" && request.method !== "DELETE",
   });
 
-/** What every transport can be given. */
+/** The options of every transport. */
 export interface TransportOptions {
   /** The provider's name in references, such as `github`; errors name it. */
   readonly provider: string;
@@ -126,7 +126,7 @@ export interface TransportOptions {
   readonly now?: () => number;
 }
 
-/** Why a URL cannot be the base of an API; null when it can. */
+/** The reason for which a URL cannot be the base of an API; null when it can. */
 export function baseUrlProblem(text: string): string | null {
   if (!URL.canParse(text)) return "is not a URL";
   const url = new URL(text);

@@ -1,4 +1,4 @@
-/** What the stores of the SDK have in common: transactions take turns. */
+/** Lets transactions take turns, for all stores of the SDK. */
 import { TrackerSdkError } from "../errors.ts";
 
 /** A store cannot be opened, or refuses what it was asked for. */

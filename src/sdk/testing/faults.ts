@@ -17,7 +17,7 @@ const WRITES = [
 /** A request that a tracker answers. */
 export type MemoryMethod = (typeof READS)[number] | (typeof WRITES)[number];
 
-/** What goes wrong. */
+/** The kinds of faults. */
 export type MemoryFault =
   /** Fails before anything is done; `transient` when no class is named. */
   | {
@@ -38,11 +38,11 @@ export type MemoryFault =
   /** Issues are shown as they were before their last change. */
   | { readonly kind: "stale" };
 
-/** When a fault strikes. */
+/** The time at which a fault strikes. */
 export interface FaultTiming {
   /** The request it waits for; any request that it can happen to when none is named. */
   readonly on?: MemoryMethod;
-  /** How many requests it strikes, 1 when not given; may be `Infinity`. */
+  /** The number of requests that it strikes, 1 by default; may be `Infinity`. */
   readonly times?: number;
 }
 
@@ -56,7 +56,7 @@ const POSSIBLE: Readonly<Record<MemoryFault["kind"], readonly MemoryMethod[]>> =
   stale: ["listIssues", "getIssue"],
 };
 
-/** Whether a request changes something. */
+/** Reports whether a request changes something. */
 export function isWrite(method: MemoryMethod): boolean {
   return WRITES.some((write) => write === method);
 }

@@ -27,7 +27,7 @@ import {
 } from "../model.ts";
 import { fieldsOf } from "../stores/store.ts";
 
-/** Where the issues live and what time it is there. */
+/** The place of the issues, and its clock. */
 export interface MemoryRemoteOptions {
   readonly system?: string;
   readonly workspace?: string;
@@ -46,7 +46,7 @@ export interface RemoteIssue {
   readonly before: CanonicalIssue | null;
 }
 
-/** What a write with an idempotency key was, and the id of what it made or changed. */
+/** A write with an idempotency key, and the id of the issue that it made or changed. */
 interface Receipt {
   readonly content: string;
   readonly id: string;
@@ -206,7 +206,7 @@ export class MemoryRemote {
     return this.#issues.get(id) ?? null;
   }
 
-  /** What is listed: all that is not archived. */
+  /** Returns the issues that are not archived. */
   listed(): readonly RemoteIssue[] {
     return [...this.#issues.values()].filter(({ archived }) => !archived);
   }

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
 
-/** What is synchronized: the issues of every mapping, local edits, conflicts, how far each sync has come. */
+/** The tables of the sync: the issues of every mapping, local edits, conflicts, checkpoints. */
 export const sync: Migration = {
   async up(database: Kysely<unknown>) {
     const { schema } = database;

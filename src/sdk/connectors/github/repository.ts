@@ -69,7 +69,7 @@ export class GitHubRepository {
   }
 
   /**
-   * What an issue's type has to be for it to read as `type`. Null is no type, which reads as a task.
+   * The native type that reads as `type`. Null is no type, which reads as a task.
    *
    * @throws CapabilityNotSupportedError listing what there is
    */

@@ -64,7 +64,7 @@ function onlyLabel(name: string, found: readonly Label[]): string {
 }
 
 /**
- * What is added to an issue's labels and what is removed from them, so that
+ * The labels to add to an issue and to remove from it, so that
  * labels which somebody else puts on it meanwhile stay.
  */
 export async function labelDelta(

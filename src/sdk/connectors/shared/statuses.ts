@@ -2,7 +2,7 @@ import { CapabilityNotSupportedError } from "../../errors.ts";
 import type { CanonicalStatus } from "../../model.ts";
 
 /**
- * What a tracker calls a status.
+ * The tracker's name for a status.
  *
  * @param settable The names of what its issues can be moved to
  * @throws CapabilityNotSupportedError listing what that is, when they cannot be moved there
