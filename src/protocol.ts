@@ -19,6 +19,3 @@ export * from "./protocol/sessions.ts";
 export * from "./protocol/status.ts";
 export * from "./protocol/sync.ts";
 export { problemOf } from "./sdk/model.ts";
-
-/** Every path of the contract lies below this one. */
-export const TRACKER_PATH = "/api/v1/tracker";

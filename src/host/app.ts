@@ -1,20 +1,19 @@
 import type { HonoRequest } from "hono";
 import { Hono } from "hono/quick";
 import { ulid } from "ulid";
+import { CALLS, type HealthResponse } from "../protocol.ts";
 import { type Fetch, plainFetch } from "../sdk/http/transport.ts";
 import type { Authenticate } from "./access/authentication.ts";
 import { hasSecrets } from "./access/installation.ts";
 import { TeamScope } from "./access/team-scope.ts";
+import type { SyncServices } from "./calls/handler.ts";
 import type { Reach } from "./connections/network.ts";
 import { type OpenSource, openSource, Sources } from "./connections/sources.ts";
 import { Vault } from "./connections/vault.ts";
 import type { Database } from "./database/schema.ts";
 import { asHostError, errorEnvelope, HostError } from "./errors.ts";
-import { addAdminRoutes } from "./http/routes/admin.ts";
-import type { HostEnvironment } from "./http/routes/environment.ts";
-import { addMeRoute } from "./http/routes/me.ts";
-import { addSyncRoutes, type SyncServices } from "./http/routes/sync.ts";
-import { addHealthRoute, addTrackerRoutes } from "./http/routes/tracker.ts";
+import type { HostEnvironment } from "./http/environment.ts";
+import { addRoutes, routePath } from "./http/routes.ts";
 import { CandidateTokens } from "./inventory/candidate-token.ts";
 import { Inventory } from "./inventory/inventory.ts";
 import { Background } from "./jobs/background.ts";
@@ -69,6 +68,7 @@ export interface Host {
   stop(grace: number): Promise<void>;
 }
 
+/** The services that reach the providers. */
 interface Services {
   readonly background: Background;
   readonly vault: Vault;
@@ -132,7 +132,9 @@ export function createHost(dependencies: HostDependencies): Host {
 
   // Spec Kitty clients ask here whether there is anybody.
   app.get("/", (c) => c.json({ name: "tracker", version }));
-  addHealthRoute(app, version);
+  app.get(routePath(CALLS.health.path), (c) =>
+    c.json({ status: "ok", version, database: "sqlite" } satisfies HealthResponse),
+  );
   app.use("/api/v1/*", async (c, next) => {
     const principal = await authenticate(c.req.raw);
     if (principal === null) {
@@ -146,16 +148,13 @@ export function createHost(dependencies: HostDependencies): Host {
     c.set("scope", new TeamScope(database, principal, now));
     await next();
   });
-  addTrackerRoutes(app, { ...services, tokens });
-  addMeRoute(app);
-  addAdminRoutes(app, { ...services, operations });
   let loading: Promise<SyncServices> | undefined;
   /** Loads the syncs at the first request that needs them: a bind does not. */
   const syncServices = (): Promise<SyncServices> => {
     loading ??= loadSync();
     return loading;
   };
-  addSyncRoutes(app, syncServices);
+  addRoutes(app, { ...services, tokens, operations, loadSync: syncServices });
   refuseOtherMethods(app);
 
   return {

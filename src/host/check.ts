@@ -1,6 +1,7 @@
 /** Checks values of a request. */
 import * as v from "valibot";
 import { problemOf } from "../protocol.ts";
+import { HOSTED_PROVIDERS, type HostedProvider, isHosted, isLocal, isRemoved } from "../shared/providers.ts";
 import { HostError } from "./errors.ts";
 
 /**
@@ -24,4 +25,27 @@ export function check<S extends v.GenericSchema>(schema: S, value: unknown, root
 export function invalidRequest(details: Readonly<Record<string, string>>): HostError {
   const problems = Object.entries(details).map(([path, problem]) => `${path}: ${problem}`);
   return new HostError("invalid_request", `The request is not valid. ${problems.join("; ")}.`, { details });
+}
+
+/**
+ * Returns the provider of this name, which this control plane serves.
+ *
+ * @throws HostError `unsupported_provider` with what to do instead
+ */
+export function hostedProvider(name: string): HostedProvider {
+  const provider = name.toLowerCase();
+  if (isHosted(provider)) return provider;
+  const instead = `Use one of ${HOSTED_PROVIDERS.join(", ")}.`;
+  if (isRemoved(provider)) throw unsupported(`Azure DevOps is no longer supported. ${instead}`);
+  if (isLocal(provider)) {
+    throw unsupported(
+      `${provider} is a local provider and is never reached through a control plane. ` +
+        `Bind it on this machine: tracker bind --provider ${provider}`,
+    );
+  }
+  throw unsupported(`"${name}" is not a provider of this control plane. ${instead}`);
+}
+
+function unsupported(message: string): HostError {
+  return new HostError("unsupported_provider", message);
 }

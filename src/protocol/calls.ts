@@ -63,8 +63,8 @@ export interface Call {
   /** With a field of the request in braces where the path has one. Hosts serve it with and without its last slash. */
   readonly path: string;
   /** The other fields: the query of a GET, else the JSON body. */
-  readonly request: v.GenericSchema;
-  readonly response: v.GenericSchema;
+  readonly request: v.GenericSchema<unknown, object>;
+  readonly response: v.GenericSchema<unknown, object | null>;
   /**
    * The harm of sending the request again: none (`safe`), another request to the
    * provider (`costly`), none with the same Idempotency-Key (`keyed`), or the same

@@ -1,4 +1,4 @@
-import type { TeamScope } from "../../access/team-scope.ts";
+import type { TeamScope } from "../access/team-scope.ts";
 
 /** What the middleware puts into a request's context for the routes. */
 export interface HostEnvironment {

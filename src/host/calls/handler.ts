@@ -1,0 +1,59 @@
+import type * as v from "valibot";
+import type { CallName, Calls, PathFields } from "../../protocol.ts";
+import type { TeamScope } from "../access/team-scope.ts";
+import type { ConnectTools } from "../connections/connect.ts";
+import type { CandidateTokens } from "../inventory/candidate-token.ts";
+import type { Inventory } from "../inventory/inventory.ts";
+import type { Jobs } from "../jobs/jobs.ts";
+import type { Operations, Outcome } from "../jobs/operations.ts";
+import type { Synchronization } from "../jobs/sync.ts";
+
+/** The services of a sync. */
+export interface SyncServices {
+  readonly sync: Synchronization;
+  readonly jobs: Jobs;
+}
+
+/** The services that use cases work with. */
+export interface HandlerServices extends ConnectTools {
+  readonly inventory: Inventory;
+  readonly tokens: CandidateTokens;
+  readonly operations: Operations;
+  /** Loads the services of a sync with the first request that needs them: a bind does not. */
+  readonly loadSync: () => Promise<SyncServices>;
+}
+
+/** The services, and the facts of one request. */
+export interface HandlerContext extends HandlerServices {
+  /** The caller's view of the database; a transaction where the answer is stored under an Idempotency-Key. */
+  readonly scope: TeamScope;
+  /** Null without the header, and for calls that are not keyed. */
+  readonly idempotencyKey: string | null;
+  /** Aborted when the caller is gone. */
+  readonly signal: AbortSignal;
+}
+
+/** The calls that have a handler: not those without a caller, nor those that another call's route answers. */
+export type HandledCall = {
+  [N in CallName]: Calls[N] extends { readonly caller: "anyone" } | { readonly variantOf: string }
+    ? never
+    : N;
+}[CallName];
+
+/** A request after validation. */
+export type HandlerRequest<N extends HandledCall> = v.InferOutput<Calls[N]["request"]> & PathFields<N>;
+
+/** An answer; the stored result of a job on a binding has had its type when it was made. */
+type HandlerAnswer<N extends HandledCall> = Calls[N] extends { readonly job: "binding" }
+  ? Outcome<object>
+  : Calls[N] extends { readonly job: "connection" }
+    ? Outcome<v.InferInput<Calls[N]["response"]>>
+    : v.InferInput<Calls[N]["response"]>;
+
+/** A use case per call. */
+export type Handlers = {
+  readonly [N in HandledCall]: (
+    context: HandlerContext,
+    request: HandlerRequest<N>,
+  ) => Promise<HandlerAnswer<N>>;
+};

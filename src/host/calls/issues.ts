@@ -1,0 +1,16 @@
+import { hostedProvider } from "../check.ts";
+import type { Handlers } from "./handler.ts";
+
+export const issueCalls = {
+  listTickets: async ({ scope, sources }, request) => {
+    const provider = hostedProvider(request.provider);
+    const { listTickets } = await import("../jobs/tickets.ts");
+    return listTickets(scope, sources, { ...request, provider });
+  },
+
+  searchIssues: async ({ scope, sources }, request) => {
+    const provider = hostedProvider(request.provider);
+    const { searchTickets } = await import("../jobs/tickets.ts");
+    return searchTickets(scope, sources, { ...request, provider });
+  },
+} satisfies Partial<Handlers>;
