@@ -86,7 +86,7 @@ describe("the hidden prompt", () => {
     await terminal.waitFor("Nothing was entered.");
     // At once, as a person does who pastes again.
     terminal.typeLine(`${SECRET} ${SECRET}`);
-    await terminal.waitFor("That is no token");
+    await terminal.waitFor("The input has spaces.");
     terminal.typeLine(SECRET);
     expect(await terminal.exit()).toBe(0);
     expectSecretless(terminal.raw);

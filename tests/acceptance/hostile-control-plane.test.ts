@@ -279,7 +279,7 @@ describe("a hostile control plane", () => {
         env: { TRACKER_HOST: server.url, TRACKER_TOKEN: TOKEN, TRACKER_TEAM: TEAM },
       });
       const args = COMMANDS[command];
-      const [human, json] = await Promise.all([place.run(args), place.run([...args, "--json"])]);
+      const [human, json] = await Promise.all([place.runHere(args), place.runHere([...args, "--json"])]);
       expectHarmless(human, exits);
       expectHarmless(json, exits);
       if (json.code === 0) resultOf(json);
@@ -288,6 +288,17 @@ describe("a hostile control plane", () => {
       expect(elsewhere.requests).toEqual([]);
       expect(place.config()).toBe(CONFIG);
       expect([...place.files(`${place.repository}/.kittify`).keys()]).toEqual([place.configPath]);
+    },
+  );
+
+  // What the runtime prints by itself is seen from outside alone.
+  test.each([...WRONG_BODIES, ...WRONG_CONNECTIONS].map((variant) => [variant.name, variant] as const))(
+    "as a process, status: %s",
+    async (_name, { answer }) => {
+      using server = new RawServer(() => answer(""));
+      const env = { TRACKER_HOST: server.url, TRACKER_TOKEN: TOKEN, TRACKER_TEAM: TEAM };
+      using place = new Scratch({ config: CONFIG, env });
+      expectHarmless(await place.run(COMMANDS.status), [1]);
     },
   );
 

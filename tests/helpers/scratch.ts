@@ -9,6 +9,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { run } from "../../src/cli.ts";
+import { memoryIo } from "../../src/shared/io.ts";
+import { systemFetch } from "../../src/shared/network.ts";
 import { DEADLINE_MS, type Outcome, runBinary } from "./binary.ts";
 import { type TerminalRunOptions, TerminalSession } from "./terminal.ts";
 
@@ -53,13 +56,12 @@ export class Scratch implements Disposable {
     };
     mkdirSync(this.home);
     mkdirSync(this.repository);
-    const made = Bun.spawnSync(["git", "init", "--quiet", "--template=", this.repository], {
-      env: { ...this.env, GIT_CONFIG_NOSYSTEM: "1" },
-    });
-    if (!made.success) throw new Error(`git init failed: ${made.stderr.toString()}`);
-    if (origin !== null) {
-      this.write(".git/config", `${this.read(".git/config")}[remote "origin"]\n\turl = ${origin}\n`);
-    }
+    // What `git init` makes, without its process.
+    for (const folder of ["objects", "refs"])
+      mkdirSync(join(this.repository, ".git", folder), { recursive: true });
+    this.write(".git/HEAD", "ref: refs/heads/main\n");
+    const remote = origin === null ? "" : `[remote "origin"]\n\turl = ${origin}\n`;
+    this.write(".git/config", `[core]\n\trepositoryformatversion = 0\n\tbare = false\n${remote}`);
     if (config !== undefined) this.write(".kittify/config.yaml", config);
   }
 
@@ -69,6 +71,36 @@ export class Scratch implements Disposable {
     { env = {}, cwd = this.repository, stdin = "", deadline = DEADLINE_MS }: ScratchRun = {},
   ): Promise<Outcome> {
     return runBinary(args, { cwd, env: { ...this.env, ...env }, stdin, deadline });
+  }
+
+  /**
+   * Runs the command line in this process, over the real network, in the
+   * repository. Its own waits take no time.
+   */
+  async runHere(
+    args: readonly string[],
+    { env = {}, stdin = "" }: Pick<ScratchRun, "env" | "stdin"> = {},
+  ): Promise<Outcome> {
+    const whole = { ...this.env, ...env };
+    const io = memoryIo({ stdin, env: whole });
+    const code = await run(args, {
+      io,
+      env: whole,
+      cwd: this.repository,
+      machine: {
+        platform: process.platform,
+        architecture: process.arch,
+        homeDirectory: this.home,
+        hostName: "workshop",
+        userName: "ada",
+        userId: process.getuid?.(),
+      },
+      nature: { now: Date.now, sleep: async () => {}, random: Math.random },
+      fetch: systemFetch(whole),
+      preconnect: () => {},
+      onStop: () => {},
+    });
+    return { code, stdout: io.out(), stderr: io.err() };
   }
 
   /** Runs the executable in a terminal, in the repository unless told otherwise. */
