@@ -1,4 +1,4 @@
-/** Each real provider, from its token to a mission: the binary over the provider's own protocol. */
+/** Each real provider, from its token to a mission, over the provider's own protocol. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import * as v from "valibot";
@@ -7,6 +7,7 @@ import { resultOf } from "../helpers/binary.ts";
 import { startHost } from "../helpers/host-process.ts";
 import { type Company, github, gitlab, jira, linear } from "../helpers/providers.ts";
 import { MINUTE, Person } from "../helpers/providers-person.ts";
+import { withoutRandomWaits } from "../helpers/random-waits.ts";
 import { Scratch } from "../helpers/scratch.ts";
 import { NangoSimulator } from "../simulators/nango.ts";
 
@@ -17,6 +18,8 @@ const COMPANIES: readonly (readonly [string, () => Promise<Company>])[] = [
   ["linear", linear],
 ];
 const NANGO_KEY = "nango-canary-5d0e71b94a";
+
+withoutRandomWaits();
 
 describe.each(COMPANIES)("%s", (_, open) => {
   let person: Person;
@@ -306,7 +309,7 @@ describe.each(COMPANIES)("%s", (_, open) => {
     const noise = { BUN_CONFIG_VERBOSE_FETCH: "curl", NODE_DEBUG: "http,https,net,tls" };
     const { provider, address, token } = company;
     const connect = ["host", "connect", provider, "--from-env", "THEIR_TOKEN", ...address, "--verbose"];
-    expect(await person.run(connect, "", { ...noise, THEIR_TOKEN: token })).toMatchObject({ code: 0 });
+    expect(await person.runProcess(connect, { ...noise, THEIR_TOKEN: token })).toMatchObject({ code: 0 });
     expect(await person.bind()).toMatchObject({ code: 0 });
     const body = {
       message: `Bad credentials: ${token}`,
@@ -314,10 +317,10 @@ describe.each(COMPANIES)("%s", (_, open) => {
       errors: [{ message: token }],
     };
     company.simulator.fail({ kind: "answer", status: 401, body });
-    const refused = await person.run(["issues", "list", "--verbose"], "", noise);
+    const refused = await person.runProcess(["issues", "list", "--verbose"], noise);
     expect(refused).toMatchObject({ code: 1, stdout: "" });
     expect(refused.stderr).toContain(`tracker host connect ${provider}`);
-    expect(await person.run(["issues", "list", "--verbose"], "", noise)).toMatchObject({ code: 0 });
+    expect(await person.runProcess(["issues", "list", "--verbose"], noise)).toMatchObject({ code: 0 });
     // `afterEach` looks at all that was said and kept.
   });
 

@@ -1,4 +1,4 @@
-/** Somebody who works with the binary at a company of `providers.ts`. */
+/** A person at a company of `providers.ts`, who types command lines. */
 import { Database } from "bun:sqlite";
 import { expect } from "bun:test";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { Scratch } from "./scratch.ts";
 /** In milliseconds. */
 export const MINUTE = 60_000;
 
-/** Somebody with a clone of acme/payments-api, and the company they work for. */
+/** A person with a clone of acme/payments-api, and the company they work for. */
 export class Person implements AsyncDisposable {
   readonly company: Company;
   readonly #place = new Scratch();
@@ -23,8 +23,17 @@ export class Person implements AsyncDisposable {
     company.simulator.setClock(Date.now() - 60 * MINUTE);
   }
 
-  async run(args: readonly string[], stdin = "", env = this.#env): Promise<Outcome> {
-    const outcome = await this.#place.run(args, { env, stdin });
+  /** Runs a command line in this process. */
+  async run(args: readonly string[], stdin = ""): Promise<Outcome> {
+    return this.#heard(await this.#place.runHere(args, { env: this.#env, stdin }));
+  }
+
+  /** Runs the executable. */
+  async runProcess(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Outcome> {
+    return this.#heard(await this.#place.run(args, { env: { ...this.#env, ...env } }));
+  }
+
+  #heard(outcome: Outcome): Outcome {
     this.#said += outcome.stdout + outcome.stderr;
     return outcome;
   }

@@ -6,6 +6,7 @@ import { TeamScope } from "../../src/host/access/team-scope.ts";
 import { connectSqlite } from "../../src/host/database/sqlite.ts";
 import { OperationResult, PushResult } from "../../src/protocol.ts";
 import { IDENTITY, STRANGER, TestHost } from "../helpers/host-fixture.ts";
+import { withoutRandomWaits } from "../helpers/random-waits.ts";
 import { GitHubSimulator } from "../simulators/github/index.ts";
 import type { SimulatedRequest } from "../simulators/server.ts";
 
@@ -16,6 +17,8 @@ const DAY = 24 * 60 * 60_000;
 let host: TestHost;
 let github: GitHubSimulator;
 let ref: string;
+
+withoutRandomWaits();
 
 beforeEach(async () => {
   host = await TestHost.open([]);

@@ -13,8 +13,11 @@ import {
   RunResult,
 } from "../../src/protocol.ts";
 import { STRANGER, TestHost } from "../helpers/host-fixture.ts";
+import { withoutRandomWaits } from "../helpers/random-waits.ts";
 import { GitHubSimulator } from "../simulators/github/index.ts";
 import type { SimulatedRequest } from "../simulators/server.ts";
+
+withoutRandomWaits();
 
 const REPOSITORY = "acme/payments-api";
 const WRITES = new Set(["POST", "PATCH", "PUT", "DELETE"]);

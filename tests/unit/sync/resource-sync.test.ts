@@ -1,4 +1,4 @@
-import { afterAll, beforeEach, describe, expect, spyOn, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import type * as v from "valibot";
 import type { PushItem } from "../../../src/protocol.ts";
 import type { CapabilityFlag } from "../../../src/sdk/capabilities.ts";
@@ -10,6 +10,7 @@ import type { IssueStore } from "../../../src/sdk/stores/store.ts";
 import { MemoryRemote } from "../../../src/sdk/testing/remote.ts";
 import { MemoryTracker } from "../../../src/sdk/testing/tracker.ts";
 import { ResourceSync } from "../../../src/sync/resource-sync.ts";
+import { withoutRandomWaits } from "../../helpers/random-waits.ts";
 
 let now: number;
 let remote: MemoryRemote;
@@ -27,9 +28,7 @@ function setUp(
   sync = new ResourceSync({ connector: tracker, store, policy, now: () => new Date(now) });
 }
 
-// The engine waits a random part of a time before it asks again: here no time.
-const random = spyOn(Math, "random").mockReturnValue(0);
-afterAll(() => random.mockRestore());
+withoutRandomWaits();
 
 beforeEach(() => {
   now = Date.parse("2026-03-01T09:00:00Z");
