@@ -7,6 +7,7 @@ import * as v from "valibot";
 import { ErrorEnvelope } from "../protocol.ts";
 import type { Fetch, Nature } from "../shared/context.ts";
 import { type ErrorFacts, NotAuthenticatedError, TrackerError } from "../shared/errors.ts";
+import { parseJson } from "../shared/json.ts";
 import { isHosted } from "../shared/providers.ts";
 import { count, escapeText, shellWord } from "../shared/text.ts";
 
@@ -18,8 +19,6 @@ const MAX_RETRY_AFTER_S = 60;
 const DEFAULT_RETRY_AFTER_S = 5;
 /** The most that a message quotes of an answer, in characters. */
 const MAX_QUOTED = 200;
-/** How deep an answer may be nested. */
-const MAX_DEPTH = 100;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const RETRIED_STATUS: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 
@@ -459,18 +458,6 @@ async function readBody(response: Response, limit: number): Promise<string> {
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
-}
-
-/** Parses JSON; nesting that the stack could not print again counts as broken. */
-function parseJson(text: string): unknown {
-  const value: unknown = JSON.parse(text);
-  if (isDeeperThan(MAX_DEPTH, value)) throw new SyntaxError("nested too deep");
-  return value;
-}
-
-function isDeeperThan(depth: number, value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return depth === 0 || Object.values(value).some((entry) => isDeeperThan(depth - 1, entry));
 }
 
 function parseEnvelope(body: string): ErrorEnvelope | null {

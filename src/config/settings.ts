@@ -9,6 +9,7 @@ import { replaceFile } from "../shared/atomic-file.ts";
 import type { Machine } from "../shared/context.ts";
 import { ConfigError } from "../shared/errors.ts";
 import type { Environment } from "../shared/io.ts";
+import { parseJson } from "../shared/json.ts";
 import { isLoopback } from "../shared/network.ts";
 import { tokenProblem } from "../shared/token.ts";
 
@@ -308,7 +309,7 @@ export class CredentialStore {
     if (text === null) return {};
     let value: unknown;
     try {
-      value = JSON.parse(text);
+      value = parseJson(text);
     } catch {
       throw unreadable(this.path);
     }

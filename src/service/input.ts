@@ -3,6 +3,7 @@ import * as v from "valibot";
 import type { MissionUpdate } from "../client.ts";
 import { MissionPublishRequest, PushItem, problemOf } from "../protocol.ts";
 import { UsageError } from "../shared/errors.ts";
+import { parseJson } from "../shared/json.ts";
 
 /** The most items that one push takes. */
 const MAX_ITEMS = 10_000;
@@ -43,7 +44,7 @@ export function checkMissionUpdate(update: Readonly<Record<string, unknown>>): M
 function parse<S extends v.GenericSchema>(schema: S, text: string, root: string): v.InferOutput<S> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (error) {
     const reason = error instanceof Error ? `: ${error.message}` : "";
     throw new UsageError(`The JSON of the ${root} is broken${reason}.`, {

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { ProviderContext } from "../../protocol.ts";
+import { parseJson } from "../../shared/json.ts";
 
 const Metadata = v.record(v.string(), v.unknown());
 
@@ -13,12 +14,12 @@ export type RoutingMetadata = v.InferOutput<typeof RoutingMetadata>;
 
 /** Reads a stored `provider_context`. */
 export function parseContext(stored: string): ProviderContext {
-  return v.parse(ProviderContext, JSON.parse(stored));
+  return v.parse(ProviderContext, parseJson(stored));
 }
 
 /** Reads a stored `routing_metadata`. */
 export function parseRouting(stored: string): RoutingMetadata {
-  return v.parse(RoutingMetadata, JSON.parse(stored));
+  return v.parse(RoutingMetadata, parseJson(stored));
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { HonoRequest } from "hono";
 import type * as v from "valibot";
 import { type Call, NoFields } from "../../protocol.ts";
+import { parseJson } from "../../shared/json.ts";
 import { check, invalidRequest } from "../check.ts";
 import { HostError } from "../errors.ts";
 
@@ -24,7 +25,7 @@ export async function readFields<S extends v.GenericSchema>(
   if (Object.is(schema, NoFields)) return check(schema, {}, "body");
   return method === "GET"
     ? check(schema, Object.fromEntries(new URL(url).searchParams), "query")
-    : check(schema, parseJson(await readBytes(raw)), "body");
+    : check(schema, parseBytes(await readBytes(raw)), "body");
 }
 
 /**
@@ -40,9 +41,9 @@ export function idempotencyKeyOf(request: Request): string | null {
   return key;
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+function parseBytes(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
     throw invalidRequest({ body: "must be JSON in UTF-8" });
   }

@@ -1,5 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import * as v from "valibot";
+import { parseJson } from "../../shared/json.ts";
 import { HostError } from "../errors.ts";
 
 const PREFIX = "cand_";
@@ -62,7 +63,7 @@ export class CandidateTokens {
     if (!genuine) throw invalid("The candidate token is not one of this control plane's");
     const [teamId, provider, resourceId, expires] = v.parse(
       Payload,
-      JSON.parse(Buffer.from(payload, "base64url").toString("utf8")),
+      parseJson(Buffer.from(payload, "base64url").toString("utf8")),
     );
     if (expires <= this.#now()) throw invalid("The candidate token has expired");
     if (teamId !== team.teamId) throw invalid("The candidate token was made for another team");

@@ -2,6 +2,7 @@
 import { sql } from "kysely";
 import * as v from "valibot";
 import type { BindableResource, ProviderContext, TakenResource } from "../../protocol.ts";
+import { parseJson } from "../../shared/json.ts";
 import type { HostedProvider } from "../../shared/providers.ts";
 import { fold } from "../../shared/text.ts";
 import type { TeamScope } from "../access/team-scope.ts";
@@ -110,7 +111,7 @@ function makeCursor(cursor: Cursor): string {
 
 function parseCursor(text: string): Cursor {
   try {
-    return v.parse(Cursor, JSON.parse(Buffer.from(text, "base64url").toString("utf8")));
+    return v.parse(Cursor, parseJson(Buffer.from(text, "base64url").toString("utf8")));
   } catch (cause) {
     const details = { cursor: "is not a next_cursor of this host" };
     throw new HostError("invalid_request", `cursor: ${details.cursor}`, { details, cause });

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { parseJson } from "../../shared/json.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import { HostError } from "../errors.ts";
 
@@ -40,7 +41,7 @@ export function once<S extends v.GenericSchema>(
       .where("key", "=", key)
       .executeTakeFirst();
     if (first !== undefined) {
-      if (first.fingerprint === fingerprint) return v.parse(answer, JSON.parse(first.answer));
+      if (first.fingerprint === fingerprint) return v.parse(answer, parseJson(first.answer));
       throw keyTaken();
     }
     const result = await work(transaction);

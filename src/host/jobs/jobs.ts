@@ -4,7 +4,9 @@
  * finds a job whose process has died takes it up again. Who works on a job
  * holds the lease of its mapping, so that nobody else works on either.
  */
+import * as v from "valibot";
 import type { OperationAccepted } from "../../protocol.ts";
+import { parseJson } from "../../shared/json.ts";
 import { findPrincipal } from "../access/authentication.ts";
 import { TeamScope } from "../access/team-scope.ts";
 import type { Database } from "../database/schema.ts";
@@ -289,7 +291,7 @@ async function begin(
   } else {
     await scope.updateOperation(id).set(begun).execute();
   }
-  return { id, claim: { id, kind, payload: JSON.parse(text), attempts: begun.attempts, lease } };
+  return { id, claim: { id, kind, payload: parseJson(text), attempts: begun.attempts, lease } };
 }
 
 function jobOf(scope: TeamScope, idempotencyKey: string) {
@@ -320,7 +322,7 @@ async function takeUp(scope: TeamScope, id: string): Promise<Claim | null> {
   if (row === undefined || row.payload === null) return null;
   const { kind, subject, payload, attempts } = row;
   const lease = await takeLease(scope, subject);
-  return { id, kind, payload: JSON.parse(payload), attempts: attempts ?? 1, lease };
+  return { id, kind, payload: parseJson(payload), attempts: attempts ?? 1, lease };
 }
 
 function goesFirst(id: string): HostError {
@@ -384,12 +386,14 @@ async function finish(
 /** The result of a job that was done for an earlier request; null when it is not there yet. */
 async function resultOf(scope: TeamScope, id: string): Promise<Ending | null> {
   const row = await scope.operations().select("result").where("id", "=", id).executeTakeFirst();
-  return typeof row?.result === "string" ? { result: JSON.parse(row.result) } : null;
+  return typeof row?.result === "string"
+    ? { result: v.parse(v.looseObject({}), parseJson(row.result)) }
+    : null;
 }
 
 async function doneItems(scope: TeamScope, id: string): Promise<ReadonlyMap<number, unknown>> {
   const rows = await scope.operationItems(id).select(["position", "item"]).execute();
-  return new Map(rows.map(({ position, item }) => [position, JSON.parse(item)]));
+  return new Map(rows.map(({ position, item }) => [position, parseJson(item)]));
 }
 
 async function keepItem(

@@ -1,6 +1,7 @@
 /** Operations: work that may outlast the request that asked for it. */
 import * as v from "valibot";
 import { ErrorEnvelope, type OperationAccepted, type OperationResult } from "../../protocol.ts";
+import { parseJson } from "../../shared/json.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import { asHostError, errorEnvelope, HostError } from "../errors.ts";
 import { describeFailure, type Log } from "../log.ts";
@@ -195,7 +196,7 @@ export async function readOperation(
     const error = errorEnvelope(interrupted());
     return { operation: { ...answer, status: "failed", result: null, error }, isAbandoned };
   }
-  const parse = (text: string | null): unknown => (text === null ? null : JSON.parse(text));
+  const parse = (text: string | null): unknown => (text === null ? null : parseJson(text));
   const result = parse(row.result);
   const error = v.parse(v.nullable(ErrorEnvelope), parse(row.error));
   return { operation: { ...answer, status, result, error }, isAbandoned };

@@ -9,6 +9,7 @@ import {
   type ProviderContext,
   type RoutingKey,
 } from "../../protocol.ts";
+import { parseJson } from "../../shared/json.ts";
 import { type HostedProvider, isHosted } from "../../shared/providers.ts";
 import { Doctrine } from "../../sync/doctrine.ts";
 import type { TeamScope } from "../access/team-scope.ts";
@@ -89,8 +90,8 @@ function toView(row: Row): MappingView {
     label: row.display_label,
     context: parseContext(row.provider_context),
     routing: parseRouting(row.routing_metadata),
-    doctrine: v.parse(Doctrine, JSON.parse(row.ownership ?? "{}")),
-    settings: v.parse(ConnectorSettings, JSON.parse(row.connector_settings ?? "{}")),
+    doctrine: v.parse(Doctrine, parseJson(row.ownership ?? "{}")),
+    settings: v.parse(ConnectorSettings, parseJson(row.connector_settings ?? "{}")),
     boundAt: row.created_at,
     connected: row.connection_removed_at === null && row.connection_status !== "revoked",
     resourceId: row.resource_id,

@@ -1,4 +1,6 @@
 /** One exchange with one origin, bounded in time and size, its failures typed. The transports share it. */
+
+import { parseJson } from "../../shared/json.ts";
 import { ConnectorConfigError, type FailureClass } from "../errors.ts";
 import {
   baseUrlProblem,
@@ -256,7 +258,7 @@ function parseBody(type: string | null, text: string): ParsedBody {
   const isDeclared = isMeaningful(type);
   if (isDeclared && !/[/+]json\b/i.test(type)) return { kind: "text", body: text };
   try {
-    return { kind: "json", body: JSON.parse(text) };
+    return { kind: "json", body: parseJson(text) };
   } catch {
     return { kind: isDeclared ? "broken" : "text", body: text };
   }

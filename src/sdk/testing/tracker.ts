@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import * as v from "valibot";
+import { parseJson } from "../../shared/json.ts";
 import { assertCarried, type Capabilities, type CapabilityFlag, NO_CAPABILITIES } from "../capabilities.ts";
 import {
   type IssueQuery,
@@ -434,7 +435,7 @@ export class MemoryTracker implements TrackerConnector {
   #position(question: string, cursor: string | undefined): number {
     if (cursor === undefined) return -1;
     try {
-      const read = v.parse(Cursor, JSON.parse(Buffer.from(cursor, "base64url").toString()));
+      const read = v.parse(Cursor, parseJson(Buffer.from(cursor, "base64url").toString()));
       if (read.question === question) return read.after;
     } catch (cause) {
       throw this.#failure("invalid", "The cursor is not one of this tracker's.", null, cause);

@@ -77,7 +77,7 @@ export function readExport(text: string): readonly BeadsIssue[] {
   return text.split("\n").flatMap((line, index) => {
     if (line.trim() === "") return [];
     const name = `export.${index + 1}`;
-    const raw = readJson(BEADS, line, name);
+    const raw = parsePayload(BEADS, JsonValue, readJson(BEADS, line, name), name);
     const { _type, status, issue_type = "" } = parsePayload(BEADS, Kind, raw, name);
     if (_type !== "issue" || status === "tombstone" || MACHINERY.has(issue_type)) return [];
     return [{ record: parsePayload(BEADS, Record, raw, name), raw }];

@@ -90,7 +90,7 @@ export function readComments(
 }
 
 /** fp writes log lines before its answer, and line breaks and tabs in texts as they are. */
-function readOutput(output: string, name: string): JsonValue {
+function readOutput(output: string, name: string): unknown {
   const start = /^\{/m.exec(output)?.index ?? 0;
   const strings = /"(?:[^"\\]|\\.)*"/gs;
   const escaped = output

@@ -7,8 +7,8 @@ import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { kill } from "node:process";
+import { parseJson } from "../../../shared/json.ts";
 import { ConnectorConfigError, ConnectorRequestError, IssuePayloadContractError } from "../../errors.ts";
-import type { JsonValue } from "../../model.ts";
 
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -187,9 +187,9 @@ export async function withTextFile<T>(text: string, use: (path: string) => Promi
 }
 
 /** @throws IssuePayloadContractError when the text is no JSON */
-export function readJson(provider: string, text: string, name: string): JsonValue {
+export function readJson(provider: string, text: string, name: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     throw new IssuePayloadContractError(provider, name, `is no JSON: ${firstLine(text) || "nothing at all"}`);
   }

@@ -1,0 +1,19 @@
+/** The deepest nesting of JSON that is read. Jira's documents may have 200 levels of two containers each. */
+const MAX_DEPTH = 500;
+
+/**
+ * Parses JSON. Text nested so deep that the stack could not print it again counts as broken.
+ *
+ * @throws SyntaxError when the text is broken
+ */
+export function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  if (text.length > MAX_DEPTH && isDeeperThan(MAX_DEPTH, value))
+    throw new SyntaxError("JSON nested too deep");
+  return value;
+}
+
+function isDeeperThan(depth: number, value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return depth === 0 || Object.values(value).some((entry) => isDeeperThan(depth - 1, entry));
+}
