@@ -6,11 +6,9 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CommandDef } from "citty";
-import { createInvocation, GLOBAL_ARGS } from "../src/cli/invocation.ts";
+import { GLOBAL_ARGS, visibleNames } from "../src/cli/argv.ts";
 import { describeCommand, flagsOf } from "../src/cli/render/help.ts";
-import { commandTree, EXIT_CODES } from "../src/cli.ts";
-import type { Context } from "../src/shared/context.ts";
-import { memoryIo } from "../src/shared/io.ts";
+import { COMMAND_TREE, EXIT_CODES } from "../src/cli.ts";
 import { resolve } from "../src/shared/lazy.ts";
 
 const ROOT = join(import.meta.dir, "..");
@@ -63,36 +61,11 @@ On Windows \`%AppData%\\tracker\` and \`%LocalAppData%\\tracker\`.
 
 /** The documentation of every command, as Markdown. */
 export async function renderCliDocs(): Promise<string> {
-  const root = commandTree(createInvocation(documentationContext(), noGlobals()));
   const parts = [INTRODUCTION, "## Flags of every command", table("flag", flagsOf(GLOBAL_ARGS))];
-  parts.push("## Commands\n", await renderCommand(["tracker"], root));
+  parts.push("## Commands\n", await renderCommand(["tracker"], COMMAND_TREE));
   const codes = EXIT_CODES.map(({ code, meaning }) => `| ${code} | ${meaning} |`).join("\n");
   parts.push(`## Exit codes\n\n| code | meaning |\n| --- | --- |\n${codes}\n`, ENVIRONMENT);
   return parts.join("\n");
-}
-
-function documentationContext(): Context {
-  return {
-    io: memoryIo(),
-    env: {},
-    cwd: "/",
-    machine: {
-      platform: "linux",
-      architecture: "x64",
-      userId: undefined,
-      homeDirectory: "/",
-      hostName: "",
-      userName: "",
-    },
-    nature: { now: () => 0, sleep: async () => {}, random: () => 0 },
-    fetch: async () => new Response(),
-    preconnect: () => {},
-    onStop: () => {},
-  };
-}
-
-function noGlobals() {
-  return { host: undefined, project: undefined, json: false, input: true, color: true, verbose: false };
 }
 
 async function renderCommand(path: readonly string[], command: CommandDef): Promise<string> {
@@ -102,8 +75,8 @@ async function renderCommand(path: readonly string[], command: CommandDef): Prom
     path.length === 1
       ? []
       : [`### \`${usage}\`\n\n${description}.\n${table("argument", words)}${table("flag", flags)}`];
-  for (const [name, sub] of Object.entries(subCommands)) {
-    parts.push(await renderCommand([...path, name], await resolve(sub)));
+  for (const name of await visibleNames(subCommands)) {
+    parts.push(await renderCommand([...path, name], await resolve(subCommands[name] ?? {})));
   }
   return parts.join("\n");
 }

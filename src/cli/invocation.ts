@@ -1,32 +1,11 @@
 import { isAbsolute, resolve } from "node:path";
-import type { ArgsDef } from "citty";
 import type { BoundResult, EmbeddedHost, TrackerService } from "../service.ts";
 import type { Context } from "../shared/context.ts";
-import { UsageError } from "../shared/errors.ts";
 import type { Io } from "../shared/io.ts";
 import { createLog, type Log } from "../shared/log.ts";
 import { toJson } from "../shared/text.ts";
+import type { Globals } from "./argv.ts";
 import { type Style, styleOf } from "./render/style.ts";
-
-/** Flags that every command takes, wherever they stand. */
-export const GLOBAL_ARGS = {
-  host: { type: "string", valueHint: "URL|embedded", description: "Control plane to talk to" },
-  project: { type: "string", valueHint: "DIR", description: "Where the search for a project starts" },
-  json: { type: "boolean", description: "Print the result as JSON" },
-  input: { type: "boolean", default: true, negativeDescription: "Never ask" },
-  color: { type: "boolean", default: true, negativeDescription: "Never color" },
-  verbose: { type: "boolean", description: "Tell every step on stderr" },
-} as const satisfies ArgsDef;
-
-/** The global flags, parsed. */
-export interface Globals {
-  readonly host: string | undefined;
-  readonly project: string | undefined;
-  readonly json: boolean;
-  readonly input: boolean;
-  readonly color: boolean;
-  readonly verbose: boolean;
-}
 
 /** One run of one command: the context as the global flags shape it. */
 export interface Invocation {
@@ -110,37 +89,4 @@ export async function print<T>(
   draw: (result: T, style: Style) => string,
 ): Promise<void> {
   io.stdout.write(globals.json ? toJson(result) : draw(result, await styleOf(io, io.stdout)));
-}
-
-/**
- * A flag that takes a whole number of at least 1.
- *
- * @throws UsageError when the text is none
- */
-export function positiveInteger(flag: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= 1) return value;
-  throw new UsageError(`--${flag} takes a whole number of at least 1, not "${text}".`);
-}
-
-/**
- * The value of `--limit`: a whole number from 1 to `most`.
- *
- * @throws UsageError when the text is none
- */
-export function limitOf(text: string, most: number): number {
-  const limit = positiveInteger("limit", text) ?? most;
-  if (limit <= most) return limit;
-  throw new UsageError(`--limit takes a number up to ${most.toLocaleString("en-US")}, not "${text}".`);
-}
-
-/**
- * A flag or word without which a command makes no sense.
- *
- * @throws UsageError when it is missing
- */
-export function required(what: string, value: string | undefined, example: string): string {
-  if (value !== undefined) return value;
-  throw new UsageError(`${what} is missing.`, { hint: `For example: ${example}` });
 }

@@ -1,16 +1,18 @@
 import type { OwnershipRequest } from "../service.ts";
 import { UsageError } from "../shared/errors.ts";
-import { pairsOf } from "./input.ts";
+import { type ArgumentDefs, type Arguments, pairsOf } from "./argv.ts";
+import { HINTS } from "./hints.ts";
 
-/** The flags that say who owns which field of an issue. */
-export const DOCTRINE_ARGS = {
+/** The flags that set the owners of an issue's fields. */
+export const OWNERSHIP_ARGS = {
   "doctrine-mode": {
     type: "string",
     valueHint: "MODE",
-    description: "Who owns the issues: external_authoritative, spec_kitty_authoritative or split_ownership",
+    description: "Owner of the issues: external_authoritative, spec_kitty_authoritative or split_ownership",
   },
   "field-owner": {
     type: "string",
+    repeatable: true,
     valueHint: "FIELD=OWNER",
     description: "Owner of a field under split_ownership: external, local or shared; repeatable",
   },
@@ -18,30 +20,26 @@ export const DOCTRINE_ARGS = {
     type: "string",
     valueHint: "STRATEGY",
     description:
-      "What decides over a shared field that both sides changed: newer_timestamp, external_wins, local_wins or manual_review",
+      "Rule for a shared field that both sides changed: newer_timestamp, external_wins, local_wins or manual_review",
   },
-} as const;
+} as const satisfies ArgumentDefs;
 
 /**
- * Reads the flags of {@link DOCTRINE_ARGS}.
+ * Reads the flags of {@link OWNERSHIP_ARGS}.
  *
- * @param tokens the words of the command line, for what may be given again
- * @throws UsageError for what cannot have an effect
+ * @throws UsageError for flags without effect
  */
-export function doctrineFlags(
-  args: Readonly<Record<"doctrine-mode" | "conflict-strategy", string | undefined>>,
-  tokens: readonly string[],
-): OwnershipRequest {
+export function ownershipFlags(args: Arguments<typeof OWNERSHIP_ARGS>): OwnershipRequest {
   const { "doctrine-mode": mode = null, "conflict-strategy": conflictStrategy = null } = args;
   if (conflictStrategy !== null && mode !== "split_ownership") {
-    throw new UsageError("--conflict-strategy is about fields that both sides own.", {
-      hint: `Give both: --doctrine-mode split_ownership --conflict-strategy ${conflictStrategy}`,
+    throw new UsageError("--conflict-strategy needs --doctrine-mode split_ownership.", {
+      hint: HINTS.splitOwnership(conflictStrategy),
     });
   }
-  const fieldOwners = pairsOf("field-owner", tokens);
+  const fieldOwners = pairsOf("field-owner", args["field-owner"]);
   if (Object.keys(fieldOwners).length > 0 && mode !== "split_ownership") {
-    throw new UsageError("--field-owner is for --doctrine-mode split_ownership.", {
-      hint: "Without it one side owns every field.",
+    throw new UsageError("--field-owner needs --doctrine-mode split_ownership.", {
+      hint: HINTS.oneOwner,
     });
   }
   return { mode, fieldOwners, conflictStrategy };

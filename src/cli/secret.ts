@@ -1,9 +1,10 @@
-import type { ArgsDef } from "citty";
 import { UsageError } from "../shared/errors.ts";
 import type { Environment, Io } from "../shared/io.ts";
 import { tokenProblem } from "../shared/token.ts";
+import type { ArgumentDefs, Arguments } from "./argv.ts";
 import { ask } from "./ask.ts";
 import type { SecretGuide } from "./commands/host/token-guide.ts";
+import { HINTS } from "./hints.ts";
 import type { Invocation } from "./invocation.ts";
 
 /** The flags by which a secret comes; it never comes as an argument, which everyone could read. */
@@ -14,13 +15,9 @@ export const SECRET_ARGS = {
     valueHint: "NAME",
     description: "Read the token from this environment variable",
   },
-} as const satisfies ArgsDef;
+} as const satisfies ArgumentDefs;
 
-/** Values of {@link SECRET_ARGS}. */
-export interface SecretFlags {
-  readonly "token-stdin"?: boolean | undefined;
-  readonly "from-env"?: string | undefined;
-}
+type SecretFlags = Arguments<typeof SECRET_ARGS>;
 
 /**
  * Refuses flags by which no secret can come, before anything is asked.
@@ -31,13 +28,13 @@ export function checkSecretFlags(
   { io, context }: Invocation,
   { "token-stdin": isPiped, "from-env": variable }: SecretFlags,
 ): void {
-  if (isPiped === true && variable !== undefined) {
+  if (isPiped && variable !== undefined) {
     throw new UsageError("--token-stdin and --from-env cannot be used together.");
   }
   if (variable !== undefined) secretFromEnv(context.env, variable);
-  else if (isPiped !== true && !io.canPrompt) {
-    throw new UsageError("There is no terminal to ask for the token in.", {
-      hint: "Use --token-stdin or --from-env NAME.",
+  else if (!isPiped && !io.canPrompt) {
+    throw new UsageError("The token is missing, and there is no terminal to prompt for it.", {
+      hint: HINTS.tokenFlags,
     });
   }
 }
@@ -54,21 +51,20 @@ export async function readSecret(
   guide: SecretGuide,
 ): Promise<string | null> {
   if (flags["from-env"] !== undefined) return secretFromEnv(context.env, flags["from-env"]);
-  if (!io.stdin.isTerminal) return secretFromPipe(io, "--token-stdin < token-file");
+  if (!io.stdin.isTerminal) return secretFromPipe(io, HINTS.pipeSecret);
   return askForSecret(io, guide);
 }
 
 /**
  * All that is piped in, which has to be one secret.
  *
- * @param example of flags and redirection, for the hint
  * @throws UsageError when it is none
  */
-export async function secretFromPipe({ stdin }: Io, example: string): Promise<string> {
+export async function secretFromPipe({ stdin }: Io, hint: string): Promise<string> {
   const text = await stdin.readAll();
   const problem = tokenProblem(text);
   if (problem === null) return text.trim();
-  throw new UsageError(`Standard input ${problem}.`, { hint: `For example: ${example}` });
+  throw new UsageError(`Standard input ${problem}.`, { hint });
 }
 
 /** Asks for a secret of which nothing is shown, from the first word to the last answer; null when the person cancels. */
@@ -94,7 +90,7 @@ function secretFromEnv(env: Environment, variable: string): string {
   const problem = text === "" ? "is not set" : tokenProblem(text);
   if (problem === null) return text.trim();
   throw new UsageError(`The environment variable that --from-env names ${problem}.`, {
-    hint: "Give the variable's name, never the token itself: --from-env GITHUB_TOKEN",
+    hint: HINTS.tokenVariable,
   });
 }
 

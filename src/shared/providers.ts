@@ -32,6 +32,20 @@ export function isRemoved(provider: string): boolean {
   return REMOVED.has(provider.toLowerCase());
 }
 
+const NAMES: Readonly<Record<Provider, string>> = {
+  github: "GitHub",
+  gitlab: "GitLab",
+  jira: "Jira",
+  linear: "Linear",
+  beads: "beads",
+  fp: "fp",
+};
+
+/** Returns a provider's name as its owner writes it; an unknown provider keeps its own. */
+export function providerName(provider: string): string {
+  return isHosted(provider) || isLocal(provider) ? NAMES[provider] : provider;
+}
+
 /**
  * Parses a provider's name.
  *

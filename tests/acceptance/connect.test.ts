@@ -54,7 +54,7 @@ describe("the hidden prompt", () => {
     expect(terminal.raw).not.toMatch(/gho_|XX|\*/);
     expect(terminal.text).toContain("https://github.com/settings/personal-access-tokens/new");
     expect(terminal.text).toContain(
-      "Connected github: Acme, 12 resources\nNext: tracker bind --provider github\n",
+      "Connected GitHub: Acme, 12 resources\nNext: tracker bind --provider github\n",
     );
     expect(terminal.text).toMatch(/\nexit 0\n/);
     expect(terminal.text).toMatch(/\bisig icanon\b/);

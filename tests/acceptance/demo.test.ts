@@ -86,12 +86,12 @@ test("binds by itself, then by number, and leaves nothing behind", async () => {
     "\n-   provider: github\n",
   );
   const bound = outputOf(transcript, "bind --provider linear --select 1");
-  expect(bound).toStartWith("Replaced acme/payments-api (github, srm_");
+  expect(bound).toStartWith("Replaced acme/payments-api (GitHub, srm_");
   expect(bound).toContain("Bound to Payments API (PAY)\n");
   const reference = /^Reference +(srm_\w+)$/m.exec(bound)?.[1] ?? "no reference";
   expect(transcript).toContain(`tracker:\n  provider: linear\n  binding_ref: ${reference}\n`);
   expect(outputOf(transcript, "status --all")).toContain(`\tactive\tnever\t${reference}\n`);
-  expect(outputOf(transcript, "unbind")).toBe(`Unbound from Payments API (PAY) (linear, ${reference})\n`);
+  expect(outputOf(transcript, "unbind")).toBe(`Unbound from Payments API (PAY) (Linear, ${reference})\n`);
   expect(transcript).not.toMatch(/trk_|ghp_|lin_api_/);
   expect(transcript).not.toContain("\x1b");
 

@@ -83,7 +83,7 @@ describe("pull", () => {
     terminal.pressInterrupt();
     expect(await terminal.exit()).toBe(130);
     expect(terminal.text).toContain("issues.ndjson was not written.");
-    expect(terminal.text).toContain("next `tracker sync pull --all` goes on where this one stopped");
+    expect(terminal.text).toContain("next `tracker sync pull --all` continues where this one stopped");
     expect(readdirSync(place.repository)).toEqual(before);
     plane.verify();
   });
@@ -180,7 +180,7 @@ describe("push and run", () => {
       place.run(["sync", "run", "--json"], { env: second.env }),
     ]);
     expect(human).toMatchObject({ code: 0, stderr: "Pushing…\n" });
-    expect(human.stdout).toStartWith("Pushed to linear\n");
+    expect(human.stdout).toStartWith("Pushed to Linear\n");
     expect(program.stderr).toBe("");
     expect(resultOf(program)).toMatchObject({ status: "ok" });
     first.verify();
@@ -199,7 +199,7 @@ describe("push and run", () => {
     expect(terminal.text).toContain(`tracker sync wait ${ID}`);
     expect(await place.run(["sync", "wait", ID])).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining("Pushed to linear"),
+      stdout: expect.stringContaining("Pushed to Linear"),
     });
     plane.verify();
   });
@@ -234,7 +234,7 @@ test("`sync publish` is refused at once, for everybody, and leads to what to use
   for (const args of [[], ["--server-url", "https://x.example", "--auth-token", "s3cr3t"]]) {
     const outcome = await place.run(["sync", "publish", ...args], { cwd: place.root });
     expect(outcome).toMatchObject({ code: 2, stdout: "" });
-    expect(outcome.stderr).toMatch(/linear[\s\S]*tracker sync push[\s\S]*tracker mission publish/);
+    expect(outcome.stderr).toMatch(/Linear[\s\S]*tracker sync push[\s\S]*tracker mission publish/);
     expect(outcome.stderr).not.toContain("s3cr3t");
   }
   plane.verify();

@@ -168,7 +168,9 @@ describe("beads", () => {
     await run(BIND);
     const outcome = await run(["sync", ...args, "--json"]);
     expect(outcome.code).toBe(2);
-    expect(errorOf(outcome).message).toBe("--limit is for hosted providers: beads is read as a whole.");
+    expect(errorOf(outcome).message).toBe(
+      "--limit is for hosted providers: beads returns all issues at once.",
+    );
     expect(existsSync(join(place.repository, "issues.ndjson"))).toBe(false);
   });
 
@@ -178,8 +180,8 @@ describe("beads", () => {
       ["--doctrine-mode", "split_ownership", "--field-owner", "colour=local"],
       '--field-owner must be "title", ',
     ],
-    [["--field-owner", "title=local"], "--field-owner is for --doctrine-mode split_ownership."],
-    [["--doctrine-mode", "external_authoritative", "--field-owner", "title=local"], "--field-owner is for"],
+    [["--field-owner", "title=local"], "--field-owner needs --doctrine-mode split_ownership."],
+    [["--doctrine-mode", "external_authoritative", "--field-owner", "title=local"], "--field-owner needs"],
     [["--conflict-strategy", "manual_review"], "--conflict-strategy"],
     [["--doctrine-mode", "split_ownership", "--conflict-strategy", "dice"], "--conflict-strategy"],
     [["--field-owner", "title"], "--field-owner"],

@@ -95,7 +95,7 @@ describe("the embedded control plane", () => {
     const connected = await place.run(connect(gitlab), { stdin: TOKEN });
     expect(connected).toMatchObject({ code: 0, stderr: "" });
     expect(connected.stdout).toMatch(
-      /^Connected gitlab: .+, 2 resources\nNext: tracker bind --provider gitlab\n$/,
+      /^Connected GitLab: .+, 2 resources\nNext: tracker bind --provider gitlab\n$/,
     );
     expect((await place.run(["bind", "--provider", "gitlab"])).stdout).toContain("acme/payments-api");
 

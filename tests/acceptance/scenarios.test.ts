@@ -231,7 +231,7 @@ test("a single uncertain candidate is not called several", async () => {
   using place = new Scratch({ env: plane.env, config: PROJECT });
   const outcome = await place.run(["bind", "--provider", "linear"]);
   expect(outcome.code).toBe(1);
-  expect(outcome.stderr).toContain("One resource may be this project's");
+  expect(outcome.stderr).toContain("One resource may fit this project");
   expect(outcome.stderr).toContain("--select");
 });
 

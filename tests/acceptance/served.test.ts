@@ -132,7 +132,7 @@ describe("tracker host serve --demo", () => {
     expect(bound.display_label).toContain("acme/backend-api");
     const outcome = await second.run(["bind", "--provider", "github"]);
     expect(outcome.code).toBe(1);
-    expect(outcome.stderr).toContain(`acme/backend-api is not offered: it is bound to project "`);
+    expect(outcome.stderr).toContain(`acme/backend-api is bound to project "`);
     expect(outcome.stderr).toContain(`tracker host mappings delete ${bound.binding_ref}\n`);
     expect(outcome.stderr).not.toMatch(/^ *\d+\. acme\/backend-api$/m);
     expect(second.config()).toBe(config);

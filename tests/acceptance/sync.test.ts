@@ -66,7 +66,7 @@ describe.each(["embedded", "served"] as const)("%s control plane", (kind) => {
     const number = github.addIssue(REPOSITORY, { title: "Refund twice" });
     const first = await run(["sync", "pull"]);
     expect(first).toMatchObject({ code: 0 });
-    expect(first.stdout).toContain("github");
+    expect(first.stdout).toContain("GitHub");
     expect(resultOf(await run(["sync", "pull", "--json"]))).toMatchObject({ status: "ok", items: [] });
     github.setClock(Date.now());
     github.editIssue(REPOSITORY, number, { title: "Refund thrice" });

@@ -74,7 +74,7 @@ describe("usage errors exit 2, say what is wrong on stderr, and do nothing", () 
     [["status", "--all", "--all"], "--all is given twice."],
     [["status", "--all=yes"], "--all takes no value."],
     [["status", "--json=yes"], "--json takes no value."],
-    [["status", "--provider", "linear"], "--provider goes with --all."],
+    [["status", "--provider", "linear"], "--provider needs --all."],
     [["status", "--all", "--check"], "--all and --check cannot be used together."],
     [["discover"], "--provider is missing."],
     [["discover", "--provider"], "--provider needs a value."],
@@ -90,16 +90,16 @@ describe("usage errors exit 2, say what is wrong on stderr, and do nothing", () 
     [["--host"], "--host needs a value."],
     [
       ["bind", "--provider", "linear", "--project-slug", "x"],
-      "--project-slug is gone: bindings are discovered.",
+      "--project-slug was removed: bindings are discovered.",
     ],
-    [["bind", "--provider", "linear", "--credential", "k=v"], "--credential is not for linear"],
-    [["bind", "--provider", "linear", "--workspace", "w"], "--workspace is for local providers"],
+    [["bind", "--provider", "linear", "--credential", "k=v"], "--credential is not for Linear"],
+    [["bind", "--provider", "linear", "--workspace", "w"], "--workspace is for on-device providers"],
     [
       ["bind", "--provider", "linear", "--select", "1", "--match", "x"],
       "--select and --match cannot be used together.",
     ],
     [["host", "serve", "--port", "65536"], "--port takes a number from 0 to 65535"],
-    [["host", "serve", "--demo", "--database", "x"], "Choose one."],
+    [["host", "serve", "--demo", "--database", "x"], "--demo and --database cannot be used together"],
   ])("tracker %j", async (args, told) => {
     const { code, out, err } = await tracker(args);
     expect({ code, out }).toEqual({ code: 2, out: "" });
@@ -235,7 +235,7 @@ describe("exit codes", () => {
     const context = contextOf({ ...io, stdout }, unreachable, env);
     expect(await run(["providers"], context)).toBe(1);
     expect(io.err()).toBe(
-      "Error: Something unforeseen went wrong: boom\\u001b[2J\nRun the command again with --verbose and report what it prints.\n",
+      "Error: An unexpected error occurred: boom\\u001b[2J\nRun the command again with --verbose, and report the output.\n",
     );
     expect(await run(["providers", "--verbose"], context)).toBe(1);
     expect(io.err()).toContain("\n    at ");

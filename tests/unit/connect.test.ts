@@ -50,7 +50,7 @@ describe("connect without a terminal", () => {
       person.stubs.on("POST", CONNECTIONS, connected());
       const { code, out, err } = await tracker(["host", "connect", "github", "--token-stdin"], { stdin });
       expect({ code, err }).toEqual({ code: 0, err: "" });
-      expect(out).toBe("Connected github: Acme, 12 resources\nNext: tracker bind --provider github\n");
+      expect(out).toBe("Connected GitHub: Acme, 12 resources\nNext: tracker bind --provider github\n");
       expect(person.sent()).toEqual([TOKEN_REQUEST]);
     },
   );
@@ -112,7 +112,7 @@ describe("connect without a terminal", () => {
   test("a connection that reaches nothing says so, and one that does not work exits 1", async () => {
     person.stubs.on("POST", CONNECTIONS, connected({ resource_count: 0 }));
     const nothing = await tracker(["host", "connect", "github", "--demo"]);
-    expect(nothing).toMatchObject({ code: 0, out: expect.stringContaining("Check what it may see.") });
+    expect(nothing).toMatchObject({ code: 0, out: expect.stringContaining("Check its permissions.") });
     person.stubs.on("POST", CONNECTIONS, connected({ status: "degraded", error: "github answers slowly" }));
     const degraded = await tracker(["host", "connect", "github", "--demo"]);
     expect(degraded).toMatchObject({ code: 1, out: expect.stringContaining("github answers slowly") });
@@ -152,9 +152,9 @@ describe("a command line that cannot connect anything exits 2 and asks nobody", 
       ["jira", "--token-stdin", "--base-url", "https://acme.atlassian.net", "--email", "ada"],
       /--email: Give an email address/,
     ],
-    [["github", "--token-stdin", "--nango-connection-id", "c-1"], /named by two flags/],
-    [["github", "--token-stdin", "--nango-provider-config-key", "k"], /named by two flags/],
-    [["github", "--token-stdin", "--nango-url", "https://nango.example"], /named by two flags/],
+    [["github", "--token-stdin", "--nango-connection-id", "c-1"], /needs two flags/],
+    [["github", "--token-stdin", "--nango-provider-config-key", "k"], /needs two flags/],
+    [["github", "--token-stdin", "--nango-url", "https://nango.example"], /needs two flags/],
     [["github", "--token-stdin", ...NANGO, "--nango-url", "http://nango.example"], /--nango-url: Use https/],
     [
       ["github", "--token-stdin", ...NANGO, "--base-url", "https://x.example"],
@@ -164,7 +164,7 @@ describe("a command line that cannot connect anything exits 2 and asks nobody", 
     [["github", ...NANGO], /no terminal/],
     [["beads", "--token-stdin"], /beads runs on this machine[\s\S]*github, gitlab, jira, linear/],
     [["fp"], /fp runs on this machine/],
-    [[], /The provider is missing/],
+    [[], /The argument <provider> is missing/],
   ])("%j", async (args, told) => {
     const env = { GOOD: "x", EMPTY: " ", SPACED: "two words" };
     const { code, out, err } = await tracker(["host", "connect", ...args], { env, stdin: SECRET });
@@ -342,7 +342,7 @@ describe("a discovery that takes longer", () => {
     person.stubs.on("GET", OPERATION, operation("completed", { result: CONNECTION }));
     const { code, out, err } = await tracker(CONNECT, { stdin: SECRET });
     expect(code).toBe(0);
-    expect(out).toStartWith("Connected github");
+    expect(out).toStartWith("Connected GitHub");
     // Asked after 1, 3, 7 and 15 seconds.
     expect(err).toBe("Discovering…\nDiscovering… 1,240 resources\nDiscovering… 5,000 of 12,345 resources\n");
   });
@@ -407,7 +407,7 @@ describe("a discovery that takes longer", () => {
       .on("GET", OPERATION, operation("completed", { result: CONNECTION }));
     const { code, err, out } = await tracker(["host", "connections", "refresh", "github"]);
     expect({ code, err }).toEqual({ code: 0, err: "Discovering…\n" });
-    expect(out).toStartWith("Connected github");
+    expect(out).toStartWith("Connected GitHub");
   });
 });
 
@@ -454,7 +454,7 @@ describe("connections", () => {
     person.stubs.on("POST", `${CONNECTIONS}conn_3/test/`, Response.json(JIRA));
     const { code, out } = await tracker(["host", "connections", "test", name]);
     expect(code).toBe(1);
-    expect(out).toContain("Degraded jira: Acme, 12 resources\nthe token has expired\n");
+    expect(out).toContain("Degraded Jira: Acme, 12 resources\nthe token has expired\n");
     expect(out).toContain("tracker host connections refresh conn_3\n");
   });
 
@@ -492,9 +492,9 @@ describe("connections", () => {
       terminalColumns: 80,
     });
     expect(code).toBe(0);
-    expect(err).toContain("github: Acme, 12 resources\n");
+    expect(err).toContain("GitHub: Acme, 12 resources\n");
     expect(err).toContain("mappings stay");
-    expect(out).toBe(isRemoved ? "Removed github: Acme, 12 resources\nIts mappings stay.\n" : "");
+    expect(out).toBe(isRemoved ? "Removed GitHub: Acme, 12 resources\nIts mappings stay.\n" : "");
     if (!isRemoved) expect(err).toEndWith("Remove cancelled\n");
   });
 

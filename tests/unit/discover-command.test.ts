@@ -15,14 +15,9 @@ afterEach(() => {
 
 test.each([
   ["this very resource", "srm_1", "srm_1", "This project is bound to Payments (PAY).\n"],
-  ["nothing", null, "srm_1", "`tracker bind --provider linear` binds to Payments (PAY) by itself.\n"],
-  ["another one", "srm_0", "srm_1", "`tracker bind --provider linear` binds to Payments (PAY) by itself.\n"],
-  [
-    "one that nobody bound",
-    null,
-    null,
-    "`tracker bind --provider linear` binds to Payments (PAY) by itself.\n",
-  ],
+  ["nothing", null, "srm_1", "`tracker bind --provider linear` binds to Payments (PAY).\n"],
+  ["another one", "srm_0", "srm_1", "`tracker bind --provider linear` binds to Payments (PAY).\n"],
+  ["one that nobody bound", null, null, "`tracker bind --provider linear` binds to Payments (PAY).\n"],
 ])("in a project that is bound to %s", async (_name, bound, exact, line) => {
   person.config = bound === null ? "" : `tracker:\n  provider: linear\n  binding_ref: ${bound}\n`;
   const display_label = "Payments (PAY)";

@@ -100,7 +100,7 @@ describe.each(COMMANDS)("tracker %j", (args, target, key, body) => {
     const human = await person.run(args);
     expect({ code: human.code, out: human.out }).toEqual({ code: 0, out: "" });
     expect(human.err).toMatch(
-      /^(There are no issues\.|Nothing matches "(refunds|PAY-1)"\.)\nNext: tracker \w+/,
+      /^(There are no issues\.|No issue matches "(refunds|PAY-1)"\.)\nNext: tracker \w+/,
     );
     person.stubs.on("POST", target, answer([]));
     const program = await person.run([...args, "--json"]);
@@ -170,7 +170,7 @@ describe.each(COMMANDS)("tracker %j", (args, target, key, body) => {
 
 describe("a wrong command line exits 2", () => {
   test.each<[string[], string]>([
-    [["search"], 'Nothing to search for.\nFor example: tracker issues search --query "login"'],
+    [["search"], '--query or --key is missing.\nFor example: tracker issues search --query "login"'],
     [["search", "--query", "a", "--key", "b"], "--query and --key cannot be used together."],
     [["search", "refunds"], 'Unexpected argument "refunds".'],
     [["list", "--limit", "101"], '--limit takes a number up to 100, not "101".'],

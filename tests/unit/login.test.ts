@@ -43,6 +43,6 @@ test.each([
   const { code, err } = await person.run(LOGIN, { stdin });
   expect(code).toBe(2);
   expect(err).toContain(`Standard input ${problem}.\n`);
-  expect(err).toContain("For example: tracker auth login --with-token < token-file");
+  expect(err).toContain("For example: tracker auth login < token-file");
   person.stubs.verify();
 });

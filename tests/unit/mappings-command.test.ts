@@ -69,7 +69,7 @@ describe("tracker host mappings update", () => {
   });
 
   test.each([
-    [[], "There is nothing to change: give --doctrine-mode or --setting."],
+    [[], "--doctrine-mode or --setting is missing."],
     [["--field-owner", "title=local"], "--doctrine-mode"],
     [["--conflict-strategy", "manual_review"], "--conflict-strategy"],
     [["--setting", "missionFieldId"], '--setting takes name=value, not "missionFieldId"'],

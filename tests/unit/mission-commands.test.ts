@@ -110,7 +110,7 @@ describe("mission publish", () => {
         "Title     Refunds fail",
         "Status    in_progress",
         "Link      https://linear.example/PAY-7",
-        "Left out  links, custom field (no place for it in linear)",
+        "Left out  links, custom field (Linear has no field for it)",
         "",
       ].join("\n"),
     );

@@ -79,7 +79,7 @@ describe("sync pull", () => {
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(person.sent()).toEqual([{ ...KEY, limit: 100 }]);
     expect(lines(out)).toEqual([
-      "Pulled from linear",
+      "Pulled from Linear",
       "Identity  installation",
       "Total     2 (2 succeeded, 0 failed, 0 skipped)",
       "More      yes: tracker sync pull --all",
@@ -223,7 +223,8 @@ describe("sync pull", () => {
       const { code, err } = await person.run(["sync", "pull", "--all", ...more]);
       expect(code).toBe(1);
       if (more.length > 0) expect(JSON.parse(err)).toHaveProperty("error.code", "provider_rejected");
-      else expect(err).toMatch(/^2 issues came in\. The next `tracker sync pull --all` goes on .+\nError: /m);
+      else
+        expect(err).toMatch(/^Pulled 2 issues\. The next `tracker sync pull --all` continues .+\nError: /m);
     }
     person.stubs.on("POST", PULL, Response.json(errorBody("provider_rejected"), { status: 502 }));
     expect((await person.run(["sync", "pull", "--all"])).err).toStartWith("Error: ");
@@ -260,10 +261,12 @@ describe("sync pull", () => {
       });
       const { code, out, err } = await person.run(["sync", "pull", ...args], interrupt);
       expect({ code, out }).toEqual({ code: 130, out: "" });
-      expect(err).toContain("next `tracker sync pull --all` goes on where this one stopped");
+      expect(err).toContain("next `tracker sync pull --all` continues where this one stopped");
       if (args.length > 1) {
         expect(err).toContain("my issues.ndjson was not written.");
-        expect(err).toContain("with --out 'my issues.ndjson' it begins again, so that nothing is missing");
+        expect(err).toContain(
+          "with `--out 'my issues.ndjson'` it starts again, so that the file is complete",
+        );
       }
       expect(files()).toEqual([]);
     }
@@ -284,7 +287,7 @@ describe("sync push", () => {
       const { code, out, err } = await run();
       expect({ code, err }).toEqual({ code: 0, err: "" });
       expect(lines(out)).toEqual([
-        "Pushed to linear",
+        "Pushed to Linear",
         "Identity   installation",
         "Total      1 (1 succeeded, 0 failed, 0 skipped)",
         "Conflicts  0",
@@ -314,7 +317,7 @@ describe("sync push", () => {
         continue;
       }
       expect(lines(out)).toEqual([
-        "Pushed in part to linear",
+        "Partly pushed to Linear",
         "Identity   installation",
         "Total      5 (1 succeeded, 3 failed, 1 skipped)",
         "Conflicts  1",
@@ -341,7 +344,7 @@ describe("sync push", () => {
     person.stubs.on("POST", PUSH, Response.json(pushed([], { status: "error" })));
     expect(await push(ITEMS)).toMatchObject({
       code: 1,
-      out: expect.stringContaining("Could not push to linear"),
+      out: expect.stringContaining("Could not push to Linear"),
     });
   });
 
@@ -360,7 +363,7 @@ describe("sync push", () => {
       );
     const { code, out, err } = await push(ITEMS);
     expect(code).toBe(0);
-    expect(out).toStartWith("Pushed to linear\n");
+    expect(out).toStartWith("Pushed to Linear\n");
     expect(err).toBe("Pushing…\n");
   });
 
@@ -427,7 +430,7 @@ describe("sync push", () => {
       stdin: JSON.stringify(ITEMS),
     };
     for (const [command, told] of [
-      [["push", "--items-json", "-"], "Look before you push it again: tracker issues list"],
+      [["push", "--items-json", "-"], "Check before you push again: tracker issues list"],
       [["run"], "The next `tracker sync run` does the rest."],
       [["run", "--dry-run"], ""],
     ] as const) {
@@ -504,7 +507,7 @@ describe("sync run", () => {
     expect(code).toBe(0);
     expect(person.sent()).toEqual([{ ...KEY, pull_first: true, limit: 50 }]);
     expect(lines(out)).toEqual([
-      "Synchronized with linear",
+      "Synchronized with Linear",
       "Identity   installation",
       "Pulled     2 (2 succeeded, 0 failed, 0 skipped)",
       "Pushed     1 (1 succeeded, 0 failed, 0 skipped)",
@@ -526,7 +529,7 @@ describe("sync run", () => {
     expect(code).toBe(0);
     expect(person.sent()).toEqual([{ ...KEY, pull_first: true, limit: 100, dry_run: true }]);
     expect(lines(out)).toEqual([
-      "A run would do this (linear); nothing was written.",
+      "A run would do this (Linear); nothing was written.",
       "Step\tIssue\tTitle",
       "would pull\tPAY-1\tTitle of PAY-1",
       "would pull\tPAY-2\tTitle of PAY-2",
@@ -565,7 +568,7 @@ describe("sync run", () => {
   test("--dry-run says when there is nothing to do", async () => {
     person.stubs.on("POST", RUN, Response.json(ran({ pull: {}, push: {} })));
     const { out } = await person.run(["sync", "run", "--dry-run"]);
-    expect(out).toBe("A run would change nothing (linear); nothing was written.\n");
+    expect(out).toBe("A run would change nothing (Linear); nothing was written.\n");
   });
 
   test("a conflict exits 1 and leads to the conflicts", async () => {
@@ -624,7 +627,7 @@ describe("what a sync came to", () => {
     person.stubs.on("POST", `${BASE}/pull/`, page([]));
     expect(await person.run(["sync", "pull", "--all"])).toMatchObject({
       code: 0,
-      out: "Pulled from linear\nIdentity  installation\nTotal     0 (nothing new; --full reads everything again)\n",
+      out: "Pulled from Linear\nIdentity  installation\nTotal     0 (nothing new; --full fetches everything again)\n",
       err: "",
     });
   });
@@ -639,7 +642,7 @@ describe("sync wait", () => {
     );
     const { code, out } = await person.run(["sync", "wait", ID]);
     expect(code).toBe(0);
-    expect(out).toStartWith("Synchronized with linear\n");
+    expect(out).toStartWith("Synchronized with Linear\n");
   });
 
   test("prints what a mission's update came to", async () => {
@@ -799,12 +802,15 @@ test.each(["push", "run"])(
 
 describe("a wrong command line exits 2", () => {
   test.each<[string[], string]>([
-    [["publish"], "`sync publish` is refused for every provider: beads, fp, github, gitlab, jira, linear."],
+    [
+      ["publish"],
+      "`sync publish` is not supported by any provider: beads, fp, GitHub, GitLab, Jira, Linear.",
+    ],
     [["publish", "--server-url", "x", "extra"], "tracker sync push --items-json"],
     [["pull", "--limit", "10001"], "--limit takes a number up to 10,000"],
     [["run", "--limit", "0"], "--limit takes a whole number of at least 1"],
-    [["wait"], "The operation id is missing."],
-    [["resolve"], "The conflict's id is missing."],
+    [["wait"], "The argument <id> is missing."],
+    [["resolve"], "The argument <id> is missing."],
     [["resolve", "c-1"], "--take is missing."],
     [["resolve", "c-1", "--take", "mine"], '--take is local or external, not "mine".'],
     [["pull", "--out"], "--out needs a value."],

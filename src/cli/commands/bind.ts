@@ -1,62 +1,62 @@
-import { defineCommand } from "citty";
 import type { BindCandidate, BindDialog, BindOutcome, Selection } from "../../service.ts";
-import {
-  narrowCandidates,
-  numberOf,
-  orderCandidates,
-  requireHosted,
-  SelectionRequiredError,
-} from "../../service.ts";
+import { narrowCandidates, numberOf, orderCandidates, SelectionRequiredError } from "../../service.ts";
 import { UsageError } from "../../shared/errors.ts";
-import { isHosted, isLocal, parseProvider } from "../../shared/providers.ts";
-import { type Invocation, positiveInteger, print, required, withService } from "../invocation.ts";
-import { DOCTRINE_ARGS } from "../ownership-flags.ts";
+import { type HostedProvider, isLocal, parseProvider, providerName } from "../../shared/providers.ts";
+import { type ArgumentDefs, type Arguments, defineAction, positiveInteger } from "../argv.ts";
+import { HINTS } from "../hints.ts";
+import { type Invocation, print, withService } from "../invocation.ts";
+import { OWNERSHIP_ARGS } from "../ownership-flags.ts";
 import { renderBinding, renderDryRun } from "../render/binding.ts";
 import { renderCandidates } from "../render/candidates.ts";
 import { styleOf } from "../render/style.ts";
 import { bindLocal } from "./bind/on-device.ts";
-import { mayReplace, tellChange } from "./bind/replace.ts";
+import { mayReplace, reportChange } from "./bind/replace.ts";
+
+const ARGS = {
+  provider: { type: "string", required: true, valueHint: "NAME", description: "Provider to bind to" },
+  select: { type: "string", valueHint: "N", description: "Bind candidate number N" },
+  match: { type: "string", valueHint: "TEXT", description: "Bind the candidate with this label or key" },
+  "bind-ref": { type: "string", valueHint: "REF", description: "Bind this existing binding" },
+  yes: { type: "boolean", description: "Replace an existing binding without asking" },
+  "dry-run": { type: "boolean", description: "Show the binding and the change of the config; write nothing" },
+  explain: { type: "boolean", description: "Show the reason for each candidate's rank" },
+  workspace: { type: "string", valueHint: "NAME", description: "Workspace (on-device providers)" },
+  ...OWNERSHIP_ARGS,
+  credential: {
+    type: "string",
+    repeatable: true,
+    valueHint: "KEY=VALUE",
+    description: "Program of an on-device provider: command=… or cwd=…; repeatable",
+  },
+  "project-slug": {
+    type: "string",
+    refused: { message: "--project-slug was removed: bindings are discovered.", hint: HINTS.projectSlug },
+  },
+} as const satisfies ArgumentDefs;
+
+export type BindArgs = Arguments<typeof ARGS>;
 
 /** `tracker bind` */
-export function bindCommand(invocation: Invocation) {
-  const args = {
-    provider: { type: "string", valueHint: "NAME", description: "Provider to bind to" },
-    select: { type: "string", valueHint: "N", description: "Take candidate number N" },
-    match: { type: "string", valueHint: "TEXT", description: "Take the candidate with this label or key" },
-    "bind-ref": { type: "string", valueHint: "REF", description: "Take this existing binding" },
-    yes: { type: "boolean", description: "Replace an existing binding without asking" },
-    "dry-run": { type: "boolean", description: "Show what would be bound and written" },
-    explain: { type: "boolean", description: "Tell why each candidate ranks where it does" },
-    workspace: { type: "string", valueHint: "NAME", description: "Workspace (local providers)" },
-    ...DOCTRINE_ARGS,
-    credential: {
-      type: "string",
-      valueHint: "KEY=VALUE",
-      description: "How a local provider's program is run: command=… or cwd=…; repeatable",
-    },
-  } as const;
-  return defineCommand({
-    meta: { name: "bind", description: "Bind this project to a tracker resource" },
-    args,
-    run: async ({ args, rawArgs }) => {
-      const provider = required("--provider", args.provider, "tracker bind --provider linear");
-      const local = parseProvider(provider);
-      if (isLocal(local)) return bindLocal(invocation, local, args, rawArgs);
-      const selection = selectionOf(args.select, args.match, args["bind-ref"]);
-      refuseLocalFlags(provider, args);
-      await bind(invocation, {
-        provider,
-        selection,
-        replaces: args.yes === true || selection.by !== "person",
-        dryRun: args["dry-run"] === true,
-        explain: args.explain === true,
-      });
-    },
-  });
-}
+export const bindCommand = defineAction({
+  description: "Bind this project to a tracker resource",
+  args: ARGS,
+  run: async (invocation, args) => {
+    const provider = parseProvider(args.provider);
+    if (isLocal(provider)) return bindLocal(invocation, provider, args);
+    const selection = selectionOf(args.select, args.match, args["bind-ref"]);
+    refuseLocalFlags(provider, args);
+    await bind(invocation, {
+      provider,
+      selection,
+      replaces: args.yes || selection.by !== "person",
+      dryRun: args["dry-run"],
+      explain: args.explain,
+    });
+  },
+});
 
 interface BindOptions {
-  readonly provider: string;
+  readonly provider: HostedProvider;
   readonly selection: Selection;
   /** An existing binding is replaced without asking. */
   readonly replaces: boolean;
@@ -84,36 +84,30 @@ function selectionOf(
 
 const LOCAL_FLAGS = ["workspace", "doctrine-mode", "field-owner", "conflict-strategy"] as const;
 
-/** Flags of the local providers mean nothing to a hosted one. */
-function refuseLocalFlags(
-  name: string,
-  args: Readonly<Record<(typeof LOCAL_FLAGS)[number] | "credential", string | undefined>>,
-): void {
-  const provider = parseProvider(name);
-  if (!isHosted(provider)) return;
-  if (args.credential !== undefined) {
-    throw new UsageError(`--credential is not for ${provider}: hosted providers keep no credential here.`, {
-      hint: "Connect the provider in the control plane's dashboard; to authenticate yourself, run `tracker auth login --with-token`.",
-    });
+/** Refuses flags that have no effect with a hosted provider. */
+function refuseLocalFlags(provider: HostedProvider, args: BindArgs): void {
+  if (args.credential.length > 0) {
+    throw new UsageError(
+      `--credential is not for ${providerName(provider)}: the control plane stores its credential.`,
+      { hint: HINTS.credentialOfHosted(provider) },
+    );
   }
-  const flag = LOCAL_FLAGS.find((candidate) => args[candidate] !== undefined);
+  const flag = LOCAL_FLAGS.find((name) => args[name] !== undefined && args[name].length > 0);
   if (flag === undefined) return;
-  throw new UsageError(`--${flag} is for local providers, not for ${provider}.`, {
-    ...(flag !== "workspace" && {
-      hint: "Who owns the fields of a hosted resource is kept with its mapping: tracker host mappings update REF --doctrine-mode MODE",
-    }),
+  throw new UsageError(`--${flag} is for on-device providers, not for ${providerName(provider)}.`, {
+    ...(flag !== "workspace" && { hint: HINTS.ownershipOfHosted }),
   });
 }
 
 async function bind(invocation: Invocation, options: BindOptions): Promise<void> {
   const { log } = invocation;
   const outcome = await withService(invocation, async (service) => {
-    const provider = requireHosted(options.provider);
+    const { provider } = options;
     await service.chooseControlPlane();
     const existing = await service.currentBinding();
     const asks = existing !== null && !options.replaces && !options.dryRun;
-    const command = `tracker bind --provider ${provider} --yes`;
-    if (asks && !(await mayReplace(invocation.io, existing, command))) return null;
+    const hint = HINTS.replaceBinding(provider);
+    if (asks && !(await mayReplace(invocation.io, existing, hint))) return null;
     const request = { provider, selection: options.selection, dryRun: options.dryRun };
     return service.bind(request, await createDialog(invocation, options));
   });
@@ -121,7 +115,7 @@ async function bind(invocation: Invocation, options: BindOptions): Promise<void>
     log.info("Bind cancelled");
     return;
   }
-  tellChange(log, outcome, options.dryRun);
+  reportChange(log, outcome, options.dryRun);
   await print(invocation, toJsonResult(outcome, options.dryRun), (_, style) =>
     outcome.preview === null ? renderBinding(outcome, style) : renderDryRun(outcome, outcome.preview, style),
   );
@@ -133,7 +127,7 @@ async function createDialog(
 ): Promise<BindDialog> {
   const { io, log, globals } = invocation;
   const style = await styleOf(io, io.stderr);
-  /** Whoever has to choose is shown every reason by what asks for the choice. */
+  /** The picker shows every reason by itself. */
   const willAsk = selection.by === "person";
   const draw = (candidates: readonly BindCandidate[]): void => {
     io.stderr.write(
@@ -146,21 +140,24 @@ async function createDialog(
   return {
     resolved: ({ match_type, display_label, candidates }) => {
       if (!explain || globals.json) return;
-      if (match_type === "exact") log.info(`The one exact match is ${display_label ?? "unnamed"}.`);
+      if (match_type === "exact")
+        log.info(`${display_label ?? "An unnamed resource"} is the only exact match.`);
       else if (!willAsk) draw(orderCandidates(candidates));
     },
     notOffered: ({ display_label, project_slug }, hint) => {
-      log.info(`${display_label} is not offered: it is bound to project "${project_slug}". ${hint}`);
+      log.info(`${display_label} is bound to project "${project_slug}", so it is not listed. ${hint}`);
     },
     exactOverridesSelection: ({ display_label, binding_ref }) => {
-      log.info(`The one exact match is ${display_label ?? "unnamed"}; your selection was not used.`);
-      if (binding_ref !== null) log.info(`To choose again: tracker host mappings delete ${binding_ref}`);
+      log.info(
+        `${display_label ?? "An unnamed resource"} is the only exact match, so it was bound instead of your selection.`,
+      );
+      if (binding_ref !== null) log.info(HINTS.chooseAgain(binding_ref));
     },
     choose: async (candidates) => {
       if (!io.canPrompt) {
         const what =
           candidates.length === 1
-            ? "One resource may be this project's, but that is not certain."
+            ? "One resource may fit this project."
             : "Several resources fit this project.";
         throw new SelectionRequiredError(what, candidates);
       }
@@ -191,12 +188,12 @@ async function ask(
     const chosen = candidates.find((candidate) => String(numberOf(candidate)) === text);
     if (chosen !== undefined) return chosen;
     if (/^\d+$/.test(text)) {
-      io.stderr.write("There is no such number.\n");
+      io.stderr.write("No candidate has this number.\n");
       continue;
     }
     const narrowed = narrowCandidates(candidates, text);
     if (narrowed.length > 0) draw(narrowed);
-    else io.stderr.write("Nothing in the list contains that.\n");
+    else io.stderr.write("No candidate contains this text.\n");
   }
 }
 

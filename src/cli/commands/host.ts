@@ -1,112 +1,12 @@
 import { defineCommand } from "citty";
-import { UsageError } from "../../shared/errors.ts";
-import { escapeText, toJson } from "../../shared/text.ts";
-import { VERSION } from "../../shared/version.ts";
-import { type Invocation, vaultKeyOf, withService } from "../invocation.ts";
-import { connectCommand } from "./host/connect.ts";
-import { connectionsCommand } from "./host/connections.ts";
-import { mappingsCommand } from "./host/mappings.ts";
-
-const DEFAULT_PORT = 7411;
 
 /** `tracker host` */
-export function hostCommand(invocation: Invocation) {
-  return defineCommand({
-    meta: { name: "host", description: "Run and administer a control plane" },
-    subCommands: {
-      serve: () => serveCommand(invocation),
-      connect: () => connectCommand(invocation),
-      connections: () => connectionsCommand(invocation),
-      mappings: () => mappingsCommand(invocation),
-    },
-  });
-}
-
-function serveCommand(invocation: Invocation) {
-  const args = {
-    port: {
-      type: "string",
-      valueHint: "N",
-      default: String(DEFAULT_PORT),
-      description: "Port; 0 takes a free one",
-    },
-    bind: { type: "string", valueHint: "ADDRESS", default: "127.0.0.1", description: "Address to listen on" },
-    database: {
-      type: "string",
-      valueHint: "FILE",
-      description: "SQLite file; the embedded host's by default",
-    },
-    "public-url": { type: "string", valueHint: "URL", description: "Where clients reach it, if elsewhere" },
-    demo: { type: "boolean", description: "Throw-away data with four connected providers" },
-    "allow-private-network": {
-      type: "boolean",
-      description: "Let connections lead to addresses inside your own network",
-    },
-  } as const;
-  return defineCommand({
-    meta: { name: "serve", description: "Serve a control plane over HTTP until stopped" },
-    args,
-    run: async ({ args }) => {
-      if (args.demo === true && args.database !== undefined) {
-        throw new UsageError("--demo throws its data away; --database keeps it. Choose one.");
-      }
-      await serve(invocation, {
-        port: portOf(args.port),
-        hostname: args.bind,
-        database: args.database,
-        publicUrl: args["public-url"],
-        demo: args.demo === true,
-        allowPrivateNetwork: args["allow-private-network"] === true,
-      });
-    },
-  });
-}
-
-interface ServeOptions {
-  readonly port: number;
-  readonly hostname: string;
-  readonly database: string | undefined;
-  readonly publicUrl: string | undefined;
-  readonly demo: boolean;
-  readonly allowPrivateNetwork: boolean;
-}
-
-function portOf(text: string): number {
-  const port = Number(text);
-  if (/^\d+$/.test(text) && port <= 65_535) return port;
-  throw new UsageError(`--port takes a number from 0 to 65535, not "${text}".`);
-}
-
-/** Serves until SIGINT or SIGTERM; a second signal ends the process at once. */
-async function serve(invocation: Invocation, options: ServeOptions): Promise<void> {
-  const { context, io, globals, log } = invocation;
-  const { startServer } = await import("../../host/index.ts");
-  const database =
-    options.database ?? (await withService(invocation, async (service) => service.databasePath));
-  const server = await startServer({
-    ...(options.demo ? { demo: true } : { databasePath: database }),
-    ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
-    allowPrivateNetwork: options.allowPrivateNetwork,
-    vaultKey: vaultKeyOf(context),
-    providerFetch: context.fetch,
-    hostname: options.hostname,
-    port: options.port,
-    log: (entry) => io.stderr.write(`${escapeText(JSON.stringify(entry))}\n`),
-    now: context.nature.now,
-    version: VERSION,
-  });
-  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
-  context.onStop(stop);
-  if (globals.json) {
-    io.stdout.write(toJson({ url: server.url, token: server.ownerToken }));
-  } else {
-    io.stdout.write(`Serving on ${server.url}\n`);
-    if (server.ownerToken !== null) {
-      io.stdout.write(`Owner's token, shown this once: ${server.ownerToken}\n`);
-      log.info(`Log in with it: tracker auth login --with-token --host ${server.url}`);
-    }
-    log.info("Stop with Ctrl-C.");
-  }
-  await stopped;
-  await server.stop();
-}
+export const hostCommand = defineCommand({
+  meta: { description: "Run and administer a control plane" },
+  subCommands: {
+    serve: async () => (await import("./host/serve.ts")).serveCommand,
+    connect: async () => (await import("./host/connect.ts")).connectCommand,
+    connections: async () => (await import("./host/connections.ts")).connectionsCommand,
+    mappings: async () => (await import("./host/mappings.ts")).mappingsCommand,
+  },
+});

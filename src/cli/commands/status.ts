@@ -1,33 +1,31 @@
-import { defineCommand } from "citty";
 import { TrackerError, UsageError } from "../../shared/errors.ts";
+import { defineAction } from "../argv.ts";
 import { type Invocation, payloadOf, print, withService } from "../invocation.ts";
 import { renderConfiguredBinding } from "../render/binding.ts";
 import { renderInstallations, renderProjectStatus } from "../render/status.ts";
 
 /** `tracker status` */
-export function statusCommand(invocation: Invocation) {
-  const args = {
-    all: { type: "boolean", description: "Everything the control plane has for the provider" },
+export const statusCommand = defineAction({
+  description: "Show this project's binding and the state of its sync",
+  args: {
+    all: { type: "boolean", description: "All bindings of the connection" },
     provider: { type: "string", valueHint: "NAME", description: "With --all: this provider" },
     check: { type: "boolean", description: "Print nothing; exit 1 on a stale or missing binding" },
-    offline: { type: "boolean", description: "From the project's config alone" },
-  } as const;
-  return defineCommand({
-    meta: { name: "status", description: "Show what this project is bound to and how its sync stands" },
-    args,
-    run: async ({ args: { all, provider, check, offline } }) => {
-      if (provider !== undefined && all !== true) throw new UsageError("--provider goes with --all.");
-      const modes = Object.entries({ all, check, offline }).filter(([, isOn]) => isOn === true);
-      if (modes.length > 1) {
-        throw new UsageError(`${modes.map(([name]) => `--${name}`).join(" and ")} cannot be used together.`);
-      }
-      if (all === true) return showAll(invocation, provider);
-      if (check === true) return checkBinding(invocation);
-      if (offline === true) return showOffline(invocation);
-      return showProject(invocation);
-    },
-  });
-}
+    offline: { type: "boolean", description: "Read only the project's config" },
+  },
+  run: async (invocation, { all, provider, check, offline }) => {
+    if (provider !== undefined && !all) throw new UsageError("--provider needs --all.");
+    const modes = Object.entries({ all, check, offline }).filter(([, isOn]) => isOn);
+    if (modes.length > 1) {
+      throw new UsageError(`${modes.map(([name]) => `--${name}`).join(" and ")} cannot be used together.`);
+    }
+    if (all) await showAll(invocation, provider);
+    else if (offline) await showOffline(invocation);
+    else if (check) return checkBinding(invocation);
+    else await showProject(invocation);
+    return 0;
+  },
+});
 
 async function showProject(invocation: Invocation): Promise<void> {
   const answer = await withService(invocation, async (service) => (await service.boundTracker()).status());
@@ -46,7 +44,7 @@ async function showAll(invocation: Invocation, provider: string | undefined): Pr
   await print(invocation, result, (_, style) => renderInstallations([result].flat(), now, style));
 }
 
-/** 0 when the binding is served, 1 when it is stale or missing; other failures are told. */
+/** Returns 0 for a valid binding, 1 for a stale or missing one. Other failures are thrown. */
 async function checkBinding(invocation: Invocation): Promise<number> {
   try {
     await withService(invocation, async (service) => (await service.boundTracker()).status());

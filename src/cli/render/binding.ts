@@ -1,9 +1,11 @@
+import { providerName } from "../../shared/providers.ts";
 import { escapeText } from "../../shared/text.ts";
+import { HINTS } from "../hints.ts";
 import { renderDiff } from "./diff.ts";
 import type { Style } from "./style.ts";
 import { renderFacts } from "./table.ts";
 
-/** What is drawn of a binding in a config. */
+/** The drawn part of a binding in a config. */
 export interface DrawnBinding {
   readonly provider: string;
   readonly binding_ref: string | null;
@@ -12,7 +14,7 @@ export interface DrawnBinding {
   readonly provider_context: Readonly<Record<string, string>> | null;
 }
 
-/** What is drawn of a finished bind. */
+/** The drawn part of a finished bind. */
 export interface DrawnOutcome {
   readonly binding: {
     readonly provider: string;
@@ -28,10 +30,7 @@ export interface DrawnPreview {
   readonly after: string;
 }
 
-/** What a binding leads to. */
-const NEXT = "Next: tracker sync pull --all\n";
-
-/** Draws what was bound. */
+/** Draws a new binding. */
 export function renderBinding({ binding }: DrawnOutcome, style: Style): string {
   const label = escapeText(binding.displayLabel ?? binding.bindingRef ?? "");
   const facts = renderFacts(
@@ -41,17 +40,17 @@ export function renderBinding({ binding }: DrawnOutcome, style: Style): string {
     ],
     style,
   );
-  return `${style.colors.green("Bound to")} ${style.colors.bold(label)}\n${facts}${NEXT}`;
+  return `${style.colors.green("Bound to")} ${style.colors.bold(label)}\n${facts}${HINTS.afterBind}\n`;
 }
 
-/** Draws what was bound on this machine. */
+/** Draws a new binding to an on-device provider. */
 export function renderLocalBinding({ binding }: DrawnOutcome, style: Style): string {
   const facts = renderFacts([["Provider", binding.provider]], style);
   const label = style.colors.bold(escapeText(binding.displayLabel ?? ""));
-  return `${style.colors.green("Bound to")} ${label}\n${facts}${NEXT}`;
+  return `${style.colors.green("Bound to")} ${label}\n${facts}${HINTS.afterBind}\n`;
 }
 
-/** Draws what would be bound and how the config would change. */
+/** Draws the binding and the change of the config that a bind would make. */
 export function renderDryRun(
   { binding }: DrawnOutcome,
   { path, before, after }: DrawnPreview,
@@ -59,7 +58,7 @@ export function renderDryRun(
 ): string {
   const label = escapeText(binding.displayLabel ?? binding.bindingRef ?? "");
   return [
-    `Would bind to ${style.colors.bold(label)} (${escapeText(binding.provider)})\n`,
+    `Would bind to ${style.colors.bold(label)} (${escapeText(providerName(binding.provider))})\n`,
     `${style.colors.dim(escapeText(path))}\n`,
     renderDiff(before, after, style),
   ].join("");
@@ -74,7 +73,8 @@ export function renderReplacement({
 }: DrawnBinding): string {
   const reference = binding_ref ?? project_slug;
   const name = display_label ?? reference ?? "an unnamed resource";
-  const details = reference === null || name === reference ? provider : `${provider}, ${reference}`;
+  const owner = providerName(provider);
+  const details = reference === null || name === reference ? owner : `${owner}, ${reference}`;
   return escapeText(`${name} (${details})`);
 }
 

@@ -1,5 +1,6 @@
 import type { Conflict } from "../../protocol.ts";
 import { escapeText } from "../../shared/text.ts";
+import { HINTS } from "../hints.ts";
 import type { Style } from "./style.ts";
 import { fitFact, renderFacts, renderTable } from "./table.ts";
 
@@ -12,7 +13,7 @@ export function renderConflicts(conflicts: readonly Conflict[], style: Style): s
   const drawn = style.isTerminal
     ? conflicts.map((conflict) => `${renderBlock(conflict, style)}\n`).join("")
     : renderRows(conflicts, style);
-  return `${drawn}Decide one: tracker sync resolve <id> --take local|external\n`;
+  return `${drawn}${HINTS.resolveConflict}\n`;
 }
 
 function renderRows(conflicts: readonly Conflict[], style: Style): string {
@@ -47,7 +48,7 @@ export function renderDecision(
 ): string {
   const name = escapeText(`${issue.key ?? issue.id} ${field}`);
   const value = escapeText(valueText(take === "local" ? local : remote));
-  const next = take === "local" ? "Next: tracker sync run\n" : "";
+  const next = take === "local" ? `${HINTS.afterLocalDecision}\n` : "";
   return `Decided: ${name} is ${value} (${take})\n${next}`;
 }
 

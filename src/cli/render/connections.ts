@@ -1,31 +1,32 @@
 import type { Connection } from "../../protocol.ts";
+import { providerName } from "../../shared/providers.ts";
 import { count, escapeText, timeAgo } from "../../shared/text.ts";
+import { HINTS } from "../hints.ts";
 import type { Style } from "./style.ts";
 import { renderTable } from "./table.ts";
 
 /** A connection in a few words, escaped: provider, account, resources. */
 export function renderConnectionTitle({ provider, account_label, resource_count }: Connection): string {
-  return escapeText(`${provider}: ${account_label}, ${count(resource_count, "resource")}`);
+  return escapeText(`${providerName(provider)}: ${account_label}, ${count(resource_count, "resource")}`);
 }
 
 /** Draws one connection in a sentence, and what it leads to next. */
 export function renderConnection(connection: Connection, { colors }: Style): string {
   const { connection_id, status, resource_count, error } = connection;
   const title = renderConnectionTitle(connection);
-  const provider = escapeText(connection.provider);
   if (status !== "connected") {
     const state = `${status.charAt(0).toUpperCase()}${status.slice(1)}`;
     return [
       `${colors.red(state)} ${title}\n`,
       error === null ? "" : `${escapeText(error)}\n`,
-      `Next: tracker host connections refresh ${escapeText(connection_id)}\n`,
-      `With another token: tracker host connect ${provider}\n`,
+      `${escapeText(HINTS.refreshConnection(connection_id))}\n`,
+      `${escapeText(HINTS.connectAgain(connection.provider))}\n`,
     ].join("");
   }
   const next =
     resource_count === 0
-      ? "Its credential reaches nothing that could be bound. Check what it may see.\n"
-      : `Next: tracker bind --provider ${provider}\n`;
+      ? "Its credential can see no resource to bind. Check its permissions.\n"
+      : `${escapeText(HINTS.afterConnect(connection.provider))}\n`;
   return `${colors.green("Connected")} ${title}\n${next}`;
 }
 
@@ -35,7 +36,7 @@ export function renderConnection(connection: Connection, { colors }: Style): str
  * @param now milliseconds since the epoch
  */
 export function renderConnections(connections: readonly Connection[], now: number, style: Style): string {
-  if (connections.length === 0) return "Nothing is connected.\nNext: tracker host connect <provider>\n";
+  if (connections.length === 0) return `No provider is connected.\n${HINTS.noConnections}\n`;
   const columns: readonly (readonly [title: string, cell: (connection: Connection) => string])[] = [
     ["Provider", ({ provider }) => provider],
     ["Account", ({ account_label }) => account_label],

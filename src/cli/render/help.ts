@@ -1,6 +1,7 @@
-import type { ArgsDef, CommandDef } from "citty";
+import type { CommandDef } from "citty";
 import { resolve } from "../../shared/lazy.ts";
 import { padEnd } from "../../shared/text.ts";
+import { type ArgumentDefs, visibleNames } from "../argv.ts";
 import type { Style } from "./style.ts";
 
 /** One command of the tree, as help and documentation show it. */
@@ -8,19 +9,19 @@ export interface CommandHelp {
   readonly usage: string;
   readonly description: string;
   readonly commands: readonly (readonly [name: string, description: string])[];
-  /** Words without dashes that the command takes. */
+  /** Positional arguments. */
   readonly words: readonly (readonly [word: string, description: string])[];
   readonly flags: readonly (readonly [flag: string, description: string])[];
 }
 
-/** What there is to say about the command at `path`. */
+/** Describes the command at `path`. */
 export async function describeCommand(path: readonly string[], command: CommandDef): Promise<CommandHelp> {
   const meta = await resolve(command.meta ?? {});
   const args = (await resolve(command.args)) ?? {};
   const subCommands = (await resolve(command.subCommands)) ?? {};
   const commands = await Promise.all(
-    Object.entries(subCommands).map(async ([name, sub]): Promise<readonly [string, string]> => {
-      const { description } = await resolve((await resolve(sub)).meta ?? {});
+    (await visibleNames(subCommands)).map(async (name): Promise<readonly [string, string]> => {
+      const { description } = await resolve((await resolve(subCommands[name] ?? {})).meta ?? {});
       return [name, description ?? ""];
     }),
   );
@@ -37,10 +38,10 @@ export async function describeCommand(path: readonly string[], command: CommandD
   return { usage: usage.join(" "), description: meta.description ?? "", commands, words, flags };
 }
 
-/** Flags with their values, and what they are for. */
-export function flagsOf(args: ArgsDef): (readonly [flag: string, description: string])[] {
+/** Lists flags with their values and descriptions. */
+export function flagsOf(args: ArgumentDefs): (readonly [flag: string, description: string])[] {
   return Object.entries(args).flatMap(([name, definition]) => {
-    if (definition.type === "positional") return [];
+    if (definition.type === "positional" || definition.refused !== undefined) return [];
     if (definition.type === "boolean" && definition.default === true) {
       return [[`--no-${name}`, definition.negativeDescription ?? ""] as const];
     }
@@ -68,7 +69,7 @@ function wrap(text: string, room: number): string[] {
 export async function renderHelp(
   path: readonly string[],
   command: CommandDef,
-  globalArgs: ArgsDef,
+  globalArgs: ArgumentDefs,
   { colors, isTerminal, width: columns }: Style,
 ): Promise<string> {
   const { usage, description, commands, words, flags } = await describeCommand(path, command);
@@ -86,7 +87,7 @@ export async function renderHelp(
   const everywhere = [
     ...flagsOf(globalArgs),
     ["--version", "Print the version"],
-    ["--help", "Print this"],
+    ["--help", "Print this help"],
   ] as const;
   return [
     `${description}.\n\n${colors.bold("Usage")}\n  ${usage}\n`,

@@ -1,5 +1,7 @@
 import type { MissionPublishResponse, MissionSeedResponse } from "../../protocol.ts";
+import { providerName } from "../../shared/providers.ts";
 import { escapeText } from "../../shared/text.ts";
+import { HINTS } from "../hints.ts";
 import type { Style } from "./style.ts";
 import { renderFacts } from "./table.ts";
 
@@ -55,7 +57,7 @@ function leftOut(system: string, omitted: readonly string[]): string | null {
   if (omitted.length === 0) return null;
   const why =
     system === "jira" && omitted.includes("custom_field")
-      ? "its fields are settings: tracker host mappings update --help"
-      : `no place for it in ${system}`;
+      ? HINTS.missionFields
+      : `${providerName(system)} has no field for it`;
   return `${omitted.map((part) => part.replaceAll("_", " ")).join(", ")} (${why})`;
 }

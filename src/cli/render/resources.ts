@@ -1,6 +1,7 @@
 import type { NumberedResource } from "../../discovery.ts";
 import type { BindableResource } from "../../protocol.ts";
 import { escapeText } from "../../shared/text.ts";
+import { HINTS } from "../hints.ts";
 import type { Style } from "./style.ts";
 import { renderTable } from "./table.ts";
 
@@ -24,17 +25,17 @@ function workspaceOf({ provider_context }: BindableResource): string {
 }
 
 /** The line under the table when `bind` would not ask. */
-export function renderBindsByItself(provider: string, label: string): string {
-  return `\`tracker bind --provider ${escapeText(provider)}\` binds to ${certain(label)} by itself.`;
+export function renderBindsUnasked(provider: string, label: string): string {
+  return escapeText(HINTS.bindsUnasked(provider, certain(label)));
 }
 
 /** The line under the table when that bind was made. */
 export function renderIsBound(label: string): string {
-  return `This project is bound to ${certain(label)}.`;
+  return escapeText(`This project is bound to ${certain(label)}.`);
 }
 
 function certain(label: string): string {
-  return label === "" ? "its one exact match" : escapeText(label);
+  return label === "" ? "its one exact match" : label;
 }
 
 /** Discovered resources for programs, keys in documented order. */

@@ -1,10 +1,12 @@
 import * as v from "valibot";
 import type { InstallationStatus, ProjectStatus } from "../../protocol.ts";
-import { count, escapeText, shellWord, timeAgo } from "../../shared/text.ts";
+import { providerName } from "../../shared/providers.ts";
+import { count, escapeText, timeAgo } from "../../shared/text.ts";
+import { HINTS, NEXT } from "../hints.ts";
 import type { Style } from "./style.ts";
 import { fitFact, renderFacts, renderTable } from "./table.ts";
 
-/** Conflicts that a status may name beside their number; an extension. */
+/** Conflicts that a status may name; an extension. */
 const NamedConflicts = v.array(
   v.looseObject({
     issue: v.looseObject({ id: v.string(), key: v.nullish(v.string(), null) }),
@@ -12,7 +14,7 @@ const NamedConflicts = v.array(
   }),
 );
 
-/** Columns that names of facts and the gap behind them take. */
+/** Width of the names of facts and of the gap after them. */
 const LABEL_WIDTH = "Last synced  ".length;
 
 /**
@@ -55,14 +57,14 @@ function conflictsOf({ open_conflicts, conflicts }: ProjectStatus, { glyphs }: S
   return `${open_conflicts} open: ${names.join(", ")}${more}`;
 }
 
-/** The command that a person would run now; none while a pull runs, which another one would have to wait for. */
+/** The command to run next; none while a pull runs, since another one would have to wait. */
 function nextOf(status: ProjectStatus): string | null {
   const { provider, connected, sync_state, last_synced_at, open_conflicts, operation_id = null } = status;
-  if (connected === false) return `tracker host connect ${provider ?? "<provider>"}`;
-  if (operation_id !== null) return `tracker sync wait ${shellWord(operation_id)}`;
-  if ((open_conflicts ?? 0) > 0) return "tracker sync conflicts";
+  if (connected === false) return NEXT.connect(provider ?? "<provider>");
+  if (operation_id !== null) return NEXT.wait(operation_id);
+  if ((open_conflicts ?? 0) > 0) return NEXT.conflicts;
   if (sync_state === "running") return null;
-  return last_synced_at === null ? "tracker sync pull --all" : "tracker sync run";
+  return last_synced_at === null ? NEXT.pullAll : NEXT.run;
 }
 
 /**
@@ -75,14 +77,14 @@ export function renderInstallations(
   now: number,
   style: Style,
 ): string {
-  if (installations.length === 0) return "Nothing is connected.\nNext: tracker host connect <provider>\n";
+  if (installations.length === 0) return `No provider is connected.\n${HINTS.noConnections}\n`;
   return installations.map((installation) => renderInstallation(installation, now, style)).join("\n");
 }
 
 function renderInstallation(installation: InstallationStatus, now: number, style: Style): string {
   const { provider, connected, resource_count, bindings } = installation;
   const title = [
-    style.colors.bold(escapeText(provider ?? "provider")),
+    style.colors.bold(escapeText(providerName(provider ?? "provider"))),
     connected === false ? "not connected" : "connected",
     resource_count === null ? "" : count(resource_count, "resource"),
     count(bindings.length, "binding"),

@@ -1,13 +1,15 @@
-/** What a sync came to: a title, totals, then what somebody has to look at. */
+/** The result of a sync: a title, totals, then items that need attention. */
 import type { SyncOutcome } from "../../client.ts";
 import type { PullResult, RunResult } from "../../protocol.ts";
+import { providerName } from "../../shared/providers.ts";
 import { escapeText } from "../../shared/text.ts";
+import { NEXT } from "../hints.ts";
 import type { Style } from "./style.ts";
 import { renderFacts, renderTable } from "./table.ts";
 
 type PullPart = RunResult["pull"];
 type PushPart = RunResult["push"];
-/** What somebody has to look at, or may want to know. */
+/** An item that needs attention, or a note. */
 interface Row {
   readonly issue: string;
   readonly outcome: string;
@@ -16,16 +18,16 @@ interface Row {
 }
 
 const VERBS = {
-  pull: { ok: "Pulled from", partial: "Pulled in part from", error: "Could not pull from" },
-  push: { ok: "Pushed to", partial: "Pushed in part to", error: "Could not push to" },
-  run: { ok: "Synchronized with", partial: "Synchronized in part with", error: "Could not synchronize with" },
+  pull: { ok: "Pulled from", partial: "Partly pulled from", error: "Could not pull from" },
+  push: { ok: "Pushed to", partial: "Partly pushed to", error: "Could not push to" },
+  run: { ok: "Synchronized with", partial: "Partly synchronized with", error: "Could not synchronize with" },
 } as const;
 const GOOD_OUTCOMES: ReadonlySet<string> = new Set(["applied", "noop"]);
 /** How many new issues are named. */
 const SHOWN_CREATED = 10;
 
 /**
- * Draws what a sync came to, or would come to.
+ * Draws the result or the plan of a sync.
  *
  * @param out file that pulled issues were written to
  */
@@ -46,26 +48,26 @@ export function renderSync(outcome: SyncOutcome, style: Style, out?: string): st
       ["Created", createdBy(push, style)],
       ["Conflicts", kind === "pull" ? null : conflicts],
       ["File", out],
-      ["More", pull.has_more === true ? "yes: tracker sync pull --all" : null],
-      ["Next", conflicts > 0 && mayWait(result) ? "tracker sync conflicts" : null],
+      ["More", pull.has_more === true ? `yes: ${NEXT.pullAll}` : null],
+      ["Next", conflicts > 0 && mayWait(result) ? NEXT.conflicts : null],
     ],
     style,
   );
   return `${title}\n${facts}${renderRows([...errorRows(pull.item_errors), ...pushRows(push)], style)}`;
 }
 
-const NOTHING_NEW = "0 (nothing new; --full reads everything again)";
+const NOTHING_NEW = "0 (nothing new; --full fetches everything again)";
 
 function isNothing({ status, summary }: SyncOutcome["result"]): boolean {
   return status === "ok" && summary.total === 0;
 }
 
-/** Any other strategy has decided by itself: then no conflict waits for anybody. */
+/** Every other strategy decides conflicts by itself. */
 function mayWait({ doctrine }: SyncOutcome["result"]): boolean {
   return doctrine?.conflict_strategy === "manual_review";
 }
 
-/** The issues that a push has made, as people call them. */
+/** Keys of the issues that a push created. */
 function createdBy({ items }: PushPart, { glyphs }: Style): string | null {
   const names = (items ?? [])
     .filter(({ action, outcome }) => action === "create" && outcome === "applied")
@@ -75,7 +77,7 @@ function createdBy({ items }: PushPart, { glyphs }: Style): string | null {
   return names.length > SHOWN_CREATED ? `${shown}, ${glyphs.ellipsis}` : shown;
 }
 
-/** Draws what a run would do. */
+/** Draws the plan of a run. */
 function renderPlan(result: RunResult, style: Style): string {
   const { pull, push } = result;
   const pulled = (pull.items ?? []).map(({ ref, title }) => ["would pull", nameOf(ref), title]);
@@ -104,9 +106,10 @@ function partsOf(outcome: SyncOutcome): { readonly pull: PullPart; readonly push
   }
 }
 
-/** Local trackers name themselves; there is no identity that is used for them. */
+/** On-device providers have no identity path. */
 function providerOf({ identity_path, provider }: SyncOutcome["result"]): string {
-  return identity_path?.provider ?? (typeof provider === "string" ? provider : "the tracker");
+  const name = identity_path?.provider ?? provider;
+  return typeof name === "string" ? providerName(name) : "the tracker";
 }
 
 function totals(summary: PullResult["summary"] | undefined): string | null {
@@ -122,7 +125,7 @@ function errorRows(errors: PullPart["item_errors"]): Row[] {
   return (errors ?? []).map(({ ref, code, message }) => ({ issue: nameOf(ref), outcome: code, message }));
 }
 
-/** Items that were not written, or not without a word, and errors that are about no such item. */
+/** Items that were not written or have a message, and errors about no such item. */
 function pushRows({ items, item_errors }: PushPart): Row[] {
   const remarkable = (items ?? []).flatMap((item, index): Row[] => {
     const isGood = GOOD_OUTCOMES.has(item.outcome);
@@ -131,8 +134,8 @@ function pushRows({ items, item_errors }: PushPart): Row[] {
     const outcome = `${item.action}: ${item.outcome}`;
     return [{ issue, outcome, message: item.message ?? "", ...(isGood && { isNote: true }) }];
   });
-  const isTold = (error: Row) => remarkable.some(({ message }) => message.includes(error.message));
-  const others = errorRows(item_errors).filter((error) => !isTold(error));
+  const isShown = (error: Row) => remarkable.some(({ message }) => message.includes(error.message));
+  const others = errorRows(item_errors).filter((error) => !isShown(error));
   return [...remarkable, ...others];
 }
 
@@ -147,7 +150,7 @@ function renderRows(rows: readonly Row[], style: Style): string {
   return `\n${renderTable(["Issue", "Outcome", "Message"], cells, style)}`;
 }
 
-/** What people call an issue; empty when its reference does not say. */
+/** The key of an issue, else its ID; empty without both. */
 function nameOf(ref: unknown): string {
   if (typeof ref === "string") return ref;
   if (typeof ref !== "object" || ref === null) return "";
@@ -155,7 +158,7 @@ function nameOf(ref: unknown): string {
   return "id" in ref && (typeof ref.id === "string" || typeof ref.id === "number") ? String(ref.id) : "";
 }
 
-/** The title that a reference carries beside the key, as those of runs do. */
+/** The title in a reference, which those of runs have. */
 function titleOf(ref: unknown): string {
   const isTitled = typeof ref === "object" && ref !== null && "title" in ref;
   return isTitled && typeof ref.title === "string" ? ref.title : "";

@@ -42,7 +42,7 @@ test("a command with flags", async () => {
       --json      Print the result as JSON
       --no-color  Never color
       --version   Print the version
-      --help      Print this
+      --help      Print this help
     "
   `);
 });
@@ -73,7 +73,7 @@ test("a command with commands", async () => {
       --json      Print the result as JSON
       --no-color  Never color
       --version   Print the version
-      --help      Print this
+      --help      Print this help
     "
   `);
 });

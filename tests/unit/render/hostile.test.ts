@@ -15,7 +15,7 @@ import { renderDiff } from "../../../src/cli/render/diff.ts";
 import { renderError } from "../../../src/cli/render/error.ts";
 import { renderMappings } from "../../../src/cli/render/mappings.ts";
 import { renderPublished, renderSeed } from "../../../src/cli/render/mission.ts";
-import { renderBindsByItself, renderIsBound, renderResources } from "../../../src/cli/render/resources.ts";
+import { renderBindsUnasked, renderIsBound, renderResources } from "../../../src/cli/render/resources.ts";
 import { renderSession } from "../../../src/cli/render/session.ts";
 import { renderInstallations, renderProjectStatus } from "../../../src/cli/render/status.ts";
 import type { Style } from "../../../src/cli/render/style.ts";
@@ -94,7 +94,7 @@ function drawings(text: string, style: Style): Record<string, string> {
       new TrackerError(text, text, { hint: text, requestId: text, choices: [choice] }),
       style,
     ),
-    bindsByItself: renderBindsByItself(text, text),
+    bindsByItself: renderBindsUnasked(text, text),
     isBound: renderIsBound(text),
     session: renderSession({ ...session, user: { ...user, email: null } }, style),
     namedSession: renderSession({ ...session, user }, style),

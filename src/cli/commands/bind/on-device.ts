@@ -1,61 +1,53 @@
 import type { ConfiguredBinding, LocalBindOutcome } from "../../../service.ts";
 import { UsageError } from "../../../shared/errors.ts";
-import type { LocalProvider } from "../../../shared/providers.ts";
-import { pairsOf } from "../../input.ts";
-import { type Invocation, print, required, withService } from "../../invocation.ts";
-import { doctrineFlags } from "../../ownership-flags.ts";
+import { type LocalProvider, providerName } from "../../../shared/providers.ts";
+import { pairsOf } from "../../argv.ts";
+import { HINTS } from "../../hints.ts";
+import { type Invocation, print, withService } from "../../invocation.ts";
+import { ownershipFlags } from "../../ownership-flags.ts";
 import { renderDryRun, renderLocalBinding } from "../../render/binding.ts";
-import { mayReplace, tellChange } from "./replace.ts";
+import type { BindArgs } from "../bind.ts";
+import { mayReplace, reportChange } from "./replace.ts";
 
 /** Flags that choose among what a control plane offers. */
 const HOSTED_FLAGS = ["select", "match", "bind-ref", "explain"] as const;
 
-/** The flags of `tracker bind` as far as local providers take or refuse them. */
-type LocalBindFlags = Readonly<
-  Record<
-    "workspace" | "doctrine-mode" | "conflict-strategy" | "select" | "match" | "bind-ref",
-    string | undefined
-  > &
-    Record<"yes" | "dry-run" | "explain", boolean | undefined>
->;
-
-/** `tracker bind --provider beads|fp`: no control plane is asked. */
+/** Binds to beads or fp, without a control plane. */
 export async function bindLocal(
   invocation: Invocation,
   provider: LocalProvider,
-  flags: LocalBindFlags,
-  tokens: readonly string[],
+  flags: BindArgs,
 ): Promise<void> {
   const { log } = invocation;
   const refused = HOSTED_FLAGS.find((flag) => flags[flag] !== undefined && flags[flag] !== false);
   if (refused !== undefined) {
-    throw new UsageError(`--${refused} is for hosted providers: ${provider} is bound by its --workspace.`);
+    throw new UsageError(
+      `--${refused} is for hosted providers; ${providerName(provider)} needs --workspace.`,
+    );
   }
-  const workspace = required(
-    "--workspace",
-    flags.workspace,
-    `tracker bind --provider ${provider} --workspace payments`,
-  );
-  const dryRun = flags["dry-run"] === true;
+  const { workspace, "dry-run": dryRun } = flags;
+  if (workspace === undefined) {
+    throw new UsageError("--workspace is missing.", { hint: HINTS.bindWorkspace(provider, "payments") });
+  }
   const outcome = await withService(invocation, async (service) => {
     const request = {
       provider,
       workspace,
-      credentials: pairsOf("credential", tokens),
-      doctrine: doctrineFlags(flags, tokens),
+      credentials: pairsOf("credential", flags.credential),
+      doctrine: ownershipFlags(flags),
       dryRun,
     };
     const existing = await service.currentBinding();
-    const replaces = flags.yes === true || dryRun || isSame(existing, request);
-    const command = `tracker bind --provider ${provider} --workspace NAME --yes`;
-    if (existing !== null && !replaces && !(await mayReplace(invocation.io, existing, command))) return null;
+    const replaces = flags.yes || dryRun || isSame(existing, request);
+    const hint = HINTS.replaceWorkspace(provider);
+    if (existing !== null && !replaces && !(await mayReplace(invocation.io, existing, hint))) return null;
     return service.bindLocal(request);
   });
   if (outcome === null) {
     log.info("Bind cancelled");
     return;
   }
-  tellChange(log, outcome, dryRun);
+  reportChange(log, outcome, dryRun);
   await print(invocation, toJsonResult(outcome, dryRun), (_, style) => {
     const drawn = { binding: { provider, bindingRef: null, displayLabel: workspace } };
     return outcome.preview === null

@@ -8,22 +8,19 @@ import { renderReplacement } from "../../render/binding.ts";
 /**
  * Asks before a binding is replaced.
  *
- * @param command replaces it without asking
- * @throws TrackerError `already_bound_here` where nobody can be asked
+ * @throws TrackerError `already_bound_here` with `hint` where no prompt is possible
  */
-export async function mayReplace(io: Io, existing: ConfiguredBinding, command: string): Promise<boolean> {
+export async function mayReplace(io: Io, existing: ConfiguredBinding, hint: string): Promise<boolean> {
   const text = renderReplacement(existing);
   if (!io.canPrompt) {
-    throw new TrackerError("already_bound_here", `This project is bound to ${text}.`, {
-      hint: `Replace it: ${command}`,
-    });
+    throw new TrackerError("already_bound_here", `This project is bound to ${text}.`, { hint });
   }
   io.stderr.write(`This project is bound to ${text}.\n`);
   return confirm(io, "Replace it?");
 }
 
-/** Tells what became of the project's config beside its new binding, or would become of it. */
-export function tellChange(
+/** Reports the replaced binding and a new config file. */
+export function reportChange(
   log: Log,
   { replaced, configPath, isNewProject }: ConfigChange,
   dryRun: boolean,

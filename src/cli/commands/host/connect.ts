@@ -1,17 +1,29 @@
-import { type ArgsDef, defineCommand, type ParsedArgs } from "citty";
 import type { ConnectRequest, TrackerService } from "../../../service.ts";
 import { UsageError } from "../../../shared/errors.ts";
 import { isLoopback } from "../../../shared/network.ts";
-import { HOSTED_PROVIDERS, type HostedProvider, isHosted, parseProvider } from "../../../shared/providers.ts";
+import {
+  HOSTED_PROVIDERS,
+  type HostedProvider,
+  isHosted,
+  parseProvider,
+  providerName,
+} from "../../../shared/providers.ts";
+import { type ArgumentDefs, type Arguments, defineAction } from "../../argv.ts";
 import { askVisibly } from "../../ask.ts";
-import { type Invocation, print, required, withService } from "../../invocation.ts";
+import { HINTS } from "../../hints.ts";
+import { type Invocation, withService } from "../../invocation.ts";
 import { DISCOVERY, withProgress } from "../../progress.ts";
-import { renderConnection } from "../../render/connections.ts";
 import { checkSecretFlags, readSecret, SECRET_ARGS } from "../../secret.ts";
+import { showConnection } from "./connections/show-connection.ts";
 import { NANGO_GUIDE, tokenGuide } from "./token-guide.ts";
 
 const ARGS = {
-  provider: { type: "positional", required: false, description: `One of ${HOSTED_PROVIDERS.join(", ")}` },
+  provider: {
+    type: "positional",
+    required: true,
+    secretMayFollow: true,
+    description: `One of ${HOSTED_PROVIDERS.join(", ")}`,
+  },
   ...SECRET_ARGS,
   "base-url": {
     type: "string",
@@ -32,38 +44,41 @@ const ARGS = {
   "nango-url": { type: "string", valueHint: "URL", description: "Address of a Nango of your own" },
   demo: {
     type: "boolean",
-    description: "Connect demo data; a new process of the control plane starts it anew",
+    description: "Connect demo data; each start of the control plane resets it",
   },
-} as const satisfies ArgsDef;
+  token: {
+    type: "string",
+    refused: {
+      message: "--token is refused: other people on this machine can read command lines.",
+      hint: HINTS.tokenOnCommandLine,
+    },
+  },
+} as const satisfies ArgumentDefs;
 
-type Args = ParsedArgs<typeof ARGS>;
+type Args = Arguments<typeof ARGS>;
 
 /** `tracker host connect` */
-export function connectCommand(invocation: Invocation) {
-  return defineCommand({
-    meta: { name: "connect", description: "Connect a provider to the control plane" },
-    args: ARGS,
-    run: async ({ args }) => {
-      const provider = connectable(required("The provider", args.provider, "tracker host connect linear"));
-      const plan = planOf(provider, args);
-      if (plan.kind !== "demo") checkSecretFlags(invocation, args);
-      if (plan.kind === "token") checkDetails(invocation, plan);
-      const connection = await withService(invocation, async (service) => {
-        const request = await requestOf(invocation, service, plan, args);
-        if (request === null) return null;
-        return withProgress(invocation, DISCOVERY, (onProgress) =>
-          service.connections.connect(request, onProgress),
-        );
-      });
-      if (connection === null) {
-        invocation.log.info("Connect cancelled");
-        return 0;
-      }
-      await print(invocation, connection, (_, style) => renderConnection(connection, style));
-      return connection.status === "connected" ? 0 : 1;
-    },
-  });
-}
+export const connectCommand = defineAction({
+  description: "Connect a provider to the control plane",
+  args: ARGS,
+  run: async (invocation, args) => {
+    const plan = planOf(connectable(args.provider), args);
+    if (plan.kind !== "demo") checkSecretFlags(invocation, args);
+    if (plan.kind === "token") checkDetails(invocation, plan);
+    const connection = await withService(invocation, async (service) => {
+      const request = await requestOf(invocation, service, plan, args);
+      if (request === null) return null;
+      return withProgress(invocation, DISCOVERY, (onProgress) =>
+        service.connections.connect(request, onProgress),
+      );
+    });
+    if (connection === null) {
+      invocation.log.info("Connect cancelled");
+      return 0;
+    }
+    return showConnection(invocation, connection);
+  },
+});
 
 /** The request as far as the command line has it. */
 type Plan =
@@ -85,8 +100,8 @@ type Plan =
 function connectable(name: string): HostedProvider {
   const provider = parseProvider(name);
   if (isHosted(provider)) return provider;
-  throw new UsageError(`${provider} runs on this machine: there is nothing to connect.`, {
-    hint: `The providers to connect are ${HOSTED_PROVIDERS.join(", ")}.`,
+  throw new UsageError(`${providerName(provider)} runs on this machine and needs no connection.`, {
+    hint: HINTS.connectable,
   });
 }
 
@@ -104,10 +119,10 @@ const NANGO_REFUSES = ["base-url", "email"] as const;
 /** @throws UsageError when the flags do not fit together */
 function planOf(provider: HostedProvider, args: Args): Plan {
   const refuse = (flags: readonly (keyof Args)[], reason: string): void => {
-    const flag = flags.find((name) => args[name] !== undefined);
+    const flag = flags.find((name) => args[name] !== undefined && args[name] !== false);
     if (flag !== undefined) throw new UsageError(`--${flag} ${reason}`);
   };
-  if (args.demo === true) {
+  if (args.demo) {
     refuse(DEMO_REFUSES, "means nothing with --demo, which needs no credential.");
     return { kind: "demo", provider };
   }
@@ -118,11 +133,9 @@ function planOf(provider: HostedProvider, args: Args): Plan {
     return { kind: "nango", provider, connectionId, providerConfigKey, baseUrl };
   }
   if (connectionId !== undefined || providerConfigKey !== undefined || args["nango-url"] !== undefined) {
-    throw new UsageError("A connection of Nango is named by two flags.", {
-      hint: `tracker host connect ${provider} --nango-connection-id ID --nango-provider-config-key KEY`,
-    });
+    throw new UsageError("A connection of Nango needs two flags.", { hint: HINTS.connectNango(provider) });
   }
-  if (provider !== "jira") refuse(["email"], `is for Jira, not for ${provider}.`);
+  if (provider !== "jira") refuse(["email"], `is for Jira, not for ${providerName(provider)}.`);
   const email = args.email ?? null;
   const problem = email === null ? null : emailProblem(email);
   if (problem !== null) throw new UsageError(`--email: ${problem}`);
@@ -164,7 +177,7 @@ type TokenPlan = Extract<Plan, { kind: "token" }>;
 function checkDetails({ io }: Invocation, { provider, baseUrl, email }: TokenPlan): void {
   if (provider !== "jira" || io.canPrompt || (baseUrl !== null && email !== null)) return;
   throw new UsageError("Jira needs the address of the site and the account that the token belongs to.", {
-    hint: "tracker host connect jira --base-url https://acme.atlassian.net --email you@acme.example --token-stdin",
+    hint: HINTS.connectJira,
   });
 }
 

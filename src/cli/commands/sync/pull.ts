@@ -1,8 +1,9 @@
-import { defineCommand } from "citty";
 import { type PullOrder, pullPages } from "../../../service/pull.ts";
 import type { BoundResult, PullResult } from "../../../service.ts";
 import { InterruptedError } from "../../../shared/errors.ts";
-import { count, shellWord, toJsonLine } from "../../../shared/text.ts";
+import { count, toJsonLine } from "../../../shared/text.ts";
+import { defineAction } from "../../argv.ts";
+import { HINTS } from "../../hints.ts";
 import { interruptible } from "../../interruption.ts";
 import { type Invocation, payloadOf, print, withService } from "../../invocation.ts";
 import { openDestination } from "../../output.ts";
@@ -12,68 +13,55 @@ import { renderSync } from "../../render/sync.ts";
 import { DEFAULT_PAGE, MAX_PAGE, pageLimit, showSync, syncExitCode } from "./work.ts";
 
 /** `tracker sync pull` */
-export function pullCommand(invocation: Invocation) {
-  const args = {
+export const pullCommand = defineAction({
+  description: "Fetch changes since the last pull",
+  args: {
     limit: {
       type: "string",
       valueHint: "N",
       description: `Issues a page, up to ${MAX_PAGE.toLocaleString("en-US")}; ${DEFAULT_PAGE} by default (hosted providers)`,
     },
     all: { type: "boolean", description: "All pages; one by default" },
-    full: {
-      type: "boolean",
-      description: "Everything again, not only what changed since the last pull; all pages",
-    },
+    full: { type: "boolean", description: "All issues, not only changes since the last pull; all pages" },
     out: {
       type: "string",
       valueHint: "FILE",
       description:
-        "Write the issues to FILE, or with - to standard output, one JSON object a line. What an interrupted pull had taken in is read again, so that nothing is missing",
+        "Write the issues to FILE, or with - to standard output, one JSON object a line. A pull that was interrupted starts again, so that FILE is complete",
     },
-  } as const;
-  return defineCommand({
-    meta: { name: "pull", description: "Take in what changed at the tracker since the last pull" },
-    args,
-    run: async ({ args }) => {
-      const order = {
-        limit: args.limit,
-        all: args.all === true || args.full === true,
-        reread: rereadOf(args.full === true, args.out),
-      };
-      if (args.out !== undefined) return pullToFile(invocation, order, args.out);
-      return pullToScreen(invocation, order);
-    },
-  });
-}
+  },
+  run: async (invocation, { limit, all, full, out }) => {
+    const order = { limit, all: all || full, reread: rereadOf(full, out) };
+    if (out !== undefined) return pullToFile(invocation, order, out);
+    return pullToScreen(invocation, order);
+  },
+});
 
-/** A file that is begun again begins where the pull of its predecessor did. */
+/** A file that is written again must start where its predecessor did. */
 function rereadOf(isFull: boolean, out: string | undefined): PullOrder["reread"] {
   if (isFull) return "everything";
   return out === undefined ? null : "interrupted";
 }
 
-/** Programs are given the issues of all pages, people their number: then none is kept. */
+/** With `--json` the output has all issues; without it only their number, so none is kept. */
 async function pullToScreen(invocation: Invocation, order: Order): Promise<number> {
   const items: PullResult["items"] = [];
   const { result, pendingUpgrade } = await pull(invocation, order, {
     onPage: (page) => {
       if (invocation.globals.json) items.push(...page);
     },
-    whenCutShort: "The next `tracker sync pull --all` goes on where this one stopped.",
+    whenCutShort: HINTS.pullInterrupted,
   });
   return showSync(invocation, { kind: "pull", result: { ...result, items } }, pendingUpgrade);
 }
 
-/** The file is there when all of it is, and each page is written as it comes. */
+/** Writes each page as it arrives. The file appears once it is complete. */
 async function pullToFile(invocation: Invocation, order: Order, out: string): Promise<number> {
   const { file, path } = openDestination(invocation, out);
   try {
     const answer = await pull(invocation, order, {
       onPage: (page) => file.append(page.map(toJsonLine).join("")),
-      whenCutShort: [
-        `${out} was not written. The next \`tracker sync pull --all\` goes on where this one stopped;`,
-        `with --out ${shellWord(out)} it begins again, so that nothing is missing from the file.`,
-      ].join(" "),
+      whenCutShort: HINTS.pullToFileInterrupted(out),
     });
     file.finish();
     if (path === null) {
@@ -91,14 +79,14 @@ async function pullToFile(invocation: Invocation, order: Order, out: string): Pr
   }
 }
 
-/** What is pulled, as it was asked for. */
+/** The pull that the flags describe. */
 interface Order extends Omit<PullOrder, "limit"> {
   readonly limit: string | undefined;
 }
 
 interface PullSink {
   readonly onPage: (page: PullResult["items"]) => void;
-  /** What to do next when it ends early. */
+  /** The hint when the pull ends early. */
   readonly whenCutShort: string;
 }
 
@@ -135,9 +123,9 @@ function pull(
       ),
     );
   }).catch((error: unknown) => {
-    // What was pulled before stays; who does not know that would begin anew.
+    // Without this, people would pull everything again.
     if (taken > 0 && !(error instanceof InterruptedError)) {
-      invocation.log.info(`${count(taken, "issue")} came in. ${whenCutShort}`);
+      invocation.log.info(`Pulled ${count(taken, "issue")}. ${whenCutShort}`);
     }
     throw error;
   });

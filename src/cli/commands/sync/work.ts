@@ -7,40 +7,43 @@ import type {
   WorkListener,
 } from "../../../service.ts";
 import { UsageError } from "../../../shared/errors.ts";
-import { isLocal } from "../../../shared/providers.ts";
+import { isLocal, providerName } from "../../../shared/providers.ts";
+import { limitOf } from "../../argv.ts";
 import { interruptible } from "../../interruption.ts";
-import { type Invocation, limitOf, payloadOf, print } from "../../invocation.ts";
+import { type Invocation, payloadOf, print } from "../../invocation.ts";
 import { type Activity, withProgress } from "../../progress.ts";
 import { renderSync } from "../../render/sync.ts";
 
 /** The most issues that one page of a pull, or the pull of a run, has. */
 export const MAX_PAGE = 10_000;
 
-/** Issues of one page where nothing else is asked for. */
+/** Issues of one page by default. */
 export const DEFAULT_PAGE = 100;
 
 /**
- * Issues to pull at a time.
+ * Returns the number of issues to pull at a time.
  *
- * @param given what `--limit` says
- * @throws UsageError when it is no such number, and for trackers that are read as a whole
+ * @param given value of `--limit`
+ * @throws UsageError for a bad number, and for trackers without pages
  */
 export function pageLimit({ provider }: Pick<BoundTracker, "provider">, given: string | undefined): number {
   if (given === undefined) return DEFAULT_PAGE;
   if (!isLocal(provider)) return limitOf(given, MAX_PAGE);
-  throw new UsageError(`--limit is for hosted providers: ${provider} is read as a whole.`);
+  throw new UsageError(
+    `--limit is for hosted providers: ${providerName(provider)} returns all issues at once.`,
+  );
 }
 
-/** What became of items that a person has to look at. */
+/** Outcomes that need a person's attention. */
 const BAD_OUTCOMES: ReadonlySet<string> = new Set(["rejected", "conflict", "failed"]);
 
 /** Work that may become an operation. */
 export interface WorkActivity extends Activity {
-  /** What to know after Ctrl-C where there is no operation yet. */
+  /** The hint after Ctrl-C, until the work becomes an operation. */
   readonly whenInterrupted?: string;
 }
 
-/** Shows how far work has come. Ctrl-C ends the wait for it, and tells how to go on. */
+/** Shows the progress of work. Ctrl-C ends the wait and prints a hint. */
 export function withWork<T>(
   invocation: Invocation,
   activity: WorkActivity,
@@ -62,7 +65,7 @@ export function withWork<T>(
   );
 }
 
-/** Prints what a sync came to, or would come to; 1 when not all of it goes well. */
+/** Prints the result or the plan of a sync; returns the exit code. */
 export async function showSync(
   invocation: Invocation,
   outcome: SyncOutcome,
@@ -75,7 +78,7 @@ export async function showSync(
   return syncExitCode(outcome);
 }
 
-/** 1 for a partial or failed result, and for one with an item that somebody has to look at. */
+/** Returns 1 for a partial or failed result, and for an item that needs attention. */
 export function syncExitCode(outcome: SyncOutcome): number {
   const pushed = pushedItems(outcome);
   return outcome.result.status === "ok" && !pushed.some((item) => BAD_OUTCOMES.has(item.outcome)) ? 0 : 1;

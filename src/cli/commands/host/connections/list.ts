@@ -1,0 +1,13 @@
+import { defineAction } from "../../../argv.ts";
+import { print, withService } from "../../../invocation.ts";
+import { renderConnections } from "../../../render/connections.ts";
+
+/** `tracker host connections list` */
+export const listCommand = defineAction({
+  description: "List connected providers",
+  run: async (invocation) => {
+    const connections = await withService(invocation, (service) => service.connections.list());
+    const now = invocation.context.nature.now();
+    await print(invocation, { connections }, (_, style) => renderConnections(connections, now, style));
+  },
+});

@@ -1,0 +1,6 @@
+/** The argument that names a mapping. */
+export const MAPPING_REF = {
+  type: "positional",
+  required: true,
+  description: "Binding reference, as `map list` shows it",
+} as const;

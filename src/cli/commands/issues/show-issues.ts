@@ -1,0 +1,44 @@
+import type { BoundResult, Ticket } from "../../../service.ts";
+import type { ArgumentDefs } from "../../argv.ts";
+import { type Invocation, payloadOf, print } from "../../invocation.ts";
+import { renderTickets } from "../../render/tickets.ts";
+
+/** The most issues that a control plane returns at once. */
+export const MAX_ISSUES = 100;
+
+/** Flags of all commands that list issues. */
+export const ISSUES_ARGS = {
+  provider: {
+    type: "string",
+    valueHint: "NAME",
+    description: "Instead of this project's resource, the only one of this provider that is bound",
+  },
+  limit: {
+    type: "string",
+    valueHint: "N",
+    default: "20",
+    description: `At most N issues, up to ${MAX_ISSUES}`,
+  },
+} as const satisfies ArgumentDefs;
+
+/**
+ * Prints the control plane's answer, or its issues as a table.
+ *
+ * @param nothing the message and the hint when no issue was found
+ */
+export async function showIssues(
+  invocation: Invocation,
+  answer: BoundResult<Readonly<Record<string, unknown>>>,
+  tickets: readonly Ticket[],
+  nothing: { readonly message: string; readonly hint: string },
+): Promise<void> {
+  const { globals, log, context } = invocation;
+  if (tickets.length === 0 && !globals.json) {
+    log.info(nothing.message);
+    log.info(nothing.hint);
+    return;
+  }
+  await print(invocation, payloadOf(answer), (_, style) =>
+    renderTickets(tickets, context.nature.now(), style),
+  );
+}

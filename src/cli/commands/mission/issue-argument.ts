@@ -1,0 +1,7 @@
+/** The flag that names a mission's issue. */
+export const ISSUE = {
+  type: "string",
+  required: true,
+  valueHint: "KEY",
+  description: "Issue that the mission is about, such as PAY-7",
+} as const;

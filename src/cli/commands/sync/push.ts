@@ -1,0 +1,28 @@
+import { parsePushItems } from "../../../service/input.ts";
+import { defineAction } from "../../argv.ts";
+import { HINTS } from "../../hints.ts";
+import { readInput } from "../../input.ts";
+import { withService } from "../../invocation.ts";
+import { showSync, withWork } from "./work.ts";
+
+/** `tracker sync push` */
+export const pushCommand = defineAction({
+  description: "Write changes to issues of the tracker",
+  args: {
+    "items-json": {
+      type: "string",
+      valueHint: "FILE|-",
+      description: "Changes to write: a JSON array of items; required for hosted providers",
+    },
+  },
+  run: async (invocation, args) => {
+    const file = args["items-json"];
+    const items = file === undefined ? null : parsePushItems(await readInput(invocation, "items-json", file));
+    const answer = await withService(invocation, async (service) => {
+      const tracker = await service.boundTracker();
+      const activity = { title: "Pushing", noun: "item", whenInterrupted: HINTS.pushInterrupted };
+      return withWork(invocation, activity, (listener) => tracker.push(items, listener));
+    });
+    return showSync(invocation, { kind: "push", result: answer.result }, answer.pendingUpgrade);
+  },
+});

@@ -1,0 +1,31 @@
+import type { ConflictSide } from "../../../service.ts";
+import { UsageError } from "../../../shared/errors.ts";
+import { defineAction } from "../../argv.ts";
+import { payloadOf, print, withService } from "../../invocation.ts";
+import { renderDecision } from "../../render/conflicts.ts";
+
+/** `tracker sync resolve` */
+export const resolveCommand = defineAction({
+  description: "Decide a conflict",
+  args: {
+    id: { type: "positional", required: true, description: "Conflict, as `sync conflicts` lists it" },
+    take: {
+      type: "string",
+      required: true,
+      valueHint: "local|external",
+      description: "Value to keep: the one edited here, or the tracker's",
+    },
+  },
+  run: async (invocation, { id, take: text }) => {
+    const take = sideOf(text);
+    const answer = await withService(invocation, async (service) =>
+      (await service.boundTracker()).resolveConflict(id, take),
+    );
+    await print(invocation, payloadOf(answer), () => renderDecision(answer.result, take));
+  },
+});
+
+function sideOf(text: string): ConflictSide {
+  if (text === "local" || text === "external") return text;
+  throw new UsageError(`--take is local or external, not "${text}".`);
+}

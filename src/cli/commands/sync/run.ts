@@ -1,0 +1,33 @@
+import { defineAction } from "../../argv.ts";
+import { HINTS } from "../../hints.ts";
+import { withService } from "../../invocation.ts";
+import { DEFAULT_PAGE, MAX_PAGE, pageLimit, showSync, withWork } from "./work.ts";
+
+/** `tracker sync run` */
+export const runCommand = defineAction({
+  description: "Pull changes, then push edits",
+  args: {
+    limit: {
+      type: "string",
+      valueHint: "N",
+      description: `Pull at most N issues, up to ${MAX_PAGE.toLocaleString("en-US")}; ${DEFAULT_PAGE} by default (hosted providers)`,
+    },
+    "dry-run": { type: "boolean", description: "Show the plan, and write nothing" },
+  },
+  run: async (invocation, args) => {
+    const isDry = args["dry-run"];
+    const answer = await withService(invocation, async (service) => {
+      const tracker = await service.boundTracker();
+      const limit = pageLimit(tracker, args.limit);
+      const activity = isDry
+        ? { title: "Planning", noun: "issue" }
+        : { title: "Synchronizing", noun: "issue", whenInterrupted: HINTS.runInterrupted };
+      return withWork(invocation, activity, (listener) =>
+        tracker.run({ limit, ...(isDry && { dry_run: true }) }, listener),
+      );
+    });
+    // Hosts may leave `dry_run` out of a plan.
+    const result = isDry ? { ...answer.result, dry_run: true } : answer.result;
+    return showSync(invocation, { kind: "run", result }, answer.pendingUpgrade);
+  },
+});

@@ -1,0 +1,26 @@
+import { defineAction } from "../../argv.ts";
+import { withService } from "../../invocation.ts";
+import { showPublished } from "../mission/publish.ts";
+import { showSync, withWork } from "./work.ts";
+
+/** `tracker sync wait` */
+export const waitCommand = defineAction({
+  description: "Wait for a push, run or `mission publish` that takes longer, and show its result",
+  args: {
+    id: {
+      type: "positional",
+      required: true,
+      description: "Operation, as `sync push` or `sync run` named it",
+    },
+  },
+  run: async (invocation, { id }) => {
+    const outcome = await withService(invocation, (service) =>
+      withWork(invocation, { title: "Waiting", noun: "item" }, (listener) =>
+        service.workOutcome(id, listener),
+      ),
+    );
+    if (outcome.kind !== "publish") return showSync(invocation, outcome, null);
+    await showPublished(invocation, { result: outcome.result, pendingUpgrade: null });
+    return 0;
+  },
+});
