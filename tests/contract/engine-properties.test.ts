@@ -1,7 +1,5 @@
 /**
  * What holds for the sync engine whatever happens on both sides.
- *
- * A property that fails prints the command that plays its history again.
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -23,20 +21,6 @@ import {
   settings,
   World,
 } from "../helpers/history.ts";
-
-const FILE = "tests/contract/engine-properties.test.ts";
-
-/** Runs a property; when it fails, says how to run it again. */
-async function hold<Input>(name: string, property: fc.IAsyncProperty<Input>, numRuns: number): Promise<void> {
-  const { PROPERTY_SEED: seed, PROPERTY_PATH: path } = Bun.env;
-  const replay = seed === undefined || path === undefined ? {} : { seed: Number(seed), path };
-  const details = await fc.check(property, { numRuns, ...replay });
-  if (!details.failed) return;
-  const again = `PROPERTY_SEED=${details.seed} PROPERTY_PATH=${details.counterexamplePath} bun test ${FILE} -t "${name}"`;
-  throw new Error(`${fc.defaultReportMessage(details)}\n\nTo play it again:\n  ${again}\n`, {
-    cause: details.errorInstance,
-  });
-}
 
 /** Plays in a world of its own, and closes its store. */
 async function inWorld<T>(
@@ -68,15 +52,13 @@ const STORES = [
 
 for (const { store, open, share } of STORES) {
   const runs = (count: number) => Math.ceil(count * share);
-  const property = (title: string, count: number, body: (name: string, numRuns: number) => Promise<void>) => {
-    const name = `${store}: ${title}`;
-    test(name, () => body(name, runs(count)), 60_000);
+  const property = (title: string, count: number, body: (numRuns: number) => Promise<void>) => {
+    test(title, () => body(runs(count)));
   };
 
   describe(`whatever happens, with the ${store} store`, () => {
-    property("a second sync writes nothing", 200, (name, numRuns) =>
-      hold(
-        name,
+    property("a second sync writes nothing", 100, (numRuns) =>
+      fc.assert(
         fc.asyncProperty(settings, histories, (setting, history) =>
           inWorld(open, setting, async (world) => {
             await world.play(history);
@@ -91,13 +73,12 @@ for (const { store, open, share } of STORES) {
             expect(events.filter(({ kind }) => kind !== "unchanged" && kind !== "progress")).toEqual([]);
           }),
         ),
-        numRuns,
+        { numRuns },
       ),
     );
 
-    property("both sides become equal but for fields that wait for a decision", 200, (name, numRuns) =>
-      hold(
-        name,
+    property("both sides become equal but for fields that wait for a decision", 100, (numRuns) =>
+      fc.assert(
         fc.asyncProperty(settings, histories, (setting, history) =>
           inWorld(open, setting, async (world) => {
             await world.play(history);
@@ -105,13 +86,12 @@ for (const { store, open, share } of STORES) {
             await expectEqualSides(world);
           }),
         ),
-        numRuns,
+        { numRuns },
       ),
     );
 
-    property("deciding what waits makes both sides equal", 150, (name, numRuns) =>
-      hold(
-        name,
+    property("deciding what waits makes both sides equal", 80, (numRuns) =>
+      fc.assert(
         fc.asyncProperty(
           settings,
           histories,
@@ -133,13 +113,12 @@ for (const { store, open, share } of STORES) {
               await expectEqualSides(world);
             }),
         ),
-        numRuns,
+        { numRuns },
       ),
     );
 
-    property("no update is lost outside of a recorded conflict", 200, (name, numRuns) =>
-      hold(
-        name,
+    property("no update is lost outside of a recorded conflict", 100, (numRuns) =>
+      fc.assert(
         fc.asyncProperty(settings, histories, (setting, history) =>
           inWorld(open, shared(setting), async (world) => {
             await world.play(history);
@@ -147,13 +126,12 @@ for (const { store, open, share } of STORES) {
             expect(await lostValues(world)).toEqual([]);
           }),
         ),
-        numRuns,
+        { numRuns },
       ),
     );
 
-    property("what people do while a sync runs is neither lost nor left behind", 200, (name, numRuns) =>
-      hold(
-        name,
+    property("what people do while a sync runs is neither lost nor left behind", 100, (numRuns) =>
+      fc.assert(
         fc.asyncProperty(settings, histories, interruptions, (setting, history, meanwhile) =>
           inWorld(open, shared(setting), async (world) => {
             await world.play(history);
@@ -164,13 +142,12 @@ for (const { store, open, share } of STORES) {
             expect(await lostValues(world)).toEqual([]);
           }),
         ),
-        numRuns,
+        { numRuns },
       ),
     );
 
-    property("pull alters no field that is owned locally", 200, (name, numRuns) =>
-      hold(
-        name,
+    property("pull alters no field that is owned locally", 100, (numRuns) =>
+      fc.assert(
         fc.asyncProperty(settings, histories, (setting, history) =>
           inWorld(open, setting, async (world) => {
             await world.play(history);
@@ -185,13 +162,12 @@ for (const { store, open, share } of STORES) {
             }
           }),
         ),
-        numRuns,
+        { numRuns },
       ),
     );
 
-    property("the same history gives the same events, byte for byte", 100, (name, numRuns) =>
-      hold(
-        name,
+    property("the same history gives the same events, byte for byte", 100, (numRuns) =>
+      fc.assert(
         fc.asyncProperty(settings, histories, async (setting, history) => {
           const tell = () =>
             inWorld(open, setting, async (world) => {
@@ -201,13 +177,12 @@ for (const { store, open, share } of STORES) {
             });
           expect(await tell()).toBe(await tell());
         }),
-        numRuns,
+        { numRuns },
       ),
     );
 
-    property("a rehearsal changes nothing, and comes true", 100, (name, numRuns) =>
-      hold(
-        name,
+    property("a rehearsal changes nothing, and comes true", 100, (numRuns) =>
+      fc.assert(
         fc.asyncProperty(settings, histories, (setting, history) =>
           inWorld(open, setting, async (world) => {
             await world.play(history);
@@ -223,13 +198,12 @@ for (const { store, open, share } of STORES) {
             expect(plan.stats.conflicts).toBe(stats.conflicts);
           }),
         ),
-        numRuns,
+        { numRuns },
       ),
     );
 
-    property("a run that dies at any step and is run again ends as one that lived", 20, (name, numRuns) =>
-      hold(
-        name,
+    property("a run that dies at any step and is run again ends as one that lived", 20, (numRuns) =>
+      fc.assert(
         fc.asyncProperty(settings, histories, async (setting, history) => {
           const steps = new Steps();
           const lived = await inWorld(open, kept(setting), async (world) => {
@@ -253,13 +227,12 @@ for (const { store, open, share } of STORES) {
             expect({ last, outcome: died }).toEqual({ last, outcome: lived });
           }
         }),
-        numRuns,
+        { numRuns },
       ),
     );
 
-    property("pages that come twice or out of order change nothing", 150, (name, numRuns) =>
-      hold(
-        name,
+    property("pages that come twice or out of order change nothing", 80, (numRuns) =>
+      fc.assert(
         fc.asyncProperty(
           settings,
           histories,
@@ -277,44 +250,40 @@ for (const { store, open, share } of STORES) {
             expect(await play(faults)).toEqual(await play([]));
           },
         ),
-        numRuns,
+        { numRuns },
       ),
     );
 
-    property(
-      "lost answers and failures that pass make no second issue and lose nothing",
-      200,
-      (name, numRuns) =>
-        hold(
-          name,
-          fc.asyncProperty(
-            settings,
-            histories,
-            fc.array(
-              fc.record({
-                kind: fc.constantFrom("lost_response" as const, "fail" as const),
-                times: fc.integer({ min: 1, max: 4 }),
-              }),
-              { minLength: 1, maxLength: 6 },
-            ),
-            (setting, history, faults) =>
-              inWorld(open, shared(setting), async (world) => {
-                await world.play(history);
-                world.wait(600_000);
-                const { tracker, engine } = world.process();
-                for (const { kind, times } of faults) tracker.faults.add({ kind }, { times });
-                await world.run(engine.sync({ pullFirst: false }));
-                await world.run(engine.sync());
-                await world.settle();
-                await expectEqualSides(world);
-                expect(await lostValues(world)).toEqual([]);
-                const created = world.remote.events.filter(({ type }) => type === "created").length;
-                const filed = history.filter((action) => action.do === "create").length;
-                expect(created).toBe(3 + filed);
-              }),
+    property("lost answers and failures that pass make no second issue and lose nothing", 100, (numRuns) =>
+      fc.assert(
+        fc.asyncProperty(
+          settings,
+          histories,
+          fc.array(
+            fc.record({
+              kind: fc.constantFrom("lost_response" as const, "fail" as const),
+              times: fc.integer({ min: 1, max: 4 }),
+            }),
+            { minLength: 1, maxLength: 6 },
           ),
-          numRuns,
+          (setting, history, faults) =>
+            inWorld(open, shared(setting), async (world) => {
+              await world.play(history);
+              world.wait(600_000);
+              const { tracker, engine } = world.process();
+              for (const { kind, times } of faults) tracker.faults.add({ kind }, { times });
+              await world.run(engine.sync({ pullFirst: false }));
+              await world.run(engine.sync());
+              await world.settle();
+              await expectEqualSides(world);
+              expect(await lostValues(world)).toEqual([]);
+              const created = world.remote.events.filter(({ type }) => type === "created").length;
+              const filed = history.filter((action) => action.do === "create").length;
+              expect(created).toBe(3 + filed);
+            }),
         ),
+        { numRuns },
+      ),
     );
   });
 }

@@ -1,4 +1,9 @@
 /** Loaded before every test file, so that tests see the same world everywhere. */
+import fc from "fast-check";
+
+const { TRACKER_TEST_SEED: seed = Date.now() } = process.env;
+// A property that fails prints the seed.
+fc.configureGlobal({ seed: Number(seed) | 0 });
 
 /** Variables for tests alone: credentials of real services, a schema to check, the seed of generated cases. */
 const FOR_TESTS = /^TRACKER_(LIVE_|LINEAR_SCHEMA$|TEST_SEED$)/;

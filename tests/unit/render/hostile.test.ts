@@ -27,7 +27,7 @@ import { TrackerError } from "../../../src/shared/errors.ts";
 import { displayWidth } from "../../../src/shared/text.ts";
 import { style, terminal } from "./style.ts";
 
-const RUNS = 2_000;
+const RUNS = 200;
 
 /** C0 but for the end of a line, DEL, C1, line separators, bidi controls. */
 const UNSAFE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
