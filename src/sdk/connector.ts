@@ -59,7 +59,10 @@ export interface CreateOptions extends WriteOptions {
 
 /** The caller's knowledge of an issue that is changed. */
 export interface ChangeOptions {
-  /** The issue as last read, which is then not read again. Without it the connector reads the issue first. */
+  /**
+   * The issue as last read, for a caller whose other arguments are parsed: neither is done again. Without it the
+   * connector parses its arguments and reads the issue first.
+   */
   readonly current?: CanonicalIssue;
   /**
    * `now`: an answer that does not show the whole issue is followed by a read. `later`: for a caller who changes

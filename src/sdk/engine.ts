@@ -13,13 +13,19 @@ import * as v from "valibot";
 import type { TrackerConnector } from "./connector.ts";
 import type { EngineContext } from "./engine/context.ts";
 import type { SyncEvent } from "./engine/events.ts";
-import { createLocally, type Decision, discard, edit, resolveConflict } from "./engine/local.ts";
+import { createLocally, type Decision, discard, edit, parseLocal, resolveConflict } from "./engine/local.ts";
 import { OwnershipPolicy } from "./engine/policy.ts";
 import { pull, takeOne } from "./engine/pull.ts";
 import { push } from "./engine/push.ts";
 import { ask, attempt } from "./engine/retry.ts";
 import { SyncConflictError } from "./errors.ts";
-import type { CanonicalIssue, CoreField, ExternalRef, IssueFields, IssuePatch } from "./model.ts";
+import {
+  type CanonicalIssue,
+  type CoreField,
+  type ExternalRef,
+  type IssueFields,
+  IssuePatch,
+} from "./model.ts";
 import type { ConflictRecord, IssueRecord, IssueStore } from "./stores/store.ts";
 
 export { collect, type SyncEvent, type SyncResult } from "./engine/events.ts";
@@ -128,6 +134,21 @@ export class SyncEngine {
     return this.#run([(context) => push(context, { key, read })], dryRun);
   }
 
+  /**
+   * Edits an issue locally and pushes it. For values that are parsed already:
+   * unlike {@link edit} this does not parse them.
+   *
+   * @param read The issue, where the caller has just read it
+   */
+  async *write(
+    key: string,
+    patch: IssuePatch,
+    read: CanonicalIssue | null = null,
+  ): AsyncGenerator<SyncEvent> {
+    await edit(this.#context, key, patch);
+    yield* this.push({ key, read });
+  }
+
   /** Both, in one stream. */
   sync({ pullFirst = true, limit = null, dryRun }: SyncOptions = {}): AsyncGenerator<SyncEvent> {
     const pullChanges: Phase = (context) => pull(context, { full: false, limit });
@@ -136,13 +157,15 @@ export class SyncEngine {
   }
 
   /**
-   * Reads one issue of the provider and takes it in, known or not.
+   * Reads one issue of the provider and merges it, known or not.
+   *
+   * @param read The issue, where the caller has just read it
    *
    * @throws IssueNotFoundError when the provider has no such issue; a known one is a tombstone then
    * @throws TrackerSdkError when it cannot be read
    */
-  take(ref: ExternalRef): Promise<IssueRecord> {
-    return takeOne(this.#context, ref);
+  take(ref: ExternalRef, read: CanonicalIssue | null = null): Promise<IssueRecord> {
+    return takeOne(this.#context, ref, read);
   }
 
   /**
@@ -169,8 +192,8 @@ export class SyncEngine {
    * @throws IssueNotFoundError when the store has no such issue
    * @throws TrackerSdkError (`invalid`) when the patch is not one
    */
-  edit(key: string, patch: IssuePatch): Promise<IssueRecord> {
-    return edit(this.#context, key, patch);
+  async edit(key: string, patch: IssuePatch): Promise<IssueRecord> {
+    return edit(this.#context, key, parseLocal(IssuePatch, patch));
   }
 
   /**

@@ -8,19 +8,19 @@ import type { NormalizedIssue } from "../protocol.ts";
 import type { CanonicalIssue } from "../sdk/model.ts";
 import { wireIssue } from "./envelope.ts";
 
-/** The issues that a pull gives: as many as fit into its answer. */
+/** The issues in the answer to a pull: as many as fit. */
 export class BoundedAnswer {
-  readonly #most: number;
-  readonly #issues = new Map<string, NormalizedIssue>();
+  readonly #maxBytes: number;
+  readonly #issues = new Map<string, { readonly issue: NormalizedIssue; readonly bytes: number }>();
   #bytes = 0;
 
-  /** @param most What they may come to as JSON, in bytes */
-  constructor(most: number) {
-    this.#most = most;
+  /** @param maxBytes The limit of the issues as JSON */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
   }
 
   get items(): NormalizedIssue[] {
-    return [...this.#issues.values()];
+    return [...this.#issues.values()].map(({ issue }) => issue);
   }
 
   get isEmpty(): boolean {
@@ -29,16 +29,16 @@ export class BoundedAnswer {
 
   /** Reports whether the next page might not fit. */
   get isFull(): boolean {
-    return this.#bytes > pageBytes(this.#most);
+    return this.#bytes > pageBytes(this.#maxBytes);
   }
 
-  /** Adds an issue, or puts it in the place of what it was before; false when it does not fit. */
+  /** Adds an issue, or replaces its earlier state; false when it does not fit. */
   add(key: string, issue: NormalizedIssue): boolean {
-    const before = this.#issues.get(key);
-    const bytes = this.#bytes + bytesOf(issue) - (before === undefined ? 0 : bytesOf(before));
-    if (bytes > this.#most) return false;
-    this.#issues.set(key, issue);
-    this.#bytes = bytes;
+    const bytes = bytesOf(issue);
+    const sum = this.#bytes + bytes - (this.#issues.get(key)?.bytes ?? 0);
+    if (sum > this.#maxBytes) return false;
+    this.#issues.set(key, { issue, bytes });
+    this.#bytes = sum;
     return true;
   }
 }
@@ -46,18 +46,51 @@ export class BoundedAnswer {
 /**
  * Reports whether a page is small enough for a {@link BoundedAnswer} to hold two of its size.
  *
- * @param most What the issues of an answer may come to as JSON, in bytes
+ * @param maxBytes The limit of an answer's issues as JSON
  */
-export function isSmallPage(page: readonly CanonicalIssue[], most: number): boolean {
+export function isSmallPage(page: readonly CanonicalIssue[], maxBytes: number): boolean {
   const bytes = page.reduce((sum, issue) => sum + bytesOf(wireIssue(issue.ref, issue, issue)), 0);
-  return bytes <= pageBytes(most);
+  return bytes <= pageBytes(maxBytes);
 }
 
-function pageBytes(most: number): number {
-  return most / 2;
+function pageBytes(maxBytes: number): number {
+  return maxBytes / 2;
 }
 
 /** The size of an issue in an answer, with the comma behind it. */
 function bytesOf(issue: NormalizedIssue): number {
-  return Buffer.byteLength(JSON.stringify(issue)) + 1;
+  return jsonBytes(issue) + 1;
+}
+
+/**
+ * The size of a value as JSON, in bytes. Measured without serializing it: the
+ * answer is serialized once, when it is sent.
+ */
+export function jsonBytes(value: unknown): number {
+  if (typeof value === "string") return textBytes(value);
+  if (typeof value !== "object" || value === null) return String(value).length;
+  const isList = Array.isArray(value);
+  let bytes = 2;
+  let count = 0;
+  for (const [name, member] of Object.entries(value)) {
+    if (member === undefined && !isList) continue;
+    bytes += (isList ? 0 : textBytes(name) + 1) + jsonBytes(member ?? null);
+    count += 1;
+  }
+  return bytes + Math.max(0, count - 1);
+}
+
+/** What JSON escapes: quotes, backslashes, controls, and halves of surrogate pairs. */
+const ESCAPED = /["\\\p{Cc}\p{Cs}]/gu;
+const SHORT_ESCAPES = '"\\\b\f\n\r\t';
+
+function textBytes(text: string): number {
+  let bytes = Buffer.byteLength(text) + 2;
+  for (const [character] of text.matchAll(ESCAPED)) {
+    if (SHORT_ESCAPES.includes(character)) bytes += 1;
+    else if (character < " ") bytes += 5;
+    // Half a surrogate pair counts as three bytes and is written as six.
+    else if (character >= "\ud800") bytes += 3;
+  }
+  return bytes;
 }

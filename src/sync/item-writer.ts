@@ -1,24 +1,21 @@
 /** Writes what a push asks for, an item at a time, and tells what became of it. */
-import * as v from "valibot";
 import type { ItemError, PushItem, PushResultItem } from "../protocol.ts";
-import type { TrackerConnector } from "../sdk/connector.ts";
+import type { CreateOptions, TrackerConnector } from "../sdk/connector.ts";
 import { linkIdentity } from "../sdk/engine/merge.ts";
 import type { SyncEngine, SyncEvent } from "../sdk/engine.ts";
-import { TrackerSdkError } from "../sdk/errors.ts";
-import { BLANK, CanonicalStatus, type ExternalRef, type IssuePatch, identityOf } from "../sdk/model.ts";
+import { IssueNotFoundError, ifThere, TrackerSdkError } from "../sdk/errors.ts";
+import { BLANK, type CanonicalIssue, type IssuePatch, identityOf } from "../sdk/model.ts";
 import { StoreError } from "../sdk/stores/serial.ts";
 import type { IssueRecord, IssueStore } from "../sdk/stores/store.ts";
 import { sentence } from "../sdk/text.ts";
 import { itemCode, wireRef } from "./envelope.ts";
-import { namedIssue } from "./named-issue.ts";
+import { type NamedIssue, namedIssue } from "./named-issue.ts";
 import { type Outcome, outcomeOf } from "./outcome.ts";
-import { patchOf, WireLink, WirePatch } from "./push-item.ts";
-import { parsePart, SyncRequestError } from "./request.ts";
+import { type NamedRef, parseItem, patchOf, type WirePatch } from "./push-item.ts";
+import { SyncRequestError } from "./request.ts";
 
 /** The advice for an item that failed before it became a local edit, or is none. */
 const NOT_KEPT = "It is not kept: look whether it is there, then push it again.";
-
-const Filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
 /** The outcome of an item, with its error. */
 export interface PushedItem {
@@ -31,6 +28,9 @@ interface Written {
   readonly outcome: Outcome;
   readonly record: IssueRecord | null;
 }
+
+/** `repeated` when a push that was interrupted may have written the item. */
+export type Attempt = "first" | "repeated";
 
 interface ItemWriterOptions {
   readonly connector: TrackerConnector;
@@ -51,9 +51,9 @@ export class ItemWriter {
    *
    * @param key the same key is the same item, however often it is written
    */
-  async write(item: PushItem, key: string): Promise<PushedItem> {
+  async write(item: PushItem, key: string, attempt: Attempt): Promise<PushedItem> {
     try {
-      return pushedItem(item.ref, item.action, await this.#write(item, key));
+      return pushedItem(item.ref, item.action, await this.#write(item, key, attempt));
     } catch (error) {
       // What the store fails with ends the push: nobody knows what became of the item.
       if (!(error instanceof TrackerSdkError) || error instanceof StoreError) throw error;
@@ -72,83 +72,103 @@ export class ItemWriter {
 
   /** The outcome of a push by the engine for one issue, which the request did not name. */
   async conclude(key: string, events: readonly SyncEvent[]): Promise<PushedItem> {
-    const outcome = outcomeOf(events);
-    const record = await this.#settle(key, outcome);
+    const written = await this.#settle(key, events);
+    const { record } = written;
     const isCreate = record?.ref === null || events.some(({ kind }) => kind === "created");
-    return pushedItem(nameOf(record), isCreate ? "create" : "update", { outcome, record });
+    return pushedItem(nameOf(record), isCreate ? "create" : "update", written);
   }
 
-  async #write(item: PushItem, key: string): Promise<Written> {
+  async #write(item: PushItem, key: string, attempt: Attempt): Promise<Written> {
     const { connector, engine } = this.#options;
-    switch (item.action) {
+    const asked = parseItem(connector.provider, item);
+    switch (asked.action) {
       case "create":
-        await this.#createOnce(key, await this.#patch(item.patch ?? {}));
-        return created(await this.#send(key));
-      case "update":
-        return this.#edit(await this.#ref(item.ref, "ref"), await this.#patch(item.patch ?? {}));
-      case "transition": {
-        const status = this.#parse(CanonicalStatus, item.target_status, "target_status");
-        return this.#edit(await this.#ref(item.ref, "ref"), { status });
+        await this.#createOnce(key, await this.#patch(asked.patch));
+        return created(await this.#outcome(key, engine.push({ key })));
+      case "update": {
+        const issue = await this.#named(asked.ref, "ref");
+        return this.#edit(issue, await this.#patch(asked.patch));
       }
+      case "transition":
+        return this.#edit(await this.#named(asked.ref, "ref"), { status: asked.status });
       case "link": {
-        const { type, target } = this.#parse(WireLink, item.link, "link");
-        const link = { type, target: await this.#ref(target, "link.target") };
-        const ref = await this.#ref(item.ref, "ref");
-        const { links } = (await engine.take(ref)).fields;
+        const { ref: target } = await this.#named(asked.target, "link.target");
+        const link = { type: asked.type, target };
+        const issue = await this.#read(await this.#named(asked.ref, "ref"));
+        const { links } = (await engine.take(issue.ref, issue.found)).fields;
         const isKnown = links.some((known) => linkIdentity(known) === linkIdentity(link));
         // One that is known here may still have to be sent.
-        return this.#edit(ref, { links: isKnown ? links : [...links, link] });
+        return this.#edit(issue, { links: isKnown ? links : [...links, link] });
       }
       case "comment": {
-        const ref = await this.#ref(item.ref, "ref");
-        const body = this.#parse(Filled, item.body, "body");
-        await engine.ask(() => connector.addComment(ref, body, { idempotencyKey: key }));
-        return { outcome: { ...outcomeOf([]), outcome: "applied" }, record: await engine.take(ref) };
+        const issue = await this.#named(asked.ref, "ref");
+        const { record } = await this.#known(issue);
+        let lookUp: NonNullable<CreateOptions["lookUp"]> = attempt === "first" ? "never" : "first";
+        await engine.ask(() => {
+          const options = { idempotencyKey: key, lookUp };
+          // After a failure the comment may be there.
+          lookUp = "first";
+          return connector.addComment(issue.ref, asked.body, options);
+        });
+        return { outcome: { ...outcomeOf([]), outcome: "applied" }, record };
       }
     }
   }
 
-  async #edit(ref: ExternalRef, patch: IssuePatch): Promise<Written> {
-    const { key } = await this.#known(ref);
-    await this.#options.engine.edit(key, patch);
-    return this.#send(key);
+  async #edit(issue: NamedIssue, patch: IssuePatch): Promise<Written> {
+    const { record, read } = await this.#known(issue);
+    return this.#outcome(record.key, this.#options.engine.write(record.key, patch, read));
   }
 
-  /** The record of an issue as it was last agreed on; read now only when it is not known. */
-  async #known(ref: ExternalRef): Promise<IssueRecord> {
+  /** The record of an issue, and the issue where it was read; it is read only where it is not known. */
+  async #known(issue: NamedIssue): Promise<{ record: IssueRecord; read: CanonicalIssue | null }> {
     const { engine, store } = this.#options;
-    const identity = identityOf(ref);
-    const found = await store.transaction((transaction) => transaction.findByRefs([identity]));
-    return found.get(identity) ?? engine.take(ref);
+    const identity = identityOf(issue.ref);
+    const known = await store.transaction((transaction) => transaction.findByRefs([identity]));
+    const record = known.get(identity);
+    if (record !== undefined) return { record, read: issue.found };
+    const { ref, found } = await this.#read(issue);
+    return { record: await engine.take(ref, found), read: found };
   }
 
-  async #createOnce(key: string, patch: IssuePatch): Promise<void> {
-    if ((await this.#record(key)) !== null) return;
-    const title = this.#parse(Filled, patch.title, "patch.title");
-    await this.#options.engine.create(key, { ...BLANK, ...patch, title });
+  /** @throws IssueNotFoundError when the issue is gone, which is then recorded */
+  async #read({ ref, found }: NamedIssue): Promise<NamedIssue & { readonly found: CanonicalIssue }> {
+    const { connector, engine } = this.#options;
+    const read = found ?? (await ifThere(engine.ask(() => connector.getIssue(ref))));
+    if (read !== null) return { ref, found: read };
+    await engine.take(ref);
+    throw new IssueNotFoundError(connector.provider, ref.id);
   }
 
-  /** Pushes one issue. What is told of the other ends of its links is not about it. */
-  async #send(key: string): Promise<Written> {
+  async #createOnce(key: string, { title = "", ...patch }: IssuePatch): Promise<void> {
+    if ((await this.#record(key)) === null) {
+      await this.#options.engine.create(key, { ...BLANK, ...patch, title });
+    }
+  }
+
+  /** The outcome of a push for one issue. Events about the other ends of its links are left out. */
+  async #outcome(key: string, push: AsyncIterable<SyncEvent>): Promise<Written> {
     const events: SyncEvent[] = [];
-    for await (const event of this.#options.engine.push({ key })) {
+    for await (const event of push) {
       if (event.kind !== "progress" && event.key === key) events.push(event);
     }
-    const outcome = outcomeOf(events);
-    return { outcome, record: await this.#settle(key, outcome) };
+    return this.#settle(key, events);
   }
 
-  /** Sees to it that later runs do not try again what the provider refuses for good. Returns the issue as it is then. */
-  async #settle(key: string, { outcome, refused }: Outcome): Promise<IssueRecord | null> {
+  /** Gives up what the provider refuses for good, so that later runs do not try it again. */
+  async #settle(key: string, events: readonly SyncEvent[]): Promise<Written> {
     const { engine, store } = this.#options;
-    if (refused.length > 0) await engine.discard(key, refused);
-    const record = await this.#record(key);
+    const outcome = outcomeOf(events);
+    if (outcome.refused.length > 0) await engine.discard(key, outcome.refused);
+    const last = events.at(-1);
+    const isTold = outcome.refused.length === 0 && last !== undefined && "record" in last;
+    const record = (isTold ? last.record : null) ?? (await this.#record(key));
     const isDraft = record !== null && record.ref === null && record.deletedAt === null;
-    if (isDraft && outcome === "rejected") {
+    if (isDraft && outcome.outcome === "rejected") {
       // There will never be such an issue: it is no draft that later runs are to send.
       await store.transaction((transaction) => transaction.remove(key));
     }
-    return record;
+    return { outcome, record };
   }
 
   async #record(key: string): Promise<IssueRecord | null> {
@@ -158,19 +178,15 @@ export class ItemWriter {
     return record;
   }
 
-  async #patch(value: unknown): Promise<IssuePatch> {
-    const wire = this.#parse(WirePatch, value, "patch");
+  async #patch(wire: WirePatch): Promise<IssuePatch> {
     const { parent_ref: parent } = wire;
     if (parent === undefined) return patchOf(wire);
-    return { ...patchOf(wire), parent: parent === null ? null : await this.#ref(parent, "patch.parent_ref") };
+    const ref = parent === null ? null : (await this.#named(parent, "patch.parent_ref")).ref;
+    return { ...patchOf(wire), parent: ref };
   }
 
-  async #ref(value: unknown, name: string): Promise<ExternalRef> {
-    return (await namedIssue(this.#options, value, name)).ref;
-  }
-
-  #parse<S extends v.GenericSchema>(schema: S, value: unknown, name: string): v.InferOutput<S> {
-    return parsePart(this.#options.connector.provider, schema, value, name);
+  #named(ref: NamedRef, name: string): Promise<NamedIssue> {
+    return namedIssue(this.#options, ref, name);
   }
 }
 

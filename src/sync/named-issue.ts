@@ -3,8 +3,8 @@ import type { TrackerConnector } from "../sdk/connector.ts";
 import type { SyncEngine } from "../sdk/engine.ts";
 import { IssueNotFoundError } from "../sdk/errors.ts";
 import type { CanonicalIssue, ExternalRef } from "../sdk/model.ts";
-import { NamedRef } from "./push-item.ts";
-import { parsePart, SyncRequestError } from "./request.ts";
+import type { NamedRef } from "./push-item.ts";
+import { SyncRequestError } from "./request.ts";
 
 /** The issue of a resource that is meant. */
 export interface NamedIssue {
@@ -21,12 +21,11 @@ export interface NamedIssue {
  */
 export async function namedIssue(
   { connector, engine }: { readonly connector: TrackerConnector; readonly engine: SyncEngine },
-  value: unknown,
+  named: NamedRef,
   name: string,
 ): Promise<NamedIssue> {
   const { provider, workspace } = connector;
   const refusal = (problem: string) => new SyncRequestError(provider, name, problem);
-  const named = parsePart(provider, NamedRef, value, name);
   if ((named.system ?? provider) !== provider || (named.workspace ?? workspace) !== workspace) {
     throw refusal(`an issue of ${provider} ${workspace} is needed`);
   }

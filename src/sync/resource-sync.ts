@@ -21,7 +21,7 @@ import { ConnectorRequestError } from "../sdk/errors.ts";
 import { missionSeedFromIssue, publishMissionUpdate } from "../sdk/mission.ts";
 import { canonicalJson } from "../sdk/model.ts";
 import { copyToMemory } from "../sdk/stores/copy.ts";
-import type { IssueStore, SyncCheckpoint } from "../sdk/stores/store.ts";
+import type { IssueRecord, IssueStore, SyncCheckpoint } from "../sdk/stores/store.ts";
 import { BoundedAnswer, isSmallPage } from "./bounded-answer.ts";
 import {
   normalizedIssue,
@@ -31,11 +31,12 @@ import {
   wireConflict,
   wireIssue,
 } from "./envelope.ts";
-import { ItemWriter, type PushedItem } from "./item-writer.ts";
+import { type Attempt, ItemWriter, type PushedItem } from "./item-writer.ts";
 import { missionUpdateOf, wireSeed } from "./mission.ts";
 import { type NamedIssue, namedIssue } from "./named-issue.ts";
 import { itemError } from "./outcome.ts";
-import { SyncRequestError } from "./request.ts";
+import { NamedRef } from "./push-item.ts";
+import { parsePart, SyncRequestError } from "./request.ts";
 
 /** Every resource has a store of its own, so one name does for all. */
 const CHECKPOINT = "issues";
@@ -91,6 +92,8 @@ interface PullControl {
 export interface PushRequest {
   /** The same key is the same push, however often it is made. */
   readonly key: string;
+  /** `first` when no push was made with this key before. Default `repeated`. */
+  readonly attempt?: Attempt;
   readonly items: readonly PushItem[];
   /** Items that were done before the push was interrupted, by their place. */
   readonly done?: ReadonlyMap<number, PushedItem>;
@@ -175,12 +178,18 @@ export class ResourceSync {
   }
 
   /** Writes each item, in order; one that fails does not stop the others. */
-  async push({ key, items, done = new Map(), onItem = async () => {} }: PushRequest): Promise<PushPhase> {
+  async push({
+    key,
+    attempt = "repeated",
+    items,
+    done = new Map(),
+    onItem = async () => {},
+  }: PushRequest): Promise<PushPhase> {
     const pushed: PushedItem[] = [];
     for (const [index, item] of items.entries()) {
       this.#signal.throwIfAborted();
       const known = done.get(index);
-      const one = known ?? (await this.#writer.write(item, `${key}:${index}`));
+      const one = known ?? (await this.#writer.write(item, `${key}:${index}`, attempt));
       if (known === undefined) await onItem(index, one);
       pushed.push(one);
     }
@@ -281,14 +290,20 @@ export class ResourceSync {
     { onProgress = () => {}, isEnough = () => false, known = "skipped" }: PullControl & Known,
   ): Promise<PullPhase> {
     const answer = new BoundedAnswer(this.#options.answerBytes ?? Number.POSITIVE_INFINITY);
-    /** Not in the answer yet. */
-    const changed = new Set<string>();
+    /** Not in the answer yet, by key. */
+    const changed = new Map<string, IssueRecord>();
     const errors: ItemError[] = [];
     let skipped = 0;
     let gone = 0;
-    const give = async () => {
-      errors.push(...(await this.#give(changed, answer)));
+    const give = () => {
+      for (const [key, record] of changed) {
+        const issue = normalizedIssue(record);
+        if (issue !== null && !answer.add(key, issue)) errors.push(tooLarge(issue.ref));
+      }
       changed.clear();
+    };
+    const change = ({ key, record }: { readonly key: string; readonly record: IssueRecord | null }) => {
+      if (record !== null) changed.set(key, record);
     };
     const isNothing = () => answer.isEmpty && changed.size + skipped === 0;
     for await (const event of events) {
@@ -296,11 +311,11 @@ export class ResourceSync {
       switch (event.kind) {
         case "progress":
           onProgress(event.done);
-          await give();
+          give();
           if (answer.isFull || isEnough()) return this.#pulled(answer.items, errors, { skipped, gone });
           break;
         case "unchanged":
-          if (known === "given") changed.add(event.key);
+          if (known === "given") change(event);
           else skipped += 1;
           break;
         case "failed":
@@ -309,13 +324,13 @@ export class ResourceSync {
           break;
         case "updated":
           if (event.presence === "deleted") gone += 1;
-          else changed.add(event.key);
+          else change(event);
           break;
         default:
-          changed.add(event.key);
+          change(event);
       }
     }
-    await give();
+    give();
     return this.#pulled(answer.items, errors, { skipped, gone });
   }
 
@@ -353,23 +368,9 @@ export class ResourceSync {
     return pushPhase(pushed);
   }
 
-  /** Adds issues to what a pull gives. Returns the errors of those that do not fit. */
-  async #give(keys: Iterable<string>, answer: BoundedAnswer): Promise<ItemError[]> {
-    return this.#store.transaction(async (transaction) => {
-      const errors: ItemError[] = [];
-      const records = await transaction.records([...keys]);
-      const byKey = new Map(records.map((record) => [record.key, record]));
-      for (const key of keys) {
-        const record = byKey.get(key);
-        const issue = record === undefined ? null : normalizedIssue(record);
-        if (issue !== null && !answer.add(key, issue)) errors.push(tooLarge(issue.ref));
-      }
-      return errors;
-    });
-  }
-
   #named(issue: unknown): Promise<NamedIssue> {
-    return namedIssue({ connector: this.#connector, engine: this.#engine }, issue, "issue");
+    const named = parsePart(this.#connector.provider, NamedRef, issue, "issue");
+    return namedIssue({ connector: this.#connector, engine: this.#engine }, named, "issue");
   }
 
   #checkpoint(): Promise<SyncCheckpoint> {

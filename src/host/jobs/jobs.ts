@@ -40,6 +40,8 @@ export interface Job {
   readonly payload: unknown;
   /** Held on the job's mapping, for as long as the work goes on. */
   readonly lease: Lease;
+  /** `first` when the work was never begun before. */
+  readonly attempt: "first" | "repeated";
   /** Results from before a crash, by position. */
   readonly done: ReadonlyMap<number, unknown>;
   /** Stores that a part is done. */
@@ -198,7 +200,7 @@ export class Jobs {
 
   /** Returns the end of a job; null when the host stops before it. */
   async #work(scope: TeamScope, claim: Claim, progress: Job["progress"]): Promise<Ending | null> {
-    const { id, kind, payload, attempts, lease } = claim;
+    const { id, kind, payload, attempt, attempts, lease } = claim;
     if (attempts > ATTEMPTS) {
       return {
         error: new HostError("internal", `The operation was interrupted ${ATTEMPTS} times and given up.`),
@@ -210,7 +212,7 @@ export class Jobs {
       if (worker === undefined) throw new HostError("internal", `Nobody does "${kind}" operations.`);
       const done = await doneItems(scope, id);
       const keep: Job["keep"] = (position, item) => keepItem(scope, claim, position, item);
-      return { result: await worker(scope, { id, payload, lease, done, keep, progress }) };
+      return { result: await worker(scope, { id, payload, lease, attempt, done, keep, progress }) };
     } catch (error) {
       // A host that stops hands the job back: the next one takes it up.
       if (background.signal.aborted) return null;
@@ -238,6 +240,7 @@ interface Claim {
   readonly id: string;
   readonly kind: string;
   readonly payload: unknown;
+  readonly attempt: Job["attempt"];
   /** The number of claims, this one included. */
   readonly attempts: number;
   readonly lease: Lease;
@@ -291,7 +294,8 @@ async function begin(
   } else {
     await scope.updateOperation(id).set(begun).execute();
   }
-  return { id, claim: { id, kind, payload: parseJson(text), attempts: begun.attempts, lease } };
+  const attempt = known === undefined ? "first" : "repeated";
+  return { id, claim: { id, kind, payload: parseJson(text), attempt, attempts: begun.attempts, lease } };
 }
 
 function jobOf(scope: TeamScope, idempotencyKey: string) {
@@ -322,7 +326,7 @@ async function takeUp(scope: TeamScope, id: string): Promise<Claim | null> {
   if (row === undefined || row.payload === null) return null;
   const { kind, subject, payload, attempts } = row;
   const lease = await takeLease(scope, subject);
-  return { id, kind, payload: parseJson(payload), attempts: attempts ?? 1, lease };
+  return { id, kind, payload: parseJson(payload), attempt: "repeated", attempts: attempts ?? 1, lease };
 }
 
 function goesFirst(id: string): HostError {

@@ -146,6 +146,7 @@ export class Synchronization {
       const done = new Map([...job.done].map(([position, item]) => [position, v.parse(DoneItem, item)]));
       const phase = await sync.push({
         key: job.id,
+        attempt: job.attempt,
         items,
         done,
         onItem: async (position, item) => {

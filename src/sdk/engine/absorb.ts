@@ -10,9 +10,16 @@ import {
   type IssueFields,
   identityOf,
 } from "../model.ts";
-import { baseOf, type ConflictRecord, type IssueRecord, type StoreTransaction } from "../stores/store.ts";
+import {
+  baseOf,
+  type ConflictRecord,
+  type DirtyField,
+  type FieldEdit,
+  type IssueRecord,
+  type StoreTransaction,
+} from "../stores/store.ts";
 import type { EngineContext } from "./context.ts";
-import { failed, type SyncEvent } from "./events.ts";
+import { about, failed, type SyncEvent } from "./events.ts";
 import { conflictId, mergeIssue, sameField } from "./merge.ts";
 import { ownerOf } from "./policy.ts";
 import { ATTEMPTS } from "./retry.ts";
@@ -30,6 +37,31 @@ export interface Absorbed {
   readonly push: readonly CoreField[];
   readonly isRevived: boolean;
   readonly conflicts: readonly ConflictRecord[];
+  /** Edits that are done with. */
+  readonly settled: readonly DirtyField[];
+  /** Fields that have to be pushed and were not dirty. */
+  readonly edits: readonly FieldEdit[];
+}
+
+/** The part of the store's knowledge of an issue that a merge needs besides its record. */
+export interface Pending {
+  readonly dirty: readonly DirtyField[];
+  readonly open: readonly ConflictRecord[];
+}
+
+const NOTHING_PENDING: Pending = { dirty: [], open: [] };
+
+/** Reads what is pending for each of these issues. */
+export async function pendingFor(
+  transaction: StoreTransaction,
+  keys: readonly string[],
+): Promise<(key: string) => Pending> {
+  const dirty = Map.groupBy(await transaction.dirtyFields(keys), ({ key }) => key);
+  const open = Map.groupBy(await transaction.openConflicts(keys), ({ key }) => key);
+  return (key) => ({
+    dirty: dirty.get(key) ?? NOTHING_PENDING.dirty,
+    open: open.get(key) ?? NOTHING_PENDING.open,
+  });
 }
 
 /** True when `remote` is from before what is known already, as pages out of order are. */
@@ -49,21 +81,15 @@ export interface Receipt {
   readonly local: IssueFields;
 }
 
-/**
- * Merges `remote` into `record` and notes conflicts and what is dirty. The
- * record itself is left to the caller to put, so that a page is put at once.
- */
-export async function absorb(
-  context: EngineContext,
-  transaction: StoreTransaction,
+/** Merges `remote` into `record`. Writes nothing; see {@link putAbsorbed}. */
+export function absorb(
+  { policy, connector, instant }: EngineContext,
   record: IssueRecord,
   remote: CanonicalIssue,
+  { dirty, open }: Pending,
   { base, local }: Receipt = { base: record.base?.fields ?? null, local: record.fields },
-): Promise<Absorbed> {
-  const { policy, connector } = context;
+): Absorbed {
   const { key } = record;
-  const dirty = await transaction.dirtyFields([key]);
-  const open = await transaction.openConflicts([key]);
   const frozen = new Set(open.map(({ field }) => field));
   const merge = mergeIssue({
     policy,
@@ -80,14 +106,9 @@ export async function absorb(
     key,
     ...conflict,
   }));
-  await transaction.putConflicts(conflicts);
   for (const { field, resolution } of conflicts) if (resolution === null) frozen.add(field);
-  await transaction.clearDirty(
-    dirty.filter(({ field }) => !merge.push.includes(field) && !frozen.has(field)),
-  );
-  const changedAt = context.instant();
+  const changedAt = instant();
   const unmarked = merge.push.filter((field) => dirty.every((entry) => entry.field !== field));
-  await transaction.markDirty(unmarked.map((field) => ({ key, field, changedAt })));
   const next: IssueRecord = {
     key,
     ref: remote.ref,
@@ -106,32 +127,43 @@ export async function absorb(
     push: merge.push,
     isRevived: record.deletedAt !== null,
     conflicts,
+    settled: dirty.filter(({ field }) => !merge.push.includes(field) && !frozen.has(field)),
+    edits: unmarked.map((field) => ({ key, field, changedAt })),
   };
+}
+
+/** Writes merged issues, as many queries for all of them as for one. */
+export async function putAbsorbed(
+  transaction: StoreTransaction,
+  absorbed: readonly Absorbed[],
+): Promise<void> {
+  await transaction.putConflicts(absorbed.flatMap(({ conflicts }) => conflicts));
+  await transaction.clearDirty(absorbed.flatMap(({ settled }) => settled));
+  await transaction.markDirty(absorbed.flatMap(({ edits }) => edits));
+  await transaction.put(absorbed.filter(({ isChanged }) => isChanged).map(({ record }) => record));
 }
 
 /** What taking in an issue comes to for whoever watches. */
 export function localEvents({ record, changed, reverted, isRevived, conflicts }: Absorbed): SyncEvent[] {
-  const { key, ref } = record;
   const events: SyncEvent[] = conflicts.map((conflict) => ({
     kind: "conflict",
-    key,
-    ref,
-    fields: [conflict.field],
+    ...about(record, [conflict.field]),
     conflict,
   }));
   if (reverted.length > 0) {
     events.push({
       kind: "unchanged",
       side: "remote",
-      key,
-      ref,
-      fields: reverted,
+      ...about(record, reverted),
       reason: "owned externally",
     });
   }
   const fields = changed.filter((field) => !reverted.includes(field));
-  if (isRevived) events.push({ kind: "updated", side: "local", key, ref, fields, presence: "revived" });
-  else if (fields.length > 0) events.push({ kind: "updated", side: "local", key, ref, fields });
+  if (isRevived) {
+    events.push({ kind: "updated", side: "local", ...about(record, fields), presence: "revived" });
+  } else if (fields.length > 0) {
+    events.push({ kind: "updated", side: "local", ...about(record, fields) });
+  }
   return events;
 }
 
@@ -175,8 +207,9 @@ export async function meet(
         return "gone";
       }
       if (isStale(context, record, remote)) return "stale";
-      const absorbed = await absorb(context, transaction, record, remote, receiptFor?.(remote, record));
-      if (absorbed.isChanged) await transaction.put([absorbed.record]);
+      const pending = await pendingFor(transaction, [key]);
+      const absorbed = absorb(context, record, remote, pending(key), receiptFor?.(remote, record));
+      await putAbsorbed(transaction, [absorbed]);
       return { ...absorbed, remote };
     });
     if (met === "gone") return null;
@@ -190,7 +223,7 @@ export async function meet(
 
 /** The outcome of finding that an issue is gone. */
 export function deletedEvent(key: string, ref: ExternalRef | null): SyncEvent {
-  return { kind: "updated", side: "local", key, ref, fields: [], presence: "deleted" };
+  return { kind: "updated", side: "local", key, ref, fields: [], record: null, presence: "deleted" };
 }
 
 /** Takes in the other ends of links that were written: providers show a link at both. */

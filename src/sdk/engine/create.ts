@@ -17,11 +17,13 @@ import {
   deletedEvent,
   isRemote,
   localEvents,
+  pendingFor,
+  putAbsorbed,
   type Receipt,
   refreshEnds,
 } from "./absorb.ts";
 import type { EngineContext } from "./context.ts";
-import { failed, type SyncEvent } from "./events.ts";
+import { about, failed, type SyncEvent } from "./events.ts";
 import { copyField, sameField } from "./merge.ts";
 import { localAfter, receiptBase } from "./receipt.ts";
 
@@ -72,13 +74,12 @@ export async function create(
 ): Promise<Created> {
   const { connector } = context;
   const { key, fields } = record;
-  const about = { key, ref: null };
   const refused = refusedOnCreate(context, fields);
   const sent = CORE_FIELDS.filter((field) => !refused.has(field));
   const events: SyncEvent[] = [];
   let isBodyOpen = false;
   if (context.writes === "planned") {
-    events.push({ kind: "created", side: "remote", ...about, fields: sent });
+    events.push({ kind: "created", side: "remote", ...about(record, sent) });
   } else {
     const carried: IssueFields = { ...fields };
     for (const field of refused.keys()) copyField(field, BLANK, carried);
@@ -105,7 +106,9 @@ export async function create(
       ...(await refreshEnds(context, linkEnds(issue))),
     );
   }
-  for (const [field, error] of refused) events.push(failed("remote", { ...about, fields: [field] }, error));
+  for (const [field, error] of refused) {
+    events.push(failed("remote", { key, ref: null, fields: [field] }, error));
+  }
   return { events, isBodyOpen };
 }
 
@@ -182,8 +185,9 @@ function attach(
     if (record === undefined) return null;
     const own: IssueRecord = { ...record, fields: { ...record.fields } };
     const remote = await mergeTwinAway(transaction, own, issue);
-    const absorbed = await absorb(context, transaction, own, remote, receiptFor(own.fields));
-    await transaction.put([absorbed.record]);
+    const pending = await pendingFor(transaction, [key]);
+    const absorbed = absorb(context, own, remote, pending(key), receiptFor(own.fields));
+    await putAbsorbed(transaction, [{ ...absorbed, isChanged: true }]);
     return absorbed;
   });
 }
@@ -218,8 +222,7 @@ async function mergeTwinAway(
 }
 
 function createdEvents(absorbed: Absorbed, fields: readonly CoreField[]): SyncEvent[] {
-  const { key, ref } = absorbed.record;
-  return [{ kind: "created", side: "remote", key, ref, fields }, ...localEvents(absorbed)];
+  return [{ kind: "created", side: "remote", ...about(absorbed.record, fields) }, ...localEvents(absorbed)];
 }
 
 function linkEnds({ links }: IssueFields): readonly ExternalRef[] {

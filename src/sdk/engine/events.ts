@@ -1,7 +1,7 @@
 /** The events of a run of the engine, one per outcome, and their sums. */
 import type { FailureClass, TrackerSdkError } from "../errors.ts";
 import type { CoreField, ExternalRef } from "../model.ts";
-import type { ConflictRecord } from "../stores/store.ts";
+import type { ConflictRecord, IssueRecord } from "../stores/store.ts";
 
 /** The side on which a change happened. */
 type Side = "local" | "remote";
@@ -22,17 +22,22 @@ interface About {
   readonly fields: readonly CoreField[];
 }
 
+/** An issue, and the record of it at that moment; null when the issue is gone. */
+interface Known extends About {
+  readonly record: IssueRecord | null;
+}
+
 /** One outcome. Under `dryRun` it is what would have come of it. */
 export type SyncEvent =
-  | (About & { readonly kind: "created"; readonly side: Side })
-  | (About & {
+  | (Known & { readonly kind: "created"; readonly side: Side })
+  | (Known & {
       readonly kind: "updated";
       readonly side: Side;
       /** Set when the issue itself went or came back, whatever its fields. */
       readonly presence?: "deleted" | "revived";
     })
-  | (About & { readonly kind: "unchanged"; readonly side: Side; readonly reason: UnchangedReason })
-  | (About & { readonly kind: "conflict"; readonly conflict: ConflictRecord })
+  | (Known & { readonly kind: "unchanged"; readonly side: Side; readonly reason: UnchangedReason })
+  | (Known & { readonly kind: "conflict"; readonly conflict: ConflictRecord })
   | (Omit<About, "key"> & {
       readonly kind: "failed";
       readonly side: Side;
@@ -94,4 +99,9 @@ export function failed(
   const { failureClass, retryable, retryAfterSeconds, message } = error;
   const { key, ref, fields } = about;
   return { kind: "failed", side, key, ref, fields, failureClass, retryable, retryAfterSeconds, message };
+}
+
+/** The part of an event that tells its issue. */
+export function about(record: IssueRecord, fields: readonly CoreField[]) {
+  return { key: record.key, ref: record.ref, fields, record };
 }

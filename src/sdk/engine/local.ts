@@ -19,8 +19,7 @@ export async function edit(
   key: string,
   patch: IssuePatch,
 ): Promise<IssueRecord> {
-  const parsed = parse(IssuePatch, patch);
-  const values = { ...parsed, ...keptBodyOf(connector, parsed) };
+  const values = { ...patch, ...keptBodyOf(connector, patch) };
   return store.transaction(async (transaction) => {
     const [record] = await transaction.records([key]);
     if (record === undefined) throw new IssueNotFoundError(LOCAL, key);
@@ -62,7 +61,7 @@ export async function createLocally(
   key: string,
   fields: IssueFields,
 ): Promise<IssueRecord> {
-  const parsed = parse(IssueFields, fields);
+  const parsed = parseLocal(IssueFields, fields);
   const values = { ...parsed, ...keptBodyOf(connector, parsed) };
   const pulled = identityOf({ system: connector.provider, workspace: connector.workspace, id: "" });
   if (key === "" || key.startsWith(pulled)) {
@@ -134,14 +133,14 @@ function take(conflict: ConflictRecord, target: IssueFields): void {
   if (conflict.field !== "customFields") {
     copyField(
       conflict.field,
-      { ...target, ...parse(IssuePatch, { [conflict.field]: conflict.remote }) },
+      { ...target, ...parseLocal(IssuePatch, { [conflict.field]: conflict.remote }) },
       target,
     );
     return;
   }
   const names = memberNames(conflict);
   const others = Object.entries(target.customFields).filter(([name]) => !names.has(name));
-  const { customFields = {} } = parse(IssuePatch, { customFields: conflict.remote });
+  const { customFields = {} } = parseLocal(IssuePatch, { customFields: conflict.remote });
   target.customFields = Object.fromEntries([...others, ...Object.entries(customFields)]);
 }
 
@@ -157,7 +156,8 @@ function memberNames({ base, local, remote }: ConflictRecord): ReadonlySet<strin
   return new Set([base, local, remote].flatMap((members) => Object.keys(members ?? {})));
 }
 
-function parse<S extends v.GenericSchema>(schema: S, value: unknown): v.InferOutput<S> {
+/** @throws TrackerSdkError (`invalid`) naming the path of what is wrong */
+export function parseLocal<S extends v.GenericSchema>(schema: S, value: unknown): v.InferOutput<S> {
   const parsed = v.safeParse(schema, value);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;

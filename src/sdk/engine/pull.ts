@@ -15,10 +15,20 @@ import {
   type StoreTransaction,
   type SyncCheckpoint,
 } from "../stores/store.ts";
-import { absorb, deletedEvent, isRemote, isStale, localEvents, meet } from "./absorb.ts";
+import {
+  type Absorbed,
+  absorb,
+  deletedEvent,
+  isRemote,
+  isStale,
+  localEvents,
+  meet,
+  pendingFor,
+  putAbsorbed,
+} from "./absorb.ts";
 import type { EngineContext } from "./context.ts";
 import { settleIntents } from "./create.ts";
-import { failed, type SyncEvent, type UnchangedReason } from "./events.ts";
+import { about, failed, type SyncEvent, type UnchangedReason } from "./events.ts";
 
 interface PullScope {
   /** Everything instead of what changed; issues that are not listed are asked for one by one. */
@@ -97,30 +107,54 @@ function list(
   return ask(() => connector.listIssues(query));
 }
 
-/** Takes in a page and how far the pull has come with it, in one transaction. */
+/** Merges a page and stores how far the pull has come with it, in one transaction with as many queries for any page. */
 function takePage(
   context: EngineContext,
   { items, nextCursor }: Page<CanonicalIssue>,
   { window, updatedSince }: { readonly window: Window; readonly updatedSince: string | null },
 ): Promise<{ readonly events: readonly SyncEvent[]; readonly next: Window | null }> {
   return context.store.transaction(async (transaction) => {
-    const known = new Map(await transaction.findByRefs(items.map(({ ref }) => identityOf(ref))));
-    const changed = new Map<string, IssueRecord>();
+    const issues = latestOf(items);
+    const known = await transaction.findByRefs([...issues.keys()]);
+    const pending = await pendingFor(
+      transaction,
+      [...known.values()].map(({ key }) => key),
+    );
+    const created: IssueRecord[] = [];
+    const absorbed: Absorbed[] = [];
     const events: SyncEvent[] = [];
-    for (const issue of items) {
-      const identity = identityOf(issue.ref);
-      const taken = await takeIssue(context, transaction, known.get(identity), issue);
-      events.push(...taken.events);
-      if (taken.record === null) continue;
-      known.set(identity, taken.record);
-      changed.set(identity, taken.record);
+    for (const [identity, issue] of issues) {
+      const record = known.get(identity);
+      if (record === undefined) {
+        const fresh = newRecord(issue);
+        created.push(fresh);
+        events.push({ kind: "created", side: "local", ...about(fresh, CORE_FIELDS) });
+      } else if (isStale(context, record, issue)) {
+        events.push(unchanged(record, "older than known"));
+      } else {
+        const merged = absorb(context, record, issue, pending(record.key));
+        absorbed.push(merged);
+        events.push(...pulledEvents(merged));
+      }
     }
-    await transaction.put([...changed.values()]);
+    await transaction.put(created);
+    await putAbsorbed(transaction, absorbed);
     const next = nextCursor === null ? null : { ...window, cursor: nextCursor };
     const reached = next === null ? latest(updatedSince, readUntil(context, window)) : updatedSince;
     await transaction.putCheckpoint(context.name, { updatedSince: reached, window: next });
     return { events, next };
   });
+}
+
+/** The issues of a page by identity; of one that is listed twice the later state. */
+function latestOf(items: readonly CanonicalIssue[]): ReadonlyMap<string, CanonicalIssue> {
+  const issues = new Map<string, CanonicalIssue>();
+  for (const issue of items) {
+    const identity = identityOf(issue.ref);
+    const other = issues.get(identity);
+    if (other === undefined || other.updatedAt <= issue.updatedAt) issues.set(identity, issue);
+  }
+  return issues;
 }
 
 /**
@@ -137,32 +171,20 @@ function latest(one: string | null, other: string): string {
   return one !== null && one > other ? one : other;
 }
 
-/** Takes in one issue of a page; the record is null when it stays as it is. */
-async function takeIssue(
-  context: EngineContext,
-  transaction: StoreTransaction,
-  known: IssueRecord | undefined,
-  issue: CanonicalIssue,
-): Promise<{ readonly record: IssueRecord | null; readonly events: readonly SyncEvent[] }> {
-  if (known === undefined) {
-    const record = newRecord(issue);
-    const { key, ref } = record;
-    return { record, events: [{ kind: "created", side: "local", key, ref, fields: CORE_FIELDS }] };
-  }
-  const unchanged = (reason: UnchangedReason, fields: readonly CoreField[] = []): SyncEvent => ({
-    kind: "unchanged",
-    side: "local",
-    key: known.key,
-    ref: issue.ref,
-    fields,
-    reason,
-  });
-  if (isStale(context, known, issue)) return { record: null, events: [unchanged("older than known")] };
-  const absorbed = await absorb(context, transaction, known, issue);
+function unchanged(
+  record: IssueRecord,
+  reason: UnchangedReason,
+  fields: readonly CoreField[] = [],
+): SyncEvent {
+  return { kind: "unchanged", side: "local", ...about(record, fields), reason };
+}
+
+/** The events of an issue that was known and is listed again. */
+function pulledEvents(absorbed: Absorbed): readonly SyncEvent[] {
+  const { record, push } = absorbed;
   const events = localEvents(absorbed);
-  if (absorbed.push.length > 0) events.push(unchanged("waits to be pushed", absorbed.push));
-  else if (events.length === 0) events.push(unchanged("already equal"));
-  return { record: absorbed.isChanged ? absorbed.record : null, events };
+  if (push.length > 0) return [...events, unchanged(record, "waits to be pushed", push)];
+  return events.length > 0 ? events : [unchanged(record, "already equal")];
 }
 
 /** The record of an issue that is met for the first time. */
@@ -172,18 +194,22 @@ function newRecord(issue: CanonicalIssue): IssueRecord {
 }
 
 /** See SyncEngine.take. */
-export async function takeOne(context: EngineContext, ref: ExternalRef): Promise<IssueRecord> {
+export async function takeOne(
+  context: EngineContext,
+  ref: ExternalRef,
+  read: CanonicalIssue | null,
+): Promise<IssueRecord> {
   const { ask, connector, store } = context;
   const identity = identityOf(ref);
   const find = (transaction: StoreTransaction) =>
     transaction.findByRefs([identity]).then((found) => found.get(identity));
   const known = await store.transaction(find);
   if (known !== undefined) {
-    const met = await meet(context, known.key, ref);
+    const met = await meet(context, known.key, ref, { read });
     if (met === null) throw new IssueNotFoundError(connector.provider, ref.id);
     return met.record;
   }
-  const issue = await ask(() => connector.getIssue(ref));
+  const issue = read ?? (await ask(() => connector.getIssue(ref)));
   return store.transaction(async (transaction) => {
     const record = (await find(transaction)) ?? newRecord(issue);
     await transaction.put([record]);

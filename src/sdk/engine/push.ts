@@ -14,7 +14,7 @@ import type { CreateIntent, IssueRecord } from "../stores/store.ts";
 import { deletedEvent, isRemote, localEvents, type Met, meet, refreshEnds } from "./absorb.ts";
 import type { EngineContext } from "./context.ts";
 import { attachCreated, type Created, create } from "./create.ts";
-import { failed, type SyncEvent } from "./events.ts";
+import { about, failed, type SyncEvent } from "./events.ts";
 import { inOrder } from "./in-order.ts";
 import { linkIdentity, sameField, sendablePatch } from "./merge.ts";
 import { ownerOf } from "./policy.ts";
@@ -80,16 +80,14 @@ async function pushIssue(
   const { record, dirty, frozen, intent, isIntentNew } = turn;
   const { ref, deletedAt } = record;
   if (deletedAt !== null) {
-    return [{ kind: "unchanged", side: "remote", key, ref, fields: dirty, reason: "deleted remotely" }];
+    return [{ kind: "unchanged", side: "remote", ...about(record, dirty), reason: "deleted remotely" }];
   }
   const events: SyncEvent[] = [];
   if (frozen.length > 0) {
     events.push({
       kind: "unchanged",
       side: "remote",
-      key,
-      ref,
-      fields: frozen,
+      ...about(record, frozen),
       reason: "waits for a decision",
     });
   }
@@ -167,13 +165,12 @@ async function pushFields(
   events: SyncEvent[],
 ): Promise<void> {
   const { connector, policy } = context;
-  const about = { key, ref };
   const refusalOf = (field: CoreField, values: IssueFields) =>
     refusal(connector.provider, connector.capabilities(), field, values);
   const refuse = (refused: readonly CoreField[], values: IssueFields): void => {
     for (const field of refused) {
       const error = refusalOf(field, values);
-      if (error !== null) events.push(failed("remote", { ...about, fields: [field] }, error));
+      if (error !== null) events.push(failed("remote", { key, ref, fields: [field] }, error));
     }
   };
   // What cannot be carried needs no request to be refused; what the provider owns has to be read to be reverted.
@@ -196,12 +193,13 @@ async function pushFields(
     if (writable.length === 0) {
       refuse(met.push, wanted);
       if (events.length === 0) {
-        events.push({ kind: "unchanged", side: "remote", ...about, fields: dirty, reason: "already equal" });
+        const unchanged = about(met.record, dirty);
+        events.push({ kind: "unchanged", side: "remote", ...unchanged, reason: "already equal" });
       }
       return;
     }
     if (context.writes === "planned") {
-      events.push({ kind: "updated", side: "remote", ...about, fields: writable });
+      events.push({ kind: "updated", side: "remote", ...about(met.record, writable) });
       refuse(met.push, wanted);
       return;
     }
@@ -344,7 +342,7 @@ async function confirm(
     met.push.includes(field) && sameField(field, met.record.fields, record.fields);
   const arrived = fields.filter((field) => !isMissing(field));
   const events: SyncEvent[] = [];
-  if (arrived.length > 0) events.push({ kind: "updated", side: "remote", key, ref, fields: arrived });
+  if (arrived.length > 0) events.push({ kind: "updated", side: "remote", ...about(met.record, arrived) });
   for (const field of fields.filter(isMissing)) {
     const error = failures.get(field) ?? notApplied(context.connector.provider, field);
     events.push(failed("remote", { key, ref, fields: [field] }, error));

@@ -126,6 +126,7 @@ export class LocalTracker implements BoundTracker {
       if (items === null) return sync.pushEdits();
       return sync.push({
         key: crypto.randomUUID(),
+        attempt: "first",
         items,
         onItem: async (place) => onProgress?.({ done: place + 1, total: items.length }),
       });

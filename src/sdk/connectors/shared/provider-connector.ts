@@ -5,6 +5,7 @@
  * refused before any request, a write that changes nothing is not sent, and
  * what a provider did not take is told.
  */
+import type * as v from "valibot";
 import { assertCarried, type Capabilities } from "../../capabilities.ts";
 import {
   type ChangeOptions,
@@ -181,7 +182,7 @@ export class ProviderConnector implements TrackerConnector {
   }
 
   async updateIssue(ref: ExternalRef, patch: IssuePatch, options: UpdateOptions): Promise<CanonicalIssue> {
-    const wanted = this.#parse(UpdatePatch, patch, "patch");
+    const wanted = this.#parseUnless(options, UpdatePatch, patch, "patch");
     assertScope(this, ref);
     this.#assertReferences(wanted);
     assertCarried(this.provider, this.#api.capabilities, wanted);
@@ -200,7 +201,7 @@ export class ProviderConnector implements TrackerConnector {
     status: CanonicalStatus,
     options: WriteOptions & ChangeOptions,
   ): Promise<CanonicalIssue> {
-    const wanted = this.#parse(CanonicalStatus, status, "status");
+    const wanted = this.#parseUnless(options, CanonicalStatus, status, "status");
     assertScope(this, ref);
     assertCarried(this.provider, this.#api.capabilities, { status: wanted });
     return this.#inTurn(async () => this.#transition(await this.#read(ref, options), wanted, options));
@@ -211,7 +212,7 @@ export class ProviderConnector implements TrackerConnector {
     link: CanonicalLink,
     options: ChangeOptions = {},
   ): Promise<CanonicalIssue> {
-    const wanted = this.#linkToChange(ref, link);
+    const wanted = this.#linkToChange(ref, link, options);
     return this.#inTurn(async () => this.#link(await this.#read(ref, options), wanted, options));
   }
 
@@ -220,7 +221,7 @@ export class ProviderConnector implements TrackerConnector {
     link: CanonicalLink,
     options: ChangeOptions = {},
   ): Promise<CanonicalIssue> {
-    const unwanted = this.#linkToChange(ref, link);
+    const unwanted = this.#linkToChange(ref, link, options);
     return this.#inTurn(async () => this.#unlink(await this.#read(ref, options), unwanted, options));
   }
 
@@ -349,8 +350,8 @@ export class ProviderConnector implements TrackerConnector {
     }
   }
 
-  #linkToChange(ref: ExternalRef, link: CanonicalLink): CanonicalLink {
-    const parsed = this.#parse(CanonicalLink, link, "link");
+  #linkToChange(ref: ExternalRef, link: CanonicalLink, options: ChangeOptions): CanonicalLink {
+    const parsed = this.#parseUnless(options, CanonicalLink, link, "link");
     assertScope(this, ref);
     assertScope(this, parsed.target);
     assertCarried(this.provider, this.#api.capabilities, { links: [parsed] });
@@ -373,6 +374,16 @@ export class ProviderConnector implements TrackerConnector {
     const result = this.#lastWrite.then(work);
     this.#lastWrite = result.catch(() => undefined);
     return result;
+  }
+
+  /** A caller who has read the issue has parsed the rest. */
+  #parseUnless<S extends v.GenericSchema>(
+    { current }: ChangeOptions,
+    schema: S,
+    value: v.InferOutput<S>,
+    name: string,
+  ): v.InferOutput<S> {
+    return current === undefined ? this.#parse(schema, value, name) : value;
   }
 
   #parse<S extends Parameters<typeof parseArgument>[1]>(schema: S, value: unknown, name: string) {
