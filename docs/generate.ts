@@ -1,6 +1,7 @@
 /**
- * Writes docs/cli.md from the command tree, and the figures of
- * docs/architecture.md: `bun run docs`. Tests compare both with the code.
+ * Writes docs/cli.md from the command tree, docs/openapi.json from the table of
+ * requests, and the figures of docs/architecture.md: `bun run docs`. Tests compare
+ * them with the code.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -9,6 +10,7 @@ import type { CommandDef } from "citty";
 import { GLOBAL_ARGS, visibleNames } from "../src/cli/argv.ts";
 import { describeCommand, flagsOf } from "../src/cli/render/help.ts";
 import { COMMAND_TREE, EXIT_CODES } from "../src/cli.ts";
+import { OPENAPI } from "../src/host/http/openapi.ts";
 import { resolve } from "../src/shared/lazy.ts";
 
 const ROOT = join(import.meta.dir, "..");
@@ -99,6 +101,8 @@ function writeFigures(): void {
 if (import.meta.main) {
   writeFileSync(new URL("cli.md", import.meta.url), await renderCliDocs());
   console.log("docs/cli.md");
+  writeFileSync(new URL("openapi.json", import.meta.url), `${JSON.stringify(OPENAPI, null, 2)}\n`);
+  console.log("docs/openapi.json");
   writeFigures();
   console.log("docs/architecture.md");
 }

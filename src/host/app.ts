@@ -135,6 +135,7 @@ export function createHost(dependencies: HostDependencies): Host {
   app.get(routePath(CALLS.health.path), (c) =>
     c.json({ status: "ok", version, database: "sqlite" } satisfies HealthResponse),
   );
+  app.get("/openapi.json", async (c) => c.json((await import("./http/openapi.ts")).OPENAPI));
   app.use("/api/v1/*", async (c, next) => {
     const principal = await authenticate(c.req.raw);
     if (principal === null) {

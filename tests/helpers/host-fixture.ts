@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ulid } from "ulid";
+import * as v from "valibot";
 import { tokenAuthenticate } from "../../src/host/access/authentication.ts";
 import { hostKey } from "../../src/host/access/installation.ts";
 import { createToken } from "../../src/host/access/tokens.ts";
@@ -10,6 +11,7 @@ import { type OpenSource, openSource } from "../../src/host/connections/sources.
 import type { Database, Role } from "../../src/host/database/schema.ts";
 import { openSqlite } from "../../src/host/database/sqlite.ts";
 import type { LogEntry } from "../../src/host/log.ts";
+import { CALLS, type Call, ErrorEnvelope, fillPath, OperationAccepted } from "../../src/protocol.ts";
 import type { DiscoveredResource, DiscoveredWorkspace } from "../../src/sdk/discovery.ts";
 import { MemoryDiscovery } from "../../src/sdk/testing/discovery.ts";
 
@@ -210,6 +212,7 @@ export class TestHost {
     const response = await this.#fetch(request);
     const text = await response.text();
     const parsed: unknown = text === "" ? {} : JSON.parse(text);
+    expectContract(request, response.status, text === "" ? null : parsed);
     return { status: response.status, headers: response.headers, body: asObject(parsed) };
   }
 
@@ -280,6 +283,25 @@ export class TestHost {
   async alter(bindingRef: string, change: { status?: "disabled"; deleted_at?: string }): Promise<void> {
     await this.database.updateTable("mappings").set(change).where("binding_ref", "=", bindingRef).execute();
   }
+}
+
+/** Throws when an answer is not as its row of the table, or the error envelope, describes it. */
+function expectContract({ method, url }: Request, status: number, body: unknown): void {
+  const schema = status === 202 ? OperationAccepted : status < 300 ? responseOf(method, url) : ErrorEnvelope;
+  if (schema === null) return;
+  const { issues } = v.safeParse(schema, body);
+  if (issues === undefined) return;
+  throw new Error(`${method} ${url} ${status}: ${v.summarize(issues)} in ${JSON.stringify(body)}`);
+}
+
+function responseOf(method: string, url: string): v.GenericSchema | null {
+  const path = new URL(url).pathname.replace(/\/$/, "");
+  const fits = ({ path: pattern }: Call) =>
+    new RegExp(`^${fillPath(pattern.replace(/\/$/, ""), () => "[^/]+")}$`).test(path);
+  const [first, ...others] = Object.values<Call>(CALLS)
+    .filter((call) => call.method === method && fits(call))
+    .map(({ response }) => response);
+  return first === undefined ? null : v.union([first, ...others]);
 }
 
 function asObject(value: unknown): Record<string, unknown> {
