@@ -148,7 +148,7 @@ function queryOf(fields: ReadonlyMap<string, unknown>): Readonly<Record<string, 
   return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
 }
 
-export type { ClientCredential, ClientOptions, CredentialSource } from "./client/authorized-channel.ts";
+export type { ClientCredential, ClientOptions } from "./client/authorized-channel.ts";
 export type {
   OperationProgress,
   SyncOutcome,

@@ -221,7 +221,7 @@ function checkedRef(ref: string | null): string | null {
 }
 
 /** Reports whether a text can be a binding reference: at most 128 characters, none of them a space or a control character. */
-export function isBindingRef(text: string): boolean {
+function isBindingRef(text: string): boolean {
   return text.length <= 128 && /^[^\s\p{Cc}\p{Cf}]+$/u.test(text);
 }
 

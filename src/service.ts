@@ -43,7 +43,7 @@ import {
 } from "./shared/providers.ts";
 
 /** What {@link TrackerService} depends on. */
-export interface ServiceOptions {
+interface ServiceOptions {
   readonly context: Context;
   /** Absolute path at which the search for a project starts. */
   readonly projectFolder: string;
@@ -58,7 +58,7 @@ export interface ServiceOptions {
 export interface BindOutcome extends BindResult, ConfigChange {}
 
 /** A discovery from inside of a project. */
-export interface DiscoveryHere extends Discovery {
+interface DiscoveryHere extends Discovery {
   /** The project is bound to what `bind` would take by itself. */
   readonly isBound: boolean;
 }
@@ -279,7 +279,7 @@ export class TrackerService {
  * @throws TrackerError for a local one, which no control plane knows
  * @throws UnsupportedProviderError when it is removed or unknown
  */
-export function requireHosted(name: string): HostedProvider {
+function requireHosted(name: string): HostedProvider {
   const provider = parseProvider(name);
   if (isHosted(provider)) return provider;
   throw new TrackerError(
@@ -316,19 +316,16 @@ export type { OwnershipRequest } from "./config.ts";
 export { narrowCandidates, numberOf, orderCandidates } from "./discovery.ts";
 export type {
   BindCandidate,
-  Conflict,
   Connection,
   ConnectRequest,
   MissionPublishResponse,
   PullResult,
-  PushItem,
   PushResult,
-  RunResult,
   Ticket,
   UpdatedMapping,
 } from "./protocol.ts";
 export type { EmbeddedHost } from "./service/access.ts";
 export { type BindDialog, type Selection, SelectionRequiredError } from "./service/bind.ts";
 export type { LocalBindOutcome, LocalBindRequest } from "./service/bind-on-device.ts";
-export type { BoundResult, BoundTracker, MappingRequest } from "./service/bindings.ts";
+export type { BoundResult, BoundTracker } from "./service/bindings.ts";
 export type { ConfigChange, ConfiguredBinding } from "./service/configured-binding.ts";

@@ -23,7 +23,7 @@ export interface Refusal {
 }
 
 /** One argument of a command: citty's definition and what this grammar adds. */
-export type ArgumentDef = ArgDef & {
+type ArgumentDef = ArgDef & {
   /** The flag may be given several times. */
   readonly repeatable?: true;
   /** The flag is refused by name, and hidden from help. */

@@ -1,7 +1,7 @@
 import type { Input, Io, Output } from "../shared/io.ts";
 
 /** A question that takes one line of input. */
-export interface Question {
+interface Question {
   readonly question: string;
   /** What is wrong with an answer; null when it will do. */
   readonly problemOf: (answer: string) => string | null;

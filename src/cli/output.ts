@@ -4,7 +4,7 @@ import { UsageError } from "../shared/errors.ts";
 import type { Invocation } from "./invocation.ts";
 
 /** The destination that `--out` names. */
-export interface Destination {
+interface Destination {
   readonly file: OutputFile;
   /** Absolute path; null for standard output, whose summary then goes to standard error. */
   readonly path: string | null;

@@ -13,7 +13,7 @@ export interface ClientCredential {
 }
 
 /** Where the client's credential lives. */
-export interface CredentialSource {
+interface CredentialSource {
   /** The credential at this moment; null when there is none. */
   current(): Promise<ClientCredential | null>;
   /** Keeps a renewed credential. */

@@ -75,7 +75,7 @@ export class ControlPlaneError extends TrackerError {
 }
 
 /** Whether sending a request again can do harm. */
-export type Repeatability =
+type Repeatability =
   /** A read, or a write with an Idempotency-Key. */
   | "safe"
   /** A read that has the provider asked each time: only when the control plane says when to come back, or as below. */

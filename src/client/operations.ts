@@ -96,7 +96,7 @@ export const OPERATION_HINTS: Readonly<Record<NonNullable<Call["job"]>, Operatio
 const STATUS_HINT = "See how the sync stands: tracker status";
 
 /** What {@link Operations} depends on. */
-export interface OperationsOptions {
+interface OperationsOptions {
   /** How messages call the control plane. */
   readonly name: string;
   readonly nature: Nature;

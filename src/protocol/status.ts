@@ -36,7 +36,7 @@ export const ProjectStatus = openObject({
 });
 export type ProjectStatus = v.InferOutput<typeof ProjectStatus>;
 
-export const BindingSummary = v.looseObject({
+const BindingSummary = v.looseObject({
   binding_ref: text,
   project_slug: nullableText,
   display_label: nullableText,
@@ -44,7 +44,6 @@ export const BindingSummary = v.looseObject({
   bound_at: nullable(instant),
   last_synced_at: nullable(instant),
 });
-export type BindingSummary = v.InferOutput<typeof BindingSummary>;
 
 export const InstallationStatusRequest = v.object({ provider: filled });
 export const InstallationStatus = openObject({

@@ -17,7 +17,7 @@ export interface EmbeddedHost {
 }
 
 /** What {@link ControlPlaneAccess} depends on. */
-export interface AccessOptions {
+interface AccessOptions {
   readonly context: Context;
   readonly folders: Folders;
   readonly credentials: CredentialStore;

@@ -79,7 +79,7 @@ export interface Discovery {
 }
 
 /** The one resource that a project can mean. */
-export interface CertainMatch {
+interface CertainMatch {
   /** Empty when the control plane does not say. */
   readonly label: string;
   /** Null when nobody has bound it yet. */
@@ -388,4 +388,4 @@ function toWire(identity: ProjectIdentity): WireIdentity {
   };
 }
 
-export { type HostedDependencies, notBound, StaleBindingError } from "./bindings/hosted.ts";
+export { type HostedDependencies, notBound } from "./bindings/hosted.ts";

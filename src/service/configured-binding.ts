@@ -17,7 +17,7 @@ export interface ConfiguredBinding {
 }
 
 /** A config's text as it is and as a bind would leave it. */
-export interface ConfigPreview {
+interface ConfigPreview {
   readonly path: string;
   readonly before: string;
   readonly after: string;

@@ -16,7 +16,7 @@ export interface Check {
 }
 
 /** What {@link diagnose} looks at. */
-export interface Patient {
+interface Patient {
   readonly context: Context;
   readonly projectFolder: string;
   readonly projects: ProjectStore;

@@ -13,7 +13,7 @@ export interface PullOrder {
 }
 
 /** Who takes the pages, and ends the pull early. */
-export interface PullControl {
+interface PullControl {
   /**
    * Takes the issues of one page.
    *

@@ -14,7 +14,7 @@ export interface Session {
 }
 
 /** What {@link Sessions} depends on. */
-export interface SessionsOptions {
+interface SessionsOptions {
   readonly access: ControlPlaneAccess;
   readonly credentials: CredentialStore;
   readonly env: Environment;

@@ -57,7 +57,7 @@ export type WirePatch = v.InferOutput<typeof WirePatch>;
 const WireCreate = v.strictObject({ ...WirePatch.entries, title: filled });
 
 /** An item that was parsed: the issues that it names are still to be found. */
-export type ParsedItem =
+type ParsedItem =
   | { readonly action: "create"; readonly patch: WirePatch }
   | { readonly action: "update"; readonly ref: NamedRef; readonly patch: WirePatch }
   | { readonly action: "transition"; readonly ref: NamedRef; readonly status: CanonicalStatus }

@@ -6,7 +6,7 @@ import type { Style } from "./style.ts";
 import { renderFacts } from "./table.ts";
 
 /** The drawn part of a binding in a config. */
-export interface DrawnBinding {
+interface DrawnBinding {
   readonly provider: string;
   readonly binding_ref: string | null;
   readonly project_slug: string | null;
@@ -15,7 +15,7 @@ export interface DrawnBinding {
 }
 
 /** The drawn part of a finished bind. */
-export interface DrawnOutcome {
+interface DrawnOutcome {
   readonly binding: {
     readonly provider: string;
     readonly bindingRef: string | null;
@@ -24,7 +24,7 @@ export interface DrawnOutcome {
 }
 
 /** A file as it is and as it would become. */
-export interface DrawnPreview {
+interface DrawnPreview {
   readonly path: string;
   readonly before: string;
   readonly after: string;

@@ -2,7 +2,7 @@ import { escapeText, padEnd } from "../../shared/text.ts";
 import type { Style } from "./style.ts";
 
 /** What is drawn of a check. */
-export interface DrawnCheck {
+interface DrawnCheck {
   readonly name: string;
   readonly outcome: "ok" | "failed" | "skipped";
   readonly message: string;

@@ -5,7 +5,7 @@ import { type ArgumentDefs, visibleNames } from "../argv.ts";
 import type { Style } from "./style.ts";
 
 /** One command of the tree, as help and documentation show it. */
-export interface CommandHelp {
+interface CommandHelp {
   readonly usage: string;
   readonly description: string;
   readonly commands: readonly (readonly [name: string, description: string])[];

@@ -3,7 +3,7 @@ import type { Style } from "./style.ts";
 import { renderFacts } from "./table.ts";
 
 /** What is drawn of a session. */
-export interface DrawnSession {
+interface DrawnSession {
   readonly host: string;
   readonly source: string;
   readonly team: string | null;

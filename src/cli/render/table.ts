@@ -6,7 +6,7 @@ const GAP = "  ";
 const NARROWEST = 6;
 
 /** A cell: text from anywhere, and how it is colored once it has its final width. */
-export interface Cell {
+interface Cell {
   readonly text: string;
   /** Its column is cut last: other commands are given this text, and a part of it is no use to them. */
   readonly isWhole?: boolean;

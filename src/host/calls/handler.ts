@@ -34,14 +34,14 @@ export interface HandlerContext extends HandlerServices {
 }
 
 /** The calls that have a handler: not those without a caller, nor those that another call's route answers. */
-export type HandledCall = {
+type HandledCall = {
   [N in CallName]: Calls[N] extends { readonly caller: "anyone" } | { readonly variantOf: string }
     ? never
     : N;
 }[CallName];
 
 /** A request after validation. */
-export type HandlerRequest<N extends HandledCall> = v.InferOutput<Calls[N]["request"]> & PathFields<N>;
+type HandlerRequest<N extends HandledCall> = v.InferOutput<Calls[N]["request"]> & PathFields<N>;
 
 /** An answer; the stored result of a job on a binding has had its type when it was made. */
 type HandlerAnswer<N extends HandledCall> = Calls[N] extends { readonly job: "binding" }

@@ -80,7 +80,7 @@ export class MappingStore implements IssueStore {
 }
 
 /** What can be read outside of a transaction. */
-export type StoreReader = Pick<StoreTransaction, "count" | "records" | "openConflicts">;
+type StoreReader = Pick<StoreTransaction, "count" | "records" | "openConflicts">;
 
 type IssueRow = Selectable<SyncTables["issues"]>;
 

@@ -44,7 +44,7 @@ export interface Absorbed {
 }
 
 /** The part of the store's knowledge of an issue that a merge needs besides its record. */
-export interface Pending {
+interface Pending {
   readonly dirty: readonly DirtyField[];
   readonly open: readonly ConflictRecord[];
 }
@@ -173,7 +173,7 @@ export interface Met extends Absorbed {
 }
 
 /** The knowledge that an issue is merged with. */
-export interface MeetOptions extends ReadOptions {
+interface MeetOptions extends ReadOptions {
   /** The issue as it was just read or as a write returned it; null to read it. */
   readonly read?: CanonicalIssue | null;
   /** The write that came before, if there was one. */

@@ -36,7 +36,7 @@ export interface HostedDependencies {
 }
 
 /** The binding in the config is not one that the control plane serves any more. */
-export class StaleBindingError extends TrackerError {
+class StaleBindingError extends TrackerError {
   /** @param asked how messages call the control plane that says so; another one may know the binding */
   constructor(bindingRef: string, provider: string, asked: string, cause: TrackerError) {
     const again = `Bind again: tracker bind --provider ${provider} --yes`;

@@ -28,7 +28,7 @@ const Credentials = v.strictObject({
   /** Folder to run it in; the project's root when not given. */
   cwd: v.exactOptional(v.pipe(v.string(), v.nonEmpty())),
 });
-export type LocalCredentials = v.InferOutput<typeof Credentials>;
+type LocalCredentials = v.InferOutput<typeof Credentials>;
 
 /** Which projects this person has bound on this machine, by project, provider and workspace. */
 const BindingsFile = v.record(v.string(), Credentials);
@@ -36,14 +36,14 @@ const BindingsFile = v.record(v.string(), Credentials);
 const MappingsFile = v.array(LocalMapping);
 
 /** A binding to a tracker on this machine. */
-export interface LocalBinding {
+interface LocalBinding {
   readonly provider: LocalProvider;
   readonly workspace: string;
   readonly credentials: LocalCredentials;
 }
 
 /** What local bindings are made of. */
-export interface LocalTrackersOptions {
+interface LocalTrackersOptions {
   readonly context: Pick<Context, "env" | "nature">;
   readonly folders: Folders;
   /** The lock that every edit of a file of ours is made under. */

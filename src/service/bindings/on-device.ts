@@ -46,7 +46,7 @@ export const LocalMapping = v.object({
 export type LocalMapping = v.InferOutput<typeof LocalMapping>;
 
 /** What a local tracker is made of. */
-export interface LocalTrackerOptions {
+interface LocalTrackerOptions {
   readonly provider: LocalProvider;
   readonly workspace: string;
   readonly connector: TrackerConnector;

@@ -38,7 +38,7 @@ export function pageLimit({ provider }: Pick<BoundTracker, "provider">, given: s
 const BAD_OUTCOMES: ReadonlySet<string> = new Set(["rejected", "conflict", "failed"]);
 
 /** Work that may become an operation. */
-export interface WorkActivity extends Activity {
+interface WorkActivity extends Activity {
   /** The hint after Ctrl-C, until the work becomes an operation. */
   readonly whenInterrupted?: string;
 }

@@ -149,7 +149,7 @@ export function canonicalIssue(native: NativeIssue, choices: StateChoices): Cano
 }
 
 /** An empty description is none. */
-export function bodyOf({ description }: Pick<NativeIssue, "description">): string | null {
+function bodyOf({ description }: Pick<NativeIssue, "description">): string | null {
   return description === "" ? null : description;
 }
 
