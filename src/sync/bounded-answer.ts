@@ -80,7 +80,7 @@ export function jsonBytes(value: unknown): number {
   return bytes + Math.max(0, count - 1);
 }
 
-/** What JSON escapes: quotes, backslashes, controls, and halves of surrogate pairs. */
+/** The characters that JSON escapes: quotes, backslashes, controls, and halves of surrogate pairs. */
 const ESCAPED = /["\\\p{Cc}\p{Cs}]/gu;
 const SHORT_ESCAPES = '"\\\b\f\n\r\t';
 
