@@ -2,6 +2,8 @@ import type { CapabilityFlag } from "../../src/sdk/capabilities.ts";
 import { MemoryRemote } from "../../src/sdk/testing/remote.ts";
 import { MemoryTracker } from "../../src/sdk/testing/tracker.ts";
 import { type ConnectorSubject, describeConnector, SAMPLE } from "../helpers/connector-contract.ts";
+import { beadsSubject } from "../helpers/subjects/beads.ts";
+import { fpSubject } from "../helpers/subjects/fp.ts";
 
 const SWITCHES = [
   "comments",
@@ -56,3 +58,6 @@ describeConnector("memory without anything that can be switched off", () => memo
 for (const capability of SWITCHES) {
   describeConnector(`memory without ${capability}`, () => memory([capability]));
 }
+
+describeConnector("beads", beadsSubject);
+describeConnector("fp", fpSubject);

@@ -1,4 +1,4 @@
-/** The connector to beads keeps the contract, over a stand-in for `bd` and, where it is on PATH, over `bd`. */
+/** The connector to beads over a stand-in for the program `bd` and, where it is on PATH, over `bd`. The contract over the stand-in is in `contract/connectors.test.ts`. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -14,14 +14,12 @@ import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
 import { describeConnector } from "../helpers/connector-contract.ts";
 import { failureOf } from "../helpers/failure.ts";
 import {
-  beadsSubject,
   type CountingProgram,
   countedBd,
   realBeadsSubject,
   SimulatedBeads,
 } from "../helpers/subjects/beads.ts";
 
-describeConnector("beads", beadsSubject);
 if (Bun.which("bd") === null) {
   test.skip("the contract over the real bd: it is not on PATH", () => {});
 } else describeConnector("beads, over the real bd", realBeadsSubject);

@@ -1,4 +1,4 @@
-/** The connector to fp keeps the contract, over a stand-in for `fp`. */
+/** The connector to fp over a stand-in for the program `fp`; its contract is in `contract/connectors.test.ts`. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -10,11 +10,8 @@ import { CapabilityNotSupportedError, ConnectorConfigError } from "../../src/sdk
 import { BLANK, type CanonicalIssue, type IssueFields } from "../../src/sdk/model.ts";
 import { createLocalConnector } from "../../src/sdk/registry.ts";
 import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
-import { describeConnector } from "../helpers/connector-contract.ts";
 import { failureOf } from "../helpers/failure.ts";
-import { countedFp, fpSubject, SimulatedFp } from "../helpers/subjects/fp.ts";
-
-describeConnector("fp", fpSubject);
+import { countedFp, SimulatedFp } from "../helpers/subjects/fp.ts";
 
 let scratch: SimulatedFp;
 let connector: TrackerConnector;

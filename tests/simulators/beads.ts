@@ -8,6 +8,7 @@
  */
 import { existsSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Outcome } from "../../src/sdk/connectors/shared/program.ts";
 
 interface Dependency {
   readonly issue_id: string;
@@ -102,36 +103,37 @@ interface Call {
   readonly rest: readonly string[];
 }
 
-/** One command, from its arguments to what is printed. */
-function main(args: readonly string[], stdin: () => string): void {
+/** Where and how a command runs. */
+interface Surroundings {
+  readonly cwd: string;
+  readonly stdin: () => string;
+  /** JSON comes in the envelope of `BD_JSON_ENVELOPE=1`. */
+  readonly isEnveloped: boolean;
+}
+
+/** Runs one command and returns what it prints. */
+export function runBeads(args: readonly string[], { cwd, stdin, isEnveloped }: Surroundings): Outcome {
+  const json = (answer: object): string => {
+    const marked = Array.isArray(answer) ? answer : { ...answer, schema_version: 1 };
+    return `${JSON.stringify(isEnveloped ? { schema_version: 1, data: answer } : marked, null, 2)}\n`;
+  };
   let isJson = args.includes("--json");
   try {
     const call = parse(args);
     isJson = call.isJson;
-    const file = storeFile();
+    const file = storeFile(cwd);
     const store: BeadsStore = JSON.parse(readFileSync(file, "utf8"));
     const answer = new Tracker(store, stdin).perform(call);
     writeFileSync(file, JSON.stringify(store));
-    if (typeof answer === "string") writeSync(1, answer);
-    else if (isJson) print(answer);
-    else writeSync(1, "✓ Done\n");
+    const stdout = typeof answer === "string" ? answer : isJson ? json(answer) : "✓ Done\n";
+    return { exitCode: 0, stdout, stderr: "" };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    if (isJson) print({ error: error.message });
-    else writeSync(2, `Error: ${error.message}\n`);
-    process.exitCode = 1;
+    const { message } = error;
+    return isJson
+      ? { exitCode: 1, stdout: json({ error: message }), stderr: "" }
+      : { exitCode: 1, stdout: "", stderr: `Error: ${message}\n` };
   }
-}
-
-/** In the envelope that was asked for: all answers in one, or objects marked and lists bare. */
-function print(answer: object): void {
-  const wrapped =
-    process.env.BD_JSON_ENVELOPE === "1"
-      ? { schema_version: 1, data: answer }
-      : Array.isArray(answer)
-        ? answer
-        : { ...answer, schema_version: 1 };
-  writeSync(1, `${JSON.stringify(wrapped, null, 2)}\n`);
 }
 
 function parse(args: readonly string[]): Call {
@@ -171,8 +173,8 @@ function csv(line: string): readonly string[] {
   return shown.map((field) => (field.startsWith('"') ? field.slice(1, -1).replaceAll('""', '"') : field));
 }
 
-function storeFile(): string {
-  for (let folder = process.cwd(); ; folder = dirname(folder)) {
+function storeFile(cwd: string): string {
+  for (let folder = cwd; ; folder = dirname(folder)) {
     const file = join(folder, BEADS_FILE);
     if (existsSync(file)) return file;
     if (folder === dirname(folder)) throw new Refusal("no beads database found. Hint: run 'bd init'");
@@ -415,4 +417,13 @@ function isEmpty(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.keys(value).length === 0;
 }
 
-if (import.meta.main) main(process.argv.slice(2), () => readFileSync(0, "utf8"));
+if (import.meta.main) {
+  const { exitCode, stdout, stderr } = runBeads(process.argv.slice(2), {
+    cwd: process.cwd(),
+    stdin: () => readFileSync(0, "utf8"),
+    isEnveloped: process.env.BD_JSON_ENVELOPE === "1",
+  });
+  writeSync(1, stdout);
+  writeSync(2, stderr);
+  process.exitCode = exitCode;
+}

@@ -5,6 +5,7 @@
  */
 import { existsSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import type { Outcome } from "../../src/sdk/connectors/shared/program.ts";
 
 interface Comment {
   readonly id: string;
@@ -59,21 +60,22 @@ interface Call {
   readonly rest: readonly string[];
 }
 
-function main(args: readonly string[]): void {
+/** Runs one command in a folder and returns what it prints. */
+export function runFp(args: readonly string[], cwd: string): Outcome {
+  const file = join(cwd, FP_FILE);
   try {
     const call = parse(args);
-    if (!existsSync(FP_FILE)) {
+    if (!existsSync(file)) {
       throw new Refusal(".fp directory not found\n  Suggestion: Run 'fp init' to initialize a project");
     }
-    const store: FpStore = JSON.parse(readFileSync(FP_FILE, "utf8"));
+    const store: FpStore = JSON.parse(readFileSync(file, "utf8"));
     const answer = new Project(store).perform(call);
-    writeFileSync(FP_FILE, JSON.stringify(store));
-    writeSync(1, "timestamp=2026-03-01T09:00:00.000Z level=INFO fiber=#0 message=ready\n");
-    writeSync(1, `${answer}\n`);
+    writeFileSync(file, JSON.stringify(store));
+    const log = "timestamp=2026-03-01T09:00:00.000Z level=INFO fiber=#0 message=ready";
+    return { exitCode: 0, stdout: `${log}\n${answer}\n`, stderr: "" };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    writeSync(1, `${error.message}\n`);
-    process.exitCode = 1;
+    return { exitCode: 1, stdout: `${error.message}\n`, stderr: "" };
   }
 }
 
@@ -234,4 +236,8 @@ function letters(number: number): string {
   return Array.from({ length: 32 }, (_, at) => "klmnopqrstuvwxyz"[(seed >>> (at % 28)) & 15]).join("");
 }
 
-if (import.meta.main) main(process.argv.slice(2));
+if (import.meta.main) {
+  const { exitCode, stdout } = runFp(process.argv.slice(2), process.cwd());
+  writeSync(1, stdout);
+  process.exitCode = exitCode;
+}

@@ -4,18 +4,33 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { BeadsApi } from "../../../src/sdk/connectors/beads/api.ts";
 import { beadsOptions } from "../../../src/sdk/connectors/beads/index.ts";
-import { type Outcome, Program } from "../../../src/sdk/connectors/shared/program.ts";
+import { type Outcome, Program, type ProgramOptions } from "../../../src/sdk/connectors/shared/program.ts";
 import { ProviderConnector } from "../../../src/sdk/connectors/shared/provider-connector.ts";
-import { BEADS_FILE, type BeadsStore } from "../../simulators/beads.ts";
+import { BEADS_FILE, type BeadsStore, runBeads } from "../../simulators/beads.ts";
 import { type ConnectorSubject, SAMPLE } from "../connector-contract.ts";
 
-/** A program that tells how often it ran. */
+/** A program that counts its runs. */
 export class CountingProgram extends Program {
   runs = 0;
 
   override run(args: readonly string[], stdin?: string): Promise<Outcome> {
     this.runs++;
     return super.run(args, stdin);
+  }
+}
+
+/** A simulated program that runs in this process. */
+export class ProgramInMemory extends CountingProgram {
+  readonly #simulate: (args: readonly string[], stdin: string) => Outcome;
+
+  constructor(options: ProgramOptions, simulate: (args: readonly string[], stdin: string) => Outcome) {
+    super(options);
+    this.#simulate = simulate;
+  }
+
+  override async run(args: readonly string[], stdin = ""): Promise<Outcome> {
+    this.runs++;
+    return this.#simulate(args, stdin);
   }
 }
 
@@ -97,17 +112,27 @@ export class SimulatedBeads extends ProgramScratch {
   }
 }
 
-/** The program `bd` of a scratch folder, counted. */
-export function countedBd({ folder, environment }: ProgramScratch): CountingProgram {
-  return new CountingProgram(
-    beadsOptions({ workspace: "payments", command: "bd", cwd: folder }, environment),
-  );
+/** The options of the program `bd` of a scratch folder. */
+function bdOptions({ folder, environment }: ProgramScratch): ProgramOptions {
+  return beadsOptions({ workspace: "payments", command: "bd", cwd: folder }, environment);
 }
 
-/** A subject over the simulator. */
+/** The program `bd` of a scratch folder, counted. */
+export function countedBd(scratch: ProgramScratch): CountingProgram {
+  return new CountingProgram(bdOptions(scratch));
+}
+
+/** A subject over the simulator, in this process. */
 export async function beadsSubject(): Promise<ConnectorSubject> {
   const scratch = new SimulatedBeads();
-  return subjectOf(scratch, () => scratch.tick());
+  const run = (args: readonly string[], stdin = "") =>
+    runBeads(args, { cwd: scratch.folder, stdin: () => stdin, isEnveloped: true });
+  return subjectOf({
+    program: new ProgramInMemory(bdOptions(scratch), run),
+    scratch,
+    tick: () => scratch.tick(),
+    bd: run,
+  });
 }
 
 /** A subject over the real `bd`, which has to be on PATH. Its clock shows seconds, and cannot be set. */
@@ -116,11 +141,23 @@ export async function realBeadsSubject(): Promise<ConnectorSubject> {
   scratch.run(["git", "init", "--quiet"]);
   scratch.run(["bd", "init", "--quiet", "--prefix", "pay"]);
   if (!existsSync(join(scratch.folder, ".beads"))) throw new Error("bd init made no tracker");
-  return subjectOf(scratch, () => Bun.sleep(1100));
+  return subjectOf({
+    program: countedBd(scratch),
+    scratch,
+    tick: () => Bun.sleep(1100),
+    bd: (args) => scratch.run(["bd", ...args]),
+  });
 }
 
-function subjectOf(scratch: ProgramScratch, tick: () => void | Promise<void>): ConnectorSubject {
-  const program = countedBd(scratch);
+interface SubjectParts {
+  readonly program: CountingProgram;
+  readonly scratch: ProgramScratch;
+  readonly tick: () => void | Promise<void>;
+  /** Runs `bd` as another person. */
+  readonly bd: (args: readonly string[]) => unknown;
+}
+
+function subjectOf({ program, scratch, tick, bd }: SubjectParts): ConnectorSubject {
   return {
     connector: new ProviderConnector(new BeadsApi(program, "payments")),
     sample: { ...SAMPLE, issueType: "bug", priority: 2 },
@@ -133,10 +170,10 @@ function subjectOf(scratch: ProgramScratch, tick: () => void | Promise<void>): C
     requests: () => program.runs,
     tick,
     edit: async ({ id }, { title }) => {
-      scratch.run(["bd", "update", id, `--title=${title}`]);
+      bd(["update", id, `--title=${title}`]);
     },
     remove: async ({ id }) => {
-      scratch.run(["bd", "delete", id, "--force"]);
+      bd(["delete", id, "--force"]);
     },
     close: async () => scratch[Symbol.dispose](),
   };

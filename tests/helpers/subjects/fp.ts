@@ -3,10 +3,11 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FpApi } from "../../../src/sdk/connectors/fp/api.ts";
 import { fpOptions } from "../../../src/sdk/connectors/fp/index.ts";
+import type { ProgramOptions } from "../../../src/sdk/connectors/shared/program.ts";
 import { ProviderConnector } from "../../../src/sdk/connectors/shared/provider-connector.ts";
-import { FP_FILE, type FpStore } from "../../simulators/fp.ts";
+import { FP_FILE, type FpStore, runFp } from "../../simulators/fp.ts";
 import { type ConnectorSubject, SAMPLE } from "../connector-contract.ts";
-import { CountingProgram, ProgramScratch } from "./beads.ts";
+import { CountingProgram, ProgramInMemory, ProgramScratch } from "./beads.ts";
 
 /** The simulated project of one folder. */
 export class SimulatedFp extends ProgramScratch {
@@ -39,15 +40,20 @@ export class SimulatedFp extends ProgramScratch {
   }
 }
 
-/** The program `fp` of a scratch folder, counted. */
-export function countedFp({ folder, environment }: ProgramScratch): CountingProgram {
-  return new CountingProgram(fpOptions({ workspace: "payments", command: "fp", cwd: folder }, environment));
+function optionsOf({ folder, environment }: ProgramScratch): ProgramOptions {
+  return fpOptions({ workspace: "payments", command: "fp", cwd: folder }, environment);
 }
 
-/** A subject over the simulator. */
+/** The program `fp` of a scratch folder, counted. */
+export function countedFp(scratch: ProgramScratch): CountingProgram {
+  return new CountingProgram(optionsOf(scratch));
+}
+
+/** A subject over the simulator, in this process. */
 export async function fpSubject(): Promise<ConnectorSubject> {
   const scratch = new SimulatedFp();
-  const program = countedFp(scratch);
+  const run = (args: readonly string[]) => runFp(args, scratch.folder);
+  const program = new ProgramInMemory(optionsOf(scratch), run);
   return {
     connector: new ProviderConnector(new FpApi(program, "payments")),
     sample: { ...SAMPLE, priority: 2, labels: [] },
@@ -60,10 +66,10 @@ export async function fpSubject(): Promise<ConnectorSubject> {
     requests: () => program.runs,
     tick: () => scratch.tick(),
     edit: async ({ id }, { title }) => {
-      scratch.run(["fp", "issue", "update", "--title", title ?? "", id]);
+      run(["issue", "update", "--title", title ?? "", id]);
     },
     remove: async ({ id }) => {
-      scratch.run(["fp", "issue", "delete", id]);
+      run(["issue", "delete", id]);
     },
     close: async () => scratch[Symbol.dispose](),
   };
