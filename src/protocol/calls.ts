@@ -368,6 +368,7 @@ export function routedRequest<N extends RoutedCall>(
   route: { readonly provider: string } & RoutingKey,
   request: UnroutedRequest<N>,
 ): CallRequest<N> {
+  // TypeScript cannot add up the parts of a request that depends on N.
   return { ...route, ...request } as CallRequest<N>;
 }
 

@@ -10,7 +10,7 @@ import type { Outcome } from "../jobs/operations.ts";
 import type { HostEnvironment } from "./environment.ts";
 import { idempotencyKeyOf, readFields } from "./request.ts";
 
-/** A use case as the router sees it: its row's schema has parsed the request. */
+/** A use case as the router sees it. The cast below is sound: the schema of the same row has parsed the request. */
 type UseCase = (context: HandlerContext, request: object) => Promise<object | null>;
 
 const USE_CASES: ReadonlyMap<string, UseCase> = new Map(
