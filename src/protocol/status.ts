@@ -36,7 +36,7 @@ export const ProjectStatus = openObject({
 });
 export type ProjectStatus = v.InferOutput<typeof ProjectStatus>;
 
-const BindingSummary = v.looseObject({
+export const BindingSummary = v.looseObject({
   binding_ref: text,
   project_slug: nullableText,
   display_label: nullableText,
