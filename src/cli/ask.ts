@@ -3,7 +3,7 @@ import type { Input, Io, Output } from "../shared/io.ts";
 /** A question that takes one line of input. */
 interface Question {
   readonly question: string;
-  /** What is wrong with an answer; null when it will do. */
+  /** The problem with an answer; null when it is valid. */
   readonly problemOf: (answer: string) => string | null;
 }
 

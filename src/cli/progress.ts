@@ -8,7 +8,7 @@ import { styleOf } from "./render/style.ts";
 /** Outside of a terminal, the shortest time between two lines, in ms. */
 const PLAIN_INTERVAL_MS = 5_000;
 
-/** How work is called while it goes on, and what it counts. */
+/** The name of running work, and the unit that it counts. */
 export interface Activity {
   readonly title: string;
   readonly noun: string;

@@ -83,7 +83,7 @@ export function askForSecret({ stdin, stderr }: Io, { name, lines }: SecretGuide
   });
 }
 
-/** What was typed is not repeated: it may be the secret, in place of the variable's name. */
+/** Reads the secret from a variable. No error repeats the flag's value: it may be the secret itself. */
 function secretFromEnv(env: Environment, variable: string): string {
   const value: unknown = env[variable];
   const text = typeof value === "string" ? value : "";

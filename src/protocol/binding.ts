@@ -70,7 +70,7 @@ export const BindResolveResponse = v.object({
   project_slug: nullableText,
   provider_context: nullable(ProviderContext),
   candidates: v.nullish(v.array(BindCandidate), []),
-  /** Where nothing is certain because another project has what `repo_slug` names; an extension. */
+  /** The resource that `repo_slug` names when another project has it, so that nothing is certain; an extension. */
   taken: v.optional(v.nullable(TakenResource)),
 });
 export type BindResolveResponse = v.InferOutput<typeof BindResolveResponse>;

@@ -22,7 +22,7 @@ export type Mapping = v.InferOutput<typeof Mapping>;
 export const MappingsResponse = v.object({ mappings: v.array(Mapping), ...upgrade });
 export type MappingsResponse = v.InferOutput<typeof MappingsResponse>;
 
-/** Who owns which field of a mapping's issues. */
+/** The owners of the fields of a mapping's issues. */
 const MappingDoctrine = v.object({
   mode: text,
   field_owners: v.nullish(v.record(v.string(), v.string()), {}),

@@ -6,7 +6,7 @@ import { filled, nullable, nullableText, text } from "./schema.ts";
 export const ProviderContext = v.record(v.string(), v.string());
 export type ProviderContext = v.InferOutput<typeof ProviderContext>;
 
-/** How a project introduces itself. `repo_slug` is `owner/repo`. */
+/** The identity of a project. `repo_slug` is `owner/repo`. */
 export const ProjectIdentity = v.object({
   uuid: v.pipe(filled, v.maxLength(200)),
   slug: v.pipe(filled, v.maxLength(200)),

@@ -1,4 +1,4 @@
-/** What every connector does, whichever tracker it speaks to. */
+/** The interface of every connector. */
 import type { Capabilities } from "./capabilities.ts";
 import type {
   CanonicalComment,
@@ -12,7 +12,7 @@ import type {
   TrackerEvent,
 } from "./model.ts";
 
-/** Which issues are listed: a closed window of change, oldest change first, page by page. */
+/** The query of a listing: a closed window of change, oldest change first, page by page. */
 export interface IssueQuery {
   /** Changed at or after this instant. */
   readonly updatedSince?: string;
@@ -25,7 +25,7 @@ export interface IssueQuery {
   readonly filters?: Readonly<Record<string, unknown>>;
 }
 
-/** Which issues people look for. */
+/** The query of a person's search. */
 export interface IssueSearch {
   /** Words; all issues without them. */
   readonly text?: string;
@@ -101,7 +101,7 @@ export interface TrackerConnector {
   /** A body as this tracker gives it back; missing where texts are kept as they are. */
   keptBody?(body: string): string | null;
   /**
-   * Whether this tracker writes bodies its own way, which only shows afterwards: the body of the issue
+   * Set when this tracker rewrites bodies, which only shows afterwards: the body of the issue
    * that a write returns is then what became of the one that was written.
    */
   readonly rewritesBodies?: boolean;

@@ -31,20 +31,19 @@ import type { ConflictRecord, IssueRecord, IssueStore } from "./stores/store.ts"
 export { collect, type SyncEvent, type SyncResult } from "./engine/events.ts";
 export type { Decision } from "./engine/local.ts";
 
-/** What an engine works on and with. */
 export interface SyncEngineOptions {
   readonly connector: TrackerConnector;
   readonly store: IssueStore;
-  /** Who owns which field; the provider owns all of them unless this says otherwise. */
+  /** The owners of fields; the provider owns all of them by default. */
   readonly policy?: v.InferInput<typeof OwnershipPolicy>;
   /** Names the checkpoint, for stores that several resources share; the connector's provider and workspace by default. */
   readonly name?: string;
-  /** How far before the last pull's end a pull reads again, in milliseconds; 5 minutes by default. */
+  /** The time before the last pull's end from which a pull reads again, in milliseconds; 5 minutes by default. */
   readonly overlapMs?: number;
   /** Issues per page and transaction, 1 to 1000; 100 by default. */
   readonly pageSize?: number;
   /**
-   * Whether a page may be taken in; one that may not is asked for again with half
+   * Reports whether a page may be merged; one that may not is requested again with half
    * as many issues, down to one, which always may. Every page by default.
    */
   readonly canTake?: (page: readonly CanonicalIssue[]) => boolean;
@@ -58,13 +57,11 @@ export interface SyncEngineOptions {
   readonly newId?: () => string;
 }
 
-/** How a run is made. */
 export interface RunOptions {
   /** Tells what would be done, and does nothing: no write to the store, none to the provider. */
   readonly dryRun?: boolean;
 }
 
-/** What `pull` takes. */
 export interface PullOptions extends RunOptions {
   /** Reads everything, not only what changed, and finds out which issues are gone. */
   readonly full?: boolean;
@@ -72,7 +69,6 @@ export interface PullOptions extends RunOptions {
   readonly limit?: number | null;
 }
 
-/** What `push` takes. */
 export interface PushOptions extends RunOptions {
   /** Pushes this issue alone. */
   readonly key?: string | null;
@@ -80,7 +76,6 @@ export interface PushOptions extends RunOptions {
   readonly read?: CanonicalIssue | null;
 }
 
-/** What `sync` takes. */
 export interface SyncOptions extends RunOptions {
   /** Pull, then push; the other way round when false. True by default. */
   readonly pullFirst?: boolean;

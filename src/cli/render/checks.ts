@@ -1,7 +1,7 @@
 import { escapeText, padEnd } from "../../shared/text.ts";
 import type { Style } from "./style.ts";
 
-/** What is drawn of a check. */
+/** The part of a check that is drawn. */
 interface DrawnCheck {
   readonly name: string;
   readonly outcome: "ok" | "failed" | "skipped";

@@ -2,7 +2,7 @@ import type { MeResponse } from "../../protocol.ts";
 import type { Style } from "./style.ts";
 import { renderFacts } from "./table.ts";
 
-/** What is drawn of a session. */
+/** The part of a session that is drawn. */
 interface DrawnSession {
   readonly host: string;
   readonly source: string;

@@ -2,7 +2,7 @@ import type { Io, Output } from "../../shared/io.ts";
 
 type Paint = (text: string) => string;
 
-/** What a drawing needs to know of where it will be shown. */
+/** The abilities of the terminal or file that shows a drawing. */
 export interface Style {
   readonly colors: { readonly bold: Paint; readonly dim: Paint; readonly red: Paint; readonly green: Paint };
   /** Columns; infinite when nothing has to fit. */

@@ -23,7 +23,7 @@ const VERBS = {
   run: { ok: "Synchronized with", partial: "Partly synchronized with", error: "Could not synchronize with" },
 } as const;
 const GOOD_OUTCOMES: ReadonlySet<string> = new Set(["applied", "noop"]);
-/** How many new issues are named. */
+/** The number of new issues that are named. */
 const SHOWN_CREATED = 10;
 
 /**

@@ -146,7 +146,7 @@ export class TeamScope {
     return this.#queries.insertInto("operations").values({ ...row, team_id: this.teamId });
   }
 
-  /** What is done of an operation that is the team's. */
+  /** The finished items of an operation of the team. */
   operationItems(operationId: string) {
     return this.#queries
       .selectFrom("operation_items")

@@ -79,7 +79,7 @@ export class MappingStore implements IssueStore {
   }
 }
 
-/** What can be read outside of a transaction. */
+/** The reads that need no transaction. */
 type StoreReader = Pick<StoreTransaction, "count" | "records" | "openConflicts">;
 
 type IssueRow = Selectable<SyncTables["issues"]>;
@@ -157,7 +157,7 @@ class MappingTransaction implements StoreTransaction {
     }
   }
 
-  /** What the resource was called when its issues were stored; null while there are none. */
+  /** The name of the resource when its issues were stored; null while there are none. */
   async workspace(): Promise<string | null> {
     const row = await this.#open
       .selectFrom("issues")

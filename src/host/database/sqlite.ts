@@ -15,7 +15,7 @@ import { TrackerError } from "../../shared/errors.ts";
 import { migrate } from "./migrations/index.ts";
 import type { Database, Schema } from "./schema.ts";
 
-/** How long a process waits for another one's write, in milliseconds. */
+/** The time for which a process waits for the write of another one, in milliseconds. */
 const BUSY_TIMEOUT = 10_000;
 
 /** The database file cannot be opened or used. */

@@ -10,19 +10,19 @@ type JsonText = string;
 /** Set when the row is written and never after. */
 type Fixed<T> = ColumnType<T, T, never>;
 
-/** How far the sync of a mapping has come, and who is at it. */
+/** The state of a mapping's sync, and the holder of its lease. */
 interface SyncStatesTable {
   binding_ref: Fixed<string>;
   /** The last number that the journal has given out. */
   sequence: number;
   last_synced_at: Instant | null;
   last_error: string | null;
-  /** Who is synchronizing; null when nobody is. */
+  /** The holder of the lease; null while no sync runs. */
   lease_owner: string | null;
   lease_expires_at: Instant | null;
 }
 
-/** How far the pulls of a mapping have come. */
+/** The checkpoints of a mapping's pulls. */
 interface CheckpointsTable {
   binding_ref: Fixed<string>;
   name: Fixed<string>;
@@ -73,7 +73,7 @@ interface ConflictsTable {
   resolution: ConflictRecord["resolution"];
 }
 
-/** What a durable operation has done already, so that it is not done again after a crash. */
+/** The finished items of a durable operation, so that none is repeated after a crash. */
 interface OperationItemsTable {
   operation_id: Fixed<string>;
   position: Fixed<number>;

@@ -24,7 +24,7 @@ import { conflictId, mergeIssue, sameField } from "./merge.ts";
 import { ownerOf } from "./policy.ts";
 import { ATTEMPTS } from "./retry.ts";
 
-/** What came of taking in one issue. */
+/** The result of merging one fetched issue. */
 export interface Absorbed {
   /** The record as it is now; to be put when `isChanged`. */
   readonly record: IssueRecord;
@@ -73,11 +73,11 @@ export function isStale(
   return !connector.capabilities().currentReads && base !== null && remote.updatedAt < base.updatedAt;
 }
 
-/** How an issue stood when it was written, where that is known better than by its record. */
+/** The state of an issue when it was written, where that is known better than by its record. */
 export interface Receipt {
-  /** What counts as agreed before. */
+  /** The values on which both sides agreed before. */
   readonly base: IssueFields | null;
-  /** What stands here. */
+  /** The local values. */
   readonly local: IssueFields;
 }
 
@@ -143,7 +143,7 @@ export async function putAbsorbed(
   await transaction.put(absorbed.filter(({ isChanged }) => isChanged).map(({ record }) => record));
 }
 
-/** What taking in an issue comes to for whoever watches. */
+/** The events that report the merge of a fetched issue. */
 export function localEvents({ record, changed, reverted, isRevived, conflicts }: Absorbed): SyncEvent[] {
   const events: SyncEvent[] = conflicts.map((conflict) => ({
     kind: "conflict",
@@ -252,7 +252,7 @@ export async function refreshEnds(
 }
 
 /**
- * Whether a body is to be written, or is just being, that the provider writes its own way. Only the
+ * Reports whether a body waits to be written, or is being written, that the provider writes its own way. Only the
  * write knows it again: whoever else read it would take it for somebody's edit.
  */
 async function isBodyOnItsWay({ connector, store }: EngineContext, key: string): Promise<boolean> {
@@ -264,7 +264,7 @@ async function isBodyOnItsWay({ connector, store }: EngineContext, key: string):
   });
 }
 
-/** Whether a failure is the provider's, which concerns one issue, and not the store's, which ends the run. */
+/** Reports whether a failure is the provider's, which concerns one issue, and not the store's, which ends the run. */
 export function isRemote({ connector }: EngineContext, error: unknown): error is TrackerSdkError {
   return error instanceof TrackerSdkError && error.provider === connector.provider;
 }

@@ -56,7 +56,7 @@ export async function attachCreated(
   return [...createdEvents(absorbed, CORE_FIELDS), ...ends];
 }
 
-/** What came of a create. */
+/** The result of a create. */
 export interface Created {
   readonly events: readonly SyncEvent[];
   /**
@@ -142,7 +142,7 @@ async function findCreated(
   }
 }
 
-/** Whether nobody has changed an issue since it was made. */
+/** Reports whether an issue is unchanged since it was made. */
 function isUntouched({ createdAt, updatedAt }: CanonicalIssue): boolean {
   return updatedAt === createdAt;
 }

@@ -21,7 +21,6 @@ import { ownerOf } from "./policy.ts";
 import { localAfter, receiptBase } from "./receipt.ts";
 import { ATTEMPTS } from "./retry.ts";
 
-/** What is pushed. */
 interface PushScope {
   /** One issue; null for every issue that has dirty fields, in the order of their first edits. */
   readonly key: string | null;
@@ -59,7 +58,7 @@ async function* dirtyKeys({ store, pageSize }: EngineContext): AsyncGenerator<st
   }
 }
 
-/** How an issue stands when its turn comes. */
+/** The state of an issue when its turn comes. */
 interface Turn {
   readonly record: IssueRecord;
   /** Dirty fields that wait for nobody's decision. */

@@ -5,7 +5,7 @@ import { fieldsOf } from "../stores/store.ts";
 import { copyField, sameField } from "./merge.ts";
 
 /**
- * What counts as agreed after a write, so that the merge of what the provider
+ * The base after a write, so that the merge of what the provider
  * shows now comes out right: `before` where it shows what it had (the write had
  * no effect and is still to be done), and what was sent where it shows a third
  * value (it took the write and wrote it its own way, or somebody changed it
@@ -45,7 +45,7 @@ export function receiptBase(
 }
 
 /**
- * What stands here after a write, given what the provider made of it: of a body
+ * The local values after a write, given the provider's result: of a body
  * that it wrote its own way the one that it keeps, unless ours was edited since.
  */
 export function localAfter(

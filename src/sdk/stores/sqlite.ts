@@ -16,7 +16,7 @@ import type {
   SyncCheckpoint,
 } from "./store.ts";
 
-/** How long a process waits for another one's transaction, in milliseconds. */
+/** The time for which a process waits for the transaction of another one, in milliseconds. */
 const BUSY_TIMEOUT = 10_000;
 
 /** Grows with every change of the schema; kept in the file as `user_version`. */

@@ -1,5 +1,5 @@
 /**
- * What the engine remembers between runs. Whoever embeds the SDK brings a
+ * The memory of the engine between runs. The program that embeds the SDK brings a
  * store; the protocol is small enough for a file, SQLite or PostgreSQL.
  */
 import type { CanonicalIssue, CoreField, ExternalRef, IssueFields, JsonValue } from "../model.ts";
@@ -24,7 +24,7 @@ export interface IssueRecord {
   readonly fields: IssueFields;
   /** Null until the sides met. */
   readonly base: Base | null;
-  /** When the provider confirmed that the issue is gone; null while it exists. */
+  /** The time at which the provider confirmed that the issue is gone; null while it exists. */
   readonly deletedAt: string | null;
 }
 
@@ -56,11 +56,11 @@ export interface ConflictRecord {
   readonly base: JsonValue;
   readonly local: JsonValue;
   readonly remote: JsonValue;
-  /** What was decided; null while the field is frozen until somebody decides. */
+  /** The decision; null while the field is frozen until a person decides. */
   readonly resolution: "external" | "local" | null;
 }
 
-/** How far a pull has come. */
+/** The position of a pull. */
 export interface SyncCheckpoint {
   /** Everything changed before this instant was read; null before the first pull. */
   readonly updatedSince: string | null;
@@ -83,7 +83,7 @@ export interface StoreTransaction {
   findByRefs(identities: readonly string[]): Promise<ReadonlyMap<string, IssueRecord>>;
   put(records: readonly IssueRecord[]): Promise<void>;
   remove(key: string): Promise<void>;
-  /** How many issues there are, tombstones left out. */
+  /** The number of issues without tombstones. */
   count(): Promise<number>;
   /** Records in key order, `limit` of them after `afterKey`. */
   list(afterKey: string | null, limit: number): Promise<readonly IssueRecord[]>;

@@ -42,7 +42,7 @@ export interface MemoryMoment {
   readonly phase: "before" | "after";
 }
 
-/** How a connector reaches the tracker in memory. */
+/** The options of a connector to the tracker in memory. */
 export interface MemoryTrackerOptions {
   /** The tracker; several connectors may share one. */
   readonly remote: MemoryRemote;
@@ -50,7 +50,7 @@ export interface MemoryTrackerOptions {
   readonly without?: readonly CapabilityFlag[];
   /** Items on a page when the request does not say, 50 when not given. */
   readonly pageSize?: number;
-  /** Whether issues say when single fields changed; they do unless this is `untold`. */
+  /** Issues carry the times of single fields' changes unless this is `untold`. */
   readonly fieldTimes?: "told" | "untold";
   /** Sees every request twice. What it throws is what the request fails with. */
   readonly onRequest?: (moment: MemoryMoment) => void | Promise<void>;
@@ -73,7 +73,7 @@ const ALL: Capabilities = {
   linkTypes: LinkType.options,
 };
 
-/** How a listing can be narrowed: issues in one of these states, with all of these labels. */
+/** The filters of a listing: issues in one of these states, with all of these labels. */
 const MemoryFilters = v.strictObject({
   status: v.exactOptional(v.array(CanonicalStatus)),
   labels: v.exactOptional(v.array(v.string())),
@@ -92,7 +92,7 @@ const EventQuery = v.object({ since: v.optional(Instant), cursor: v.optional(v.s
 const Key = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 const Body = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
-/** Where a listing goes on: behind this place, in answer to the same question. */
+/** The position after which a listing continues, for the same question. */
 const Cursor = v.object({ question: v.string(), after: v.pipe(v.number(), v.integer(), v.minValue(-1)) });
 
 /**
@@ -484,7 +484,7 @@ function losesLinks(fault: MemoryFault | null): boolean {
   return fault?.kind === "drop_fields" && fault.fields.includes("links");
 }
 
-/** What is left of a write that loses fields on the way. */
+/** Returns the rest of a write that loses fields on the way. */
 function withoutLost(patch: IssuePatch, fault: MemoryFault | null): IssuePatch {
   if (fault?.kind !== "drop_fields") return patch;
   const kept = Object.entries(patch).filter(([field]) => !fault.fields.some((lost) => lost === field));

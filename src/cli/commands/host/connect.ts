@@ -149,7 +149,7 @@ function addressOf(flag: string, text: string | undefined): string | null {
   return withoutFinalSlash(text);
 }
 
-/** What a message says never repeats the address, which may hold a password. */
+/** The problem with an address. No message repeats the address, which may hold a password. */
 function addressProblem(text: string): string | null {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !/^https?:$/.test(url.protocol)) {

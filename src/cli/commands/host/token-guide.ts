@@ -1,15 +1,15 @@
 import type { HostedProvider } from "../../../shared/providers.ts";
 
-/** What a person is told and asked about a secret. */
+/** The explanation of a secret, and its questions. */
 export interface SecretGuide {
-  /** What the secret is called, such as `GitHub token`. */
+  /** The name of the secret, such as `GitHub token`. */
   readonly name: string;
-  /** Where it is made and what it must be allowed to, as lines. */
+  /** The page that makes it and the permissions that it needs, as lines. */
   readonly lines: readonly string[];
 }
 
 /**
- * Where a provider's token is made, and what it must be allowed to.
+ * Returns the page that makes a provider's token, and the permissions that it needs.
  *
  * @param baseUrl address of the provider where it is not the default one
  * @see https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/managing-your-personal-access-tokens
@@ -59,7 +59,7 @@ export function tokenGuide(provider: HostedProvider, baseUrl: string | null): Se
 }
 
 /**
- * Where the key to Nango is found.
+ * The place of Nango's secret key.
  *
  * @see https://nango.dev/docs/reference/backend/http-api
  */

@@ -31,7 +31,7 @@ const PORTION_ROWS = 90;
 /** Somebody waits for a search: so many of the issues that it found are read at a time. */
 const PARALLEL_READS = 8;
 
-/** How many of the latest changes are looked through for issues: where pull requests are the rule, more is not worth it. */
+/** The number of latest changes that are searched for issues: where most are pull requests, more is not worth it. */
 const MOST_LATEST = 1000;
 
 const CAPABILITIES: Capabilities = {
@@ -327,7 +327,7 @@ export class GitHubApi implements ProviderApi {
   }
 }
 
-/** Whether the request makes no sense: 422, or what is not there to be chosen. */
+/** Reports whether the request is invalid: 422, or a value that cannot be chosen. */
 function isInvalid(error: unknown): boolean {
   return error instanceof TrackerSdkError && error.failureClass === "invalid";
 }

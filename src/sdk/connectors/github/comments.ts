@@ -10,7 +10,7 @@ import { canonicalComment, isSameName, NativeComment } from "./map.ts";
 import type { GitHubRepository } from "./repository.ts";
 import { FIRST_PAGE, GITHUB, type GitHubRest } from "./rest.ts";
 
-/** Where a list of comments stands: the page that was read last, and the id that was last on it. */
+/** The position of a list of comments: the page that was read last, and the last id on it. */
 const Place = v.nullable(v.strictObject({ page: v.string(), after: v.number() }));
 
 /** The comments of a repository's issues. */

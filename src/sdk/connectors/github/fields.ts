@@ -111,7 +111,6 @@ export class GitHubFields {
   }
 }
 
-/** What is in `wanted` and not in `there`. */
 function missingIn(there: readonly string[], wanted: readonly string[]): readonly string[] {
   return wanted.filter((name) => !there.includes(name));
 }

@@ -168,7 +168,7 @@ export class GitHubIssues {
   }
 }
 
-/** Whether an issue has as many links as these; servers without the summary do not say otherwise. */
+/** Reports whether an issue has as many links as these; servers without the summary never deny it. */
 function isCountOf(
   summary: NativeIssue["issue_dependencies_summary"],
   links: readonly CanonicalLink[],

@@ -69,7 +69,7 @@ export interface ReadIssue {
   readonly raw: JsonValue;
 }
 
-/** Whether `pull_request` of a row of an issue list says that it is one: they are listed too. */
+/** True for a row of an issue list that is a pull request: they are listed too. */
 export const IsPullRequest = v.optional(
   v.pipe(
     v.unknown(),
@@ -109,7 +109,7 @@ export function isSameName(one: string, other: string): boolean {
 }
 
 /**
- * Where an issue is.
+ * The reference of an issue.
  *
  * @param workspace The connector's repository, whose spelling is kept
  */

@@ -31,7 +31,7 @@ import { assertTaken, invalid, PAGE_SIZE, PROVIDER, send } from "./requests.ts";
 /** GitLab sends links only when they are asked for, issue by issue; so many are asked for at a time. */
 const PARALLEL_READS = 8;
 
-/** What `map.ts` says GitLab has nothing of is refused. */
+/** The fields that GitLab has, as in `map.ts`; all others are refused. */
 const CAPABILITIES: Capabilities = {
   ...NO_CAPABILITIES,
   comments: true,

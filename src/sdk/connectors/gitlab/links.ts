@@ -26,8 +26,8 @@ export class IssueLinks {
   }
 
   /**
-   * What blocks is told of the issue that blocks: of the one that is blocked, servers before 15.9 refuse it
-   * (https://gitlab.com/gitlab-org/gitlab/-/merge_requests/110067).
+   * Adds a link. A blocking link is created from the issue that blocks: servers
+   * before 15.9 refuse it from the blocked one (https://gitlab.com/gitlab-org/gitlab/-/merge_requests/110067).
    *
    * @throws CapabilityNotSupportedError when the type of link needs a plan that the project does not have
    * @throws ConnectorRequestError (`conflict`) when another type of link is in its place

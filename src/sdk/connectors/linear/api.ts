@@ -1,4 +1,4 @@
-/** What Linear's API can do with the issues of one team. */
+/** Linear's API for the issues of one team. */
 import * as v from "valibot";
 import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
 import { filledPatch, linkIdentity } from "../../engine/merge.ts";
@@ -196,7 +196,7 @@ export class LinearApi implements ProviderApi {
     return this.#wholes(rows.slice(0, limit));
   }
 
-  /** What is to do starts in the state that the team has for new issues, which may be its triage. */
+  /** Creates an issue. One that is to do starts in the team's state for new issues, which may be its triage. */
   async create(fields: IssueFields, idempotencyKey: string): Promise<CanonicalIssue> {
     const { title, assignees, labels, status } = fields;
     const id = this.#createdId(idempotencyKey);

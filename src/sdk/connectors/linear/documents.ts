@@ -156,7 +156,7 @@ mutation CreateComment($input: CommentCreateInput!) {
 }
 ${COMMENT_FRAGMENT}`;
 
-/** Whose credential it is. */
+/** The account that the credential belongs to. */
 export const ACCOUNT = `
 query Account { viewer { id } organization { id name urlKey } }
 `;

@@ -46,7 +46,7 @@ export interface Portion<T> {
   readonly next: JsonValue | null;
 }
 
-/** Which changes are listed. */
+/** The query of a listing of changes. */
 export interface ChangeQuery {
   /** Inclusive; null for the first there is. */
   readonly since: string | null;
@@ -59,7 +59,7 @@ export interface ChangeQuery {
 }
 
 /**
- * What a provider's own API can do with the issues of one resource. Ids are
+ * The abilities of a provider's own API with the issues of one resource. Ids are
  * those of references. Arguments are valid and carried by the capabilities when
  * they get here; every method throws what TrackerConnector's do.
  */
@@ -406,7 +406,7 @@ function page<T>(question: string, { items, next }: Portion<T>): Page<T> {
   return { items, nextCursor: next === null ? null : cursorText(question, next) };
 }
 
-/** Whether the provider says that a request cannot be carried out as things are. */
+/** Reports whether the provider refused a request for the current state of things. */
 function isRefusal(error: unknown): boolean {
   if (!(error instanceof ConnectorRequestError)) return false;
   return ["not_found", "conflict", "invalid"].includes(error.failureClass);
@@ -416,10 +416,10 @@ function hasLink({ links }: CanonicalIssue, wanted: CanonicalLink): boolean {
   return links.some((link) => linkIdentity(link) === linkIdentity(wanted));
 }
 
-/** What an editor that knows no HTML leaves out, and what it adds to an address to make it a link. */
+/** The markup that an editor without HTML drops, and the addresses that it turns into links. */
 const NO_WORDS = /<\/?[a-z][a-z0-9-]*(?:\s[^<>]*)?>|\bhttps?:/gi;
 
-/** Whether two bodies have the same words; an address that was made a link has it twice. */
+/** Reports whether two bodies have the same words; an address that became a link appears twice. */
 function hasSameWords(one: Pick<IssueFields, "body">, other: Pick<IssueFields, "body">): boolean {
   const [words, others] = [one, other].map(
     ({ body }) => new Set((body ?? "").replace(NO_WORDS, " ").match(/[\p{L}\p{M}\p{N}]+/gu)),
@@ -427,7 +427,7 @@ function hasSameWords(one: Pick<IssueFields, "body">, other: Pick<IssueFields, "
   return words !== undefined && others !== undefined && words.symmetricDifference(others).size === 0;
 }
 
-/** Whether a set has not taken all that was added to it or removed from it. */
+/** Reports whether a set lacks some of its additions or removals. */
 function isPartlyLost(
   field: CoreField,
   before: IssueFields,
