@@ -3,7 +3,8 @@
  * embedded control plane is called through the same client; only `fetch` differs.
  */
 import { AuthorizedChannel, type ClientOptions } from "./client/authorized-channel.ts";
-import { ControlPlaneError, type Exchange } from "./client/http.ts";
+import type { Exchange } from "./client/channel.ts";
+import { ControlPlaneError } from "./client/errors.ts";
 import {
   eventually,
   OPERATION_HINTS,

@@ -2,7 +2,8 @@
 import type * as v from "valibot";
 import { CALLS, type Call, LegacyTokenResponse, TokenResponse } from "../protocol.ts";
 import { NotAuthenticatedError } from "../shared/errors.ts";
-import { type ChannelOptions, ControlPlaneError, type Exchange, HttpChannel } from "./http.ts";
+import { type ChannelOptions, type Exchange, HttpChannel } from "./channel.ts";
+import { ControlPlaneError } from "./errors.ts";
 
 /** Proof of who is calling, and how it is renewed. */
 export interface ClientCredential {

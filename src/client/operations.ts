@@ -12,7 +12,8 @@ import {
 } from "../protocol.ts";
 import type { Nature } from "../shared/context.ts";
 import { shellWord } from "../shared/text.ts";
-import { AtWork, ControlPlaneError, errorOfEnvelope } from "./http.ts";
+import { ControlPlaneError, errorOfEnvelope } from "./errors.ts";
+import { AtWork } from "./hints.ts";
 
 /** How long an operation of a control plane elsewhere is waited for, in ms. */
 const PATIENCE_MS = 5 * 60_000;

@@ -2,7 +2,7 @@ import type { HonoRequest } from "hono";
 import { Hono } from "hono/quick";
 import { ulid } from "ulid";
 import { CALLS, type HealthResponse } from "../protocol.ts";
-import { type Fetch, plainFetch } from "../sdk/http/transport.ts";
+import { type Fetch, plainFetch } from "../shared/network.ts";
 import type { Authenticate } from "./access/authentication.ts";
 import { hasSecrets } from "./access/installation.ts";
 import { TeamScope } from "./access/team-scope.ts";

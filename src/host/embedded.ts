@@ -1,4 +1,4 @@
-import type { Fetch } from "../sdk/http/transport.ts";
+import type { Fetch } from "../shared/network.ts";
 import { ownerAuthenticate } from "./access/authentication.ts";
 import { hostKey, localOwner, vaultKeyFile } from "./access/installation.ts";
 import { createHost } from "./app.ts";

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Fetch } from "../sdk/http/transport.ts";
 import { TrackerError } from "../shared/errors.ts";
+import type { Fetch } from "../shared/network.ts";
 import { HOSTED_PROVIDERS } from "../shared/providers.ts";
 import { type Principal, tokenAuthenticate } from "./access/authentication.ts";
 import { hostKey, localOwner, vaultKeyFile } from "./access/installation.ts";

@@ -6,8 +6,9 @@ import {
   chooseControlPlane,
   type Folders,
 } from "../config/settings.ts";
-import type { Context, Fetch } from "../shared/context.ts";
+import type { Context } from "../shared/context.ts";
 import { TrackerError } from "../shared/errors.ts";
+import type { Fetch } from "../shared/network.ts";
 import { VERSION } from "../shared/version.ts";
 
 /** The control plane in this process, opened. */

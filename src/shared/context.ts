@@ -1,7 +1,5 @@
 import type { Environment, Io } from "./io.ts";
-
-/** The part of `fetch` that the product uses; the embedded host and the tests have one too. */
-export type Fetch = (request: Request) => Promise<Response>;
+import type { Fetch } from "./network.ts";
 
 /** The machine, and the person who runs the program. */
 export interface Machine {

@@ -1,9 +1,11 @@
-import type { Fetch } from "./context.ts";
 import type { Environment } from "./io.ts";
+
+/** The part of `fetch` that the product uses; it follows no redirect. The embedded host and the tests have their own. */
+export type Fetch = (request: Request) => Promise<Response>;
 
 /** The time in which a connection must be established, in ms. */
 const CONNECT_TIMEOUT_MS = 5_000;
-/** A request that is answered sooner than this, in ms, is not asked whether it could connect. */
+/** A request that is answered sooner than this, in ms, is not probed. */
 const CONNECT_GRACE_MS = 1_000;
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
@@ -14,10 +16,24 @@ export function isLoopback(url: URL): boolean {
 }
 
 /**
- * `fetch` for talking to a control plane: never follows a redirect, always
- * verifies certificates, never prints what it sends (whatever the environment
- * asks for), goes to loopback without a proxy, and gives up on a host that does
- * not accept a connection within 5 s.
+ * Sends with the runtime's fetch: never follows a redirect, always verifies
+ * certificates, and never prints what it sends (whatever the environment asks
+ * for). Over a connection that is kept alive the runtime repeats PUT and DELETE
+ * on its own when it breaks, so each of those has a connection to itself.
+ */
+export function plainFetch(request: Request, options: BunFetchRequestInit = {}): Promise<Response> {
+  return fetch(request, {
+    redirect: "manual",
+    verbose: false,
+    keepalive: request.method !== "PUT" && request.method !== "DELETE",
+    ...options,
+    tls: { ...options.tls, rejectUnauthorized: true },
+  });
+}
+
+/**
+ * {@link plainFetch} to a control plane: goes to loopback without a proxy, and
+ * abandons a host that does not accept a connection within 5 s.
  */
 export function systemFetch(env: Environment): Fetch {
   return async (request) => {
@@ -26,14 +42,9 @@ export function systemFetch(env: Environment): Fetch {
     const watch = isProxied(url, env) ? null : watchConnection(url);
     request.headers.set("accept-encoding", "gzip");
     try {
-      const response = await fetch(request, {
-        redirect: "manual",
-        verbose: false,
-        // Unpacked here: the runtime tells the terminal about data that it cannot unpack.
+      const response = await plainFetch(request, {
+        // Unpacked here: the runtime prints a message about data that it cannot unpack.
         decompress: false,
-        tls: { rejectUnauthorized: true },
-        // Over a connection that is kept alive the runtime repeats these on its own when it breaks.
-        keepalive: request.method !== "PUT" && request.method !== "DELETE",
         ...(watch === null ? {} : { signal: AbortSignal.any([request.signal, watch.signal]) }),
       });
       return unpack(response);
@@ -43,7 +54,7 @@ export function systemFetch(env: Environment): Fetch {
   };
 }
 
-/** Begins to connect to `url` where no proxy stands between. */
+/** Begins to connect to `url` unless there is a proxy in between. */
 export function systemPreconnect(env: Environment): (url: URL) => void {
   return (url) => {
     if (!isProxied(url, env)) fetch.preconnect(url.origin);
@@ -55,7 +66,7 @@ function isProxied(url: URL, env: Environment): boolean {
   return !isLoopback(url) && Boolean(proxy);
 }
 
-/** Both spellings are set, for the runtime listens to the lower one before the upper one. */
+/** Both spellings are set, because the runtime reads the lower one before the upper one. */
 function bypassProxy(hostname: string, env: Environment): void {
   const bypassed = (env.no_proxy || env.NO_PROXY || "").split(",").filter((name) => name !== "");
   if (!bypassed.includes(hostname)) bypassed.push(hostname);

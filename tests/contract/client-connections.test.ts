@@ -1,6 +1,6 @@
 /** Connecting and refreshing where the control plane answers before it has discovered everything. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { ControlPlaneError } from "../../src/client/http.ts";
+import { ControlPlaneError } from "../../src/client/errors.ts";
 import type { CallOptions, ControlPlaneClient, OperationProgress } from "../../src/client.ts";
 import { failureOf } from "../helpers/failure.ts";
 import { errorBody, HttpStubs, StubbedNature, stubbedClient } from "../helpers/http-stubs.ts";

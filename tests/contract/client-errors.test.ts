@@ -1,6 +1,6 @@
 /** How the client reads error answers, and answers that are none. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { ControlPlaneError } from "../../src/client/http.ts";
+import { ControlPlaneError } from "../../src/client/errors.ts";
 import { ERROR_STATUS } from "../../src/protocol.ts";
 import { NotAuthenticatedError, TrackerError } from "../../src/shared/errors.ts";
 import { failureOf } from "../helpers/failure.ts";

@@ -1,6 +1,6 @@
 /** When the client sends a request again, how long it waits before, and how it waits for operations. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { ControlPlaneError } from "../../src/client/http.ts";
+import { ControlPlaneError } from "../../src/client/errors.ts";
 import { Operations } from "../../src/client/operations.ts";
 import type { ClientOptions, ControlPlaneClient } from "../../src/client.ts";
 import type { OperationResult } from "../../src/protocol.ts";

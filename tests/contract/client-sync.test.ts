@@ -1,6 +1,6 @@
 /** Pushes and runs that take longer than one answer, and operations that are waited for again. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { ControlPlaneError } from "../../src/client/http.ts";
+import { ControlPlaneError } from "../../src/client/errors.ts";
 import type { CallOptions, ControlPlaneClient, OperationProgress } from "../../src/client.ts";
 import type { RoutingKey } from "../../src/protocol.ts";
 import { failureOf } from "../helpers/failure.ts";

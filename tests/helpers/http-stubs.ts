@@ -1,6 +1,7 @@
 import { expect } from "bun:test";
 import { type ClientCredential, type ClientOptions, ControlPlaneClient } from "../../src/client.ts";
-import type { Fetch, Nature } from "../../src/shared/context.ts";
+import type { Nature } from "../../src/shared/context.ts";
+import type { Fetch } from "../../src/shared/network.ts";
 
 /** Where the stubbed client believes its control plane to be. */
 export const STUB_URL = "https://tracker.example";

@@ -1,7 +1,7 @@
 /** Bounds in size and time, held against real loopback servers. */
 import { describe, expect, test } from "bun:test";
-import { DEFAULT_LIMITS, type Limits } from "../../src/client/http.ts";
 import type { ControlPlaneClient } from "../../src/client.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../src/shared/network/fetch-once.ts";
 import { systemFetch } from "../../src/shared/network.ts";
 import { failureOf } from "../helpers/failure.ts";
 import { HttpStubs, stubbedClient } from "../helpers/http-stubs.ts";

@@ -2,7 +2,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { sql } from "kysely";
 import * as v from "valibot";
-import { DEFAULT_LIMITS } from "../../src/client/http.ts";
 import {
   ConflictsResponse,
   MissionSeedResponse,
@@ -12,6 +11,7 @@ import {
   ResolveConflictResponse,
   RunResult,
 } from "../../src/protocol.ts";
+import { DEFAULT_LIMITS } from "../../src/shared/network/fetch-once.ts";
 import { STRANGER, TestHost } from "../helpers/host-fixture.ts";
 import { withoutRandomWaits } from "../helpers/random-waits.ts";
 import { GitHubSimulator } from "../simulators/github/index.ts";

@@ -4,9 +4,10 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../src/cli.ts";
-import type { Context, Fetch } from "../../src/shared/context.ts";
+import type { Context } from "../../src/shared/context.ts";
 import { OutputClosedError } from "../../src/shared/errors.ts";
 import { memoryIo } from "../../src/shared/io.ts";
+import type { Fetch } from "../../src/shared/network.ts";
 import { VERSION } from "../../src/shared/version.ts";
 
 let home: string;

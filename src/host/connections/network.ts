@@ -5,7 +5,7 @@
 import { lookup } from "node:dns/promises";
 import { BlockList, isIP } from "node:net";
 import { ConnectorRequestError, TrackerSdkError } from "../../sdk/errors.ts";
-import type { Fetch } from "../../sdk/http/transport.ts";
+import { type Fetch, plainFetch } from "../../shared/network.ts";
 
 /**
  * The way to the address of a provider.
@@ -72,11 +72,7 @@ export function pinnedFetch(address: string): Fetch {
     url.hostname = isIP(address) === 6 ? `[${address}]` : address;
     const pinned = new Request(url.href, request);
     pinned.headers.set("host", host);
-    return fetch(pinned, {
-      redirect: "manual",
-      verbose: false,
-      tls: { rejectUnauthorized: true, serverName: hostname },
-    });
+    return plainFetch(pinned, { tls: { serverName: hostname } });
   };
 }
 

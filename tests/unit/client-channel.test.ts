@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import * as v from "valibot";
-import { HttpChannel } from "../../src/client/http.ts";
+import { HttpChannel } from "../../src/client/channel.ts";
 import { failureOf } from "../helpers/failure.ts";
 import { HttpStubs, STUB_URL, StubbedNature, USER_AGENT } from "../helpers/http-stubs.ts";
 

@@ -1,0 +1,170 @@
+import { createFetch } from "ofetch";
+import type * as v from "valibot";
+import type { Nature } from "../shared/context.ts";
+import {
+  type Answer,
+  DEFAULT_LIMITS,
+  fetchOnce,
+  isRedirect,
+  type Limits,
+  NoAnswerError,
+} from "../shared/network/fetch-once.ts";
+import type { Fetch } from "../shared/network.ts";
+import { ControlPlaneError, noAnswer, parseAnswer, parseEnvelope, redirected, refused } from "./errors.ts";
+
+const MAX_ATTEMPTS = 3;
+const BACKOFF_MS = 200;
+/** The longest `Retry-After` that is respected by waiting, in seconds. */
+const MAX_RETRY_AFTER_S = 60;
+/** The wait after a 429 without a `Retry-After`, in seconds. */
+const DEFAULT_RETRY_AFTER_S = 5;
+const RETRIED_STATUS: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
+
+/** The harm that sending a request again can do. */
+type Repeatability =
+  /** A read, or a write with an Idempotency-Key. */
+  | "safe"
+  /** A read that asks the provider each time: repeated when the control plane says when, or as below. */
+  | "costly"
+  /** Repeated only when the first one was certainly not processed. */
+  | "unsafe";
+
+/** One request. */
+export interface Exchange {
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  /** Absolute path on the control plane. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** Sent as a form. */
+  readonly form?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly repeat: Repeatability;
+}
+
+/** The dependencies of an {@link HttpChannel}. */
+export interface ChannelOptions {
+  /** Base address; its path, if any, is put before every request's path. */
+  readonly url: URL;
+  /** The control plane in errors, such as `https://tracker.example.com`. */
+  readonly name: string;
+  readonly fetch: Fetch;
+  readonly nature: Nature;
+  readonly userAgent: string;
+  readonly limits?: Limits;
+  /** Called for every attempt; never with headers or bodies. */
+  readonly trace?: (line: string) => void;
+}
+
+/** Sends exchanges to one control plane. */
+export class HttpChannel {
+  readonly name: string;
+  readonly #options: ChannelOptions;
+  readonly #limits: Limits;
+  readonly #fetch: Fetch;
+
+  constructor(options: ChannelOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#limits = options.limits ?? DEFAULT_LIMITS;
+    this.#fetch = throughOfetch(options.fetch);
+  }
+
+  /**
+   * Sends `exchange`, again where that is safe, and parses the answer.
+   *
+   * @throws ControlPlaneError when there is no answer, an error, or not what `schema` describes
+   * @throws NotAuthenticatedError on 401
+   */
+  async send<S extends v.GenericSchema>(exchange: Exchange, schema: S): Promise<v.InferOutput<S>> {
+    const { name, nature } = this.#options;
+    let mayBeDone = false;
+    for (let attempt = 1; ; attempt++) {
+      const isLast = attempt >= MAX_ATTEMPTS;
+      const answer = await this.#attempt(exchange);
+      if (answer instanceof ControlPlaneError) {
+        const mayRepeat = exchange.repeat === "safe" || !answer.mayBeDone;
+        mayBeDone ||= answer.mayBeDone;
+        if (isLast || !mayRepeat || !answer.retryable) throw answer.with({ mayBeDone });
+        await this.#pause(attempt, null);
+        continue;
+      }
+      const { status } = answer;
+      if (status >= 200 && status < 300) return parseAnswer(name, answer, schema);
+      const envelope = parseEnvelope(answer.text);
+      // Only a control plane knows the fate of the request; a proxy that answers instead does not.
+      mayBeDone = envelope === null && (mayBeDone || status >= 500);
+      const error = refused(name, answer, envelope, { mayBeDone, now: nature.now() });
+      const asked = error instanceof ControlPlaneError ? error.retryAfterSeconds : null;
+      const mayRepeat =
+        exchange.repeat === "safe" || status === 429 || (exchange.repeat === "costly" && asked !== null);
+      const isFutile = envelope?.retryable === false || !RETRIED_STATUS.has(status);
+      if (isLast || !mayRepeat || isFutile) throw error;
+      const wait = asked ?? (status === 429 ? DEFAULT_RETRY_AFTER_S : null);
+      if (wait !== null && wait > MAX_RETRY_AFTER_S) throw error;
+      await this.#pause(attempt, wait);
+    }
+  }
+
+  /** Waits as long as the control plane asked, else exponentially longer with full jitter. */
+  async #pause(attempt: number, seconds: number | null): Promise<void> {
+    const { nature, trace } = this.#options;
+    const backoff = nature.random() * BACKOFF_MS * 2 ** (attempt - 1);
+    const wait = seconds === null ? backoff : seconds * 1_000;
+    trace?.(`retrying in ${Math.round(wait)} ms`);
+    await nature.sleep(wait);
+  }
+
+  /** Sends once; returns an error where there is no answer, or a redirect. */
+  async #attempt({
+    method,
+    path,
+    query,
+    body,
+    form,
+    headers,
+  }: Exchange): Promise<Answer | ControlPlaneError> {
+    const { url, name, nature, trace, userAgent } = this.#options;
+    const target = new URL(url.pathname.replace(/\/$/, "") + path, url);
+    for (const [key, value] of Object.entries(query ?? {})) {
+      if (value !== undefined) target.searchParams.set(key, String(value));
+    }
+    const request = {
+      method,
+      url: target,
+      headers: {
+        accept: "application/json",
+        "user-agent": userAgent,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
+      body: form === undefined ? jsonOf(body) : new URLSearchParams(form),
+    };
+    const line = `${method} ${target.pathname}${target.search}`;
+    const started = nature.now();
+    try {
+      const answer = await fetchOnce(this.#fetch, request, this.#limits);
+      trace?.(`${line} ${answer.status} in ${nature.now() - started} ms`);
+      return isRedirect(answer.status) ? redirected(name, answer) : answer;
+    } catch (failure) {
+      if (!(failure instanceof NoAnswerError)) throw failure;
+      const error = noAnswer(name, failure, this.#limits);
+      trace?.(`${line} ${error.code}`);
+      return error;
+    }
+  }
+}
+
+function jsonOf(body: unknown): string | null {
+  return body === undefined ? null : JSON.stringify(body);
+}
+
+/** Sends with ofetch: once, and every status is an answer. */
+function throughOfetch(fetch: Fetch): Fetch {
+  const send = (input: string | URL | Request, init?: RequestInit): Promise<Response> =>
+    fetch(input instanceof Request ? new Request(input, init) : new Request(input.toString(), init));
+  const ofetch = createFetch({ fetch: Object.assign(send, { preconnect: () => {} }) });
+  return (request) =>
+    ofetch.raw(request, { responseType: "stream", retry: false, ignoreResponseError: true });
+}

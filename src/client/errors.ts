@@ -1,0 +1,219 @@
+import * as v from "valibot";
+import { ErrorEnvelope } from "../protocol.ts";
+import { type ErrorFacts, NotAuthenticatedError, TrackerError } from "../shared/errors.ts";
+import { parseJson } from "../shared/json.ts";
+import type { Answer, Limits, NoAnswerError } from "../shared/network/fetch-once.ts";
+import { retryAfterSeconds } from "../shared/network/retry-after.ts";
+import { escapeText } from "../shared/text.ts";
+import { hintFor } from "./hints.ts";
+
+/** The most that a message quotes of an answer, in characters. */
+const MAX_QUOTED = 200;
+const CHECK_NETWORK = "Check the address and your network with `tracker doctor`.";
+const CHECK_ADDRESS = "Is this the address of a tracker control plane? Check it with `tracker doctor`.";
+
+/** The facts of a {@link ControlPlaneError} besides its message. */
+interface ControlPlaneErrorFacts extends ErrorFacts {
+  readonly status?: number | null | undefined;
+  readonly category?: string | null;
+  readonly userActionRequired?: boolean;
+  readonly retryAfterSeconds?: number | null;
+  readonly mayBeDone?: boolean;
+}
+
+/** A control plane refused a request, or sent no valid answer. */
+export class ControlPlaneError extends TrackerError {
+  /** HTTP status; null when there was no answer. */
+  readonly status: number | null;
+  readonly category: string | null;
+  readonly userActionRequired: boolean;
+  readonly retryAfterSeconds: number | null;
+  /** The request may have been carried out: it may have arrived, and no answer did. */
+  readonly mayBeDone: boolean;
+
+  constructor(code: string, message: string, facts: ControlPlaneErrorFacts = {}) {
+    super(code, message, facts);
+    this.status = facts.status ?? null;
+    this.category = facts.category ?? null;
+    this.userActionRequired = facts.userActionRequired ?? false;
+    this.retryAfterSeconds = facts.retryAfterSeconds ?? null;
+    this.mayBeDone = facts.mayBeDone ?? false;
+  }
+
+  /** Returns the same error with more facts. */
+  with(facts: Pick<ControlPlaneErrorFacts, "hint" | "details" | "mayBeDone">): ControlPlaneError {
+    const { code, message, hint, requestId, choices, ...rest } = this;
+    return new ControlPlaneError(code, message, {
+      ...rest,
+      hint: hint ?? undefined,
+      requestId: requestId ?? undefined,
+      ...(choices !== null && { choices }),
+      cause: this.cause,
+      ...facts,
+    });
+  }
+}
+
+/** The error of a request that got no answer; `name` is the control plane's. */
+export function noAnswer(
+  name: string,
+  { reason, processed, message, cause }: NoAnswerError,
+  { bodyBytes }: Limits,
+): ControlPlaneError {
+  const mayBeDone = processed === "maybe";
+  if (reason === "too_large") {
+    const problem = `${name} answered with more than ${bodyBytes / 1024 / 1024} MB.`;
+    return new ControlPlaneError("response_too_large", problem, { mayBeDone, hint: CHECK_ADDRESS });
+  }
+  const facts = { retryable: true, mayBeDone, hint: CHECK_NETWORK, cause };
+  return reason === "timeout"
+    ? new ControlPlaneError("host_timeout", `${name} did not answer in time.`, facts)
+    : new ControlPlaneError("host_unreachable", `Cannot reach ${name}: ${message}.`, facts);
+}
+
+/** The error of a redirect, which is never followed. */
+export function redirected(name: string, { status, headers }: Answer): ControlPlaneError {
+  const location = headers.get("location") ?? "an unnamed address";
+  return new ControlPlaneError(
+    "redirect_refused",
+    `${name} redirects to ${escapeText(location)}; redirects are refused.`,
+    {
+      status,
+      // "See other" follows a request that was carried out; the other redirects come instead of it.
+      mayBeDone: status === 303,
+      hint: "If that address is right, name it with --host.",
+    },
+  );
+}
+
+/**
+ * Parses a successful answer.
+ *
+ * @throws ControlPlaneError `invalid_response` when it does not have the shape of `schema`
+ */
+export function parseAnswer<S extends v.GenericSchema>(
+  name: string,
+  { status, headers, text }: Answer,
+  schema: S,
+): v.InferOutput<S> {
+  const invalid = (problem: string): ControlPlaneError =>
+    new ControlPlaneError("invalid_response", `${name} answered what it should not: ${readable(problem)}.`, {
+      status,
+      requestId: requestIdOf(headers),
+      hint: CHECK_ADDRESS,
+    });
+  let value: unknown;
+  try {
+    value = status === 204 ? null : parseJson(text);
+  } catch {
+    throw invalid("the body is not JSON");
+  }
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const problem = issue.received === "undefined" ? "is missing" : `is wrong (${issue.message})`;
+  throw invalid(`${v.getDotPath(issue) ?? "the body"} ${problem}`);
+}
+
+/**
+ * The error of an answer that is no success.
+ *
+ * @param envelope the body, where it is an envelope
+ * @param mayBeDone the request may have been carried out, as far as an answer without an envelope shows
+ * @param now epoch in ms
+ */
+export function refused(
+  name: string,
+  { status, headers, text }: Answer,
+  envelope: ErrorEnvelope | null,
+  { mayBeDone, now }: { readonly mayBeDone: boolean; readonly now: number },
+): TrackerError {
+  const unnamed = { code: `http_${status}`, message: `HTTP ${status}${firstLine(text, headers)}` };
+  const requestId = requestIdOf(headers);
+  if (status === 401) {
+    const { code, message } = envelope === null ? unnamed : nameOf(envelope, unnamed);
+    return new NotAuthenticatedError(`${name} does not accept your credentials: ${message}`, {
+      code: envelope === null ? "unauthorized" : code,
+      requestId,
+      hint: "Run `tracker auth login --with-token`.",
+    });
+  }
+  const facts = { status, requestId, retryAfterSeconds: retryAfterSeconds(headers, now) };
+  if (envelope !== null) return errorOfEnvelope(envelope, unnamed, facts);
+  return new ControlPlaneError(unnamed.code, `${name} answered ${unnamed.message}`, {
+    ...facts,
+    mayBeDone,
+    hint: CHECK_NETWORK,
+  });
+}
+
+/** The facts of an error answer besides its body. */
+interface AnswerFacts {
+  readonly status?: number;
+  readonly requestId?: string | undefined;
+  readonly retryAfterSeconds?: number | null;
+}
+
+/** The code and the message of an error. */
+interface ErrorName {
+  readonly code: string;
+  readonly message: string;
+}
+
+function nameOf({ code, error_code, message }: ErrorEnvelope, unnamed: ErrorName): ErrorName {
+  return { code: code ?? error_code ?? unnamed.code, message: message || unnamed.message };
+}
+
+/**
+ * The error that an envelope describes.
+ *
+ * @param unnamed the code and the message where the envelope has none
+ * @param facts the facts where the envelope has none
+ */
+export function errorOfEnvelope(
+  envelope: ErrorEnvelope,
+  unnamed: ErrorName,
+  facts: AnswerFacts = {},
+): ControlPlaneError {
+  const { code, message } = nameOf(envelope, unnamed);
+  return new ControlPlaneError(code, message, {
+    ...facts,
+    category: envelope.category ?? envelope.error_category,
+    retryable: envelope.retryable ?? false,
+    userActionRequired: envelope.user_action_required,
+    retryAfterSeconds: envelope.retry_after_seconds ?? facts.retryAfterSeconds ?? null,
+    details: envelope.details,
+    hint: hintFor(code, envelope),
+  });
+}
+
+/** Parses the body of an error answer; null when it is no envelope. */
+export function parseEnvelope(text: string): ErrorEnvelope | null {
+  let value: unknown;
+  try {
+    value = parseJson(text);
+  } catch {
+    return null;
+  }
+  const result = v.safeParse(ErrorEnvelope, value);
+  if (!result.success) return null;
+  const { code, error_code, message } = result.output;
+  return code === null && error_code === null && message === null ? null : result.output;
+}
+
+/** The first readable line of a body that is not an envelope, for `HTTP 502: Bad gateway`. */
+function firstLine(body: string, headers: Headers): string {
+  const isHtml = /html/i.test(headers.get("content-type") ?? "");
+  const text = isHtml ? body.replace(/<[^<>]*>/g, " ") : body;
+  const line = text.split("\n").find((candidate) => candidate.trim() !== "");
+  return line === undefined ? "" : `: ${readable(line.trim())}`;
+}
+
+/** Text of a control plane as a message quotes it: short and escaped. */
+function readable(text: string): string {
+  return escapeText(text.slice(0, MAX_QUOTED));
+}
+
+function requestIdOf(headers: Headers): string | undefined {
+  return headers.get("x-request-id") ?? undefined;
+}
