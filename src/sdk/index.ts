@@ -1,6 +1,15 @@
 /** The tracker SDK's public surface, exported from the package as `tracker/sdk`. */
 export type { Capabilities, CapabilityFlag } from "./capabilities.ts";
-export type { IssueQuery, IssueSearch, TrackerConnector, UpdateOptions, WriteOptions } from "./connector.ts";
+export type {
+  ChangeOptions,
+  CreateOptions,
+  IssueQuery,
+  IssueSearch,
+  ReadOptions,
+  TrackerConnector,
+  UpdateOptions,
+  WriteOptions,
+} from "./connector.ts";
 export { openTransport, ProviderCredential } from "./connectors/credentials.ts";
 export {
   createDiscoverySource,
