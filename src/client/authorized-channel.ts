@@ -1,4 +1,4 @@
-/** Exchanges on behalf of somebody: with their credential, which is renewed when it has run out, and for their team. */
+/** Exchanges with a credential, which is renewed when it has expired, and for the team of the credential. */
 import type * as v from "valibot";
 import { CALLS, type Call, LegacyTokenResponse, TokenResponse } from "../protocol.ts";
 import { NotAuthenticatedError } from "../shared/errors.ts";
@@ -21,7 +21,7 @@ interface CredentialSource {
   replace(credential: ClientCredential): Promise<void>;
 }
 
-/** What a client of a control plane depends on. */
+/** The dependencies of a client of a control plane. */
 export interface ClientOptions extends ChannelOptions {
   /** Null for the embedded control plane, where the caller is the local owner. */
   readonly credentials: CredentialSource | null;
@@ -97,7 +97,7 @@ export class AuthorizedChannel {
     await this.#credentials?.replace(credential);
   }
 
-  /** A credential without a team asks once which team it is for. */
+  /** Finds the team of a credential that names none, once. */
   #findTeam(): Promise<void> {
     this.#teamSearch ??= this.#searchTeam().finally(() => {
       this.#teamSearch = null;
@@ -120,7 +120,7 @@ export class AuthorizedChannel {
     await this.#keep({ ...(await this.#current()), teamSlug: only.slug });
   }
 
-  /** What to use instead of `refused`; null when it cannot be renewed. */
+  /** Renews `refused`; null when it cannot be renewed. */
   async #renew(refused: ClientCredential): Promise<ClientCredential | null> {
     const { refreshToken, kind } = refused;
     if (refreshToken === null || kind === "personal") return null;

@@ -22,7 +22,7 @@ const OUTAGE_MS = 60_000;
 /** The longest pauses between two looks at an operation, in seconds. */
 const LONGEST_POLL_S = { elsewhere: 30, embedded: 1 };
 
-/** How far an operation has come; `total` is null while nobody knows. Null when it does not say. */
+/** The progress of an operation; `total` is null while it is unknown. Null when the operation does not say. */
 export type OperationProgress = OperationResult["progress"];
 
 /** Who hears of work that takes longer than one answer. */
@@ -30,13 +30,13 @@ export interface WorkListener {
   /**
    * The work is this operation from now on.
    *
-   * @param hint what to know when nobody waits for it any more
+   * @param hint the command that continues the wait
    */
   readonly onAccepted?: (operationId: string, hint: string) => void;
   readonly onProgress?: (progress: OperationProgress) => void;
 }
 
-/** What work comes to, told apart by its shape. */
+/** The outcome of a job, recognized by its shape. */
 const WorkOutcome = v.union([
   v.pipe(
     RunResult,
@@ -56,7 +56,7 @@ const WorkOutcome = v.union([
   ),
 ]);
 export type WorkOutcome = v.InferOutput<typeof WorkOutcome>;
-/** What a sync comes to. */
+/** The outcome of a sync. */
 export type SyncOutcome = Exclude<WorkOutcome, { kind: "publish" }>;
 
 /** A result, or the operation that will have it. */
@@ -96,14 +96,14 @@ export const OPERATION_HINTS: Readonly<Record<NonNullable<Call["job"]>, Operatio
 };
 const STATUS_HINT = "See how the sync stands: tracker status";
 
-/** What {@link Operations} depends on. */
+/** The dependencies of {@link Operations}. */
 interface OperationsOptions {
   /** How messages call the control plane. */
   readonly name: string;
   readonly nature: Nature;
   /** The work is done in this process: it ends with it, and is waited for as long as it takes. */
   readonly isEmbedded: boolean;
-  /** Asks for an operation as it stands. */
+  /** Reads an operation. */
   readonly read: (operationId: string) => Promise<OperationResult>;
 }
 
@@ -120,7 +120,7 @@ export class Operations {
    *
    * Operations survive their control plane: one that does not answer is asked again for a minute.
    *
-   * @throws ControlPlaneError `operation_timeout` after five minutes, unless it is embedded; the operation goes on
+   * @throws ControlPlaneError `operation_timeout` after five minutes, unless it is embedded; the operation continues
    */
   async awaitEnd(
     operationId: string,
@@ -171,7 +171,7 @@ export class Operations {
   /**
    * The result itself, or the operation's as soon as it has one.
    *
-   * @throws ControlPlaneError what the operation failed with, or as {@link awaitEnd} does
+   * @throws ControlPlaneError the failure of the operation, or as {@link awaitEnd} does
    */
   async resultOf<S extends v.GenericSchema>(
     answer: Eventual<v.InferOutput<S>>,
@@ -185,7 +185,7 @@ export class Operations {
     return this.#follow(answer.id, schema, listener, hints);
   }
 
-  /** What an operation comes to; one that is over is not waited for. Fails as {@link resultOf} does. */
+  /** The outcome of an operation; one that is over is not waited for. Fails as {@link resultOf} does. */
   async workOutcome(operationId: string, listener: WorkListener): Promise<WorkOutcome> {
     const operation = await this.#options.read(operationId);
     if (isOver(operation)) return this.#parse(operation, WorkOutcome, STATUS_HINT);
@@ -231,7 +231,7 @@ export class Operations {
   }
 }
 
-/** Why an operation cannot be looked at, and what there is to do about the operation. */
+/** The reason why an operation cannot be read, with the hint about the operation. */
 function lost(operationId: string, error: unknown, hint: string | undefined): unknown {
   if (!(error instanceof ControlPlaneError) || error.code === "operation_not_found") return error;
   return error.with({

@@ -20,13 +20,13 @@ import { Background } from "./jobs/background.ts";
 import { Operations } from "./jobs/operations.ts";
 import { describeFailure, type Log } from "./log.ts";
 
-/** The time for which a request waits for long work, in milliseconds. */
-const PATIENCE = 2_000;
+/** The time for which a request waits for a job. */
+const PATIENCE_MS = 2_000;
 /**
  * The time for which a mission's update is waited for: the contract has it answered with
  * the issue, and some clients know nothing else. They give up after 30 s.
  */
-const PUBLISH_PATIENCE = 20_000;
+const PUBLISH_PATIENCE_MS = 20_000;
 
 /** The dependencies of the way to the providers. */
 export interface ProviderDependencies {
@@ -76,7 +76,7 @@ interface Services {
   readonly inventory: Inventory;
 }
 
-/** Wires what reaches the providers. */
+/** Wires the services that reach the providers. */
 export function createServices(
   dependencies: ProviderDependencies & Pick<HostDependencies, "database" | "log" | "now">,
 ): Services {
@@ -100,7 +100,7 @@ export function createServices(
 
 /** Wires the control plane: middleware, routes, error answers. */
 export function createHost(dependencies: HostDependencies): Host {
-  const { database, authenticate, hostKey, now, version, log, patience = PATIENCE } = dependencies;
+  const { database, authenticate, hostKey, now, version, log, patience = PATIENCE_MS } = dependencies;
   const services = createServices(dependencies);
   const { background } = services;
   const operations = new Operations({ background, log, patience });
@@ -117,7 +117,7 @@ export function createHost(dependencies: HostDependencies): Host {
   app.onError((error, c) => {
     const known = asHostError(error) ?? unexpected(error, c.get("requestId"), c.req);
     if (known.retryAfterSeconds !== null) c.header("Retry-After", String(known.retryAfterSeconds));
-    // Spec Kitty clients give a write up as unknown unless they are told that nothing came of it.
+    // Without this, Spec Kitty clients report the effect of a refused write as unknown.
     const certainty = known.status < 500 && {
       effect_certainty: "no_effect",
       idempotency_key: c.req.header("idempotency-key") ?? null,
@@ -130,7 +130,7 @@ export function createHost(dependencies: HostDependencies): Host {
     return c.json(errorEnvelope(error), error.status);
   });
 
-  // Spec Kitty clients ask here whether there is anybody.
+  // Spec Kitty clients probe this path.
   app.get("/", (c) => c.json({ name: "tracker", version }));
   app.get(routePath(CALLS.health.path), (c) =>
     c.json({ status: "ok", version, database: "sqlite" } satisfies HealthResponse),
@@ -177,7 +177,7 @@ export function createHost(dependencies: HostDependencies): Host {
   }
 
   function patienceFor(kind: string): number {
-    return kind === "publish" ? (dependencies.patience ?? PUBLISH_PATIENCE) : patience;
+    return kind === "publish" ? (dependencies.patience ?? PUBLISH_PATIENCE_MS) : patience;
   }
 
   /** Operators read what happened in the log; callers get its id alone. */

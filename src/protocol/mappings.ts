@@ -33,10 +33,10 @@ const MappingDoctrine = v.object({
 export const ConnectorSettings = v.record(v.string(), v.unknown());
 export type ConnectorSettings = v.InferOutput<typeof ConnectorSettings>;
 
-/** Changes a mapping; what is not given stays. */
+/** Changes a mapping; absent fields stay as they are. */
 export const MappingUpdate = v.object({
   doctrine: v.exactOptional(MappingDoctrine),
-  /** Merged into the settings there are: null removes one (RFC 7396). */
+  /** Merged into the current settings: null removes one (RFC 7396). */
   connector_settings: v.exactOptional(ConnectorSettings),
 });
 export type MappingUpdate = v.InferOutput<typeof MappingUpdate>;

@@ -43,7 +43,7 @@ export const MissionPublishRequest = v.object({
 });
 export type MissionPublishRequest = v.InferOutput<typeof MissionPublishRequest>;
 
-/** The issue as it is afterwards, and what the provider had no place for. */
+/** The updated issue, and the parts of the update that the provider has no field for. */
 export const MissionPublishResponse = v.looseObject({
   ...NormalizedIssue.entries,
   omitted: v.nullish(v.array(text), []),

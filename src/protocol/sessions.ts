@@ -27,7 +27,7 @@ export const TokenResponse = v.object({
 });
 export type TokenResponse = v.InferOutput<typeof TokenResponse>;
 
-/** `POST /api/v1/token/refresh/`, which older hosts answer. */
+/** `POST /api/v1/token/refresh/`, of older hosts. */
 export const LegacyTokenResponse = v.object({
   access: filled,
   refresh: nullableText,

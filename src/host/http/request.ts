@@ -1,5 +1,4 @@
 /** Reading requests: every value is parsed here, once. */
-import type { HonoRequest } from "hono";
 import type * as v from "valibot";
 import { type Call, NoFields } from "../../protocol.ts";
 import { parseJson } from "../../shared/json.ts";
@@ -17,15 +16,15 @@ const MAX_BODY_BYTES = 1024 * 1024;
  * @throws HostError `payload_too_large`, `invalid_request` with a problem per path
  */
 export async function readFields<S extends v.GenericSchema>(
-  { url, raw }: HonoRequest,
+  request: Request,
   method: Call["method"],
   schema: S,
 ): Promise<v.InferOutput<S>> {
   // A request without fields may have any body.
   if (Object.is(schema, NoFields)) return check(schema, {}, "body");
   return method === "GET"
-    ? check(schema, Object.fromEntries(new URL(url).searchParams), "query")
-    : check(schema, parseBytes(await readBytes(raw)), "body");
+    ? check(schema, Object.fromEntries(new URL(request.url).searchParams), "query")
+    : check(schema, parseBytes(await readBytes(request)), "body");
 }
 
 /**

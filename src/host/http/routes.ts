@@ -30,7 +30,7 @@ export function addRoutes(app: Hono<HostEnvironment>, services: HandlerServices)
     const { method, path, request: schema, response, repeat, job, caller } = call;
     if (caller === "owner") app.use(routePath(path), requireOwner);
     app.on(method, routePath(path), async (c) => {
-      const request = { ...(await readFields(c.req, method, schema)), ...c.req.param() };
+      const request = { ...(await readFields(c.req.raw, method, schema)), ...c.req.param() };
       const key = repeat === "keyed" ? idempotencyKeyOf(c.req.raw) : null;
       const facts = { ...services, idempotencyKey: key, signal: c.req.raw.signal };
       const work = (scope: TeamScope) => useCase({ ...facts, scope }, request);
