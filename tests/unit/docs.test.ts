@@ -5,7 +5,7 @@ import { renderCliDocs } from "../../docs/generate.ts";
 
 const ROOT = join(import.meta.dir, "..", "..");
 const REFERENCE = "docs/cli.md";
-const PROSE = [...filesOf("*.md"), ...filesOf("docs/**/*.md")].filter((path) => path !== REFERENCE);
+const PROSE = [...filesOf("*.md"), ...filesOf("{docs,tests}/**/*.md")].filter((path) => path !== REFERENCE);
 
 function filesOf(pattern: string): readonly string[] {
   const found = [...new Bun.Glob(pattern).scanSync({ cwd: ROOT })];
