@@ -202,7 +202,7 @@ for (const { store, open, share } of STORES) {
       ),
     );
 
-    property("a run that dies at any step and is run again ends as one that lived", 20, (numRuns) =>
+    property("a run that dies at any step and is run again ends as one that lived", 10, (numRuns) =>
       fc.assert(
         fc.asyncProperty(settings, histories, async (setting, history) => {
           const steps = new Steps();
