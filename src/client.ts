@@ -77,7 +77,7 @@ export class ControlPlaneClient {
     });
   }
 
-  /** How messages call this control plane. */
+  /** The name of this control plane in messages. */
   get name(): string {
     return this.#channel.name;
   }

@@ -42,7 +42,6 @@ import {
   parseProvider,
 } from "./shared/providers.ts";
 
-/** What {@link TrackerService} depends on. */
 interface ServiceOptions {
   readonly context: Context;
   /** Absolute path at which the search for a project starts. */
@@ -96,7 +95,7 @@ export class TrackerService {
     return { local: LOCAL_PROVIDERS, saas: HOSTED_PROVIDERS };
   }
 
-  /** Where the embedded control plane keeps its data, and `tracker host serve` by default. */
+  /** The database of the embedded control plane, and of `tracker host serve` by default. */
   get databasePath(): string {
     return this.#access.databasePath;
   }
@@ -188,7 +187,7 @@ export class TrackerService {
     return (await this.#hosted()).binding(project);
   }
 
-  /** What can be looked at of the named provider, else of the tracker that the project is bound to. */
+  /** The view of the named provider, else of the binding of the project. */
   async tracker(providerName: string | undefined): Promise<TrackerView> {
     if (providerName === undefined) return this.boundTracker();
     const provider = parseProvider(providerName);
@@ -200,7 +199,7 @@ export class TrackerService {
   }
 
   /**
-   * What an operation of a binding comes to, however long ago it began.
+   * Returns the outcome of an operation on a binding, however long ago it began.
    *
    * @throws TrackerError `local_provider` in a project whose tracker is on this machine: it has none
    */

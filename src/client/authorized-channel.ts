@@ -13,7 +13,7 @@ export interface ClientCredential {
   readonly teamSlug: string | null;
 }
 
-/** Where the client's credential lives. */
+/** The place of the client's credential. */
 interface CredentialSource {
   /** The credential at this moment; null when there is none. */
   current(): Promise<ClientCredential | null>;

@@ -3,7 +3,7 @@ import type { ErrorEnvelope } from "../protocol.ts";
 import { isHosted } from "../shared/providers.ts";
 import { count, shellWord } from "../shared/text.ts";
 
-/** What a person can do about an error that names no command itself. */
+/** Returns the next step after an error that names no command itself. */
 export function hintFor(
   code: string,
   { provider, user_action_required, message, details, retry_after_seconds }: ErrorEnvelope,
@@ -55,16 +55,16 @@ function durationText(seconds: number): string {
   return seconds <= 90 ? count(Math.ceil(seconds), "second") : count(Math.ceil(seconds / 60), "minute");
 }
 
-/** Which operation is at a binding; control planes may not say. */
+/** The operation that works on a binding; control planes may omit it. */
 export const AtWork = v.object({ operation_id: v.string() });
 
-/** What a control plane says when a call names no binding and several could be meant. */
+/** The details of a call that names no binding where several are possible. */
 const SeveralBound = v.object({ project_slugs: v.pipe(v.array(v.string()), v.minLength(2)) });
 
-/** Why a provider refused; control planes that predate it do not say. */
+/** The reason of a provider's refusal; older control planes omit it. */
 const Refusal = v.object({ failure_class: v.string() });
 
-/** What to do when a provider refuses: access can be mended from here, most other refusals cannot. */
+/** The hint after a provider's refusal: a command can repair access, but few other refusals. */
 function rejectionHint(provider: string, details: unknown): string | undefined {
   const again = `connect again: tracker host connect ${provider}`;
   if (!v.is(Refusal, details)) {

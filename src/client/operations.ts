@@ -15,9 +15,9 @@ import { shellWord } from "../shared/text.ts";
 import { ControlPlaneError, errorOfEnvelope } from "./errors.ts";
 import { AtWork } from "./hints.ts";
 
-/** How long an operation of a control plane elsewhere is waited for, in ms. */
+/** The wait for an operation of a remote control plane, in ms. */
 const PATIENCE_MS = 5 * 60_000;
-/** How long a control plane elsewhere that does not answer is asked again while an operation is waited for, in ms. */
+/** The time for which an unreachable remote control plane is asked again during that wait, in ms. */
 const OUTAGE_MS = 60_000;
 /** The longest pauses between two looks at an operation, in seconds. */
 const LONGEST_POLL_S = { elsewhere: 30, embedded: 1 };
@@ -25,7 +25,7 @@ const LONGEST_POLL_S = { elsewhere: 30, embedded: 1 };
 /** The progress of an operation; `total` is null while it is unknown. Null when the operation does not say. */
 export type OperationProgress = OperationResult["progress"];
 
-/** Who hears of work that takes longer than one answer. */
+/** Observes work that takes longer than one answer. */
 export interface WorkListener {
   /**
    * The work is this operation from now on.
@@ -98,7 +98,7 @@ const STATUS_HINT = "See how the sync stands: tracker status";
 
 /** The dependencies of {@link Operations}. */
 interface OperationsOptions {
-  /** How messages call the control plane. */
+  /** The name of the control plane in messages. */
   readonly name: string;
   readonly nature: Nature;
   /** The work is done in this process: it ends with it, and is waited for as long as it takes. */

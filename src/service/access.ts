@@ -17,7 +17,6 @@ export interface EmbeddedHost {
   close(): Promise<void>;
 }
 
-/** What {@link ControlPlaneAccess} depends on. */
 interface AccessOptions {
   readonly context: Context;
   readonly folders: Folders;
@@ -40,12 +39,12 @@ export class ControlPlaneAccess {
     this.#options = options;
   }
 
-  /** Where the embedded control plane keeps its data. */
+  /** The database of the embedded control plane. */
   get databasePath(): string {
     return join(this.#options.folders.state, "host.db");
   }
 
-  /** Which one it is; a remote one is being connected to from now on. */
+  /** Returns the chosen control plane, and starts to connect to a remote one. */
   async plane(): Promise<ControlPlane> {
     if (this.#chosen === null) {
       const { context, hostFlag, folders } = this.#options;

@@ -11,9 +11,9 @@ import { type ConfigChange, configuredBinding, previewLocalBind } from "./config
 export interface LocalBindRequest {
   readonly provider: LocalProvider;
   readonly workspace: string;
-  /** How the tracker's program is run: `command`, `cwd`; what is not named stays as it was. */
+  /** The way to run the provider's program: `command`, `cwd`; an absent value stays. */
   readonly credentials: Readonly<Record<string, string>>;
-  /** Who owns what; a mode or strategy that is null, and fields that are not named, stay as they are recorded. */
+  /** The owners of fields; a null mode or strategy and absent fields stay as they are recorded. */
   readonly doctrine: OwnershipRequest;
   readonly dryRun: boolean;
 }
@@ -24,7 +24,7 @@ export interface LocalBindOutcome extends ConfigChange {
   readonly workspace: string;
 }
 
-/** What local binds work with. */
+/** The dependencies of a bind to an on-device provider. */
 export interface LocalBindTools {
   readonly projects: ProjectStore;
   readonly trackers: LocalTrackers;

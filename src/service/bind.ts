@@ -37,20 +37,20 @@ export class SelectionRequiredError extends TrackerError {
   }
 }
 
-/** How the resource to bind is chosen. */
+/** The way in which the resource to bind is chosen. */
 export type Selection =
   | { readonly by: "person" }
   | { readonly by: "number"; readonly number: number }
   | { readonly by: "match"; readonly text: string }
   | { readonly by: "reference"; readonly bindingRef: string };
 
-/** What a bind asks of the person, and tells them on the way. */
+/** The questions and reports of a bind to the person. */
 export interface BindDialog {
   /** Lets the person choose; null when they cancel. */
   choose(candidates: readonly BindCandidate[]): Promise<BindCandidate | null>;
   /** A resolution arrived. */
   resolved(resolution: BindResolveResponse): void;
-  /** What the repository is about belongs to another project, so it is not among the candidates. */
+  /** Another project has the resource that the repository names, so it is not among the candidates. */
   notOffered(resource: TakenResource, hint: string): void;
   /** The one exact match is bound although another was selected. */
   exactOverridesSelection(resolution: BindResolveResponse): void;
@@ -63,7 +63,7 @@ export interface BindRequest {
   readonly dryRun: boolean;
 }
 
-/** What a bind ended in; null references only in a dry run. */
+/** The result of a bind. Its reference is null only in a dry run. */
 export interface BindResult {
   readonly binding: Omit<Binding, "bindingRef"> & { readonly bindingRef: string | null };
   readonly boundAt: string | null;
@@ -72,9 +72,9 @@ export interface BindResult {
 /** The resources of a provider, numbered, and what `bind` would do with them. */
 export interface Discovery {
   readonly resources: readonly NumberedResource[];
-  /** What `bind` would take without asking; null when it would ask. */
+  /** The match that `bind` would take without asking; null when it would ask. */
   readonly bindsByItself: CertainMatch | null;
-  /** Why the numbers are missing; null when they are not. */
+  /** The reason for missing numbers; null when they are present. */
   readonly resolutionError: TrackerError | null;
 }
 
@@ -294,7 +294,7 @@ export class HostedTracker {
     return new HostedBinding(this.#dependencies, project);
   }
 
-  /** What a provider's only bound resource holds; needs no binding of the project. */
+  /** The view of a provider's only bound resource; needs no binding of the project. */
   provider(provider: HostedProvider): HostedView {
     return new HostedView(this.#client, provider);
   }
@@ -304,7 +304,7 @@ function certainMatch({ match_type, display_label, binding_ref }: BindResolveRes
   return match_type === "exact" ? { label: display_label ?? "", bindingRef: binding_ref } : null;
 }
 
-/** What was chosen; no token when the mapping exists already. */
+/** The choice. Its token is null when the mapping exists already. */
 interface Chosen {
   readonly candidateToken: string | null;
   readonly candidate: BindCandidate | null;
@@ -316,7 +316,7 @@ function invalidResolution(name: string): TrackerError {
   });
 }
 
-/** What to do where another project has what is meant. */
+/** The hint for a resource that another project has. */
 function sharingHint({ binding_ref }: TakenResource): string {
   return `To share it, take .kittify/config.yaml from there; to free it: tracker host mappings delete ${binding_ref}`;
 }

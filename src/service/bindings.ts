@@ -24,7 +24,7 @@ import type {
 } from "../protocol.ts";
 import type { Provider } from "../shared/providers.ts";
 
-/** What an older config would be upgraded with. */
+/** The values that upgrade an older config. */
 export interface BindingUpgrade {
   readonly binding_ref: string;
   readonly display_label: string | null;
@@ -37,7 +37,7 @@ export interface BoundResult<T> {
   readonly pendingUpgrade: BindingUpgrade | null;
 }
 
-/** What can be looked at: of a binding, or of a provider whatever the project is bound to. */
+/** The reads on a binding, or on a provider without a binding of the project. */
 export interface TrackerView {
   mappings(): Promise<BoundResult<readonly Mapping[]>>;
   /** The latest issues, 1 to 100. */
@@ -46,7 +46,7 @@ export interface TrackerView {
   searchTickets(query: IssueQuery, limit: number): Promise<BoundResult<IssueSearchResponse>>;
 }
 
-/** What `tracker map add` was given; whoever keeps mappings checks it. */
+/** The arguments of `tracker map add`; the keeper of the mappings checks them. */
 export interface MappingRequest {
   readonly wpId: string | null;
   readonly externalId: string | null;
@@ -54,7 +54,7 @@ export interface MappingRequest {
   readonly externalUrl: string | null;
 }
 
-/** Who hears of a pull that is one long page. */
+/** Observes a pull that is one long page. */
 export type PullListener = Pick<WorkListener, "onProgress">;
 
 /** The tracker that a project is bound to. Every method throws a TrackerError when it cannot be done. */
@@ -76,7 +76,7 @@ export interface BoundTracker extends TrackerView {
   conflicts(): Promise<BoundResult<ConflictsResponse>>;
   resolveConflict(id: string, take: ConflictSide): Promise<BoundResult<ResolveConflictResponse>>;
   /**
-   * What a mission about an issue starts from.
+   * Returns the data that a mission about an issue starts from.
    *
    * @param issue its key
    * @param missionId made from the issue when null

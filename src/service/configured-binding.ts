@@ -23,13 +23,13 @@ interface ConfigPreview {
   readonly after: string;
 }
 
-/** What a bind did to the project's config, or would do. */
+/** The effect of a bind on the project's config. */
 export interface ConfigChange {
   readonly replaced: ConfiguredBinding | null;
   readonly configPath: string;
   /** True when the bind made the project's config. */
   readonly isNewProject: boolean;
-  /** What a dry run would have written; null when it was written. */
+  /** The change of a dry run; null when it was written. */
   readonly preview: ConfigPreview | null;
 }
 
@@ -70,7 +70,7 @@ export function withKnown(
   };
 }
 
-/** What a bind would write. */
+/** Returns the change that a bind would write. */
 export function previewBind(
   project: Project,
   identity: ProjectIdentity,
@@ -85,7 +85,7 @@ export function previewBind(
   return { path: project.configPath, before, after };
 }
 
-/** What a bind to a tracker on this machine would write. */
+/** Returns the change that a bind to an on-device provider would write. */
 export function previewLocalBind(project: Project, edit: ConfigEdit): ConfigPreview {
   const before = readText(project.configPath);
   return { path: project.configPath, before, after: spliceConfig(before, edit) };

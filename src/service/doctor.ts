@@ -15,7 +15,6 @@ export interface Check {
   readonly hint: string | null;
 }
 
-/** What {@link diagnose} looks at. */
 interface Patient {
   readonly context: Context;
   readonly projectFolder: string;
@@ -133,7 +132,7 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
   return checks;
 }
 
-/** What a check says, and what it found for the checks after it. */
+/** The result of a check, and its finding for the checks after it. */
 type Finding<T> = Omit<Check, "name"> & { readonly found: T | null };
 
 const ok = (message: string): Finding<never> => ({ outcome: "ok", message, hint: null, found: null });

@@ -1,4 +1,4 @@
-/** What people hand in as JSON, checked before anything is sent. */
+/** Checks JSON from people before anything is sent. */
 import * as v from "valibot";
 import type { MissionUpdate } from "../client.ts";
 import { MissionPublishRequest, PushItem, problemOf } from "../protocol.ts";
@@ -62,7 +62,7 @@ function check<S extends v.GenericSchema>(schema: S, value: unknown, root: strin
   throw new UsageError(`${placeOf(issue, root)} ${problemOf(issue)}.`, { hint: "Nothing was sent." });
 }
 
-/** Where in the value it is, such as `items[3].action`. */
+/** The path of the problem in the value, such as `items[3].action`. */
 function placeOf({ path }: v.BaseIssue<unknown>, root: string): string {
   const steps = (path ?? []).map(({ key }) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`));
   return root + steps.join("");

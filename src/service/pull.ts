@@ -2,17 +2,17 @@ import type { PullResult, Reread } from "../protocol.ts";
 import { TrackerError } from "../shared/errors.ts";
 import type { BoundResult, BoundTracker } from "./bindings.ts";
 
-/** What is pulled, and how much of it is wanted. */
+/** The extent of a pull. */
 export interface PullOrder {
   /** Issues a page, 1 to 10000. */
   readonly limit: number;
   /** Every page; else the first one. */
   readonly all: boolean;
-  /** What is pulled although it was taken in before; null for nothing. */
+  /** The issues that are pulled again although they are known; null for none. */
   readonly reread: Reread | null;
 }
 
-/** Who takes the pages, and ends the pull early. */
+/** Receives the pages, and can end the pull early. */
 interface PullControl {
   /**
    * Takes the issues of one page.

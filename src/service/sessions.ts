@@ -5,7 +5,7 @@ import { NotAuthenticatedError } from "../shared/errors.ts";
 import type { Environment } from "../shared/io.ts";
 import type { ControlPlaneAccess } from "./access.ts";
 
-/** Who the control plane takes the person for. */
+/** The logged-in user, as the control plane reports it. */
 export interface Session {
   readonly host: string;
   readonly source: string;
@@ -13,7 +13,6 @@ export interface Session {
   readonly user: MeResponse | null;
 }
 
-/** What {@link Sessions} depends on. */
 interface SessionsOptions {
   readonly access: ControlPlaneAccess;
   readonly credentials: CredentialStore;
@@ -51,7 +50,7 @@ export class Sessions {
     return { host: url.origin, source: credentials.path, team, user };
   }
 
-  /** Who the control plane takes the person for. */
+  /** Asks the control plane for the logged-in user. */
   async current(): Promise<Session> {
     const { access, credentials } = this.#options;
     const plane = await access.plane();

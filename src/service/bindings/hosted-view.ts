@@ -3,7 +3,7 @@ import type { IssueSearchResponse, ListTicketsResponse, Mapping } from "../../pr
 import type { HostedProvider } from "../../shared/providers.ts";
 import type { BoundResult, TrackerView } from "../bindings.ts";
 
-/** What a control plane has of a provider, whatever the project is bound to. */
+/** The view of a provider through a control plane, without a binding of the project. */
 export class HostedView implements TrackerView {
   readonly #client: ControlPlaneClient;
   readonly #provider: HostedProvider;
@@ -26,7 +26,7 @@ export class HostedView implements TrackerView {
   }
 }
 
-/** What was asked for by no binding upgrades none. */
+/** Wraps a result that upgrades no binding. */
 function unrouted<T>(result: T): BoundResult<T> {
   return { result, pendingUpgrade: null };
 }

@@ -26,7 +26,7 @@ import { TrackerError, UsageError } from "../../shared/errors.ts";
 import { type HostedProvider, isHosted } from "../../shared/providers.ts";
 import type { BindingUpgrade, BoundResult, BoundTracker } from "../bindings.ts";
 
-/** What work on hosted providers depends on. */
+/** The dependencies of the work on hosted providers. */
 export interface HostedDependencies {
   readonly client: ControlPlaneClient;
   readonly projects: ProjectStore;

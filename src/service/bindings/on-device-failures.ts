@@ -1,4 +1,4 @@
-/** What goes wrong at a tracker on this machine, as errors of the command line. */
+/** Turns the failures of an on-device provider into errors of the command line. */
 import { ConnectorConfigError, TrackerSdkError } from "../../sdk/errors.ts";
 import { StoreError } from "../../sdk/stores/serial.ts";
 import { TrackerError } from "../../shared/errors.ts";
@@ -51,7 +51,7 @@ function failure(error: TrackerSdkError, code: Code): TrackerError {
   });
 }
 
-/** What a person can do about it, in commands of ours. */
+/** The next step after a failure, as a command. */
 function hintFor(error: TrackerSdkError, code: Code): string | undefined {
   const { provider } = error;
   switch (code) {

@@ -19,7 +19,7 @@ export class SyncLock {
     this.#sleep = sleep;
   }
 
-  /** Whether somebody is synchronizing right now. */
+  /** Reports whether a sync runs right now. */
   isTaken(): boolean {
     const lock = this.#tryTake();
     lock?.close();

@@ -21,7 +21,7 @@ import { Doctrine } from "../../sync/doctrine.ts";
 import { LocalMapping, LocalTracker } from "./on-device.ts";
 import { explained } from "./on-device-failures.ts";
 
-/** How the program of a tracker is run; kept with the person, never in a repository. */
+/** The way to run the program of a provider; kept with the person, never in a repository. */
 const Credentials = v.strictObject({
   /** Name of the program, or the path to it. */
   command: v.exactOptional(v.pipe(v.string(), v.nonEmpty())),
@@ -30,7 +30,7 @@ const Credentials = v.strictObject({
 });
 type LocalCredentials = v.InferOutput<typeof Credentials>;
 
-/** Which projects this person has bound on this machine, by project, provider and workspace. */
+/** The bindings of this person on this machine, by project, provider and workspace. */
 const BindingsFile = v.record(v.string(), Credentials);
 
 const MappingsFile = v.array(LocalMapping);
@@ -42,7 +42,6 @@ interface LocalBinding {
   readonly credentials: LocalCredentials;
 }
 
-/** What local bindings are made of. */
 interface LocalTrackersOptions {
   readonly context: Pick<Context, "env" | "nature">;
   readonly folders: Folders;
@@ -72,7 +71,7 @@ export class LocalTrackers {
     await explained(() => connector.searchIssues({ limit: 1 }));
   }
 
-  /** How the tracker of a project is run, as far as it was said; nothing of one that is not known. */
+  /** Returns the recorded way to run the provider of a project; empty for an unknown one. */
   known(project: Project, binding: Pick<LocalBinding, "provider" | "workspace">): LocalCredentials {
     return this.#read(this.path, BindingsFile, {})[keyOf(project, binding)] ?? {};
   }

@@ -45,7 +45,6 @@ export const LocalMapping = v.object({
 });
 export type LocalMapping = v.InferOutput<typeof LocalMapping>;
 
-/** What a local tracker is made of. */
 interface LocalTrackerOptions {
   readonly provider: LocalProvider;
   readonly workspace: string;
@@ -62,7 +61,7 @@ interface LocalTrackerOptions {
   };
 }
 
-/** How many conflicts a status names. */
+/** The number of conflicts that a status names. */
 const SHOWN_CONFLICTS = 3;
 
 /** A tracker on this machine that a project is bound to. */
