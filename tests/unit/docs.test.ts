@@ -112,3 +112,10 @@ test("docs/architecture.md names what the sources declare", () => {
   );
   expect(missing).toEqual([]);
 });
+
+test("docs/decisions/README.md lists every record, in order", () => {
+  const listed = [...read("docs/decisions/README.md").matchAll(/\]\((\d{4}-[\w-]+\.md)\)/g)];
+  expect(listed.map(([, file]) => `docs/decisions/${file}`)).toEqual([
+    ...filesOf("docs/decisions/[0-9]*.md"),
+  ]);
+});
