@@ -17,7 +17,7 @@ import { createLocally, type Decision, discard, edit, parseLocal, resolveConflic
 import { OwnershipPolicy } from "./engine/policy.ts";
 import { pull, takeOne } from "./engine/pull.ts";
 import { push } from "./engine/push.ts";
-import { ask, attempt } from "./engine/retry.ts";
+import { ask } from "./engine/retry.ts";
 import { SyncConflictError } from "./errors.ts";
 import {
   type CanonicalIssue,
@@ -114,7 +114,6 @@ export class SyncEngine {
       instant: () => now().toISOString(),
       newId: options.newId ?? (() => Bun.randomUUIDv7()),
       ask: (request) => ask(request, retry),
-      attempt: (request, count) => attempt(request, count, retry),
       writes: "sent",
     };
   }
@@ -169,7 +168,7 @@ export class SyncEngine {
    *
    * @throws TrackerSdkError when it fails for good, or too often
    */
-  ask<T>(request: () => Promise<T>): Promise<T> {
+  ask<T>(request: (attempt: number) => Promise<T>): Promise<T> {
     return this.#context.ask(request);
   }
 

@@ -1,6 +1,6 @@
 /** Writes what a push asks for, an item at a time, and tells what became of it. */
 import type { ItemError, PushItem, PushResultItem } from "../protocol.ts";
-import type { CreateOptions, TrackerConnector } from "../sdk/connector.ts";
+import type { TrackerConnector } from "../sdk/connector.ts";
 import { linkIdentity } from "../sdk/engine/merge.ts";
 import type { SyncEngine, SyncEvent } from "../sdk/engine.ts";
 import { IssueNotFoundError, ifThere, TrackerSdkError } from "../sdk/errors.ts";
@@ -103,12 +103,10 @@ export class ItemWriter {
       case "comment": {
         const issue = await this.#named(asked.ref, "ref");
         const { record } = await this.#known(issue);
-        let lookUp: NonNullable<CreateOptions["lookUp"]> = attempt === "first" ? "never" : "first";
-        await engine.ask(() => {
-          const options = { idempotencyKey: key, lookUp };
+        await engine.ask((count) => {
           // After a failure the comment may be there.
-          lookUp = "first";
-          return connector.addComment(issue.ref, asked.body, options);
+          const lookUp = attempt === "first" && count === 1 ? "never" : "first";
+          return connector.addComment(issue.ref, asked.body, { idempotencyKey: key, lookUp });
         });
         return { outcome: { ...outcomeOf([]), outcome: "applied" }, record };
       }
@@ -161,8 +159,8 @@ export class ItemWriter {
     const outcome = outcomeOf(events);
     if (outcome.refused.length > 0) await engine.discard(key, outcome.refused);
     const last = events.at(-1);
-    const isTold = outcome.refused.length === 0 && last !== undefined && "record" in last;
-    const record = (isTold ? last.record : null) ?? (await this.#record(key));
+    const known = last !== undefined && "record" in last ? last.record : null;
+    const record = known === null || outcome.refused.length > 0 ? await this.#record(key) : known;
     const isDraft = record !== null && record.ref === null && record.deletedAt === null;
     if (isDraft && outcome.outcome === "rejected") {
       // There will never be such an issue: it is no draft that later runs are to send.

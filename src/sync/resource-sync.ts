@@ -243,13 +243,10 @@ export class ResourceSync {
    */
   async publishMission({ issue, update }: Pick<MissionPublishRequest, "issue" | "update">) {
     const { ref, found } = await this.#named(issue);
-    /** Good for the first attempt: who tries again looks anew. */
-    let read = found;
-    const { issue: published, omitted } = await this.#engine.ask(() => {
-      const before = read;
-      read = null;
-      return publishMissionUpdate(this.#connector, ref, missionUpdateOf(update), before);
-    });
+    // After a failure the issue may be another one.
+    const { issue: published, omitted } = await this.#engine.ask((attempt) =>
+      publishMissionUpdate(this.#connector, ref, missionUpdateOf(update), attempt === 1 ? found : null),
+    );
     return { ...wireIssue(published.ref, published, published), omitted: [...omitted] };
   }
 

@@ -259,14 +259,16 @@ describe("push", () => {
     expect(writes()).toBe(before);
   });
 
-  test("looks for its comment among those that are not older than the push", async () => {
+  test("looks for its comment, whose answer was lost, among those that are not older than the push", async () => {
     github.addIssue(REPOSITORY, { title: "Known" });
+    const isOf = (wanted: string) => (request: SimulatedRequest) =>
+      request.method === wanted && request.path.endsWith("/comments");
+    github.fail({ kind: "lost_response" }, isOf("POST"));
     await push([{ ref: { id: "1" }, action: "comment", body: "On it." }]);
-    const reads = github.requests.filter(
-      ({ method, path }) => method === "GET" && path.endsWith("/comments"),
-    );
+    const reads = github.requests.filter(isOf("GET"));
     const aDayBefore = new Date(host.now - 24 * 60 * 60_000).toISOString();
     expect(reads.map(({ query }) => query.get("since"))).toEqual([aDayBefore]);
+    expect(github.issue(REPOSITORY, 1).comments).toHaveLength(1);
   });
 
   test("replays its answer under the same key, and refuses the key for another body", async () => {

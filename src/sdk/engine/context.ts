@@ -20,9 +20,7 @@ export interface EngineContext {
   readonly instant: () => string;
   readonly newId: () => string;
   /** Sends a request, again when its failure says that this can help. */
-  readonly ask: <T>(request: () => Promise<T>) => Promise<T>;
-  /** Sends it once; when its failure is one to try again after, waits for that and returns null. */
-  readonly attempt: <T>(request: () => Promise<T>, count: number) => Promise<T | null>;
+  readonly ask: <T>(request: (attempt: number) => Promise<T>) => Promise<T>;
   /** Sends writes to the connector, or only plans them. */
   readonly writes: "sent" | "planned";
 }

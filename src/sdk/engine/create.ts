@@ -1,5 +1,6 @@
 /** Bringing an issue that exists locally only to the provider: once, whatever happens on the way. */
 import { refusal } from "../capabilities.ts";
+import type { TrackerConnector } from "../connector.ts";
 import { IssueNotFoundError, notApplied, type TrackerSdkError } from "../errors.ts";
 import {
   BLANK,
@@ -45,7 +46,7 @@ export async function attachCreated(
   context: EngineContext,
   { key, idempotencyKey }: CreateIntent,
 ): Promise<SyncEvent[] | null> {
-  const found = await findCreated(context, idempotencyKey);
+  const found = await context.ask(() => findCreated(context.connector, idempotencyKey));
   if (found === null) return null;
   if (found === "gone") return bury(context, key);
   // What was sent is not known any more: it is what an issue has that nobody changed since.
@@ -112,30 +113,25 @@ export async function create(
   return { events, isBodyOpen };
 }
 
-/** Sends a create, which nothing is known to have come of, and looks for its issue before it is sent again. */
-async function createOnce(
-  context: EngineContext,
+/** Sends a create that has made nothing so far. Looks for its issue before it is sent again. */
+function createOnce(
+  { ask, connector }: EngineContext,
   fields: IssueFields,
   { idempotencyKey }: CreateIntent,
 ): Promise<CanonicalIssue | "gone"> {
-  const { attempt, connector } = context;
-  for (let count = 1; ; count += 1) {
-    const made = await attempt(
-      () => connector.createIssue(fields, { idempotencyKey, lookUp: "never" }),
-      count,
-    );
-    const issue = made ?? (await findCreated(context, idempotencyKey));
-    if (issue !== null) return issue;
-  }
+  return ask(async (attempt) => {
+    const made = attempt === 1 ? null : await findCreated(connector, idempotencyKey);
+    return made ?? connector.createIssue(fields, { idempotencyKey, lookUp: "never" });
+  });
 }
 
 /** The issue that a create made; null when there is none, `gone` when it was deleted or moved away since. */
 async function findCreated(
-  { ask, connector }: EngineContext,
+  connector: TrackerConnector,
   idempotencyKey: string,
 ): Promise<CanonicalIssue | "gone" | null> {
   try {
-    return await ask(() => connector.findCreated(idempotencyKey));
+    return await connector.findCreated(idempotencyKey);
   } catch (error) {
     if (error instanceof IssueNotFoundError) return "gone";
     throw error;

@@ -229,83 +229,90 @@ interface Written {
   readonly rewritten: Pick<IssuePatch, "body">;
 }
 
-/** One request's share of a write. */
+/** One request of a write. */
 interface Part {
+  readonly kind: "values" | "link" | "status";
   readonly fields: readonly CoreField[];
-  readonly send: (change: ChangeOptions) => Promise<CanonicalIssue>;
+  /** The other end of a link. */
+  readonly end?: ExternalRef;
+  readonly send: (options: ChangeOptions) => Promise<CanonicalIssue>;
 }
 
-/**
- * Writes `fields` of `met`: values first, then links, status last, so that a
- * refused transition loses nothing else. A failure is that of its part alone.
- */
-async function write(
-  context: EngineContext,
+/** The parts of a write: values first, then links, status last, so that a refused transition loses nothing else. */
+function partsOf(
+  { connector, newId }: EngineContext,
   { record, remote }: Met,
   fields: readonly CoreField[],
-): Promise<Written | "changed meanwhile"> {
-  const { ask, connector, newId } = context;
-  const { ref } = remote;
+): readonly Part[] {
+  const { ref, revision } = remote;
   const parts: Part[] = [];
-  let rewritten: Written["rewritten"] = {};
   const values = fields.filter((field) => field !== "status" && field !== "links");
   if (values.length > 0) {
     const patch = sendablePatch(record.fields, values);
-    const isConditional = connector.capabilities().conditionalWrites && remote.revision !== null;
-    const options = {
-      idempotencyKey: newId(),
-      seen: remote,
-      ...(isConditional && remote.revision !== null && { expectedRevision: remote.revision }),
-    };
+    const isConditional = revision !== null && connector.capabilities().conditionalWrites;
+    const condition = isConditional ? { expectedRevision: revision } : {};
+    const write = { idempotencyKey: newId(), seen: remote, ...condition };
     parts.push({
+      kind: "values",
       fields: values,
-      send: async (change) => {
-        const issue = await connector.updateIssue(ref, patch, { ...options, ...change });
-        if (connector.rewritesBodies === true && patch.body !== undefined) rewritten = { body: issue.body };
-        return issue;
-      },
+      send: (options) => connector.updateIssue(ref, patch, { ...write, ...options }),
     });
   }
-  const { added, removed } = fields.includes("links") ? linkChanges(remote, record.fields) : NO_LINKS;
-  const links: readonly CoreField[] = ["links"];
-  for (const link of added) {
-    parts.push({ fields: links, send: (change) => connector.upsertLink(ref, link, change) });
-  }
-  for (const link of removed) {
-    parts.push({ fields: links, send: (change) => connector.removeLink(ref, link, change) });
+  if (fields.includes("links")) {
+    const { added, removed } = linkChanges(remote, record.fields);
+    const link = { kind: "link", fields: ["links"] } as const;
+    for (const one of added) {
+      const send: Part["send"] = (options) => connector.upsertLink(ref, one, options);
+      parts.push({ ...link, end: one.target, send });
+    }
+    for (const one of removed) {
+      const send: Part["send"] = (options) => connector.removeLink(ref, one, options);
+      parts.push({ ...link, end: one.target, send });
+    }
   }
   if (fields.includes("status")) {
     const { status } = record.fields;
-    const options = { idempotencyKey: newId() };
+    const write = { idempotencyKey: newId() };
     parts.push({
+      kind: "status",
       fields: ["status"],
-      send: (change) => connector.transitionIssue(ref, status, { ...options, ...change }),
+      send: (options) => connector.transitionIssue(ref, status, { ...write, ...options }),
     });
   }
-  const failures = new Map<CoreField, TrackerSdkError>();
-  let known: CanonicalIssue = remote;
-  let after: CanonicalIssue | null = null;
-  for (const [index, { fields, send }] of parts.entries()) {
-    const readBack = index < parts.length - 1 ? "later" : "now";
-    // After an attempt that failed the issue may be another one.
-    let current: CanonicalIssue | null = known;
-    try {
-      known = await ask(() => {
-        const change = { readBack, ...(current !== null && { current }) } as const;
-        current = null;
-        return send(change);
-      });
-      after = readBack === "now" ? known : null;
-    } catch (error) {
-      if (!isRemote(context, error)) throw error;
-      if (fields === values && error.failureClass === "conflict") return "changed meanwhile";
-      for (const field of fields) failures.set(field, error);
-    }
-  }
-  return { failures, after, linked: [...added, ...removed].map(({ target }) => target), rewritten };
+  return parts;
 }
 
-const NO_LINKS: ReturnType<typeof linkChanges> = { added: [], removed: [] };
+/** Writes `fields` of `met`. A failure is that of its part alone. */
+async function write(
+  context: EngineContext,
+  met: Met,
+  fields: readonly CoreField[],
+): Promise<Written | "changed meanwhile"> {
+  const { ask, connector } = context;
+  const failures = new Map<CoreField, TrackerSdkError>();
+  let rewritten: Written["rewritten"] = {};
+  /** The issue as far as it is known; only what the last part returns is certain. */
+  let known: CanonicalIssue = met.remote;
+  let after: CanonicalIssue | null = null;
+  const parts = partsOf(context, met, fields);
+  for (const [index, part] of parts.entries()) {
+    const isLast = index === parts.length - 1;
+    const current = known;
+    try {
+      known = await ask((attempt) =>
+        // After an attempt that failed the issue may be another one.
+        part.send({ readBack: isLast ? "now" : "later", ...(attempt === 1 && { current }) }),
+      );
+      if (isLast) after = known;
+      if (connector.rewritesBodies === true && part.fields.includes("body")) rewritten = { body: known.body };
+    } catch (error) {
+      if (!isRemote(context, error)) throw error;
+      if (part.kind === "values" && error.failureClass === "conflict") return "changed meanwhile";
+      for (const field of part.fields) failures.set(field, error);
+    }
+  }
+  return { failures, after, linked: parts.flatMap(({ end }) => end ?? []), rewritten };
+}
 
 function linkChanges(
   from: IssueFields,

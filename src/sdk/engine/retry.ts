@@ -14,35 +14,28 @@ interface RetryOptions {
 }
 
 /**
- * Sends a request once. When it fails in a way that may pass, waits as long as
- * the provider asks for (else exponentially, with full jitter) and returns null.
+ * Sends a request until it is answered, at most three times. After a failure
+ * that may pass it waits as long as the provider asks for, else exponentially
+ * with full jitter.
  *
- * @throws whatever the request throws, when it is not to be tried again or `count` says that it was the last
+ * @param request Receives the number of the attempt, from 1
+ * @throws whatever the request throws, when it is not to be tried again
  */
-export async function attempt<T>(
-  request: () => Promise<T>,
-  count: number,
+export async function ask<T>(
+  request: (attempt: number) => Promise<T>,
   { sleep, random }: RetryOptions,
-): Promise<T | null> {
-  try {
-    return await request();
-  } catch (error) {
-    if (!(error instanceof TrackerSdkError && error.retryable) || count >= ATTEMPTS) throw error;
-    const delay =
-      error.retryAfterSeconds === null
-        ? FIRST_DELAY_MS * 2 ** (count - 1) * random()
-        : error.retryAfterSeconds * 1000;
-    if (delay > LONGEST_DELAY_MS) throw error;
-    await sleep(delay);
-    return null;
-  }
-}
-
-/** Sends a request until it is answered; at most three times. */
-export async function ask<T>(request: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const answer = async () => ({ value: await request() });
-  for (let count = 1; ; count += 1) {
-    const answered = await attempt(answer, count, options);
-    if (answered !== null) return answered.value;
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await request(attempt);
+    } catch (error) {
+      if (!(error instanceof TrackerSdkError && error.retryable) || attempt === ATTEMPTS) throw error;
+      const delay =
+        error.retryAfterSeconds === null
+          ? FIRST_DELAY_MS * 2 ** (attempt - 1) * random()
+          : error.retryAfterSeconds * 1000;
+      if (delay > LONGEST_DELAY_MS) throw error;
+      await sleep(delay);
+    }
   }
 }
