@@ -143,7 +143,7 @@ describe("a wrong command line exits 2, at once and by name", () => {
     [["status", "--json=maybe"], /--json/],
   ])("%p", async (args, message) => {
     using place = new Scratch();
-    const human = await place.run(args);
+    const human = await place.runHere(args);
     expect(human).toMatchObject({ code: 2, stdout: "" });
     expect(human.stderr).toMatch(message);
     expect(human.stderr).not.toMatch(/^\s+at /m);
@@ -158,7 +158,7 @@ describe("a wrong command line exits 2, at once and by name", () => {
       ["providers", "extra"],
       ["bind", "--provider", "linear", "--project-slug", "web"],
     ]) {
-      const outcome = await place.run([...args, "--json"]);
+      const outcome = await place.runHere([...args, "--json"]);
       expect(outcome.code).toBe(2);
       expect(errorOf(outcome).code).toBe("usage");
     }
@@ -166,7 +166,13 @@ describe("a wrong command line exits 2, at once and by name", () => {
 
   test("--credential for a hosted provider does not assume that the person is logged out", async () => {
     using place = new Scratch();
-    const { stderr } = await place.run(["bind", "--provider", "jira", "--credential", "token=s3cr3t-value"]);
+    const { stderr } = await place.runHere([
+      "bind",
+      "--provider",
+      "jira",
+      "--credential",
+      "token=s3cr3t-value",
+    ]);
     expect(stderr).toContain("tracker host connect jira");
     expect(stderr).not.toMatch(/logged out|not logged in/i);
     expect(stderr).not.toContain("s3cr3t-value");
@@ -177,7 +183,7 @@ describe("providers that cannot be used", () => {
   test.each(["azure_devops", "azure-devops", "azure"])("%s is refused by name", async (provider) => {
     using place = new Scratch();
     for (const command of ["bind", "discover"]) {
-      const outcome = await place.run([command, "--provider", provider]);
+      const outcome = await place.runHere([command, "--provider", provider]);
       expect(outcome.code).not.toBe(0);
       expect(outcome.stderr).toMatch(/azure devops.*no longer/i);
     }
@@ -186,13 +192,13 @@ describe("providers that cannot be used", () => {
 
   test("a mistyped one is recognized", async () => {
     using place = new Scratch();
-    const outcome = await place.run(["host", "connect", "githup"]);
+    const outcome = await place.runHere(["host", "connect", "githup"]);
     expect(outcome.stderr).toContain("Did you mean github?");
   });
 
   test("an unknown one is refused with the way to the known ones", async () => {
     using place = new Scratch();
-    const outcome = await place.run(["bind", "--provider", "trello"]);
+    const outcome = await place.runHere(["bind", "--provider", "trello"]);
     expect(outcome.code).not.toBe(0);
     expect(outcome.stderr).toContain("trello");
     expect(outcome.stderr).not.toContain("Did you mean");
@@ -216,7 +222,7 @@ describe("providers that cannot be used", () => {
         ["sync", "run"],
         ["mission", "seed", "--issue", "x"],
       ]) {
-        const outcome = await place.run(args);
+        const outcome = await place.runHere(args);
         expect({ args, code: outcome.code, stdout: outcome.stdout }).toEqual({ args, code: 1, stdout: "" });
         expect(outcome.stderr).toContain(provider);
       }
@@ -229,10 +235,10 @@ describe("no project", () => {
   test("bind outside a repository is an error; other commands need a binding and say which command makes one", async () => {
     using place = new Scratch();
     const away = { cwd: place.root };
-    const outside = errorOf(await place.run(["bind", "--provider", "linear", "--json"], away));
+    const outside = errorOf(await place.runHere(["bind", "--provider", "linear", "--json"], away));
     expect(outside.message + outside.hint).toMatch(/git|repository/i);
     for (const command of [["status"], ["map", "list"], ["issues", "list"], ["unbind"]]) {
-      const outcome = await place.run(command);
+      const outcome = await place.runHere(command);
       expect(outcome.code).toBe(1);
       expect(outcome.stderr).toContain("tracker bind");
     }
@@ -242,7 +248,7 @@ describe("no project", () => {
   test("--project starts the search elsewhere", async () => {
     using place = new Scratch({ config: "tracker:\n  provider: linear\n  binding_ref: srm_1\n" });
     place.write("deep/er/file.txt", "");
-    const outcome = await place.run(
+    const outcome = await place.runHere(
       ["status", "--offline", "--json", "--project", `${place.repository}/deep/er`],
       {
         cwd: place.root,

@@ -73,20 +73,17 @@ export class Scratch implements Disposable {
     return runBinary(args, { cwd, env: { ...this.env, ...env }, stdin, deadline });
   }
 
-  /**
-   * Runs the command line in this process, over the real network, in the
-   * repository. Its own waits take no time.
-   */
+  /** Runs the command line in this process, over the real network. Its own waits take no time. */
   async runHere(
     args: readonly string[],
-    { env = {}, stdin = "" }: Pick<ScratchRun, "env" | "stdin"> = {},
+    { env = {}, cwd = this.repository, stdin = "" }: Omit<ScratchRun, "deadline"> = {},
   ): Promise<Outcome> {
     const whole = { ...this.env, ...env };
     const io = memoryIo({ stdin, env: whole });
     const code = await run(args, {
       io,
       env: whole,
-      cwd: this.repository,
+      cwd,
       machine: {
         platform: process.platform,
         architecture: process.arch,

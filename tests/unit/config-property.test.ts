@@ -3,8 +3,7 @@ import fc from "fast-check";
 import { parse } from "yaml";
 import { type ConfigEdit, type ConfigValue, type SectionEdit, spliceConfig } from "../../src/config.ts";
 
-/** How many configs are made; more for a thorough run. */
-const RUNS = Number(process.env.CONFIG_FUZZ_RUNS ?? 400);
+const RUNS = 200;
 
 const KNOWN = {
   project: ["uuid", "slug", "node_id", "repo_slug"],
@@ -267,27 +266,23 @@ function intended(before: Tree, wanted: ConfigEdit): Tree {
   return tree;
 }
 
-test(
-  "an edit changes what it names and nothing else, in any config",
-  () => {
-    fc.assert(
-      fc.property(config, edit, ({ whole, outside, comments }, wanted) => {
-        const after = spliceConfig(whole, wanted);
-        expect(meaning(read(after))).toEqual(intended(read(whole), wanted));
-        for (let comment = 0; comment < comments; comment++) {
-          expect(after.split(`# c${comment}.`).length).toBe(2);
-        }
-        let rest = after;
-        for (const bytes of outside) {
-          expect(rest).toContain(bytes);
-          rest = rest.slice(rest.indexOf(bytes) + bytes.length);
-        }
-        expect(after.startsWith("\ufeff")).toBe(whole.startsWith("\ufeff"));
-        if (whole.includes("\r\n")) expect(after.replaceAll("\r\n", "")).not.toContain("\n");
-        expect(spliceConfig(after, wanted)).toBe(after);
-      }),
-      { numRuns: RUNS },
-    );
-  },
-  RUNS * 50,
-);
+test("an edit changes what it names and nothing else, in any config", () => {
+  fc.assert(
+    fc.property(config, edit, ({ whole, outside, comments }, wanted) => {
+      const after = spliceConfig(whole, wanted);
+      expect(meaning(read(after))).toEqual(intended(read(whole), wanted));
+      for (let comment = 0; comment < comments; comment++) {
+        expect(after.split(`# c${comment}.`).length).toBe(2);
+      }
+      let rest = after;
+      for (const bytes of outside) {
+        expect(rest).toContain(bytes);
+        rest = rest.slice(rest.indexOf(bytes) + bytes.length);
+      }
+      expect(after.startsWith("\ufeff")).toBe(whole.startsWith("\ufeff"));
+      if (whole.includes("\r\n")) expect(after.replaceAll("\r\n", "")).not.toContain("\n");
+      expect(spliceConfig(after, wanted)).toBe(after);
+    }),
+    { numRuns: RUNS },
+  );
+});
