@@ -5,13 +5,7 @@
 import { AuthorizedChannel, type ClientOptions } from "./client/authorized-channel.ts";
 import type { Exchange } from "./client/channel.ts";
 import { ControlPlaneError } from "./client/errors.ts";
-import {
-  eventually,
-  OPERATION_HINTS,
-  Operations,
-  type WorkListener,
-  type WorkOutcome,
-} from "./client/operations.ts";
+import { eventually, Operations, type WorkListener, type WorkOutcome } from "./client/operations.ts";
 import {
   CALLS,
   type Call,
@@ -24,10 +18,6 @@ import {
   type Reread,
   type ResolveConflictRequest,
 } from "./protocol.ts";
-
-/** The hint after a write that may have been done. */
-const MAY_BE_DONE =
-  "It may have been done. Look before you run it again: tracker status, tracker issues list";
 
 /** The page of a pull. */
 export interface PullQuery {
@@ -101,7 +91,7 @@ export class ControlPlaneClient {
     if (job === undefined) return this.#channel.send(exchange, response, caller);
     const begin = () => this.#channel.send(exchange, eventually(response), caller);
     const answer = await (job === "binding" ? this.#begin(begin, options) : begin());
-    return this.#operations.resultOf(answer, response, options, OPERATION_HINTS[job]);
+    return this.#operations.resultOf(answer, response, options, job);
   }
 
   /** The outcome of an operation on a binding, however long ago it began; fails as {@link call} does. */
@@ -117,7 +107,7 @@ export class ControlPlaneClient {
       } catch (error) {
         if (await this.#operations.isCleared(error, listener)) continue;
         const isUnknown = error instanceof ControlPlaneError && error.mayBeDone;
-        throw isUnknown ? error.with({ hint: MAY_BE_DONE }) : error;
+        throw isUnknown ? error.with({ unfinished: "write" }) : error;
       }
     }
   }

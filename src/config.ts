@@ -170,7 +170,6 @@ function decode(bytes: Uint8Array | null): string | null {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
     throw new ConfigError("config_invalid", ".kittify/config.yaml is not UTF-8 text.", {
-      hint: "Save it as UTF-8, then run the command again. Nothing was changed.",
       cause: error,
     });
   }

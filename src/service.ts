@@ -40,6 +40,7 @@ import {
   LOCAL_PROVIDERS,
   type LocalProvider,
   parseProvider,
+  providerName,
 } from "./shared/providers.ts";
 
 interface ServiceOptions {
@@ -283,22 +284,22 @@ function requireHosted(name: string): HostedProvider {
   if (isHosted(provider)) return provider;
   throw new TrackerError(
     "local_provider",
-    `${provider} is on this machine: no control plane knows it, and there is nothing to discover or connect.`,
-    { hint: `Bind to it: tracker bind --provider ${provider} --workspace NAME` },
+    `${providerName(provider)} runs on this machine: it has no resources to discover and needs no connection.`,
+    { provider },
   );
 }
 
 function withoutOperations(provider: LocalProvider): TrackerError {
   return new TrackerError(
     "local_provider",
-    `${provider} is on this machine: work is done when its command ends, and there is no operation to wait for.`,
-    { hint: "See how the sync stands: tracker status" },
+    `${providerName(provider)} runs on this machine: its work ends with the command, so there is no operation to wait for.`,
+    { provider, details: { subject: "operation" } },
   );
 }
 
 function notBoundTo(provider: LocalProvider): TrackerError {
-  return new TrackerError("not_bound", `This project is not bound to ${provider}.`, {
-    hint: `Bind it: tracker bind --provider ${provider} --workspace NAME`,
+  return new TrackerError("not_bound", `This project is not bound to ${providerName(provider)}.`, {
+    provider,
   });
 }
 

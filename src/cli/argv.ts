@@ -258,7 +258,7 @@ class Reader {
     for (const [name, { type, required }] of Object.entries(this.#args)) {
       if (required !== true || Object.hasOwn(this.#values, name)) continue;
       const what = type === "positional" ? `The argument <${name}>` : `--${name}`;
-      return new UsageError(`${what} is missing.`, { hint: HINTS.example(this.#name) });
+      return new UsageError(`${what} is missing.`, { hint: HINTS.example(this.#path.slice(1).join(" ")) });
     }
     return null;
   }

@@ -87,9 +87,7 @@ export class AuthorizedChannel {
   async #current(): Promise<ClientCredential> {
     this.#credential ??= (await this.#credentials?.current()) ?? null;
     if (this.#credential !== null) return this.#credential;
-    throw new NotAuthenticatedError(`You are not logged in to ${this.name}.`, {
-      hint: "Run `tracker auth login --with-token`, or set TRACKER_TOKEN.",
-    });
+    throw new NotAuthenticatedError(`You are not logged in to ${this.name}.`);
   }
 
   async #keep(credential: ClientCredential): Promise<void> {
@@ -113,8 +111,8 @@ export class AuthorizedChannel {
     const shared = teams.filter((team) => !team.is_private_teamspace);
     const [only, ...others] = shared.length > 0 ? shared : teams;
     if (only === undefined || others.length > 0) {
-      throw new ControlPlaneError("team_required", `${this.name} knows you in ${teams.length} teams.`, {
-        hint: `Choose one: TRACKER_TEAM=${teams.map(({ slug }) => slug).join("|") || "<slug>"}`,
+      throw new ControlPlaneError("team_required", `You belong to ${teams.length} teams of ${this.name}.`, {
+        details: { teams: teams.map(({ slug }) => slug) },
       });
     }
     await this.#keep({ ...(await this.#current()), teamSlug: only.slug });
@@ -138,7 +136,6 @@ export class AuthorizedChannel {
       if (!isRefusal(error)) throw error;
       throw new NotAuthenticatedError(`Your session at ${this.name} has ended.`, {
         code: "session_expired",
-        hint: "Run `tracker auth login --with-token`.",
         cause: error,
       });
     });

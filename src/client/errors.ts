@@ -4,20 +4,16 @@ import { type ErrorFacts, NotAuthenticatedError, TrackerError } from "../shared/
 import { parseJson } from "../shared/json.ts";
 import type { Answer, Limits, NoAnswerError } from "../shared/network/fetch-once.ts";
 import { retryAfterSeconds } from "../shared/network/retry-after.ts";
+import { isHosted } from "../shared/providers.ts";
 import { escapeText } from "../shared/text.ts";
-import { hintFor } from "./hints.ts";
 
 /** The most that a message quotes of an answer, in characters. */
 const MAX_QUOTED = 200;
-const CHECK_NETWORK = "Check the address and your network with `tracker doctor`.";
-const CHECK_ADDRESS = "Is this the address of a tracker control plane? Check it with `tracker doctor`.";
 
 /** The facts of a {@link ControlPlaneError} besides its message. */
 interface ControlPlaneErrorFacts extends ErrorFacts {
   readonly status?: number | null | undefined;
   readonly category?: string | null;
-  readonly userActionRequired?: boolean;
-  readonly retryAfterSeconds?: number | null;
   readonly mayBeDone?: boolean;
 }
 
@@ -26,8 +22,6 @@ export class ControlPlaneError extends TrackerError {
   /** HTTP status; null when there was no answer. */
   readonly status: number | null;
   readonly category: string | null;
-  readonly userActionRequired: boolean;
-  readonly retryAfterSeconds: number | null;
   /** The request may have been carried out: it may have arrived, and no answer did. */
   readonly mayBeDone: boolean;
 
@@ -35,17 +29,15 @@ export class ControlPlaneError extends TrackerError {
     super(code, message, facts);
     this.status = facts.status ?? null;
     this.category = facts.category ?? null;
-    this.userActionRequired = facts.userActionRequired ?? false;
-    this.retryAfterSeconds = facts.retryAfterSeconds ?? null;
     this.mayBeDone = facts.mayBeDone ?? false;
   }
 
   /** Returns the same error with more facts. */
-  with(facts: Pick<ControlPlaneErrorFacts, "hint" | "details" | "mayBeDone">): ControlPlaneError {
-    const { code, message, hint, requestId, choices, ...rest } = this;
+  with(facts: Pick<ControlPlaneErrorFacts, "details" | "mayBeDone" | "unfinished">): ControlPlaneError {
+    const { code, message, hint: _, requestId, choices, unfinished, ...rest } = this;
     return new ControlPlaneError(code, message, {
       ...rest,
-      hint: hint ?? undefined,
+      unfinished: unfinished ?? undefined,
       requestId: requestId ?? undefined,
       ...(choices !== null && { choices }),
       cause: this.cause,
@@ -63,9 +55,9 @@ export function noAnswer(
   const mayBeDone = processed === "maybe";
   if (reason === "too_large") {
     const problem = `${name} answered with more than ${bodyBytes / 1024 / 1024} MB.`;
-    return new ControlPlaneError("response_too_large", problem, { mayBeDone, hint: CHECK_ADDRESS });
+    return new ControlPlaneError("response_too_large", problem, { mayBeDone });
   }
-  const facts = { retryable: true, mayBeDone, hint: CHECK_NETWORK, cause };
+  const facts = { retryable: true, mayBeDone, cause };
   return reason === "timeout"
     ? new ControlPlaneError("host_timeout", `${name} did not answer in time.`, facts)
     : new ControlPlaneError("host_unreachable", `Cannot reach ${name}: ${message}.`, facts);
@@ -81,7 +73,6 @@ export function redirected(name: string, { status, headers }: Answer): ControlPl
       status,
       // "See other" follows a request that was carried out; the other redirects come instead of it.
       mayBeDone: status === 303,
-      hint: "If that address is right, name it with --host.",
     },
   );
 }
@@ -97,10 +88,9 @@ export function parseAnswer<S extends v.GenericSchema>(
   schema: S,
 ): v.InferOutput<S> {
   const invalid = (problem: string): ControlPlaneError =>
-    new ControlPlaneError("invalid_response", `${name} answered what it should not: ${readable(problem)}.`, {
+    new ControlPlaneError("invalid_response", `${name} sent an invalid response: ${readable(problem)}.`, {
       status,
       requestId: requestIdOf(headers),
-      hint: CHECK_ADDRESS,
     });
   let value: unknown;
   try {
@@ -135,7 +125,6 @@ export function refused(
     return new NotAuthenticatedError(`${name} does not accept your credentials: ${message}`, {
       code: envelope === null ? "unauthorized" : code,
       requestId,
-      hint: "Run `tracker auth login --with-token`.",
     });
   }
   const facts = { status, requestId, retryAfterSeconds: retryAfterSeconds(headers, now) };
@@ -143,7 +132,6 @@ export function refused(
   return new ControlPlaneError(unnamed.code, `${name} answered ${unnamed.message}`, {
     ...facts,
     mayBeDone,
-    hint: CHECK_NETWORK,
   });
 }
 
@@ -183,7 +171,7 @@ export function errorOfEnvelope(
     userActionRequired: envelope.user_action_required,
     retryAfterSeconds: envelope.retry_after_seconds ?? facts.retryAfterSeconds ?? null,
     details: envelope.details,
-    hint: hintFor(code, envelope),
+    provider: envelope.provider !== null && isHosted(envelope.provider) ? envelope.provider : null,
   });
 }
 

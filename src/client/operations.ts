@@ -11,9 +11,7 @@ import {
   RunResult,
 } from "../protocol.ts";
 import type { Nature } from "../shared/context.ts";
-import { shellWord } from "../shared/text.ts";
 import { ControlPlaneError, errorOfEnvelope } from "./errors.ts";
-import { AtWork } from "./hints.ts";
 
 /** The wait for an operation of a remote control plane, in ms. */
 const PATIENCE_MS = 5 * 60_000;
@@ -30,9 +28,9 @@ export interface WorkListener {
   /**
    * The work is this operation from now on.
    *
-   * @param hint the command that continues the wait
+   * @param isEmbedded the operation stops with this process
    */
-  readonly onAccepted?: (operationId: string, hint: string) => void;
+  readonly onAccepted?: (operationId: string, isEmbedded: boolean) => void;
   readonly onProgress?: (progress: OperationProgress) => void;
 }
 
@@ -78,23 +76,11 @@ export function eventually<S extends v.GenericSchema>(result: S) {
   ]);
 }
 
-/** The hints about an operation that takes too long, that cannot be read, and whose result is not understood. */
-interface OperationHints {
-  readonly late: string;
-  readonly lost: string;
-  readonly strange: string;
-}
+/** The operation that works on a binding; control planes may not name it. */
+const AtWork = v.object({ operation_id: v.string() });
 
-/** The hints about operations by what their job works on; those about a binding name the operation. */
-export const OPERATION_HINTS: Readonly<Record<NonNullable<Call["job"]>, OperationHints | undefined>> = {
-  binding: undefined,
-  connection: {
-    late: "See how it stands: tracker host connections list",
-    lost: "See how it stands: tracker host connections list",
-    strange: "See what is connected: tracker host connections list",
-  },
-};
-const STATUS_HINT = "See how the sync stands: tracker status";
+/** The subject of an operation. */
+type Job = NonNullable<Call["job"]>;
 
 /** The dependencies of {@link Operations}. */
 interface OperationsOptions {
@@ -125,7 +111,7 @@ export class Operations {
   async awaitEnd(
     operationId: string,
     onProgress: (operation: OperationResult) => void,
-    hints?: Pick<OperationHints, "late" | "lost">,
+    job: Job = "binding",
   ): Promise<OperationResult> {
     const { nature, read, isEmbedded } = this.#options;
     const deadline = isEmbedded ? Number.POSITIVE_INFINITY : nature.now() + PATIENCE_MS;
@@ -136,8 +122,7 @@ export class Operations {
       if (patience <= 0) {
         throw new ControlPlaneError("operation_timeout", `Operation ${operationId} is still running.`, {
           retryable: true,
-          details: { operation_id: operationId },
-          hint: hints?.late,
+          details: { operation_id: operationId, job },
         });
       }
       await nature.sleep(Math.min(seconds * 1_000 * (0.8 + 0.4 * nature.random()), patience));
@@ -148,7 +133,7 @@ export class Operations {
         onProgress(operation);
       } catch (error) {
         const isOutage = error instanceof ControlPlaneError && error.retryable && !isEmbedded;
-        if (!isOutage || nature.now() - lastAnswer > OUTAGE_MS) throw lost(operationId, error, hints?.lost);
+        if (!isOutage || nature.now() - lastAnswer > OUTAGE_MS) throw lost(operationId, error, job);
       }
     }
   }
@@ -163,7 +148,7 @@ export class Operations {
     if (!this.#options.isEmbedded || !(refusal instanceof ControlPlaneError)) return false;
     const { code, details } = refusal;
     if (code !== "sync_in_progress" || !v.is(AtWork, details)) return false;
-    onAccepted?.(details.operation_id, this.#leavingHint(details.operation_id));
+    onAccepted?.(details.operation_id, true);
     await this.awaitEnd(details.operation_id, ({ progress }) => onProgress?.(progress));
     return true;
   }
@@ -177,19 +162,19 @@ export class Operations {
     answer: Eventual<v.InferOutput<S>>,
     schema: S,
     listener: WorkListener,
-    hints?: OperationHints,
+    job: Job,
   ): Promise<v.InferOutput<S>> {
     if (answer.kind === "result") return answer.value;
-    listener.onAccepted?.(answer.id, this.#leavingHint(answer.id));
+    listener.onAccepted?.(answer.id, this.#options.isEmbedded);
     listener.onProgress?.(null);
-    return this.#follow(answer.id, schema, listener, hints);
+    return this.#follow(answer.id, schema, listener, job);
   }
 
   /** The outcome of an operation; one that is over is not waited for. Fails as {@link resultOf} does. */
   async workOutcome(operationId: string, listener: WorkListener): Promise<WorkOutcome> {
     const operation = await this.#options.read(operationId);
-    if (isOver(operation)) return this.#parse(operation, WorkOutcome, STATUS_HINT);
-    listener.onAccepted?.(operationId, this.#leavingHint(operationId));
+    if (isOver(operation)) return this.#parse(operation, WorkOutcome, "binding");
+    listener.onAccepted?.(operationId, this.#options.isEmbedded);
     listener.onProgress?.(operation.progress);
     return this.#follow(operationId, WorkOutcome, listener);
   }
@@ -198,50 +183,35 @@ export class Operations {
     operationId: string,
     schema: S,
     { onProgress = () => {} }: WorkListener,
-    hints: OperationHints = {
-      late: this.#leavingHint(operationId),
-      lost: `Wait for it again: ${waitCommand(operationId)}`,
-      strange: STATUS_HINT,
-    },
+    job: Job = "binding",
   ): Promise<v.InferOutput<S>> {
-    const operation = await this.awaitEnd(operationId, ({ progress }) => onProgress(progress), hints);
-    return this.#parse(operation, schema, hints.strange);
-  }
-
-  #leavingHint(operationId: string): string {
-    const what = this.#options.isEmbedded
-      ? "The rest is not done yet. Do it"
-      : "It goes on. Wait for it again";
-    return `${what}: ${waitCommand(operationId)}`;
+    const operation = await this.awaitEnd(operationId, ({ progress }) => onProgress(progress), job);
+    return this.#parse(operation, schema, job);
   }
 
   #parse<S extends v.GenericSchema>(
     { operation_id, status, result, error }: OperationResult,
     schema: S,
-    hint: string,
+    job: Job,
   ): v.InferOutput<S> {
     if (status === "failed") throw failureOf(operation_id, error);
     const parsed = v.safeParse(schema, result);
     if (parsed.success) return parsed.output;
     throw new ControlPlaneError(
       "invalid_response",
-      `${this.#options.name} finished operation ${operation_id} and does not say with what.`,
-      { details: { operation_id }, hint },
+      `${this.#options.name} finished operation ${operation_id} without a valid result.`,
+      { details: { operation_id, job } },
     );
   }
 }
 
-/** The reason why an operation cannot be read, with the hint about the operation. */
-function lost(operationId: string, error: unknown, hint: string | undefined): unknown {
+/** The reason why an operation cannot be read, with the operation. */
+function lost(operationId: string, error: unknown, job: Job): unknown {
   if (!(error instanceof ControlPlaneError) || error.code === "operation_not_found") return error;
   return error.with({
-    details: { operation_id: operationId },
-    hint: [error.hint, hint].filter(Boolean).join(" ") || undefined,
+    details: { operation_id: operationId, job },
+    unfinished: "operation",
   });
-}
-
-function waitCommand(operationId: string): string {
-  return `tracker sync wait ${shellWord(operationId)}`;
 }
 
 function isOver({ status }: OperationResult): boolean {

@@ -31,21 +31,20 @@ export interface ConfigDocument {
 }
 
 const FILE = ".kittify/config.yaml";
-const MEND = `Mend ${FILE} by hand, then run the command again. Nothing was changed.`;
 
 /** The file breaks a rule of YAML or of its own layout. */
 export function invalidConfig(problem: string): ConfigError {
-  return new ConfigError("config_invalid", `${FILE}: ${problem}`, { hint: MEND });
+  return new ConfigError("config_invalid", `${FILE}: ${problem}`);
 }
 
 /** The file may be right, but uses something that this program does not edit. */
 export function unsupportedConfig(problem: string, cause?: unknown): ConfigError {
-  return new ConfigError("config_unsupported", `${FILE}: ${problem}`, { hint: MEND, cause });
+  return new ConfigError("config_unsupported", `${FILE}: ${problem}`, { cause });
 }
 
 /** The file is more than this program is willing to read. */
 export function tooLargeConfig(excess: string): ConfigError {
-  return new ConfigError("config_too_large", `${FILE} ${excess}.`, { hint: MEND });
+  return new ConfigError("config_too_large", `${FILE} ${excess}.`);
 }
 
 /** The refusal of a file with more bytes than {@link MAX_CONFIG_BYTES}. */

@@ -142,22 +142,14 @@ function noProject(start: string, repository: Repository | null): ProjectError {
       return new ProjectError(
         "bare_repository",
         `${repository.root} is a bare repository: it has no work tree.`,
-        {
-          hint: "Run this in a clone with a work tree, or name one with --project DIR.",
-        },
       );
     case "jj":
       return new ProjectError(
         "jj_repository",
         `${repository.root} is a jj repository without a git work tree.`,
-        {
-          hint: "Make it a colocated one: jj git init --colocate",
-        },
       );
     default:
-      return new ProjectError("no_project", `There is no project or git repository at or above ${start}.`, {
-        hint: "Run this inside a git repository, or name one with --project DIR.",
-      });
+      return new ProjectError("no_project", `There is no project or git repository at or above ${start}.`);
   }
 }
 
@@ -228,8 +220,7 @@ export class ProjectStore {
 export function assertWritable({ root, repository, configPath, source }: Project): void {
   if (source === "index") {
     const message = `git tracks ${CONFIG_PATH}, and this sparse checkout leaves it out.`;
-    const hint = `Check it out first: git sparse-checkout add ${CONFIG_FOLDER}`;
-    throw new ConfigError("config_not_checked_out", message, { hint });
+    throw new ConfigError("config_not_checked_out", message);
   }
   const existing = [...foldersUpwards(configPath)].find((path) => existsSync(path)) ?? root;
   const target = realpathSync(existing);

@@ -64,9 +64,7 @@ export function userFolders(env: Environment, machine: Pick<Machine, "platform" 
 
 function noHome({ HOME }: Environment): ConfigError {
   const reason = HOME === undefined ? "HOME is not set" : HOME === "" ? "HOME is empty" : `HOME is "${HOME}"`;
-  return new ConfigError("no_home", `There is no home folder for tracker's settings and state: ${reason}.`, {
-    hint: "Set TRACKER_HOME to an absolute folder that this user can write to.",
-  });
+  return new ConfigError("no_home", `There is no home folder for tracker's settings and state: ${reason}.`);
 }
 
 /** The lock that every edit of a file of ours is made under. */
@@ -85,29 +83,23 @@ export type ControlPlane =
  * @throws ConfigError when it is none, holds credentials, or is plain http beyond this machine
  */
 export function parseHostUrl(text: string, source: string): URL {
-  const example = "Give an address such as https://tracker.example.com, or `embedded`.";
   const shown = text.slice(text.lastIndexOf("@") + 1);
   if (!URL.canParse(text)) {
-    throw new ConfigError("invalid_host", `"${shown}" (from ${source}) is not a URL.`, { hint: example });
+    throw new ConfigError("invalid_host", `"${shown}" (from ${source}) is not a URL.`);
   }
   const url = new URL(text);
   if (url.protocol !== "https:" && url.protocol !== "http:") {
-    throw new ConfigError("invalid_host", `"${shown}" (from ${source}) is not an http(s) URL.`, {
-      hint: example,
-    });
+    throw new ConfigError("invalid_host", `"${shown}" (from ${source}) is not an http(s) URL.`);
   }
   if (url.username !== "" || url.password !== "") {
-    throw new ConfigError("invalid_host", `The host URL from ${source} carries credentials.`, {
-      hint: "Remove them from the URL and run `tracker auth login --with-token`.",
+    throw new ConfigError("invalid_host", `The host URL from ${source} contains credentials.`, {
+      details: { problem: "credentials" },
     });
   }
   if (url.protocol === "http:" && !isLoopback(url)) {
     throw new ConfigError(
       "insecure_host",
       `${url.origin} (from ${source}) is plain http to another machine.`,
-      {
-        hint: "Use https: a token must not cross a network in the clear.",
-      },
     );
   }
   url.search = "";
@@ -130,18 +122,13 @@ function parseSettings<S extends v.GenericSchema>(schema: S, value: unknown, pat
   // The schema's own message quotes the value, which may be a secret.
   throw new ConfigError(
     "invalid_settings",
-    `${path}: ${v.getDotPath(issue) ?? "the file"} is not what is expected: ${issue.expected ?? issue.type}.`,
-    {
-      hint: "Mend or remove this file.",
-    },
+    `${path}: ${v.getDotPath(issue) ?? "the file"} is invalid; expected ${issue.expected ?? issue.type}.`,
   );
 }
 
 /** Without the parser's own words, which may quote a secret. */
 function unreadable(path: string): ConfigError {
-  return new ConfigError("invalid_settings", `${path} cannot be parsed.`, {
-    hint: "Mend or remove this file.",
-  });
+  return new ConfigError("invalid_settings", `${path} cannot be parsed.`);
 }
 
 async function readUserConfig(folders: Folders): Promise<v.InferOutput<typeof UserConfig>> {

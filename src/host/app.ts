@@ -139,7 +139,7 @@ export function createHost(dependencies: HostDependencies): Host {
   app.use("/api/v1/*", async (c, next) => {
     const principal = await authenticate(c.req.raw);
     if (principal === null) {
-      throw new HostError("unauthorized", "This needs a valid access token. Run `tracker auth login`.");
+      throw new HostError("unauthorized", "This needs a valid access token.");
     }
     const team = c.req.header("x-team-slug");
     // Some Spec Kitty clients send the team's id in the header that is named after its slug.

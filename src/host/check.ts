@@ -1,7 +1,14 @@
 /** Checks values of a request. */
 import * as v from "valibot";
 import { problemOf } from "../protocol.ts";
-import { HOSTED_PROVIDERS, type HostedProvider, isHosted, isLocal, isRemoved } from "../shared/providers.ts";
+import {
+  HOSTED_PROVIDERS,
+  type HostedProvider,
+  isHosted,
+  isLocal,
+  isRemoved,
+  providerName,
+} from "../shared/providers.ts";
 import { HostError } from "./errors.ts";
 
 /**
@@ -39,8 +46,7 @@ export function hostedProvider(name: string): HostedProvider {
   if (isRemoved(provider)) throw unsupported(`Azure DevOps is no longer supported. ${instead}`);
   if (isLocal(provider)) {
     throw unsupported(
-      `${provider} is a local provider and is never reached through a control plane. ` +
-        `Bind it on this machine: tracker bind --provider ${provider}`,
+      `${providerName(provider)} is an on-device provider and is never reached through a control plane.`,
     );
   }
   throw unsupported(`"${name}" is not a provider of this control plane. ${instead}`);

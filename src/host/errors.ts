@@ -40,14 +40,10 @@ const USER_ACTION: ReadonlySet<ErrorCode> = new Set([
 /** An answer other than 2xx: becomes the error envelope of the contract. */
 export class HostError extends TrackerError {
   override readonly code: ErrorCode;
-  readonly provider: string | null;
-  readonly retryAfterSeconds: number | null;
 
   constructor(code: ErrorCode, message: string, facts: HostErrorFacts = {}) {
-    super(code, message, { retryable: RETRYABLE.has(code), details: facts.details, cause: facts.cause });
+    super(code, message, { ...facts, retryable: RETRYABLE.has(code) });
     this.code = code;
-    this.provider = facts.provider ?? null;
-    this.retryAfterSeconds = facts.retryAfterSeconds ?? null;
   }
 
   /** The HTTP status that belongs to the code. */
@@ -64,10 +60,10 @@ type VaultErrorCode =
   | "vault_key_unknown"
   | "vault_secret_damaged";
 
-/** The vault cannot be used. Message and hint name what to restore, and never a key or a secret. */
+/** The vault cannot be used. The message names what to restore, and never a key or a secret. */
 export class VaultError extends TrackerError {
-  constructor(code: VaultErrorCode, message: string, hint: string, cause?: unknown) {
-    super(code, message, { hint, cause });
+  constructor(code: VaultErrorCode, problem: string, remedy: string, cause?: unknown) {
+    super(code, `${problem} ${remedy}`, { cause });
   }
 }
 
@@ -117,7 +113,7 @@ export function asHostError(error: unknown): HostError | null {
     });
   }
   if (error instanceof VaultError) {
-    return new HostError("vault_unavailable", `${error.message} ${error.hint}`, {
+    return new HostError("vault_unavailable", error.message, {
       details: { reason: error.code },
       cause: error,
     });

@@ -58,10 +58,7 @@ interface Server {
 export class ListenError extends TrackerError {
   constructor(address: string, cause: unknown) {
     const inUse = cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE";
-    super(inUse ? "port_in_use" : "listen_failed", `The host cannot listen on ${address}.`, {
-      hint: inUse
-        ? "Another program uses that port. Choose another one: tracker host serve --port 7412"
-        : "Check --bind and --port: tracker host serve --help",
+    super(inUse ? "port_in_use" : "listen_failed", `The control plane cannot listen on ${address}.`, {
       cause,
     });
   }

@@ -58,9 +58,7 @@ export class ControlPlaneAccess {
   async remote(): Promise<ControlPlane & { readonly kind: "remote" }> {
     const plane = await this.plane();
     if (plane.kind === "remote") return plane;
-    throw new TrackerError("embedded_host", "The embedded control plane has no sessions.", {
-      hint: "Name the control plane that you mean: --host https://…",
-    });
+    throw new TrackerError("embedded_host", "The embedded control plane has no sessions.");
   }
 
   async client(): Promise<ControlPlaneClient> {

@@ -23,15 +23,14 @@ import type {
   ProjectIdentity as WireIdentity,
 } from "../protocol.ts";
 import { type Choice, TrackerError } from "../shared/errors.ts";
-import type { HostedProvider } from "../shared/providers.ts";
+import { type HostedProvider, providerName } from "../shared/providers.ts";
 import { HostedBinding, type HostedDependencies } from "./bindings/hosted.ts";
 import { HostedView } from "./bindings/hosted-view.ts";
 
-/** Several resources fit and none was chosen. */
+/** Several resources fit, and none was chosen. */
 export class SelectionRequiredError extends TrackerError {
   constructor(message: string, candidates: readonly BindCandidate[]) {
     super("selection_required", message, {
-      hint: "Choose one: --select <number>, or --match <label>.",
       choices: candidates.map(toChoice),
     });
   }
@@ -51,7 +50,7 @@ export interface BindDialog {
   /** A resolution arrived. */
   resolved(resolution: BindResolveResponse): void;
   /** Another project has the resource that the repository names, so it is not among the candidates. */
-  notOffered(resource: TakenResource, hint: string): void;
+  notOffered(resource: TakenResource): void;
   /** The one exact match is bound although another was selected. */
   exactOverridesSelection(resolution: BindResolveResponse): void;
 }
@@ -173,11 +172,14 @@ export class HostedTracker {
     });
     if (!validation.valid) {
       const reason = validation.reason ?? "invalid";
-      throw new TrackerError("invalid_binding_ref", `${bindingRef} cannot be bound: ${reason}.`, {
-        hint:
-          validation.guidance ?? `Run \`tracker bind --provider ${provider}\` to choose another resource.`,
-        details: { binding_ref: bindingRef, reason },
-      });
+      throw new TrackerError(
+        "invalid_binding_ref",
+        `${bindingRef} cannot be bound: ${validation.guidance ?? `${reason}.`}`,
+        {
+          provider,
+          details: { binding_ref: bindingRef, reason },
+        },
+      );
     }
     return {
       outcome: {
@@ -244,7 +246,7 @@ export class HostedTracker {
     const candidates = orderCandidates(resolution.candidates);
     const taken = resolution.taken ?? null;
     if (resolution.match_type === "none" || candidates.length === 0) throw nothingFits(provider, taken);
-    if (taken !== null) dialog.notOffered(taken, sharingHint(taken));
+    if (taken !== null) dialog.notOffered(taken);
     const candidate = await select(candidates, selection, dialog);
     return candidate === null ? null : { candidateToken: candidate.candidate_token, candidate };
   }
@@ -270,8 +272,8 @@ export class HostedTracker {
       const renewed = renewToken(resolution, candidate);
       if (renewed !== null) return confirm(renewed);
       const label = candidate?.display_label ?? "The exact match";
-      throw new TrackerError("candidate_gone", `${label} is no longer offered for this project.`, {
-        hint: `Choose again: tracker bind --provider ${provider}`,
+      throw new TrackerError("candidate_gone", `${label} is no longer available to this project.`, {
+        provider,
         cause: error,
       });
     }
@@ -311,25 +313,18 @@ interface Chosen {
 }
 
 function invalidResolution(name: string): TrackerError {
-  return new TrackerError("invalid_response", `${name} named an exact match without a way to bind it.`, {
-    hint: "Tell the operators of the control plane.",
-  });
-}
-
-/** The hint for a resource that another project has. */
-function sharingHint({ binding_ref }: TakenResource): string {
-  return `To share it, take .kittify/config.yaml from there; to free it: tracker host mappings delete ${binding_ref}`;
+  return new TrackerError("invalid_response", `${name} named an exact match without a token to bind it.`);
 }
 
 function nothingFits(provider: string, taken: TakenResource | null): TrackerError {
   if (taken !== null) {
-    const { display_label, project_slug } = taken;
+    const { display_label, project_slug, binding_ref } = taken;
     return new TrackerError("no_candidates", `${display_label} is bound to project "${project_slug}".`, {
-      hint: sharingHint(taken),
+      details: { binding_ref },
     });
   }
-  return new TrackerError("no_candidates", `Nothing in ${provider} fits this project.`, {
-    hint: `See what is connected with \`tracker discover --provider ${provider}\`, and connect what is missing with \`tracker host connect ${provider}\` or in the control plane's dashboard.`,
+  return new TrackerError("no_candidates", `No resource of ${providerName(provider)} fits this project.`, {
+    provider,
   });
 }
 

@@ -1,6 +1,7 @@
 import type { OperationProgress } from "../client.ts";
 import type { Connection, ConnectRequest } from "../protocol.ts";
 import { TrackerError } from "../shared/errors.ts";
+import { providerName } from "../shared/providers.ts";
 import type { ControlPlaneAccess } from "./access.ts";
 
 /** The providers that the control plane is connected to. */
@@ -34,15 +35,14 @@ export class Connections {
     );
     const [connection, ...others] = found;
     if (connection === undefined) {
-      throw new TrackerError("connection_not_found", `There is no connection "${name}".`, {
-        hint: "See what is connected: tracker host connections list",
-      });
+      throw new TrackerError("connection_not_found", `There is no connection "${name}".`);
     }
     if (others.length === 0) return connection;
     const ids = found.map(({ connection_id, account_label }) => `${connection_id} (${account_label})`);
-    throw new TrackerError("ambiguous_connection", `There are ${found.length} connections to ${name}.`, {
-      hint: `Name one by its id: ${ids.join(", ")}`,
-    });
+    throw new TrackerError(
+      "ambiguous_connection",
+      `${providerName(connection.provider)} has ${found.length} connections: ${ids.join(", ")}.`,
+    );
   }
 
   /** Asks the provider whether the connection that {@link find} finds works. */

@@ -6,13 +6,15 @@ import { isBoundHosted, isBoundLocal } from "../config.ts";
 import type { Context } from "../shared/context.ts";
 import { TrackerError } from "../shared/errors.ts";
 import { findGit } from "../shared/git.ts";
+import { providerName } from "../shared/providers.ts";
 
 /** The result of one check. */
 export interface Check {
   readonly name: string;
   readonly outcome: "ok" | "failed" | "skipped";
   readonly message: string;
-  readonly hint: string | null;
+  /** The failure; null when there is none. */
+  readonly error: TrackerError | null;
 }
 
 interface Patient {
@@ -39,17 +41,14 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
   await check("git", async () => {
     const git = findGit(projectFolder, context.env);
     return git === null
-      ? failed("There is no git on the PATH outside this project.", "Install git.")
+      ? failed("git_missing", "There is no git on the PATH outside this project.")
       : ok(git);
   });
 
   const project = await check<Project>("project", async () => {
     const found = await findProject(projectFolder, context);
     if (found === null) {
-      return failed(
-        "No project or git repository here.",
-        "Run this inside a git repository, or use --project DIR.",
-      );
+      return failed("no_project", "No project or git repository here.");
     }
     return { ...ok(found.source !== "none" ? found.root : `${found.root} (never bound)`), found };
   });
@@ -104,17 +103,15 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
       project_identity: identity,
     });
     if (!validation.valid) {
-      return failed(
-        `${bindingRef}: ${validation.reason ?? "invalid"}`,
-        `Bind again: tracker bind --provider ${provider} --yes`,
-      );
+      return failed("stale_binding", `${bindingRef}: ${validation.reason ?? "invalid"}`, provider);
     }
     // A mapping outlives its connection, and is valid all the while.
     const { connected } = await client.call("status", { provider, binding_ref: bindingRef });
     return connected === false
       ? failed(
-          `${bindingRef} is valid, but ${provider} is not connected`,
-          `Connect it again: tracker host connect ${provider}`,
+          "no_installation",
+          `${bindingRef} is valid, but ${providerName(provider)} is not connected`,
+          provider,
         )
       : ok(`${bindingRef} is valid`);
   });
@@ -135,17 +132,19 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
 /** The result of a check, and its finding for the checks after it. */
 type Finding<T> = Omit<Check, "name"> & { readonly found: T | null };
 
-const ok = (message: string): Finding<never> => ({ outcome: "ok", message, hint: null, found: null });
+const ok = (message: string): Finding<never> => ({ outcome: "ok", message, error: null, found: null });
 const skipped = (message: string): Finding<never> => ({
   outcome: "skipped",
   message,
-  hint: null,
+  error: null,
   found: null,
 });
-const failed = (message: string, hint: string | null): Finding<never> => ({
+const failed = (code: string, message: string, provider?: string): Finding<never> =>
+  failedWith(new TrackerError(code, message, { provider }));
+const failedWith = (error: TrackerError): Finding<never> => ({
   outcome: "failed",
-  message,
-  hint,
+  message: error.message,
+  error,
   found: null,
 });
 
@@ -154,8 +153,6 @@ async function guard<T>(run: () => Promise<Finding<T>>): Promise<Finding<T>> {
     return await run();
   } catch (error) {
     if (!(error instanceof TrackerError)) throw error;
-    // Who reads this has just run the command that such a hint leads to.
-    const leadsHere = error.hint?.includes("`tracker doctor`") === true;
-    return failed(error.message, leadsHere ? "Check the address above and your network." : error.hint);
+    return failedWith(error);
   }
 }

@@ -47,8 +47,7 @@ function parse<S extends v.GenericSchema>(schema: S, text: string, root: string)
     value = parseJson(text);
   } catch (error) {
     const reason = error instanceof Error ? `: ${error.message}` : "";
-    throw new UsageError(`The JSON of the ${root} is broken${reason}.`, {
-      hint: "Nothing was sent.",
+    throw new UsageError(`The JSON of the ${root} is invalid${reason}. Nothing was sent.`, {
       cause: error,
     });
   }
@@ -59,7 +58,7 @@ function check<S extends v.GenericSchema>(schema: S, value: unknown, root: strin
   const parsed = v.safeParse(schema, value, { abortEarly: true });
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
-  throw new UsageError(`${placeOf(issue, root)} ${problemOf(issue)}.`, { hint: "Nothing was sent." });
+  throw new UsageError(`${placeOf(issue, root)} ${problemOf(issue)}. Nothing was sent.`);
 }
 
 /** The path of the problem in the value, such as `items[3].action`. */

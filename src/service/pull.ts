@@ -83,7 +83,6 @@ function together(sum: PullResult | null, page: PullResult): PullResult {
 function endless(): TrackerError {
   return new TrackerError(
     "invalid_response",
-    "The control plane says that there are more issues and not where they begin.",
-    { hint: "Run `tracker sync pull --all` again; it goes on where this one stopped." },
+    "The control plane has more issues, but returned no cursor to fetch them.",
   );
 }

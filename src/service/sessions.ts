@@ -59,9 +59,7 @@ export class Sessions {
     }
     const found = await credentials.find(plane.url);
     if (found === null) {
-      throw new NotAuthenticatedError(`You are not logged in to ${plane.url.origin}.`, {
-        hint: "Run `tracker auth login --with-token`, or set TRACKER_TOKEN.",
-      });
+      throw new NotAuthenticatedError(`You are not logged in to ${plane.url.origin}.`);
     }
     const user = await (await access.client()).call("me", {});
     return { host: plane.url.origin, source: found.source, team: found.credential.teamSlug, user };

@@ -71,8 +71,7 @@ export function replaceFile(
       const replacement = tryReplace(path, transform, options);
       if (replacement !== null) return replacement;
     }
-    throw new ConfigError("config_busy", `${path} is being changed by another program all the time.`, {
-      hint: "Stop the other program, then run the command again.",
+    throw new ConfigError("config_busy", `${path} keeps being changed by another program.`, {
       retryable: true,
     });
   });
@@ -271,9 +270,7 @@ function readTarget(path: string, maxBytes = Number.POSITIVE_INFINITY): Uint8Arr
     const stats = fstatSync(descriptor);
     if (!stats.isFile()) throw unreadable(path, "it is not a regular file");
     if (stats.size > maxBytes) {
-      throw new ConfigError("config_too_large", `${path} is larger than ${Math.floor(maxBytes / 1024)} KB.`, {
-        hint: "Check what filled the file, then run the command again.",
-      });
+      throw new ConfigError("config_too_large", `${path} is larger than ${Math.floor(maxBytes / 1024)} KB.`);
     }
     return readFileSync(descriptor);
   } catch (error) {
@@ -394,14 +391,12 @@ export function reasonOf(error: unknown): string {
 
 function unreadable(path: string, reason: string, cause?: unknown): ConfigError {
   return new ConfigError("config_unreadable", `Cannot read ${path}: ${reason}.`, {
-    hint: "Check the file and its permissions, then run the command again.",
     cause,
   });
 }
 
 function unwritable(path: string, reason: string, cause?: unknown): ConfigError {
   return new ConfigError("config_unwritable", `Cannot write ${path}: ${reason}.`, {
-    hint: "Check the file, its folder and their permissions, then run the command again.",
     cause,
   });
 }
@@ -418,14 +413,12 @@ function outputTarget(path: string): Target {
 
 function unwritableFile(path: string, reason: string, cause?: unknown): TrackerError {
   return new TrackerError("file_unwritable", `Cannot write ${path}: ${reason}.`, {
-    hint: "Check the path, its folder and their permissions, then run the command again.",
     cause,
   });
 }
 
 function unlockable(path: string, cause: unknown): ConfigError {
   return new ConfigError("config_locked", `Cannot lock ${path}: ${reasonOf(cause)}.`, {
-    hint: "Another run may be writing. Wait a moment and run the command again; if it persists, delete that lock file.",
     retryable: true,
     cause,
   });

@@ -9,8 +9,16 @@ export interface Choice {
 
 /** The fields of every error besides its message. */
 export interface ErrorFacts {
-  /** The next thing to do, ideally a command to run. */
+  /** The next thing to do. Only the command line sets it; it derives all other hints from codes. */
   readonly hint?: string | undefined;
+  /** The provider that the error is about. */
+  readonly provider?: string | null | undefined;
+  /** The delay that the other side asked for. */
+  readonly retryAfterSeconds?: number | null | undefined;
+  /** True when only a person's action can help. */
+  readonly userActionRequired?: boolean | undefined;
+  /** The kind of work whose outcome is unknown. */
+  readonly unfinished?: "write" | "operation" | undefined;
   /** True when the same call may succeed later without any change. */
   readonly retryable?: boolean | undefined;
   /** The control plane's id of the failed request, for its operators. */
@@ -29,6 +37,10 @@ export interface ErrorFacts {
 export class TrackerError extends Error {
   readonly code: string;
   readonly hint: string | null;
+  readonly provider: string | null;
+  readonly retryAfterSeconds: number | null;
+  readonly userActionRequired: boolean;
+  readonly unfinished: "write" | "operation" | null;
   readonly retryable: boolean;
   readonly requestId: string | null;
   readonly details: unknown;
@@ -39,6 +51,10 @@ export class TrackerError extends Error {
     this.name = new.target.name;
     this.code = code;
     this.hint = facts.hint ?? null;
+    this.provider = facts.provider ?? null;
+    this.retryAfterSeconds = facts.retryAfterSeconds ?? null;
+    this.userActionRequired = facts.userActionRequired ?? false;
+    this.unfinished = facts.unfinished ?? null;
     this.retryable = facts.retryable ?? false;
     this.requestId = facts.requestId ?? null;
     this.details = facts.details ?? null;

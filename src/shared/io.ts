@@ -134,7 +134,6 @@ function outputUnwritable(cause: unknown): TrackerError {
   const isFull = cause instanceof Error && "code" in cause && cause.code === "ENOSPC";
   const reason = isFull ? "the disk is full" : cause instanceof Error ? cause.message : String(cause);
   return new TrackerError("output_unwritable", `Cannot write the output: ${reason}.`, {
-    hint: "What the command did stays done; only what it tells is lost.",
     cause,
   });
 }

@@ -14,8 +14,8 @@ const REMOVED: ReadonlySet<string> = new Set(["azure_devops", "azure-devops", "a
 
 /** A provider that is unknown, removed, or not for this command. */
 class UnsupportedProviderError extends TrackerError {
-  constructor(message: string, hint: string) {
-    super("unsupported_provider", message, { hint });
+  constructor(message: string, nearest: string | null) {
+    super("unsupported_provider", message, { details: { nearest } });
   }
 }
 
@@ -54,15 +54,9 @@ export function providerName(provider: string): string {
 export function parseProvider(name: string): Provider {
   const provider = name.toLowerCase();
   if (isHosted(provider) || isLocal(provider)) return provider;
-  if (isRemoved(provider)) {
-    throw new UnsupportedProviderError(
-      "Azure DevOps is no longer supported.",
-      `Bind to one of ${HOSTED_PROVIDERS.join(", ")} instead: tracker bind --provider <name>`,
-    );
-  }
-  const near = nearest(provider, [...HOSTED_PROVIDERS, ...LOCAL_PROVIDERS]);
+  if (isRemoved(provider)) throw new UnsupportedProviderError("Azure DevOps is no longer supported.", null);
   throw new UnsupportedProviderError(
     `Unknown provider "${name}".`,
-    `${near === null ? "" : `Did you mean ${near}? `}Run \`tracker providers\` to see the supported ones.`,
+    nearest(provider, [...HOSTED_PROVIDERS, ...LOCAL_PROVIDERS]),
   );
 }

@@ -133,7 +133,7 @@ describe("tracker host serve --demo", () => {
     const outcome = await second.run(["bind", "--provider", "github"]);
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toContain(`acme/backend-api is bound to project "`);
-    expect(outcome.stderr).toContain(`tracker host mappings delete ${bound.binding_ref}\n`);
+    expect(outcome.stderr).toContain(`tracker host mappings delete ${bound.binding_ref}\``);
     expect(outcome.stderr).not.toMatch(/^ *\d+\. acme\/backend-api$/m);
     expect(second.config()).toBe(config);
   });

@@ -141,7 +141,7 @@ describe.each(CALLS)("%s", (call, result, run) => {
     expect(await failureOf(run(patient))).toMatchObject({
       code: "operation_timeout",
       retryable: true,
-      hint: `It goes on. Wait for it again: ${command}`,
+      hint: `It continues. Wait for it again: ${command}`,
     });
     expect(nature.now() - started).toBe(300_000);
   });
@@ -191,7 +191,8 @@ describe("a control plane that is gone while it is waited for", () => {
 });
 
 describe("a write whose answer was lost", () => {
-  const WARNING = "It may have been done. Look before you run it again: tracker status, tracker issues list";
+  const WARNING =
+    "It may have been done. Check before you run it again: `tracker status`, `tracker issues list`";
 
   test.each(CALLS)("may have been done, which is told: %s", async (call, _, run) => {
     const broken = () => Object.assign(new Error("reset"), { code: "ECONNRESET" });
@@ -259,15 +260,11 @@ describe("an operation of a control plane in this process", () => {
       .on("POST", target, Response.json(result));
     const told: unknown[] = [];
     const listener: CallOptions = {
-      onAccepted: (id, hint) => told.push(id, hint),
+      onAccepted: (id, isEmbedded) => told.push(id, isEmbedded),
       onProgress: (progress) => told.push(progress),
     };
     expect(await run(embedded(new StubbedNature()), listener)).toEqual(result);
-    expect(told).toEqual([
-      ID,
-      `The rest is not done yet. Do it: tracker sync wait ${ID}`,
-      { done: 1, total: 2 },
-    ]);
+    expect(told).toEqual([ID, true, { done: 1, total: 2 }]);
     const keys = stubs.requests.flatMap(({ headers }) => headers["idempotency-key"] ?? []);
     expect(new Set(keys).size).toBe(1);
 
@@ -275,13 +272,15 @@ describe("an operation of a control plane in this process", () => {
     expect(await failureOf(run(stubbedClient(stubs)))).toMatchObject({ code: "sync_in_progress" });
   });
 
-  test("is told to be left undone", async () => {
-    const hints: string[] = [];
+  test("stops with its process", async () => {
+    const ends: boolean[] = [];
     stubs
       .on("GET", OPERATION, operation("running"))
       .on("GET", OPERATION, operation("completed", { result: RUN }));
-    await embedded(new StubbedNature()).workOutcome(ID, { onAccepted: (_, hint) => hints.push(hint) });
-    expect(hints).toEqual([`The rest is not done yet. Do it: tracker sync wait ${ID}`]);
+    await embedded(new StubbedNature()).workOutcome(ID, {
+      onAccepted: (_, isEmbedded) => ends.push(isEmbedded),
+    });
+    expect(ends).toEqual([true]);
   });
 });
 

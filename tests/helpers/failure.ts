@@ -1,5 +1,8 @@
+import { hintOf } from "../../src/cli/hints.ts";
+import { TrackerError } from "../../src/shared/errors.ts";
+
 /**
- * What work fails with, whether it throws or rejects.
+ * What work fails with, whether it throws or rejects; with the hint that the command line derives.
  *
  * @throws Error when it does not fail
  */
@@ -7,7 +10,7 @@ export async function failureOf(work: Promise<unknown> | (() => unknown)): Promi
   try {
     await (typeof work === "function" ? work() : work);
   } catch (error) {
-    return error;
+    return error instanceof TrackerError ? Object.assign(error, { hint: hintOf(error) }) : error;
   }
   throw new Error("It was expected to fail.");
 }

@@ -13,6 +13,7 @@ import {
   OperationResult,
   ResourcesResponse,
 } from "../../src/protocol.ts";
+import { failureOf } from "../helpers/failure.ts";
 import { IDENTITY } from "../helpers/host-fixture.ts";
 import { GitHubSimulator } from "../simulators/github/index.ts";
 
@@ -148,7 +149,7 @@ describe("the database file", () => {
       now: Date.now,
       version: "0",
     });
-    await expect(opening).rejects.toMatchObject({ code: "database_unavailable" });
+    expect(await failureOf(opening)).toMatchObject({ code: "database_unavailable" });
     expect(readFileSync(join(folder, "notes.txt"), "utf8")).toStartWith("not a database");
   });
 
@@ -160,16 +161,19 @@ describe("the database file", () => {
     raw.run("insert into kysely_migration values ('9999-future', '2099-01-01T00:00:00.000Z')");
     raw.close();
     const opening = openEmbeddedHost({ log: () => {}, databasePath: file(), now: Date.now, version: "0" });
-    await expect(opening).rejects.toMatchObject({
+    expect(await failureOf(opening)).toMatchObject({
       code: "database_migration",
-      hint: expect.stringContaining("newer"),
+      message: expect.stringContaining("newer"),
     });
   });
 
   test("in a place that cannot be written is an error with a hint", async () => {
     writeFileSync(join(folder, "state"), "");
     const opening = openEmbeddedHost({ log: () => {}, databasePath: file(), now: Date.now, version: "0" });
-    await expect(opening).rejects.toMatchObject({ code: "database_unavailable", hint: expect.any(String) });
+    expect(await failureOf(opening)).toMatchObject({
+      code: "database_unavailable",
+      hint: expect.any(String),
+    });
   });
 });
 
@@ -228,7 +232,7 @@ describe("the server", () => {
   test("refuses a port that is taken, with a hint", async () => {
     const first = await startServer(options());
     const port = Number(new URL(first.url).port);
-    const error = await startServer(options({ port })).catch((reason: unknown) => reason);
+    const error = await failureOf(startServer(options({ port })));
     await first.stop();
     expect(error).toBeInstanceOf(ListenError);
     expect(error).toMatchObject({ code: "port_in_use", hint: expect.stringContaining("--port") });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { hintOf } from "../../src/cli/hints.ts";
 import { type ConfigEdit, parseProjectConfig, spliceConfig } from "../../src/config.ts";
 import { ConfigError } from "../../src/shared/errors.ts";
 
@@ -87,7 +88,7 @@ function run(text: string): { outcome: string; milliseconds: number } {
       parseProjectConfig(text);
       return spliceConfig(text, edit);
     } catch (error) {
-      if (error instanceof ConfigError && error.hint !== null && error.message.length < 400)
+      if (error instanceof ConfigError && hintOf(error) !== null && error.message.length < 400)
         return error.code;
       throw error;
     }

@@ -464,7 +464,7 @@ describe("connections", () => {
     expect(code).toBe(1);
     expect(JSON.parse(err).error).toMatchObject({
       code: "ambiguous_connection",
-      hint: "Name one by its id: conn_1 (Acme), conn_2 (Globex)",
+      message: "GitHub has 2 connections: conn_1 (Acme), conn_2 (Globex).",
     });
   });
 

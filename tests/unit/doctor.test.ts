@@ -39,8 +39,8 @@ describe("the binding", () => {
   test("can do nothing without its connection", async () => {
     expect(await bindingCheck({ valid: true }, { connected: false })).toMatchObject({
       outcome: "failed",
-      message: "srm_1 is valid, but linear is not connected",
-      hint: "Connect it again: tracker host connect linear",
+      message: "srm_1 is valid, but Linear is not connected",
+      hint: "Connect it: tracker host connect linear",
     });
   });
 
@@ -48,7 +48,7 @@ describe("the binding", () => {
     expect(await bindingCheck({ valid: false, reason: "mapping_deleted" }, null)).toMatchObject({
       outcome: "failed",
       message: "srm_1: mapping_deleted",
-      hint: "Bind again: tracker bind --provider linear --yes",
+      hint: "Bind again: `tracker bind --provider linear --yes`.",
     });
   });
 });

@@ -158,8 +158,8 @@ describe("bind", () => {
     }
     readonly notOfferedTo: string[] = [];
     resolved(): void {}
-    notOffered({ display_label }: TakenResource, hint: string): void {
-      this.notOfferedTo.push(`${display_label}: ${hint}`);
+    notOffered({ display_label, binding_ref }: TakenResource): void {
+      this.notOfferedTo.push(`${display_label}: ${binding_ref}`);
     }
     exactOverridesSelection({ display_label }: BindResolveResponse): void {
       this.overridden.push(display_label);
@@ -275,7 +275,7 @@ describe("bind", () => {
     stubs.on("POST", RESOLVE, Response.json({ match_type: "candidates", candidates, taken }));
     const dialog = Object.assign(new Dialog(), { choose: async () => null });
     await bind(person, dialog);
-    expect(dialog.notOfferedTo).toEqual([hint]);
+    expect(dialog.notOfferedTo).toEqual([expect.stringContaining("srm_2")]);
   });
 
   test("a cancelled choice changes nothing", async () => {

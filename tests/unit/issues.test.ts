@@ -83,7 +83,7 @@ describe.each(COMMANDS)("tracker %j", (args, target, key, body) => {
     const { code, err } = await person.run([...args, "--provider", "github"]);
     expect(code).toBe(1);
     expect(err).toEndWith(
-      "Run it in the project that you mean, without --provider. See which there are: tracker status --all --provider github\n",
+      "Run it in one of the projects, without --provider. All bindings: tracker status --all --provider github\n",
     );
   });
 

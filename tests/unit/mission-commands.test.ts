@@ -201,7 +201,7 @@ describe("mission publish", () => {
   });
 
   test.each<[string, string]>([
-    ["{", "The JSON of the update is broken"],
+    ["{", "The JSON of the update is invalid"],
     ["{}", "update.mission_id is missing"],
     [
       '{"mission_id":"M-1","mission_state":"x","decision_references":[{"id":""}]}',
@@ -278,7 +278,7 @@ test("Ctrl-C while a longer publish is waited for names the command that waits a
     },
   });
   expect(code).toBe(130);
-  expect(err).toContain(`It goes on. Wait for it again: tracker sync wait ${id}`);
+  expect(err).toContain(`It continues. Wait for it again: tracker sync wait ${id}`);
 });
 
 test.each<[string[], string]>([

@@ -400,7 +400,7 @@ describe("sync push", () => {
     expect(interrupted).toMatchObject({ code: 130, out: "" });
     expect(JSON.parse(interrupted.err).error).toMatchObject({
       code: "interrupted",
-      hint: `It goes on. Wait for it again: tracker sync wait ${ID}`,
+      hint: `It continues. Wait for it again: tracker sync wait ${ID}`,
     });
   });
 
@@ -446,8 +446,8 @@ describe("sync push", () => {
   });
 
   test.each<[unknown, string]>([
-    ["{", "The JSON of the items is broken"],
-    ["", "The JSON of the items is broken"],
+    ["{", "The JSON of the items is invalid"],
+    ["", "The JSON of the items is invalid"],
     [{}, "items must be an array"],
     [[...ITEMS, { ...ITEMS[0], action: "delete" }], "items[1].action must be"],
     [[{ ref: {} }], "items[0].action is missing"],
@@ -821,11 +821,10 @@ describe("a wrong command line exits 2", () => {
   });
 });
 
-test("map add is left to binding and to the dashboard", async () => {
+test("map add is left to binding", async () => {
   const { code, err } = await person.run(["map", "add", "--wp-id", "WP1", "--external-id", "7"]);
   expect(code).toBe(1);
-  expect(err).toContain("Mappings of linear are not added by hand");
-  expect(err).toContain("dashboard");
+  expect(err).toContain("Binding adds the mappings of Linear; they cannot be added by hand");
   expect(err).toContain("tracker bind --provider linear");
 });
 

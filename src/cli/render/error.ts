@@ -1,5 +1,6 @@
 import type { TrackerError } from "../../shared/errors.ts";
 import { escapeText, toJson } from "../../shared/text.ts";
+import { hintOf } from "../hints.ts";
 import { renderCandidates } from "./candidates.ts";
 import type { Style } from "./style.ts";
 
@@ -8,19 +9,20 @@ export function renderError(error: TrackerError, style: Style): string {
   const { red, dim } = style.colors;
   const parts = [`${red("Error:")} ${escapeText(error.message)}\n`];
   if (error.choices !== null) parts.push(renderCandidates(error.choices, style));
-  if (error.hint !== null) parts.push(`${escapeText(error.hint)}\n`);
+  const hint = hintOf(error);
+  if (hint !== null) parts.push(`${escapeText(hint)}\n`);
   if (error.requestId !== null) parts.push(`${dim(`Request id: ${escapeText(error.requestId)}`)}\n`);
   return parts.join("");
 }
 
 /** The same for programs: one JSON object. */
 export function renderErrorJson(error: TrackerError): string {
-  const { code, message, hint, retryable, requestId, details, choices } = error;
+  const { code, message, retryable, requestId, details, choices } = error;
   return toJson({
     error: {
       code,
       message,
-      hint,
+      hint: hintOf(error),
       retryable,
       request_id: requestId,
       details,

@@ -95,10 +95,7 @@ export async function readConnection(scope: TeamScope, id: string): Promise<Conn
 async function requireConnection(scope: TeamScope, id: string): Promise<ConnectionRow> {
   const row = await current(scope).where("id", "=", id).executeTakeFirst();
   if (row === undefined) {
-    throw new HostError(
-      "connection_not_found",
-      `There is no connection "${id}". List them: tracker host connections list`,
-    );
+    throw new HostError("connection_not_found", `There is no connection "${id}".`);
   }
   return row;
 }

@@ -22,7 +22,7 @@ export class AddressRefusedError extends TrackerSdkError {
   constructor(provider: string, baseUrl: string) {
     super(
       `${baseUrl} leads to a private or local address, which this control plane does not connect to. ` +
-        "Its operator can allow that: tracker host serve --allow-private-network",
+        "Its operator can allow that with --allow-private-network.",
       { provider, failureClass: "permission" },
     );
   }

@@ -23,7 +23,6 @@ class DatabaseError extends TrackerError {
   constructor(path: string, cause: unknown) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     super("database_unavailable", `The database ${path} cannot be used: ${reason}.`, {
-      hint: "Check that the folder can be written to and that the file is a tracker database.",
       cause,
     });
   }

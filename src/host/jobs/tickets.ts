@@ -9,7 +9,7 @@ import type {
 } from "../../protocol.ts";
 import type { TrackerConnector } from "../../sdk/connector.ts";
 import type { CanonicalIssue } from "../../sdk/model.ts";
-import type { HostedProvider } from "../../shared/providers.ts";
+import { type HostedProvider, providerName } from "../../shared/providers.ts";
 import { ticketOf } from "../../sync/envelope.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import { requireConnections } from "../connections/connections.ts";
@@ -112,8 +112,8 @@ async function onlyMapping(scope: TeamScope, provider: HostedProvider): Promise<
   if (only !== undefined && others.length === 0) return only;
   const problem =
     only === undefined
-      ? `Nothing is bound to ${provider} yet. Bind a project first: tracker bind --provider ${provider}`
-      : `${usable.length} projects are bound to ${provider}. Ask from one of them, or name one by binding_ref or project_slug.`;
+      ? `No project is bound to ${providerName(provider)}.`
+      : `${usable.length} projects are bound to ${providerName(provider)}. Name one by binding_ref or project_slug.`;
   throw new HostError("invalid_request", problem, {
     provider,
     details: { project_slugs: usable.map(({ projectSlug }) => projectSlug) },

@@ -10,7 +10,7 @@ import {
   type RoutingKey,
 } from "../../protocol.ts";
 import { parseJson } from "../../shared/json.ts";
-import { type HostedProvider, isHosted } from "../../shared/providers.ts";
+import { type HostedProvider, isHosted, providerName } from "../../shared/providers.ts";
 import { Doctrine } from "../../sync/doctrine.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import { parseContext, parseRouting, plainRef, type RoutingMetadata } from "../database/json.ts";
@@ -191,11 +191,9 @@ export function requireConnected({ connected, provider }: MappingView): void {
 
 /** The refusal of work on a mapping whose connection was removed. */
 export function removedConnection(provider: string): HostError {
-  return new HostError(
-    "no_installation",
-    `The connection to ${provider} was removed. Connect it again: tracker host connect ${provider}`,
-    { provider },
-  );
+  return new HostError("no_installation", `The connection to ${providerName(provider)} was removed.`, {
+    provider,
+  });
 }
 
 /** Reports whether a project may use a binding reference, and the reason if it may not. */
@@ -206,7 +204,6 @@ export async function validateMapping(
   identity: ProjectIdentity,
 ): Promise<BindValidateResponse> {
   const row = await rows(scope, provider).where("mappings.binding_ref", "=", bindingRef).executeTakeFirst();
-  const rebind = `Bind again: tracker bind --provider ${provider}`;
   const invalid = (reason: string, guidance: string): BindValidateResponse => ({
     valid: false,
     binding_ref: bindingRef,
@@ -214,25 +211,19 @@ export async function validateMapping(
     guidance,
   });
   if (row === undefined) {
-    return invalid(
-      "mapping_deleted",
-      `There is no ${provider} binding ${bindingRef} in this team. ${rebind}`,
-    );
+    return invalid("mapping_deleted", `This team has no ${providerName(provider)} binding ${bindingRef}.`);
   }
   const mapping = toView(row);
   if (mapping.state === "deleted") {
-    return invalid("mapping_deleted", `The binding to "${mapping.label}" was deleted. ${rebind}`);
+    return invalid("mapping_deleted", `The binding to "${mapping.label}" was deleted.`);
   }
   if (!belongsTo(mapping, identity)) {
-    return invalid(
-      "project_mismatch",
-      `This binding belongs to project "${mapping.projectSlug}". To share it, take .kittify/config.yaml from there; to free it: tracker host mappings delete ${bindingRef}; to bind to something else: tracker bind --provider ${provider}`,
-    );
+    return invalid("project_mismatch", `This binding belongs to project "${mapping.projectSlug}".`);
   }
   if (mapping.state === "disabled") {
     return invalid(
       "mapping_disabled",
-      `The binding to "${mapping.label}" is disabled. Ask an owner of the team to enable it. ${rebind}`,
+      `The binding to "${mapping.label}" is disabled. An owner of the team can enable it.`,
     );
   }
   return {

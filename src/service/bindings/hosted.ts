@@ -23,7 +23,7 @@ import {
   type UnroutedRequest,
 } from "../../protocol.ts";
 import { TrackerError, UsageError } from "../../shared/errors.ts";
-import { type HostedProvider, isHosted } from "../../shared/providers.ts";
+import { type HostedProvider, isHosted, providerName } from "../../shared/providers.ts";
 import type { BindingUpgrade, BoundResult, BoundTracker } from "../bindings.ts";
 
 /** The dependencies of the work on hosted providers. */
@@ -39,11 +39,9 @@ export interface HostedDependencies {
 class StaleBindingError extends TrackerError {
   /** @param asked how messages call the control plane that says so; another one may know the binding */
   constructor(bindingRef: string, provider: string, asked: string, cause: TrackerError) {
-    const again = `Bind again: tracker bind --provider ${provider} --yes`;
-    const elsewhere = `(asked: ${asked}; if it belongs to another control plane, name that: --host URL)`;
     super("stale_binding", `The binding ${bindingRef} is stale: ${cause.message}`, {
-      hint: cause.code === "binding_not_found" ? `${again} ${elsewhere}` : again,
-      details: { binding_ref: bindingRef, reason: cause.code },
+      provider,
+      details: { binding_ref: bindingRef, reason: cause.code, control_plane: asked },
       requestId: cause.requestId ?? undefined,
       cause,
     });
@@ -52,9 +50,7 @@ class StaleBindingError extends TrackerError {
 
 /** No binding in the config. */
 export function notBound(): TrackerError {
-  return new TrackerError("not_bound", "This project is not bound to a tracker.", {
-    hint: "Bind it: tracker bind --provider <provider> (see `tracker providers`).",
-  });
+  return new TrackerError("not_bound", "This project is not bound to a tracker.");
 }
 
 type Upgradable = Partial<{ readonly [name in keyof BindingUpgrade]: BindingUpgrade[name] | null }>;
@@ -127,10 +123,8 @@ export class HostedBinding implements BoundTracker {
   async addMapping(): Promise<never> {
     throw new TrackerError(
       "mappings_managed_elsewhere",
-      `Mappings of ${this.provider} are not added by hand: binding makes them, and the control plane's dashboard manages them.`,
-      {
-        hint: `Bind this project: tracker bind --provider ${this.provider}; see its mapping: tracker map list`,
-      },
+      `Binding adds the mappings of ${providerName(this.provider)}; they cannot be added by hand.`,
+      { provider: this.provider },
     );
   }
 
@@ -200,8 +194,7 @@ function upgradeEdit(
 }
 
 function itemsNeeded(provider: HostedProvider): UsageError {
-  const example = JSON.stringify([{ ref: { key: "PAY-7" }, action: "transition", target_status: "done" }]);
-  return new UsageError(`A push to ${provider} needs to be told what to write: --items-json FILE|-`, {
-    hint: `For example: echo '${example}' | tracker sync push --items-json -`,
+  return new UsageError(`A push to ${providerName(provider)} needs --items-json FILE.`, {
+    details: { missing: "items" },
   });
 }

@@ -44,31 +44,10 @@ type Code = ReturnType<typeof codeOf> | NonNullable<ReturnType<typeof conflictCo
 
 function failure(error: TrackerSdkError, code: Code): TrackerError {
   return new TrackerError(code, error.message, {
-    hint: hintFor(error, code),
+    provider: error.provider,
     retryable: error.retryable,
     ...(error instanceof SyncRequestError && { details: { [error.path]: error.problem } }),
+    ...(error instanceof StoreError && error.isFull && { details: { reason: "full" } }),
     cause: error,
   });
-}
-
-/** The next step after a failure, as a command. */
-function hintFor(error: TrackerSdkError, code: Code): string | undefined {
-  const { provider } = error;
-  switch (code) {
-    case "program_unusable":
-      return `To say how it is run: tracker bind --provider ${provider} --workspace NAME --credential command=PATH --credential cwd=FOLDER`;
-    case "store_unusable":
-      if (error instanceof StoreError && error.isFull)
-        return "Make room on the disk, then run the command again.";
-      return "Mend it, or remove it: the next pull reads everything again, and edits that were not sent are lost.";
-    case "issue_not_found":
-      return "Look for it: tracker issues search --query TEXT";
-    case "conflict_not_found":
-      return "See which are open: tracker sync conflicts";
-    case "provider_unavailable":
-    case "rate_limited":
-      return "Wait a moment and try again.";
-    default:
-      return undefined;
-  }
 }

@@ -49,8 +49,8 @@ export class SyncLock {
     }
     throw new TrackerError(
       "sync_in_progress",
-      "This project is being synchronized right now. Try again shortly.",
-      { hint: "See how the sync stands: tracker status", retryable: true },
+      "Another sync of this project is running. Try again shortly.",
+      { retryable: true },
     );
   }
 
@@ -70,7 +70,7 @@ export class SyncLock {
 
 function unlockable(path: string, cause: unknown): TrackerError {
   return new TrackerError("store_unusable", `Cannot lock ${path}: ${reasonOf(cause)}.`, {
-    hint: "Check the file, its folder and their permissions, then run the command again.",
+    details: { reason: "lock" },
     cause,
   });
 }

@@ -16,7 +16,7 @@ import { createLocalConnector } from "../../sdk/registry.ts";
 import { readRegularFile, replaceFile } from "../../shared/atomic-file.ts";
 import type { Context } from "../../shared/context.ts";
 import { ConfigError, TrackerError, UsageError } from "../../shared/errors.ts";
-import { isLocal, type LocalProvider } from "../../shared/providers.ts";
+import { isLocal, type LocalProvider, providerName } from "../../shared/providers.ts";
 import { Doctrine } from "../../sync/doctrine.ts";
 import { LocalMapping, LocalTracker } from "./on-device.ts";
 import { explained } from "./on-device-failures.ts";
@@ -103,8 +103,8 @@ export class LocalTrackers {
     if (credentials === undefined) {
       throw new TrackerError(
         "not_bound_here",
-        `The config of this project names the local tracker ${provider}, but nobody has bound it on this machine.`,
-        { hint: `If you trust it: tracker bind --provider ${provider} --workspace ${workspace}` },
+        `The config of this project names ${providerName(provider)}, which is not bound on this machine.`,
+        { provider, details: { workspace } },
       );
     }
     const connector = await this.#connect(project, { provider, workspace, credentials });
@@ -161,8 +161,8 @@ function requireLocalBinding({ tracker }: ProjectConfig): {
 } {
   const { provider, workspace } = tracker;
   if (provider !== null && isLocal(provider) && workspace !== null) return { provider, workspace };
-  throw new TrackerError("not_bound", "This project is not bound to a local tracker.", {
-    hint: "Bind it: tracker bind --provider beads --workspace NAME",
+  throw new TrackerError("not_bound", "This project is not bound to an on-device provider.", {
+    provider: "beads",
   });
 }
 
@@ -175,14 +175,14 @@ export function parseCredentials(entries: Readonly<Record<string, string>>): Loc
   const parsed = v.safeParse(Credentials, entries);
   if (parsed.success) return parsed.output;
   const keys = Object.keys(Credentials.entries);
-  throw new UsageError(`--credential takes ${keys.join("=… or ")}=… for a local provider.`);
+  throw new UsageError(`--credential takes ${keys.join("=… or ")}=… for an on-device provider.`);
 }
 
 /** @throws UsageError when there is no such mode, field, owner or strategy */
 export function requireDoctrine(request: OwnershipRequest): void {
   parseDoctrine(request, (path, problem) => {
     const flag = DOCTRINE_FLAGS.find(([key]) => path.startsWith(key))?.[1];
-    return new UsageError(`${flag} ${problem}.`, { hint: "What there is: tracker bind --help" });
+    return new UsageError(`${flag} ${problem}.`, { details: { flag } });
   });
 }
 
@@ -227,9 +227,7 @@ function keyOf(
 function doctrineOf({ tracker: { ownership } }: ProjectConfig): Doctrine {
   return parseDoctrine(ownership, (path, problem) => {
     const place = path === "conflict_strategy" ? path : `doctrine.${path}`;
-    return new ConfigError("config_invalid", `tracker.${place}: ${problem}`, {
-      hint: "Mend it in .kittify/config.yaml, or bind again with --doctrine-mode.",
-    });
+    return new ConfigError("config_invalid", `tracker.${place}: ${problem}`);
   });
 }
 
@@ -242,5 +240,5 @@ function parseFile<S extends v.GenericSchema>(
   if (bytes === null) return missing;
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), Buffer.from(bytes).toString());
   if (parsed.success) return parsed.output;
-  throw new ConfigError("invalid_settings", `${path} cannot be read.`, { hint: "Mend or remove this file." });
+  throw new ConfigError("invalid_settings", `${path} cannot be read.`);
 }

@@ -201,7 +201,7 @@ export class LocalTracker implements BoundTracker {
   }: MappingRequest): Promise<BoundResult<Mapping>> {
     if (!wpId || !externalId) {
       throw new UsageError("A mapping needs a work package and an issue: --wp-id and --external-id.", {
-        hint: "For example: tracker map add --wp-id WP01 --external-id pay-7",
+        details: { missing: "mapping" },
       });
     }
     const mapping: LocalMapping = {

@@ -83,9 +83,9 @@ describe("a secret", () => {
     const fresh = rotated.seal(SECRET, PLACE);
     expect((await vault(NEW).keyring()).open(fresh, PLACE)).toBe(SECRET);
     const error = await openFailure(old, NEW);
-    expect([error?.code, error?.hint]).toEqual(["vault_key_unknown", expect.stringContaining("old key")]);
+    expect([error?.code, error?.message]).toEqual(["vault_key_unknown", expect.stringContaining("old key")]);
     expect(error?.message).toContain("TRACKER_VAULT_KEY");
-    expect(error?.hint).toContain(keyFile());
+    expect(error?.message).toContain(keyFile());
   });
 });
 
@@ -94,7 +94,10 @@ describe("keys that are given", () => {
     "%s is refused",
     async (keys) => {
       const error = await failure(vault(keys).keyring());
-      expect([error?.code, error?.hint]).toEqual(["vault_key_invalid", expect.stringContaining("openssl")]);
+      expect([error?.code, error?.message]).toEqual([
+        "vault_key_invalid",
+        expect.stringContaining("openssl"),
+      ]);
       expect(error?.message).not.toContain(OLD);
     },
   );
@@ -131,7 +134,7 @@ describe("the key file", () => {
     const error = await failure(vault(undefined, true).keyring());
     expect(error?.code).toBe("vault_key_missing");
     expect(error?.message).toContain(keyFile());
-    expect(error?.hint).toContain("Restore");
+    expect(error?.message).toContain("Restore");
     expect(readdirSync(folder)).toEqual([]);
   });
 
@@ -139,7 +142,7 @@ describe("the key file", () => {
     await seal();
     chmodSync(keyFile(), mode);
     const error = await failure(vault().keyring());
-    expect([error?.code, error?.hint]).toEqual(["vault_key_unsafe", expect.stringContaining("chmod 600")]);
+    expect([error?.code, error?.message]).toEqual(["vault_key_unsafe", expect.stringContaining("chmod 600")]);
   });
 
   test.skipIf(process.getuid?.() !== 0)("of another user is refused", async () => {

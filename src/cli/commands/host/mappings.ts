@@ -2,7 +2,7 @@ import { defineCommand } from "citty";
 
 /** `tracker host mappings` */
 export const mappingsCommand = defineCommand({
-  meta: { description: "Update and delete mappings; `tracker map list` lists them" },
+  meta: { description: "Update and delete mappings; `map list` lists them" },
   subCommands: {
     update: async () => (await import("./mappings/update.ts")).updateCommand,
     delete: async () => (await import("./mappings/delete.ts")).deleteCommand,

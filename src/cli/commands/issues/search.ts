@@ -32,5 +32,5 @@ function queryOf(text: string | undefined, key: string | undefined): IssueQuery 
   }
   if (text !== undefined) return { query_text: text };
   if (key !== undefined) return { query_key: key };
-  throw new UsageError("--query or --key is missing.", { hint: HINTS.example("tracker issues search") });
+  throw new UsageError("--query or --key is missing.", { hint: HINTS.example("issues search") });
 }

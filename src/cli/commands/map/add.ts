@@ -4,7 +4,7 @@ import { renderMappings } from "../../render/mappings.ts";
 
 /** `tracker map add` */
 export const addCommand = defineAction({
-  description: "Add a mapping (on-device providers; `tracker bind` adds those of hosted providers)",
+  description: "Add a mapping (on-device providers; `bind` adds those of hosted providers)",
   args: {
     "wp-id": { type: "string", valueHint: "ID", description: "Work package that the issue is for" },
     "external-id": { type: "string", valueHint: "ID", description: "ID of the issue" },

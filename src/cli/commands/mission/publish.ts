@@ -103,7 +103,7 @@ async function updateOf(
 /** A flag that only `--update-json` makes optional. */
 function required(flag: string, value: string | undefined): string {
   if (value !== undefined) return value;
-  throw new UsageError(`--${flag} is missing.`, { hint: HINTS.example("tracker mission publish") });
+  throw new UsageError(`--${flag} is missing.`, { hint: HINTS.example("mission publish") });
 }
 
 interface Decision {

@@ -9,6 +9,7 @@ import type {
 import { UsageError } from "../../../shared/errors.ts";
 import { isLocal, providerName } from "../../../shared/providers.ts";
 import { limitOf } from "../../argv.ts";
+import { HINTS } from "../../hints.ts";
 import { interruptible } from "../../interruption.ts";
 import { type Invocation, payloadOf, print } from "../../invocation.ts";
 import { type Activity, withProgress } from "../../progress.ts";
@@ -55,8 +56,8 @@ export function withWork<T>(
       invocation,
       () =>
         work({
-          onAccepted: (_id, whenLeft) => {
-            hint = whenLeft;
+          onAccepted: (id, isEmbedded) => {
+            hint = isEmbedded ? HINTS.workStopped(id) : HINTS.workContinues(id);
           },
           onProgress,
         }),

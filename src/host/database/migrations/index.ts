@@ -14,8 +14,12 @@ const MIGRATIONS: Readonly<Record<string, () => Promise<Migration>>> = {
 
 /** The database cannot be brought to the schema of this version. */
 class MigrationError extends TrackerError {
-  constructor(message: string, hint: string, cause: unknown) {
-    super("database_migration", message, { hint, cause });
+  constructor(problem: string, cause: unknown) {
+    super(
+      "database_migration",
+      `${problem} If a newer tracker made it, run that one; otherwise restore the file from a backup.`,
+      { cause },
+    );
   }
 }
 
@@ -45,7 +49,6 @@ export async function migrate(database: Database): Promise<void> {
   if (error === undefined) return;
   throw new MigrationError(
     `The database cannot be brought to this version's schema: ${error instanceof Error ? error.message : String(error)}.`,
-    "If a newer tracker made it, run that one; otherwise restore the file from a backup.",
     error,
   );
 }

@@ -26,7 +26,7 @@ export const updateCommand = defineAction({
     const { mode, fieldOwners, conflictStrategy } = ownershipFlags(args);
     if (mode === null && settings === null) {
       throw new UsageError("--doctrine-mode or --setting is missing.", {
-        hint: HINTS.example("tracker host mappings update"),
+        hint: HINTS.example("host mappings update"),
       });
     }
     const update = {
