@@ -1,4 +1,5 @@
 /** The tracker SDK's public surface, exported from the package as `tracker/sdk`. */
+export type { Fetch } from "../shared/network.ts";
 export type { Capabilities, CapabilityFlag } from "./capabilities.ts";
 export type {
   ChangeOptions,
@@ -70,7 +71,6 @@ export {
 export { type DirectOptions, DirectTransport } from "./http/direct.ts";
 export { type NangoConnectionContext, type NangoOptions, NangoTransport } from "./http/nango.ts";
 export {
-  type Fetch,
   type RequestBody,
   TextAnswer,
   type Transport,

@@ -1,4 +1,5 @@
-import { Channel, contentTypeOf, failureClassOf, requireHeaderValue } from "./channel.ts";
+import { failureClassOf } from "./answer.ts";
+import { Channel, contentTypeOf, requireHeaderValue } from "./channel.ts";
 import type { Transport, TransportOptions, TransportRequest, TransportResponse } from "./transport.ts";
 
 export interface DirectOptions extends TransportOptions {
@@ -33,7 +34,7 @@ export class DirectTransport implements Transport {
     if (request.body !== undefined) headers.set("content-type", contentTypeOf(request.body));
     for (const [name, value] of Object.entries(request.headers ?? {})) headers.set(name, value);
     headers.set("authorization", this.#authorization);
-    return this.#channel.exchange(request, request.path, headers);
+    return this.#channel.send(request, request.path, headers);
   }
 }
 

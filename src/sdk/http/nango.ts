@@ -1,5 +1,6 @@
 import type { FailureClass } from "../errors.ts";
-import { Channel, contentTypeOf, failureClassOf, memberOf, requireHeaderValue } from "./channel.ts";
+import { failureClassOf, memberOf } from "./answer.ts";
+import { Channel, contentTypeOf, requireHeaderValue } from "./channel.ts";
 import {
   type Transport,
   TransportError,
@@ -80,7 +81,7 @@ export class NangoTransport implements Transport {
     for (const [name, value] of Object.entries(request.headers ?? {})) {
       headers.set(`nango-proxy-${name}`, value);
     }
-    return this.#channel.exchange(request, `/proxy${request.path}`, headers).catch(withoutNangosOwn);
+    return this.#channel.send(request, `/proxy${request.path}`, headers).catch(withoutNangosOwn);
   }
 }
 

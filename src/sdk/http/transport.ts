@@ -3,6 +3,7 @@
  * through Nango's proxy, which keeps the token. A transport sends a request
  * once. It never repeats one: the engine does, and it alone knows what is safe.
  */
+import { type Fetch, isLoopback } from "../../shared/network.ts";
 import { ConnectorRequestError, type FailureClass, type FailureFacts } from "../errors.ts";
 
 /** One request to a provider's API. */
@@ -95,23 +96,6 @@ export class TransportError extends ConnectorRequestError {
   }
 }
 
-/** Sends a request. It must not follow redirects. */
-export type Fetch = (request: Request) => Promise<Response>;
-
-/**
- * The runtime's fetch as transports want it: redirects are theirs to refuse,
- * certificates are verified, nothing is printed. Over a connection that is
- * kept alive the runtime repeats PUT and DELETE on its own when it breaks, so
- * those get one of their own.
- */
-export const plainFetch: Fetch = (request) =>
-  fetch(request, {
-    redirect: "manual",
-    verbose: false,
-    tls: { rejectUnauthorized: true },
-    keepalive: request.method !== "PUT" && request.method !== "DELETE",
-  });
-
 /** The options of every transport. */
 export interface TransportOptions {
   /** The provider's name in references, such as `github`; errors name it. */
@@ -130,8 +114,7 @@ export interface TransportOptions {
 export function baseUrlProblem(text: string): string | null {
   if (!URL.canParse(text)) return "is not a URL";
   const url = new URL(text);
-  const isLoopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname);
-  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback)) {
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url))) {
     return "must be https; http is for this machine only";
   }
   if (url.username !== "" || url.password !== "") return "must not contain a credential";
