@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import * as v from "valibot";
 import type { Capabilities, CapabilityFlag } from "../../src/sdk/capabilities.ts";
-import type { IssueQuery, TrackerConnector } from "../../src/sdk/connector.ts";
+import type { ChangeOptions, IssueQuery, TrackerConnector } from "../../src/sdk/connector.ts";
 import {
   CapabilityNotSupportedError,
   IssueNotFoundError,
@@ -118,6 +118,14 @@ export function describeConnector(name: string, make: () => Promise<ConnectorSub
         expect((await connector.findCreated(options.idempotencyKey))?.ref).toEqual(first.ref);
       });
 
+      test("with a key that was never sent looks for nothing first", async () => {
+        await create("Other");
+        const fields = { ...subject.sample, title: "Fresh" };
+        const issue = await connector.createIssue(fields, { ...key(), lookUp: "never" });
+        expect(issue).toMatchObject({ title: "Fresh" });
+        expect(await connector.getIssue(issue.ref)).toEqual(issue);
+      });
+
       test("refuses fields that are not an issue's before any request", async () => {
         const error = await unsent(() => connector.createIssue({ ...subject.sample, title: "" }, key()));
         expect(error).toMatchObject({ failureClass: "invalid", retryable: false });
@@ -222,6 +230,33 @@ export function describeConnector(name: string, make: () => Promise<ConnectorSub
           raw,
           ...(fieldTimes && { fieldTimes }),
         });
+      });
+
+      test("with the issue as last read asks for no more, and returns it as it is read afterwards", async () => {
+        const before = await create("Old");
+        const requestsOf = async (title: string, options: ChangeOptions) => {
+          await subject.tick();
+          const asked = subject.requests();
+          const after = await connector.updateIssue(before.ref, { title }, { ...key(), ...options });
+          const requests = subject.requests() - asked;
+          expect(await connector.getIssue(before.ref)).toEqual(after);
+          return requests;
+        };
+        const short = await requestsOf("New", { current: before });
+        expect(await requestsOf("Newer", {})).toBeGreaterThanOrEqual(short);
+      });
+
+      test("may leave the reading back to the write that follows", async () => {
+        const before = await create("Old");
+        const title = { readBack: "later", current: before } as const;
+        const current = await connector.updateIssue(before.ref, { title: "New" }, { ...key(), ...title });
+        expect(current).toMatchObject({ title: "New", ref: before.ref });
+        const after = await connector.transitionIssue(before.ref, "in_progress", { ...key(), current }).catch(
+          // A tracker without that status keeps the title all the same.
+          () => connector.getIssue(before.ref),
+        );
+        expect(after.title).toBe("New");
+        expect(await connector.getIssue(before.ref)).toEqual(after);
       });
 
       test("keeps a label that somebody else added since the caller looked", async () => {
@@ -355,14 +390,15 @@ export function describeConnector(name: string, make: () => Promise<ConnectorSub
           await expectRefused("linkTypes", link);
           return;
         }
-        await link();
-        await link();
+        for (let time = 0; time < 2; time += 1) expect(await link()).toEqual(await connector.getIssue(a));
         const linksOf = async (ref: ExternalRef) =>
           (await connector.getIssue(ref)).links.map(({ type, target }) => [type, identityOf(target)]);
         expect(await linksOf(a)).toEqual([[type, identityOf(b)]]);
         expect(await linksOf(b)).toEqual([[inverse, identityOf(a)]]);
-        await connector.removeLink(b, { type: inverse, target: a });
-        await connector.removeLink(b, { type: inverse, target: a });
+        for (let time = 0; time < 2; time += 1) {
+          const after = await connector.removeLink(b, { type: inverse, target: a });
+          expect(after).toEqual(await connector.getIssue(b));
+        }
         expect(await linksOf(a)).toEqual([]);
         expect(await linksOf(b)).toEqual([]);
       });

@@ -66,7 +66,7 @@ interface Budget {
 }
 
 /** Edits of an issue that the store knows, pushed by the engine: a merge read, and the writes. */
-const EDITS: readonly (Budget & { readonly edit: (target: ExternalRef) => IssuePatch })[] = [
+const EDITS: readonly (Budget & { readonly edit: (target: ExternalRef, person: string) => IssuePatch })[] = [
   {
     what: "title",
     edit: () => ({ title: "Renamed" }),
@@ -88,6 +88,12 @@ const EDITS: readonly (Budget & { readonly edit: (target: ExternalRef) => IssueP
     what: "status",
     edit: () => ({ status: "done" }),
     requests: { github: 2, gitlab: 2, jira: 3, linear: 3 },
+  },
+  {
+    what: "an assignee",
+    edit: (_, person) => ({ assignees: [person] }),
+    requests: { github: 2, gitlab: 4, jira: 3, linear: 3 },
+    why: "GitLab takes the ids of all assignees, which are looked up and read again; Linear takes an id",
   },
   {
     what: "title and status",
@@ -234,7 +240,7 @@ describe.each(["github", "gitlab", "jira", "linear"] as const)("%s", (name) => {
 
   test.each(EDITS)("pushes $what", async ({ edit, requests: { [name]: budget } }) => {
     const engine = await engineOver();
-    await engine.edit(identityOf(issue), edit(other));
+    await engine.edit(identityOf(issue), edit(other, provider.subject.people[0]));
     const requests = await requestsOf(async () => {
       expect(await collect(engine.push())).toMatchObject({ errors: [], stats: { updated: { remote: 1 } } });
     });

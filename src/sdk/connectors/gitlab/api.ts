@@ -237,12 +237,17 @@ export class GitLabApi implements ProviderApi {
     throw new IssuePayloadContractError(PROVIDER, `issues.${foreign}.project_id`, "is another project's");
   }
 
-  /** Keeps the ids of those who stay. `[0]` is nobody. */
+  /**
+   * The assignees with what `names` adds to the current ones and removes from them. GitLab replaces all of
+   * them, so they are read again right before: those that another client has added since stay.
+   * `[0]` is nobody.
+   */
   async #assigneeIds(current: CanonicalIssue, names: readonly string[]): Promise<readonly number[]> {
-    const known = issueOf(current.raw).assignees;
-    const { added } = changesOf(current.assignees, names);
-    const kept = known.filter(({ username }) => names.includes(username)).map(({ id }) => id);
-    const ids = [...kept, ...(await this.#userIds(added))];
+    const { added, removed } = changesOf(current.assignees, names);
+    const addedIds = await this.#userIds(added);
+    const { assignees } = issueOf((await this.#project.sendToIssue(current.ref.id)).body);
+    const kept = assignees.filter(({ username }) => !removed.includes(username)).map(({ id }) => id);
+    const ids = [...new Set([...kept, ...addedIds])];
     return ids.length === 0 ? [0] : ids;
   }
 

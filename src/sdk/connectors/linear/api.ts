@@ -93,8 +93,10 @@ const Rest = <S extends v.GenericSchema>(node: S) =>
   v.object({ issue: v.object({ page: connection(node) }) });
 const Commented = v.object({ issue: CommentedIssue });
 const done = v.object({ success: v.literal(true) });
-const Made = v.object({ issueCreate: v.object({ ...done.entries, issue: IssueRow }) });
-const Updated = v.object({ issueUpdate: v.object({ ...done.entries, issue: IssueRow }) });
+/** The schema lets a mutation answer without the issue. */
+const Answered = v.object({ ...done.entries, issue: v.nullable(IssueRow) });
+const Made = v.object({ issueCreate: Answered });
+const Updated = v.object({ issueUpdate: Answered });
 const Related = v.object({
   issueRelationCreate: v.object({
     ...done.entries,
@@ -210,11 +212,12 @@ export class LinearApi implements ProviderApi {
       ...(labels.length > 0 && { labelIds: await labelIds(this.#requests, this.workspace, labels) }),
     };
     try {
-      return await this.#whole((await this.#requests.ask(CREATE_ISSUE, { input }, Made)).issueCreate.issue);
+      const { issue } = (await this.#requests.ask(CREATE_ISSUE, { input }, Made)).issueCreate;
+      if (issue !== null) return await this.#whole(issue);
     } catch (error) {
       if (!isFailure(error, "conflict")) throw error;
-      return this.get(id);
     }
+    return this.get(id);
   }
 
   async findCreated(idempotencyKey: string): Promise<CanonicalIssue | null> {
@@ -225,7 +228,7 @@ export class LinearApi implements ProviderApi {
     return this.#whole(found.issue);
   }
 
-  async update(current: CanonicalIssue, patch: IssuePatch): Promise<CanonicalIssue> {
+  async update(current: CanonicalIssue, patch: IssuePatch): Promise<CanonicalIssue | null> {
     const { assignees, labels } = patch;
     const input = {
       ...plainInput(patch),
@@ -236,7 +239,7 @@ export class LinearApi implements ProviderApi {
     return this.#change(current.ref.id, input);
   }
 
-  async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<CanonicalIssue> {
+  async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<CanonicalIssue | null> {
     const stateId = await this.#workflow.stateFor(status);
     try {
       return await this.#change(current.ref.id, { stateId });
@@ -313,8 +316,9 @@ export class LinearApi implements ProviderApi {
     return found.issue.comments;
   }
 
-  async #change(id: string, input: object): Promise<CanonicalIssue> {
-    return this.#whole((await this.#requests.ask(UPDATE_ISSUE, { id, input }, Updated)).issueUpdate.issue);
+  async #change(id: string, input: object): Promise<CanonicalIssue | null> {
+    const { issue } = (await this.#requests.ask(UPDATE_ISSUE, { id, input }, Updated)).issueUpdate;
+    return issue === null ? null : this.#whole(issue);
   }
 
   async #assigneeInput([name]: readonly string[]): Promise<{ readonly assigneeId: string | null }> {
