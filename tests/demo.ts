@@ -22,7 +22,7 @@ import { startProviders } from "./demo/providers.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const BINARY = join(ROOT, "dist", process.platform === "win32" ? "tracker.exe" : "tracker");
-const ORIGIN = "https://github.com/acme/payments-api.git";
+const ORIGIN = "http://127.0.0.1/acme/payments-api.git";
 /** What the tour writes to the tickets. */
 const ITEMS = `[
   { "ref": { "key": "#2" }, "action": "transition", "target_status": "done" },

@@ -78,9 +78,6 @@ export const HINTS = {
   noConnections: "Next: tracker host connect <provider>",
   missionFields: "its fields are settings: tracker host mappings update --help",
 
-  shareOrFree: (bindingRef: string) =>
-    `To share it, copy .kittify/config.yaml from that project. To free it: \`tracker host mappings delete ${bindingRef}\`.`,
-
   // issues
   noIssues: "Next: tracker status",
   noMatch: "Next: tracker issues list",
@@ -149,7 +146,15 @@ const HINTS_BY_CODE: Readonly<Record<string, Hint>> = {
   config_unwritable: CHECK_FILE,
   file_unwritable: "Check the path, its folder and their permissions, then run the command again.",
   output_unwritable: "The command's work is done; only its output is lost.",
+  config_outside_project: "Replace the link by a file or a folder, or move it into the repository.",
+  config_not_writable: CHECK_FILE,
+  no_such_folder: "Name an existing folder with --project DIR.",
+  folder_of_another_user: "Run the command as that user, or in a folder of your own.",
   git_missing: "Install git.",
+  git_unsafe_folder: ({ details: { folder } }) =>
+    `If you trust it: git config --global --add safe.directory ${shellWord(String(folder))}`,
+  git_config_invalid: "Repair the git configuration: git config --list shows the error.",
+  git_timeout: WAIT_AND_RETRY,
 
   // Settings and choice of the control plane
   no_home: "Set TRACKER_HOME to an absolute folder that this user can write to.",
@@ -180,17 +185,10 @@ const HINTS_BY_CODE: Readonly<Record<string, Hint>> = {
 
   // Binding
   selection_required: "Choose one: --select <number>, or --match <label>.",
-  no_candidates: ({ provider, details: { binding_ref } }) =>
-    typeof binding_ref === "string"
-      ? HINTS.shareOrFree(binding_ref)
-      : `See what is connected with \`tracker discover --provider ${provider}\`; connect another account with \`tracker host connect ${provider}\`.`,
+  no_candidates: ({ provider }) =>
+    `Resources: \`tracker discover --provider ${provider}\`. To connect another account: tracker host connect ${provider}`,
   candidate_gone: ({ provider }) => `Choose again: tracker bind --provider ${provider}`,
-  invalid_binding_ref: ({ provider, details: { binding_ref, reason } }) => {
-    const other = `To bind to another resource: tracker bind --provider ${provider}`;
-    return reason === "project_mismatch" && typeof binding_ref === "string"
-      ? `${HINTS.shareOrFree(binding_ref)} ${other}`
-      : other;
-  },
+  invalid_binding_ref: ({ provider }) => `To bind to another resource: tracker bind --provider ${provider}`,
   stale_binding: ({ provider, details: { reason, control_plane } }) => {
     const again = `Bind again: \`tracker bind --provider ${provider} --yes\`.`;
     return reason === "binding_not_found"

@@ -8,7 +8,7 @@ import { hasSecrets } from "./access/installation.ts";
 import { TeamScope } from "./access/team-scope.ts";
 import type { SyncServices } from "./calls/handler.ts";
 import type { Reach } from "./connections/network.ts";
-import { type OpenSource, openSource, Sources } from "./connections/sources.ts";
+import { type OpenSource, openSource, Sources, type SourcesOptions } from "./connections/sources.ts";
 import { Vault } from "./connections/vault.ts";
 import type { Database } from "./database/schema.ts";
 import { asHostError, errorEnvelope, HostError } from "./errors.ts";
@@ -40,6 +40,8 @@ export interface ProviderDependencies {
   readonly reach?: Reach;
   /** Default: the real providers. */
   readonly openSource?: OpenSource;
+  /** Returns the credential that the environment has for a provider; by default there is none. */
+  readonly environmentCredential?: SourcesOptions["environmentCredential"];
 }
 
 /** Everything that a control plane is made of. */
@@ -92,6 +94,7 @@ export function createServices(
     openSource: dependencies.openSource ?? openSource,
     fetch,
     reach: dependencies.reach ?? (async () => fetch),
+    environmentCredential: dependencies.environmentCredential ?? (() => null),
     signal: background.signal,
     now: dependencies.now,
   });
@@ -133,7 +136,12 @@ export function createHost(dependencies: HostDependencies): Host {
   // Spec Kitty clients probe this path.
   app.get("/", (c) => c.json({ name: "tracker", version }));
   app.get(routePath(CALLS.health.path), (c) =>
-    c.json({ status: "ok", version, database: "sqlite" } satisfies HealthResponse),
+    c.json({
+      status: "ok",
+      version,
+      database: "sqlite",
+      features: ["dry_run", "known"],
+    } satisfies HealthResponse),
   );
   app.get("/openapi.json", async (c) => c.json((await import("./http/openapi.ts")).OPENAPI));
   app.use("/api/v1/*", async (c, next) => {

@@ -11,6 +11,10 @@ export const BindableResource = v.object({
   binding_ref: nullableText,
   bound_project_slug: nullableText,
   bound_at: nullable(instant),
+  /** Every project that is bound to it, the oldest first; an extension. The single fields describe the first. */
+  bindings: v.exactOptional(
+    v.array(v.object({ binding_ref: text, project_slug: nullableText, bound_at: nullable(instant) })),
+  ),
 });
 export type BindableResource = v.InferOutput<typeof BindableResource>;
 
@@ -46,7 +50,19 @@ export const ResourcesResponse = v.object({
 });
 export type ResourcesResponse = v.InferOutput<typeof ResourcesResponse>;
 
-export const BindResolveRequest = v.object({ provider: filled, project_identity: ProjectIdentity });
+/** The binding that a config records. */
+export const KnownBinding = v.object({
+  binding_ref: filled,
+  provider_context: v.nullish(ProviderContext, {}),
+});
+export type KnownBinding = v.InferOutput<typeof KnownBinding>;
+
+export const BindResolveRequest = v.object({
+  provider: filled,
+  project_identity: ProjectIdentity,
+  /** The config's current binding to this provider; an extension. */
+  known: v.nullish(KnownBinding),
+});
 export type BindResolveRequest = v.InferOutput<typeof BindResolveRequest>;
 
 export const BindCandidate = v.object({
@@ -58,10 +74,6 @@ export const BindCandidate = v.object({
 });
 export type BindCandidate = v.InferOutput<typeof BindCandidate>;
 
-/** A resource that belongs to another project. */
-export const TakenResource = v.object({ display_label: text, project_slug: text, binding_ref: filled });
-export type TakenResource = v.InferOutput<typeof TakenResource>;
-
 export const BindResolveResponse = v.object({
   match_type: v.picklist(["exact", "candidates", "none"]),
   candidate_token: nullable(filled),
@@ -70,8 +82,8 @@ export const BindResolveResponse = v.object({
   project_slug: nullableText,
   provider_context: nullable(ProviderContext),
   candidates: v.nullish(v.array(BindCandidate), []),
-  /** The resource that `repo_slug` names when another project has it, so that nothing is certain; an extension. */
-  taken: v.optional(v.nullable(TakenResource)),
+  /** The reference that confirming an exact match gives; an extension. */
+  derived_binding_ref: v.exactOptional(filled),
 });
 export type BindResolveResponse = v.InferOutput<typeof BindResolveResponse>;
 
@@ -89,6 +101,8 @@ export const BindConfirmResponse = v.object({
   provider_context: v.nullish(ProviderContext, {}),
   bound_at: nullable(instant),
   project_slug: nullableText,
+  /** The project's binding until now, which is a tombstone from now on; an extension. */
+  replaced_binding_ref: v.exactOptional(filled),
 });
 export type BindConfirmResponse = v.InferOutput<typeof BindConfirmResponse>;
 

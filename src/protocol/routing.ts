@@ -12,6 +12,8 @@ export const ProjectIdentity = v.object({
   slug: v.pipe(filled, v.maxLength(200)),
   node_id: v.pipe(filled, v.maxLength(200)),
   repo_slug: nullable(v.pipe(text, v.maxLength(500))),
+  /** Web host of the remote in lower case; absent for local paths and SSH aliases. An extension. */
+  repo_host: v.nullish(v.pipe(text, v.maxLength(253))),
 });
 export type ProjectIdentity = v.InferOutput<typeof ProjectIdentity>;
 

@@ -35,5 +35,11 @@ export const LegacyTokenResponse = v.object({
 });
 export type LegacyTokenResponse = v.InferOutput<typeof LegacyTokenResponse>;
 
-export const HealthResponse = v.object({ status: text, version: nullableText, database: nullableText });
+export const HealthResponse = v.object({
+  status: text,
+  version: nullableText,
+  database: nullableText,
+  /** Extensions of the contract that this control plane has. */
+  features: v.nullish(v.array(text), []),
+});
 export type HealthResponse = v.InferOutput<typeof HealthResponse>;

@@ -19,7 +19,6 @@ import type {
   BindConfirmResponse,
   BindResolveResponse,
   InstallationStatus,
-  TakenResource,
   ProjectIdentity as WireIdentity,
 } from "../protocol.ts";
 import { type Choice, TrackerError } from "../shared/errors.ts";
@@ -49,8 +48,6 @@ export interface BindDialog {
   choose(candidates: readonly BindCandidate[]): Promise<BindCandidate | null>;
   /** A resolution arrived. */
   resolved(resolution: BindResolveResponse): void;
-  /** Another project has the resource that the repository names, so it is not among the candidates. */
-  notOffered(resource: TakenResource): void;
   /** The one exact match is bound although another was selected. */
   exactOverridesSelection(resolution: BindResolveResponse): void;
 }
@@ -244,9 +241,7 @@ export class HostedTracker {
       return { candidateToken: resolution.candidate_token, candidate: null };
     }
     const candidates = orderCandidates(resolution.candidates);
-    const taken = resolution.taken ?? null;
-    if (resolution.match_type === "none" || candidates.length === 0) throw nothingFits(provider, taken);
-    if (taken !== null) dialog.notOffered(taken);
+    if (resolution.match_type === "none" || candidates.length === 0) throw nothingFits(provider);
     const candidate = await select(candidates, selection, dialog);
     return candidate === null ? null : { candidateToken: candidate.candidate_token, candidate };
   }
@@ -316,13 +311,7 @@ function invalidResolution(name: string): TrackerError {
   return new TrackerError("invalid_response", `${name} named an exact match without a token to bind it.`);
 }
 
-function nothingFits(provider: string, taken: TakenResource | null): TrackerError {
-  if (taken !== null) {
-    const { display_label, project_slug, binding_ref } = taken;
-    return new TrackerError("no_candidates", `${display_label} is bound to project "${project_slug}".`, {
-      details: { binding_ref },
-    });
-  }
+function nothingFits(provider: string): TrackerError {
   return new TrackerError("no_candidates", `No resource of ${providerName(provider)} fits this project.`, {
     provider,
   });
@@ -380,6 +369,7 @@ function toWire(identity: ProjectIdentity): WireIdentity {
     slug: identity.slug,
     node_id: identity.nodeId,
     repo_slug: identity.repoSlug,
+    ...(identity.repoHost !== null && { repo_host: identity.repoHost }),
   };
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { errorOf, resultOf } from "../helpers/binary.ts";
 import { startHost } from "../helpers/host-process.ts";
-import { Scratch } from "../helpers/scratch.ts";
+import { LOOPBACK_ORIGIN, Scratch } from "../helpers/scratch.ts";
 
 const TOKEN = "glpat-canary-9d41f6a07c";
 const PATHS = ["acme/payments-api", "acme/billing"];
@@ -91,7 +91,7 @@ const connect = (gitlab: GitLab, ...more: string[]): string[] => [
 describe("the embedded control plane", () => {
   test("connects, binds by itself, and reads issues; the token is nowhere to be found", async () => {
     using gitlab = new GitLab();
-    using place = new Scratch();
+    using place = new Scratch({ origin: LOOPBACK_ORIGIN });
     const connected = await place.run(connect(gitlab), { stdin: TOKEN });
     expect(connected).toMatchObject({ code: 0, stderr: "" });
     expect(connected.stdout).toMatch(
@@ -116,7 +116,10 @@ describe("the embedded control plane", () => {
 
   test("keeps no key of its own where the environment has one", async () => {
     using gitlab = new GitLab();
-    using place = new Scratch({ env: { TRACKER_VAULT_KEY: randomBytes(32).toString("base64") } });
+    using place = new Scratch({
+      origin: LOOPBACK_ORIGIN,
+      env: { TRACKER_VAULT_KEY: randomBytes(32).toString("base64") },
+    });
     expect(await place.run(connect(gitlab), { stdin: TOKEN })).toMatchObject({ code: 0 });
     expect(await place.run(["host", "connections", "test", "gitlab"])).toMatchObject({ code: 0 });
     expect([...place.files(place.root).keys()].filter((path) => path.endsWith(".key"))).toEqual([]);
@@ -124,7 +127,7 @@ describe("the embedded control plane", () => {
 
   test("a token that the provider refuses connects nothing, and is not repeated", async () => {
     using gitlab = new GitLab();
-    using place = new Scratch();
+    using place = new Scratch({ origin: LOOPBACK_ORIGIN });
     const outcome = await place.run(connect(gitlab, "--json", "--verbose"), { stdin: "glpat-wrong-canary" });
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toContain("provider_rejected");
@@ -136,13 +139,13 @@ describe("the embedded control plane", () => {
 
 test("a served control plane reaches its own network only with --allow-private-network", async () => {
   using gitlab = new GitLab();
-  using owner = new Scratch();
+  using owner = new Scratch({ origin: LOOPBACK_ORIGIN });
   for (const [flags, code] of [
     [[], 1],
     [["--allow-private-network"], 0],
   ] as const) {
     await using host = await startHost(owner, { flags: ["--demo", ...flags] });
-    using place = new Scratch({ env: host.env });
+    using place = new Scratch({ origin: LOOPBACK_ORIGIN, env: host.env });
     const outcome = await place.run(connect(gitlab, "--json"), { stdin: TOKEN });
     expect(outcome.code).toBe(code);
     if (code === 1) expect(JSON.stringify(errorOf(outcome))).toContain("--allow-private-network");

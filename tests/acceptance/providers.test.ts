@@ -8,7 +8,7 @@ import { startHost } from "../helpers/host-process.ts";
 import { type Company, github, gitlab, jira, linear } from "../helpers/providers.ts";
 import { MINUTE, Person } from "../helpers/providers-person.ts";
 import { withoutRandomWaits } from "../helpers/random-waits.ts";
-import { Scratch } from "../helpers/scratch.ts";
+import { LOOPBACK_ORIGIN, Scratch } from "../helpers/scratch.ts";
 import { NangoSimulator } from "../simulators/nango.ts";
 
 const COMPANIES: readonly (readonly [string, () => Promise<Company>])[] = [
@@ -54,7 +54,7 @@ describe.each(COMPANIES)("%s", (_, open) => {
       expect(first).toStartWith(`1\t${label}\t`);
       expect(asked).toMatchObject({ code: 1, stdout: "" });
       expect(asked.stderr).toContain(
-        `1. ${label}\n   high: Name "${label}" equals the repository name "payments-api"\n2. Payments (PAYS)\n`,
+        `1. ${label}\n   high: same name as the repository\n2. Payments (PAYS)\n`,
       );
       expect(asked.stderr).toContain("--select <number>");
       expect(asked.stderr).not.toContain("Backend");
@@ -405,7 +405,7 @@ describe("GitLab on its free plan", () => {
 });
 
 test("a served control plane serves all four", async () => {
-  using owner = new Scratch();
+  using owner = new Scratch({ origin: LOOPBACK_ORIGIN });
   const flags = ["--database", join(owner.root, "host.db"), "--allow-private-network"];
   await using host = await startHost(owner, { flags });
   for (const [, open] of COMPANIES) {

@@ -10,6 +10,7 @@ const IDENTITY = {
   slug: "payments-api",
   node_id: "0123456789ab",
   repo_slug: "acme/payments-api",
+  repo_host: "github.com",
 };
 const PROJECT = `project:\n  uuid: ${UUID}\n  slug: payments-api\n  node_id: "0123456789ab"\n`;
 const BOUND = `${PROJECT}tracker:\n  provider: linear\n  binding_ref: srm_OLD\n  display_label: Old Team (OLD)\n`;
@@ -20,6 +21,7 @@ const NEW_IDENTITY = {
   slug: "payments-api",
   node_id: expect.stringMatching(/^[0-9a-f]{12}$/),
   repo_slug: "acme/payments-api",
+  repo_host: "github.com",
 };
 const CONTEXT = { team_name: "Payments", workspace_name: "Acme Corp" };
 const EXACT = {

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorOf, resultOf } from "../helpers/binary.ts";
 import { type HostProcess, startHost } from "../helpers/host-process.ts";
-import { Scratch } from "../helpers/scratch.ts";
+import { LOOPBACK_ORIGIN, Scratch } from "../helpers/scratch.ts";
 import { GitHubSimulator } from "../simulators/github/index.ts";
 import type { SimulatedRequest } from "../simulators/server.ts";
 
@@ -23,7 +23,7 @@ beforeEach(async () => {
   });
   await github.start();
   github.setClock(Date.now() - 60 * 60_000);
-  place = new Scratch();
+  place = new Scratch({ origin: LOOPBACK_ORIGIN });
 });
 afterEach(async () => {
   place[Symbol.dispose]();

@@ -208,16 +208,6 @@ describe.each(Object.keys(HOSTS))("%s", (name) => {
       });
       expect(
         await failureOf(
-          client.call("bindConfirm", { provider: "github", candidate_token: token, project_identity: OTHER }),
-        ),
-      ).toMatchObject({
-        code: "already_bound",
-        status: 409,
-        userActionRequired: true,
-        details: expect.objectContaining({ project_slug: IDENTITY.slug }),
-      });
-      expect(
-        await failureOf(
           client.call("bindConfirm", {
             provider: "github",
             candidate_token: "cand_forged",

@@ -582,7 +582,7 @@ describe("requests", () => {
   });
 
   test("health is asked without a credential", async () => {
-    const health = { status: "ok", version: "1.0.0", database: "sqlite" };
+    const health = { status: "ok", version: "1.0.0", database: "sqlite", features: [] };
     stubs.on("GET", `${BASE}/health/`, Response.json(health));
     expect(await stubbedClient(stubs).call("health", {})).toEqual(health);
     expect(stubs.requests[0]?.headers).toEqual({ accept: "application/json", "user-agent": USER_AGENT });

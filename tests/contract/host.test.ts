@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import * as v from "valibot";
 import * as protocol from "../../src/protocol.ts";
 import { ConnectorRequestError } from "../../src/sdk/errors.ts";
+import { projectUuid } from "../../src/shared/project-uuid.ts";
 import { IDENTITY, list, resource, STRANGER, TestHost } from "../helpers/host-fixture.ts";
 
 let host: TestHost;
@@ -15,7 +16,12 @@ const OTHER = { ...IDENTITY, uuid: "11111111-1111-4111-8111-111111111111", slug:
 describe("every answer", () => {
   test("health needs no credential", async () => {
     const answer = await host.get("tracker/health/", { token: null });
-    expect(answer.body).toEqual({ status: "ok", version: "1.2.3", database: "sqlite" });
+    expect(answer.body).toEqual({
+      status: "ok",
+      version: "1.2.3",
+      database: "sqlite",
+      features: ["dry_run", "known"],
+    });
   });
 
   test("carries a fresh X-Request-Id, errors included", async () => {
@@ -295,6 +301,7 @@ describe("resources", () => {
         binding_ref: null,
         bound_project_slug: null,
         bound_at: null,
+        bindings: [],
       },
     ]);
   });
@@ -393,27 +400,81 @@ describe("bind", () => {
     const again = await host.resolve("github");
     expect(again.body).toMatchObject({
       match_type: "exact",
-      candidate_token: null,
+      candidate_token: expect.stringMatching(/^cand_/),
       binding_ref: confirmed.body.binding_ref,
       project_slug: "payments-api",
       provider_context: { display_key: "acme/payments-api" },
     });
   });
 
-  test("a repository's path that another project has is told, and not offered", async () => {
-    const binding_ref = await host.bind("github", "acme/payments-api", OTHER);
+  test("a repository's path binds by itself although another project shares it", async () => {
+    const other = await host.bind("github", "acme/payments-api", OTHER);
+    host.now += 1000;
     const { body } = await host.resolve("github");
-    expect(v.parse(protocol.BindResolveResponse, body).taken).toEqual({
+    expect(body).toMatchObject({
+      match_type: "exact",
+      binding_ref: null,
       display_label: "acme/payments-api",
-      project_slug: OTHER.slug,
-      binding_ref,
     });
-    expect(list(body.candidates).map(({ display_label }) => display_label)).not.toContain(
-      "acme/payments-api",
-    );
-    expect(
-      (await host.resolve("github", { ...IDENTITY, repo_slug: "acme/elsewhere" })).body,
-    ).not.toHaveProperty("taken");
+    const confirmed = await host.confirm("github", String(body.candidate_token));
+    expect(confirmed.body.binding_ref).toBe(String(body.derived_binding_ref));
+    expect(confirmed.body.binding_ref).not.toBe(other);
+    const listed = list((await host.get("tracker/resources/?provider=github&q=payments-api")).body.resources);
+    expect(listed[0]).toMatchObject({
+      binding_ref: other,
+      bound_project_slug: OTHER.slug,
+      bindings: [{ project_slug: OTHER.slug }, { project_slug: IDENTITY.slug }],
+    });
+  });
+
+  test("a reference is the same on every control plane with that team's name", async () => {
+    const ref = await host.bind("github", "acme/payments-api");
+    const elsewhere = await TestHost.open();
+    try {
+      expect(await elsewhere.bind("github", "acme/payments-api")).toBe(ref);
+      expect(await elsewhere.bind("github", "acme/payments-api", OTHER)).not.toBe(ref);
+    } finally {
+      await elsewhere.close();
+    }
+  });
+
+  test("the resource that the config names is exact, before the repository's path", async () => {
+    const known = {
+      binding_ref: "srm_FROM_ELSEWHERE",
+      provider_context: { display_key: "acme/docs", resource_url: "https://github.example/acme/docs" },
+    };
+    const ask = (facts: object) =>
+      host.post("tracker/bind-resolve/", {
+        provider: "github",
+        project_identity: IDENTITY,
+        known: { ...known, ...facts },
+      });
+    expect((await ask({})).body).toMatchObject({ match_type: "exact", display_label: "acme/docs" });
+    // Another site's resource of that name is not meant.
+    const foreign = { display_key: "acme/docs", resource_url: "https://evil.example/acme/docs" };
+    expect((await ask({ provider_context: foreign })).body).toMatchObject({
+      match_type: "exact",
+      display_label: "acme/payments-api",
+    });
+    expect((await ask({ provider_context: {} })).body.display_label).toBe("acme/payments-api");
+  });
+
+  test("a second clone from before the config was committed is the same project", async () => {
+    const repository = { repo_slug: "acme/elsewhere", repo_host: "github.example" };
+    const first = { ...IDENTITY, ...repository, uuid: "5b6c7d8e-0000-4000-8000-000000000001" };
+    const second = { ...first, uuid: projectUuid("github.example", "acme/elsewhere") };
+    const ref = await host.bind("github", "acme/docs", first);
+    expect((await host.resolve("github", second)).body).toMatchObject({
+      match_type: "exact",
+      binding_ref: ref,
+    });
+    const validated = await host.post("tracker/bind-validate/", {
+      provider: "github",
+      binding_ref: ref,
+      project_identity: second,
+    });
+    expect(validated.body.valid).toBe(true);
+    expect(await host.bind("github", "acme/docs", second)).toBe(ref);
   });
 
   test("several candidates are ranked, with dense positions and the tokens of `resources`", async () => {
@@ -427,10 +488,18 @@ describe("bind", () => {
     expect(candidates[0]?.candidate_token).toBe(await host.candidate("linear", "Payments API (PAY)"));
   });
 
-  test("nothing free: none", async () => {
+  test("a resource that another project has is offered, and says so", async () => {
     host.resources.set("linear", [resource("linear", "ONE", "Only one")]);
     await host.get("tracker/resources/?provider=linear&refresh=1");
     await host.bind("linear", "Only one (ONE)", OTHER);
+    expect(list((await host.resolve("linear")).body.candidates)).toMatchObject([
+      { display_label: "Only one (ONE)", match_reason: "no similar name; also bound to other" },
+    ]);
+  });
+
+  test("an empty inventory: none", async () => {
+    host.resources.set("linear", []);
+    await host.get("tracker/resources/?provider=linear&refresh=1");
     expect((await host.resolve("linear")).body).toMatchObject({ match_type: "none", candidates: [] });
   });
 
@@ -453,13 +522,27 @@ describe("bind", () => {
     expect(await host.bind("linear", "Payments (PMT)")).toBe(first);
   });
 
-  test("a resource of another project: 409 that names it", async () => {
+  test("many projects share a resource, each with a mapping of its own", async () => {
     const token = await host.candidate("linear", "Payments (PMT)");
-    await host.confirm("linear", token, OTHER);
-    const answer = await host.confirm("linear", token);
-    expect([answer.status, answer.body.code]).toEqual([409, "already_bound"]);
-    expect(answer.body.details).toEqual({ project_slug: "other" });
-    expect((await host.get("tracker/mappings/?provider=linear")).body.mappings).toHaveLength(1);
+    const [theirs, ours] = [await host.confirm("linear", token, OTHER), await host.confirm("linear", token)];
+    expect([theirs.status, ours.status]).toEqual([200, 200]);
+    expect(theirs.body.binding_ref).not.toBe(ours.body.binding_ref);
+    expect((await host.get("tracker/mappings/?provider=linear")).body.mappings).toHaveLength(2);
+  });
+
+  test("another choice replaces the binding, and going back revives the old reference", async () => {
+    const first = await host.bind("linear", "Payments (PMT)");
+    const choose = async (label: string) =>
+      (await host.confirm("linear", await host.candidate("linear", label))).body;
+    const second = await choose("Operations (OPS)");
+    expect(second).toMatchObject({ replaced_binding_ref: first });
+    expect(await choose("Payments (PMT)")).toMatchObject({
+      binding_ref: first,
+      replaced_binding_ref: second.binding_ref,
+    });
+    expect(await choose("Payments (PMT)")).not.toHaveProperty("replaced_binding_ref");
+    const mappings = list((await host.get("tracker/mappings/?provider=linear")).body.mappings);
+    expect(mappings.map(({ binding_ref }) => binding_ref)).toEqual([first]);
   });
 
   test("another resource replaces the project's mapping and frees the old one", async () => {
@@ -542,7 +625,7 @@ describe("bind", () => {
     const [first] = list(resolved.body.candidates);
     expect(first).toMatchObject({
       confidence: "high",
-      match_reason: expect.stringContaining(`${ref}, which is disabled`),
+      match_reason: "bound to this project, and disabled",
     });
     const confirmed = await host.confirm("github", String(first?.candidate_token));
     expect(confirmed.body.binding_ref).toBe(ref);

@@ -6,20 +6,20 @@ type ErrorSpelling = "code" | "error_code";
 
 const BASE = "/api/v1/tracker";
 
-/** Exactly what the contract documents: a foreign host may refuse anything else. */
-const Identity = v.strictObject({
+/** The documented fields; foreign hosts ignore others. */
+const Identity = v.object({
   uuid: v.string(),
   slug: v.string(),
   node_id: v.string(),
   repo_slug: v.nullable(v.string()),
 });
-const Resolve = v.strictObject({ provider: v.string(), project_identity: Identity });
-const Confirm = v.strictObject({
+const Resolve = v.object({ provider: v.string(), project_identity: Identity });
+const Confirm = v.object({
   provider: v.string(),
   candidate_token: v.string(),
   project_identity: Identity,
 });
-const Validate = v.strictObject({
+const Validate = v.object({
   provider: v.string(),
   binding_ref: v.string(),
   project_identity: Identity,

@@ -4,7 +4,7 @@ import { expect } from "bun:test";
 import { join } from "node:path";
 import type { Outcome } from "./binary.ts";
 import type { Company } from "./providers.ts";
-import { Scratch } from "./scratch.ts";
+import { LOOPBACK_ORIGIN, Scratch } from "./scratch.ts";
 
 /** In milliseconds. */
 export const MINUTE = 60_000;
@@ -12,7 +12,7 @@ export const MINUTE = 60_000;
 /** A person with a clone of acme/payments-api, and the company they work for. */
 export class Person implements AsyncDisposable {
   readonly company: Company;
-  readonly #place = new Scratch();
+  readonly #place = new Scratch({ origin: LOOPBACK_ORIGIN });
   readonly #env: Readonly<Record<string, string>>;
   #said = "";
 

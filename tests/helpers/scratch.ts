@@ -18,6 +18,9 @@ import { type TerminalRunOptions, TerminalSession } from "./terminal.ts";
 /** The `origin` of a scratch repository unless a test says otherwise. */
 const ORIGIN = "git@github.com:acme/payments-api.git";
 
+/** The same repository on a simulator of this machine, whichever port it has. */
+export const LOOPBACK_ORIGIN = "git@127.0.0.1:acme/payments-api.git";
+
 /** What a run adds to the scratch folder's own settings. */
 interface ScratchRun {
   readonly env?: Readonly<Record<string, string>>;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { ProjectIdentity } from "../../src/config/identity.ts";
 import { type Project, ProjectStore } from "../../src/config/project.ts";
 import { parseProjectConfig } from "../../src/config.ts";
-import type { BindCandidate, BindResolveResponse, TakenResource } from "../../src/protocol.ts";
+import type { BindCandidate, BindResolveResponse } from "../../src/protocol.ts";
 import { type BindDialog, HostedTracker, type Selection } from "../../src/service/bind.ts";
 import { failureOf } from "../helpers/failure.ts";
 import { errorBody, HttpStubs, STUB_URL, stubbedClient } from "../helpers/http-stubs.ts";
@@ -156,11 +156,7 @@ describe("bind", () => {
       this.asked += 1;
       return first ?? null;
     }
-    readonly notOfferedTo: string[] = [];
     resolved(): void {}
-    notOffered({ display_label, binding_ref }: TakenResource): void {
-      this.notOfferedTo.push(`${display_label}: ${binding_ref}`);
-    }
     exactOverridesSelection({ display_label }: BindResolveResponse): void {
       this.overridden.push(display_label);
     }
@@ -261,22 +257,6 @@ describe("bind", () => {
       expect(await failureOf(bind(person))).toMatchObject({ code: "no_candidates" });
     },
   );
-
-  test("what another project has is told, beside what is offered and where there is nothing else", async () => {
-    const taken = { display_label: "acme/payments-api", project_slug: "payments", binding_ref: "srm_2" };
-    const hint = expect.stringContaining("tracker host mappings delete srm_2");
-    stubs.on("POST", RESOLVE, Response.json({ match_type: "none", taken }));
-    expect(await failureOf(bind(person))).toMatchObject({
-      code: "no_candidates",
-      message: 'acme/payments-api is bound to project "payments".',
-      hint,
-    });
-    const candidates = [candidate(0, "Other")];
-    stubs.on("POST", RESOLVE, Response.json({ match_type: "candidates", candidates, taken }));
-    const dialog = Object.assign(new Dialog(), { choose: async () => null });
-    await bind(person, dialog);
-    expect(dialog.notOfferedTo).toEqual([expect.stringContaining("srm_2")]);
-  });
 
   test("a cancelled choice changes nothing", async () => {
     stubs.on("POST", RESOLVE, offered(candidate(0, "Payments (PAY)")));

@@ -144,10 +144,6 @@ async function createDialog(
         log.info(`${display_label ?? "An unnamed resource"} is the only exact match.`);
       else if (!willAsk) draw(orderCandidates(candidates));
     },
-    notOffered: ({ display_label, project_slug, binding_ref }) => {
-      log.info(`${display_label} is bound to project "${project_slug}", so it is not listed.`);
-      log.info(HINTS.shareOrFree(binding_ref));
-    },
     exactOverridesSelection: ({ display_label, binding_ref }) => {
       log.info(
         `${display_label ?? "An unnamed resource"} is the only exact match, so it was bound instead of your selection.`,

@@ -5,7 +5,7 @@ import type { TeamScope } from "../access/team-scope.ts";
 import { asHostError, HostError } from "../errors.ts";
 import { degrade, type Inventory } from "../inventory/inventory.ts";
 import type { Progress } from "../jobs/operations.ts";
-import type { Sources } from "./sources.ts";
+import { ENVIRONMENT, type Sources } from "./sources.ts";
 
 const COLUMNS = [
   "id",
@@ -19,8 +19,9 @@ const COLUMNS = [
   "error",
 ] as const;
 
+/** The stored connections; one that lasts as long as an environment variable is not shown. */
 function current(scope: TeamScope) {
-  return scope.connections().select(COLUMNS).where("removed_at", "is", null);
+  return scope.connections().select(COLUMNS).where("removed_at", "is", null).where("kind", "!=", ENVIRONMENT);
 }
 
 type ConnectionRow = Awaited<ReturnType<typeof listRows>>[number];
@@ -66,24 +67,61 @@ export function connectionsTo(scope: TeamScope, provider: HostedProvider): Promi
 }
 
 /**
- * The team's connections to a provider that still work or may work again.
+ * The team's connections to a provider that still work or may work again; where
+ * nothing is stored, the one whose credential the environment of this run has.
  *
  * @throws HostError `no_installation` when there is none
  */
 export async function requireConnections(
   scope: TeamScope,
+  sources: Sources,
   provider: HostedProvider,
 ): Promise<readonly [ConnectionRow, ...ConnectionRow[]]> {
   const usable = (await connectionsTo(scope, provider)).filter(({ status }) => status !== "revoked");
   const [first, ...rest] = usable;
-  if (first === undefined) {
-    throw new HostError(
-      "no_installation",
-      `${provider} is not connected for team "${scope.principal.team.slug}".`,
-      { provider },
-    );
-  }
-  return [first, ...rest];
+  if (first !== undefined) return [first, ...rest];
+  if (sources.hasEnvironmentCredential(provider)) return [await environmentConnection(scope, provider)];
+  throw new HostError(
+    "no_installation",
+    `${provider} is not connected for team "${scope.principal.team.slug}".`,
+    { provider },
+  );
+}
+
+/** The row of the connection whose credential is in the environment; mappings need one to refer to. */
+async function environmentConnection(scope: TeamScope, provider: HostedProvider): Promise<ConnectionRow> {
+  const find = () =>
+    scope
+      .connections()
+      .select(COLUMNS)
+      .where("provider", "=", provider)
+      .where("kind", "=", ENVIRONMENT)
+      .executeTakeFirst();
+  const known = await find();
+  if (known !== undefined) return known;
+  const at = scope.timestamp();
+  await scope
+    .insertConnection({
+      id: scope.newId(),
+      provider,
+      kind: ENVIRONMENT,
+      target: ENVIRONMENT,
+      base_url: null,
+      secret: null,
+      account_label: "environment",
+      status: "connected",
+      error: null,
+      resource_count: 0,
+      last_refreshed_at: null,
+      created_at: at,
+      updated_at: at,
+      removed_at: null,
+    })
+    .onConflict((conflict) => conflict.columns(["team_id", "provider", "kind", "target"]).doNothing())
+    .execute();
+  const made = await find();
+  if (made === undefined) throw new Error("The connection was stored and cannot be read back.");
+  return made;
 }
 
 /** @throws HostError `connection_not_found` */

@@ -77,7 +77,7 @@ async function transportOf({ provider, credential, fetch }: CredentialedAccess):
   return openTransport(provider, credential, { fetch, maxBodyBytes: PROVIDER_BYTES });
 }
 
-interface SourcesOptions {
+export interface SourcesOptions {
   readonly vault: Vault;
   readonly openSource: OpenSource;
   /** Reaches providers at their default addresses. */
@@ -88,7 +88,12 @@ interface SourcesOptions {
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Returns the credential that the environment of this process has for a provider; it is never stored. */
+  readonly environmentCredential: (provider: HostedProvider) => ProviderCredential | null;
 }
+
+/** Kind of the connection whose credential is in the environment of a run. */
+export const ENVIRONMENT = "environment";
 
 /** Opens providers, with credentials that are stored or not stored yet. */
 export class Sources {
@@ -106,6 +111,11 @@ export class Sources {
    */
   async open(provider: HostedProvider, credential: ProviderCredential | null): Promise<DiscoverySource> {
     return this.#options.openSource(await this.#access(provider, credential));
+  }
+
+  /** True for a provider whose credential is in the environment. */
+  hasEnvironmentCredential(provider: HostedProvider): boolean {
+    return this.#options.environmentCredential(provider) !== null;
   }
 
   /**
@@ -152,11 +162,18 @@ export class Sources {
     return { provider, credential, fetch: endedBy(signal, way) };
   }
 
+  #environmentCredential(provider: HostedProvider): ProviderCredential {
+    const credential = this.#options.environmentCredential(provider);
+    if (credential !== null) return credential;
+    throw new ConnectorConfigError(provider, `The environment has no token for ${provider} any more.`);
+  }
+
   async #credentialOf(
     scope: TeamScope,
     { id, provider, kind }: ConnectionKey,
   ): Promise<ProviderCredential | null> {
     if (kind === "demo") return null;
+    if (kind === ENVIRONMENT) return this.#environmentCredential(hostedName(provider));
     const { secret } = await scope
       .connections()
       .select("secret")

@@ -117,6 +117,9 @@ interface ProjectsTable {
   /** Null for a project that a client without uuids made. */
   uuid: string | null;
   slug: string;
+  /** Web host and path of the project's remote, in lower case; null when its clients sent none. */
+  repo_host: string | null;
+  repo_slug: string | null;
   created_at: Fixed<Instant>;
   updated_at: Instant;
 }

@@ -10,12 +10,15 @@ import {
   type DiscoverySource,
   discoverResources,
   discoverWorkspaces,
+  type FoundResource,
+  findResource,
+  type ResourceNames,
 } from "../../sdk/discovery.ts";
 import { DiscoveryContractError } from "../../sdk/errors.ts";
 import type { Page } from "../../sdk/model.ts";
 import { fold } from "../../shared/text.ts";
 import type { TeamScope } from "../access/team-scope.ts";
-import type { ConnectionKey, Sources } from "../connections/sources.ts";
+import { type ConnectionKey, ENVIRONMENT, type Sources } from "../connections/sources.ts";
 import { batches } from "../database/batches.ts";
 import { qualifiedRef, type RoutingMetadata } from "../database/json.ts";
 import { asHostError } from "../errors.ts";
@@ -158,6 +161,39 @@ export class Inventory {
     await within(Promise.all(refreshing), LONGEST_WAIT);
   }
 
+  /**
+   * Asks the connections for one resource by its recorded name and stores it,
+   * without reading the inventory. Returns the ids of the rows that were found.
+   *
+   * @throws TrackerSdkError when a provider refuses or cannot be reached
+   */
+  async find(
+    scope: TeamScope,
+    connections: readonly ConnectionKey[],
+    names: ResourceNames,
+  ): Promise<readonly string[]> {
+    const ids = connections.map(async (connection) => {
+      const source = await this.#sources.openSource(scope, connection);
+      const found = await this.#background.interruptible(findResource(source, names));
+      return found === null
+        ? []
+        : [await scope.transaction((transaction) => storeOne(transaction, connection, found))];
+    });
+    return (await Promise.all(ids)).flat();
+  }
+
+  /** Reads the inventories that were never read before the answer, and stale ones behind it. */
+  async refreshForAnswer(
+    scope: TeamScope,
+    connections: readonly (ConnectionKey & { readonly last_refreshed_at: string | null })[],
+  ): Promise<void> {
+    const unread = connections.filter(({ last_refreshed_at }) => last_refreshed_at === null);
+    if (unread.length > 0) await this.refreshNow(scope, unread);
+    for (const connection of connections) {
+      if (connection.last_refreshed_at !== null) this.refreshBehind(scope, connection);
+    }
+  }
+
   /** Refreshes a stale inventory behind the answer that is being given from it. */
   refreshBehind(
     scope: TeamScope,
@@ -200,29 +236,70 @@ export async function store(scope: TeamScope, connection: ConnectionKey, found: 
   const at = scope.timestamp();
   const workspaceIds = await storeWorkspaces(scope, connection, found, at);
   const rows = new Map(
-    found.workspaces.flatMap(({ workspace, resources }) =>
-      resources.map((resource) => {
-        const row = {
-          id: scope.newId(),
-          provider: connection.provider,
-          connection_id: connection.id,
-          workspace_id: workspaceIds.get(workspace.id) ?? "",
-          stable_ref: qualifiedRef(resource.connectorParams, resource.stableRef),
-          display_label: labelOf(resource),
-          kind: resource.kind,
-          provider_context: JSON.stringify(contextOf(workspace, resource)),
-          routing_metadata: JSON.stringify(routingOf(workspace, resource)),
-          ...matchKeys(resource),
-          updated_at: at,
-          hidden_at: null,
-        };
+    found.workspaces.flatMap(({ workspace, resources }) => {
+      const workspaceId = workspaceIds.get(workspace.id) ?? "";
+      return resources.map((resource) => {
+        const row = rowOf(scope, connection, workspaceId, { workspace, resource });
         return [row.stable_ref, row] as const;
-      }),
-    ),
+      });
+    }),
   );
   await hideVanished(scope, connection.id, rows, at);
   await followResources(scope, connection, rows, at);
-  for (const batch of batches([...rows.values()])) {
+  await upsertResources(scope, [...rows.values()]);
+  await scope
+    .updateConnection(connection.id)
+    .set({
+      status: "connected",
+      error: null,
+      account_label: accountLabel(found),
+      resource_count: rows.size,
+      last_refreshed_at: at,
+      updated_at: at,
+    })
+    .execute();
+}
+
+/** Stores one resource and its workspace beside what is there, and returns the row's id. */
+async function storeOne(scope: TeamScope, connection: ConnectionKey, found: FoundResource): Promise<string> {
+  const { workspace, resource } = found;
+  const workspaces = [{ workspace, resources: [resource] }];
+  const workspaceIds = await storeWorkspaces(scope, connection, { workspaces }, scope.timestamp());
+  const row = rowOf(scope, connection, workspaceIds.get(workspace.id) ?? "", found);
+  await upsertResources(scope, [row]);
+  const stored = await scope
+    .resources()
+    .select("id")
+    .where("connection_id", "=", connection.id)
+    .where("stable_ref", "=", row.stable_ref)
+    .executeTakeFirstOrThrow();
+  return stored.id;
+}
+
+function rowOf(
+  scope: TeamScope,
+  connection: ConnectionKey,
+  workspaceId: string,
+  { workspace, resource }: FoundResource,
+) {
+  return {
+    id: scope.newId(),
+    provider: connection.provider,
+    connection_id: connection.id,
+    workspace_id: workspaceId,
+    stable_ref: qualifiedRef(resource.connectorParams, resource.stableRef),
+    display_label: labelOf(resource),
+    kind: resource.kind,
+    provider_context: JSON.stringify(contextOf(workspace, resource)),
+    routing_metadata: JSON.stringify(routingOf(workspace, resource)),
+    ...matchKeys(resource),
+    updated_at: scope.timestamp(),
+    hidden_at: null,
+  };
+}
+
+async function upsertResources(scope: TeamScope, rows: readonly ReturnType<typeof rowOf>[]): Promise<void> {
+  for (const batch of batches(rows)) {
     await scope
       .insertResources(batch)
       .onConflict((conflict) =>
@@ -242,17 +319,6 @@ export async function store(scope: TeamScope, connection: ConnectionKey, found: 
       )
       .execute();
   }
-  await scope
-    .updateConnection(connection.id)
-    .set({
-      status: "connected",
-      error: null,
-      account_label: accountLabel(found),
-      resource_count: rows.size,
-      last_refreshed_at: at,
-      updated_at: at,
-    })
-    .execute();
 }
 
 async function storeWorkspaces(
@@ -318,8 +384,8 @@ interface ResourceFacts {
 
 /**
  * Active mappings follow resources that were renamed or moved; their references
- * stay. Those whose connection was removed go on with this one when it shows
- * their resource.
+ * stay. Those whose connection was removed, or lasts as long as an environment
+ * variable, continue with this one when it shows their resource.
  */
 async function followResources(
   scope: TeamScope,
@@ -342,7 +408,11 @@ async function followResources(
     .where("mappings.status", "=", "active")
     .where("mappings.deleted_at", "is", null)
     .where(({ or, eb }) =>
-      or([eb("mappings.connection_id", "=", connection.id), eb("connections.removed_at", "is not", null)]),
+      or([
+        eb("mappings.connection_id", "=", connection.id),
+        eb("connections.removed_at", "is not", null),
+        eb("connections.kind", "=", ENVIRONMENT),
+      ]),
     )
     .execute();
   for (const { binding_ref, resource_ref, ...known } of mappings) {

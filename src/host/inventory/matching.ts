@@ -9,9 +9,20 @@ export function matchKey(text: string): string {
   return wordsKey(fold(text));
 }
 
+/** Words whose symbols tell them apart: `C#` is not `C`. */
+const SYMBOLS: readonly (readonly [RegExp, string])[] = [
+  [/\bc\+\+/g, "cpp"],
+  [/\bc#/g, "csharp"],
+  [/\bf#/g, "fsharp"],
+  [/(?<![\p{L}\p{N}])\.net\b/gu, "dotnet"],
+];
+
 /** The {@link matchKey} of text that is folded already. */
 export function wordsKey(folded: string): string {
-  return (folded.match(/[\p{L}\p{N}]+/gu) ?? []).join("-");
+  const spelled = /[+#.]/.test(folded)
+    ? SYMBOLS.reduce((text, [symbol, word]) => text.replace(symbol, word), folded)
+    : folded;
+  return (spelled.match(/[\p{L}\p{N}]+/gu) ?? []).join("-");
 }
 
 /** The form in which full paths (`owner/repo`) are compared. */

@@ -1,9 +1,12 @@
 /**
  * Resolution: from a project's identity to the resource it belongs to. Pure;
- * the routes load what these functions are given. Only certainty binds by
- * itself, everything else is a ranked list with reasons.
+ * the routes load what these functions are given. Certainty binds by itself;
+ * everything else is an order of the inventory, with reasons. Ranking hides
+ * nothing.
  */
 import type { BindCandidate, ProjectIdentity } from "../../protocol.ts";
+import { projectUuid } from "../../shared/project-uuid.ts";
+import { likenessOf, type Named, Rarity, type Words, wordsOf } from "./likeness.ts";
 import {
   compareCodePoints,
   containsWords,
@@ -15,25 +18,37 @@ import {
   wordsKey,
 } from "./matching.ts";
 
-/** Most low candidates that one answer carries. */
-export const LOW_CANDIDATES = 200;
+/** Most candidates of low confidence in one answer; the rest is in the list of resources. */
+export const MAX_LOW_CANDIDATES = 20;
 /** Trigram similarity from which two names resemble each other. */
 const RESEMBLES = 0.4;
+/** Likeness of words from which a resource is a candidate. */
+const ALIKE = 0.3;
 
 type Confidence = BindCandidate["confidence"];
-const WEIGHT: Readonly<Record<Confidence, number>> = { high: 2, medium: 1, low: 0 };
+const RANK: Readonly<Record<Confidence, number>> = { high: 2, medium: 1, low: 0 };
 
-/** A mapping made under the project's uuid or slug, tombstones included. */
-export interface KnownMapping {
+/** The identity of a project as resolution reads it. */
+export type Identity = Pick<ProjectIdentity, "uuid" | "slug" | "repo_slug" | "repo_host">;
+
+/** A project as mappings know it. */
+export interface KnownProject {
+  /** Null for a project that a client without uuids made. */
+  readonly projectUuid: string | null;
+  readonly repoHost: string | null;
+  readonly repoSlug: string | null;
+}
+
+/** A mapping made under the project's uuid, repository or slug, tombstones included. */
+export interface KnownMapping extends KnownProject {
   readonly bindingRef: string;
   readonly resourceRef: string;
-  readonly projectUuid: string | null;
   readonly projectSlug: string;
   readonly state: "active" | "disabled" | "deleted";
 }
 
-/** A resource that is visible and bound to no project. */
-export interface FreeResource {
+/** A resource that is visible. */
+export interface InventoryResource {
   readonly id: string;
   readonly stableRef: string;
   readonly label: string;
@@ -45,80 +60,133 @@ export interface FreeResource {
   readonly displayKey: string;
   /** Path key, null for providers without paths. */
   readonly pathKey: string | null;
+  /** Host of the pages of the resource's connection. */
+  readonly webHost: string | null;
+  /** Slugs of the projects that are bound to it. */
+  readonly boundTo: readonly string[];
 }
 
-/** A project's mappings, or one resource's path, settle the question. */
-type CertainMatch<M extends KnownMapping, R extends FreeResource> =
+/** The facts that may settle the question without a ranking. */
+export interface Certainties<M extends KnownMapping, R extends InventoryResource> {
+  /** Mappings under the identity's uuid, repository or slug. */
+  readonly mappings: readonly M[];
+  /** The visible resource that the project's config names; null when there is none. */
+  readonly known: R | null;
+  /** Resources whose path equals `repo_slug`. */
+  readonly atPath: readonly R[];
+}
+
+/** A mapping of the project, or a resource without one. */
+export type CertainMatch<M extends KnownMapping, R extends InventoryResource> =
   | { readonly mapping: M }
   | { readonly resource: R };
 
 /** A resource that may be the right one. */
-interface Candidate<R extends FreeResource> {
+export interface Candidate<R extends InventoryResource> {
   readonly resource: R;
   readonly confidence: Confidence;
-  /** In words, why it is offered. */
+  /** Short, and without the label. */
   readonly reason: string;
 }
 
-const isOwn = (mapping: KnownMapping, identity: ProjectIdentity): boolean =>
-  mapping.projectUuid === identity.uuid ||
-  (mapping.projectUuid === null && mapping.projectSlug === identity.slug);
-
 /**
- * Rules 1 to 3: the project's own mapping; a mapping that a client without
- * uuids made under its slug; the only free resource at the repository's path.
- * Null when none of them holds, or when the project's mapping is disabled:
- * what somebody switched off does not come back by itself.
- *
- * @param mappings those under the identity's uuid or slug
- * @param atPath free resources whose path equals `repo_slug`
+ * The certain match, in this order: the project's own mapping (by uuid, by
+ * repository, by slug from a client without uuids), the resource that its
+ * config names, the only resource at the repository's path on the same host.
+ * Null when there is none, or when the project's mapping is disabled: a person
+ * switched it off.
  */
-export function certainMatch<M extends KnownMapping, R extends FreeResource>(
-  identity: ProjectIdentity,
-  mappings: readonly M[],
-  atPath: readonly R[],
+export function certainMatch<M extends KnownMapping, R extends InventoryResource>(
+  identity: Identity,
+  { mappings, known, atPath }: Certainties<M, R>,
 ): CertainMatch<M, R> | null {
-  const own = mappings.filter((mapping) => isOwn(mapping, identity));
-  const active = own.filter(({ state }) => state === "active");
-  const byUuid = active.find(({ projectUuid }) => projectUuid === identity.uuid);
-  if (byUuid !== undefined) return { mapping: byUuid };
-  if (own.some(({ state }) => state === "disabled")) return null;
-  const [bySlug, ...furtherBySlug] = active;
-  if (bySlug !== undefined) return furtherBySlug.length === 0 ? { mapping: bySlug } : null;
-  const [resource, ...further] = atPath;
+  for (const isOwn of WAYS) {
+    const own = mappings.filter((mapping) => mapping.state !== "deleted" && isOwn(mapping, identity));
+    const [mapping, ...further] = own.filter(({ state }) => state === "active");
+    if (mapping !== undefined && further.length === 0) return { mapping };
+    if (own.length > 0) return null;
+  }
+  if (known !== null) return { resource: known };
+  const onHost = atPath.filter((resource) => isOnHost(resource, identity));
+  const [resource, ...further] = onHost;
   return resource !== undefined && further.length === 0 ? { resource } : null;
 }
 
+/** The ways to recognize a project, the surest first. */
+const WAYS: readonly ((mapping: KnownMapping, identity: Identity) => boolean)[] = [
+  ({ projectUuid }, { uuid }) => projectUuid === uuid,
+  isSameRepository,
+  ({ projectUuid, projectSlug }, { slug }) => projectUuid === null && projectSlug === slug,
+];
+
+/** True for a mapping of the project, however the project is recognized. */
+export function isSameProject(mapping: KnownMapping, identity: Identity): boolean {
+  return WAYS.some((isOwn) => isOwn(mapping, identity));
+}
+
 /**
- * Rule 4: the free resources that may be meant, the likeliest first, equal
- * ones by label. When nothing resembles the project, all of them, up to
- * {@link LOW_CANDIDATES}.
+ * A second clone from before the config was committed: it derives its uuid from
+ * the remote, the first one has an older, random one. A project in a folder of
+ * the repository is another project.
  */
-export function rankCandidates<R extends FreeResource>(
-  identity: ProjectIdentity,
-  mappings: readonly KnownMapping[],
-  resources: readonly R[],
-): Candidate<R>[] {
-  const score = scorer(identity, mappings);
-  const scored: (Candidate<R> & { readonly likeness: number })[] = [];
-  for (const resource of resources) {
-    const result = score(resource);
-    if (result !== null) scored.push({ resource, ...result });
-  }
-  if (scored.length > 0) {
-    const certainEnough = scored.filter(({ confidence }) => confidence !== "low");
-    const low = scored
-      .filter(({ confidence }) => confidence === "low")
-      .sort((a, b) => b.likeness - a.likeness || byLabel(a.resource, b.resource));
-    return [...certainEnough, ...capped(low)].sort(byConfidence);
-  }
-  const reason = "Nothing matches the project's name; this resource is free";
-  return capped(
-    [...resources].sort(byLabel).map((resource) => ({ resource, confidence: "low" as const, reason })),
+export function isSameRepository(project: KnownProject, { uuid, repo_host, repo_slug }: Identity): boolean {
+  if (!repo_host || repo_slug === null || project.projectUuid === null) return false;
+  return (
+    project.repoHost === repo_host &&
+    project.repoSlug?.toLowerCase() === repo_slug.toLowerCase() &&
+    uuid === projectUuid(repo_host, repo_slug) &&
+    !isDerived(project.projectUuid)
   );
 }
 
-function byLabel(a: FreeResource, b: FreeResource): number {
+/** A UUID of version 5. */
+function isDerived(uuid: string): boolean {
+  return uuid[14] === "5";
+}
+
+/** Clients that send no host are given the benefit of the doubt, as are hosts of unknown connections. */
+function isOnHost({ webHost }: InventoryResource, { repo_host }: Identity): boolean {
+  return !repo_host || webHost === null || webHost === repo_host;
+}
+
+/**
+ * Ranks the inventory for a project: confidence descending, then likeness
+ * descending, then by label. When nothing is alike, the first
+ * {@link MAX_LOW_CANDIDATES} by label.
+ */
+export function rankCandidates<R extends InventoryResource>(
+  identity: Identity,
+  mappings: readonly KnownMapping[],
+  resources: readonly R[],
+): Candidate<R>[] {
+  const targets = targetsOf(identity);
+  const past = pastOf(identity, mappings);
+  const likely = resources.filter((resource) => past.has(resource.stableRef) || isLikely(resource, targets));
+  const owner = identity.repo_slug === null ? null : matchKey(identity.repo_slug.split("/")[0] ?? "");
+  const named = new Map(likely.map((resource) => [resource, namedOf(resource, owner)]));
+  const rarity = new Rarity([...named.values()]);
+  const ranked: (Candidate<R> & { readonly likeness: number })[] = [];
+  for (const [resource, name] of named) {
+    const score = scoreOf(resource, name, { identity, targets, past, rarity });
+    if (score !== null) ranked.push({ resource, ...score, reason: withSharing(score.reason, resource) });
+  }
+  ranked.sort(
+    (a, b) =>
+      RANK[b.confidence] - RANK[a.confidence] || b.likeness - a.likeness || byLabel(a.resource, b.resource),
+  );
+  if (ranked.length === 0) {
+    const reason = "no similar name";
+    return [...resources]
+      .sort(byLabel)
+      .slice(0, MAX_LOW_CANDIDATES)
+      .map((resource) => ({ resource, confidence: "low" as const, reason: withSharing(reason, resource) }));
+  }
+  const firstLow = ranked.findIndex(({ confidence }) => confidence === "low");
+  const end = firstLow === -1 ? ranked.length : firstLow + MAX_LOW_CANDIDATES;
+  return ranked.slice(0, end).map(({ resource, confidence, reason }) => ({ resource, confidence, reason }));
+}
+
+function byLabel(a: InventoryResource, b: InventoryResource): number {
   return (
     compareCodePoints(a.sortKey, b.sortKey) ||
     compareCodePoints(a.label, b.label) ||
@@ -126,17 +194,74 @@ function byLabel(a: FreeResource, b: FreeResource): number {
   );
 }
 
-function byConfidence(a: Candidate<FreeResource>, b: Candidate<FreeResource>): number {
-  return WEIGHT[b.confidence] - WEIGHT[a.confidence] || byLabel(a.resource, b.resource);
+function withSharing(reason: string, { boundTo }: InventoryResource): string {
+  const [first, ...others] = boundTo;
+  if (first === undefined) return reason;
+  const more = others.length === 0 ? "" : ` and ${others.length} more`;
+  return `${reason}; also bound to ${first}${more}`;
 }
 
-/** The first {@link LOW_CANDIDATES}, each saying how many were left out. */
-function capped<R extends FreeResource>(low: readonly Candidate<R>[]): Candidate<R>[] {
-  const rest = low.length - LOW_CANDIDATES;
-  if (rest <= 0) return [...low];
-  return low
-    .slice(0, LOW_CANDIDATES)
-    .map((candidate) => ({ ...candidate, reason: `${candidate.reason} (${rest} more are not listed)` }));
+/** A name of the project that resources are compared with. */
+interface Target {
+  readonly key: string;
+  readonly words: Words;
+  readonly pieces: ReadonlySet<number>;
+  /** In a reason: "the repository". */
+  readonly what: string;
+}
+
+function targetsOf(identity: Identity): Target[] {
+  const targets: Target[] = [];
+  const add = (name: string, what: string): void => {
+    const key = matchKey(name);
+    if (key === "" || targets.some((target) => target.key === key)) return;
+    targets.push({ key, words: wordsOf(key), pieces: new Set(trigrams(key)), what });
+  };
+  if (identity.repo_slug !== null) add(lastSegment(identity.repo_slug), "the repository");
+  add(identity.slug, "the project");
+  return targets;
+}
+
+/** Reasons from the project's earlier mappings, by resource. */
+function pastOf(identity: Identity, mappings: readonly KnownMapping[]): ReadonlyMap<string, string> {
+  const past = new Map<string, string>();
+  for (const mapping of mappings) {
+    const isOwn = mapping.projectUuid === identity.uuid || isSameRepository(mapping, identity);
+    if (!isOwn || mapping.state === "active") continue;
+    const reason =
+      mapping.state === "disabled" ? "bound to this project, and disabled" : "bound to this project before";
+    past.set(mapping.resourceRef, reason);
+  }
+  return past;
+}
+
+/** A cheap look before the words are compared: most of a large inventory ends here. */
+function isLikely({ nameKey, displayKey, sortKey, pathKey }: InventoryResource, targets: readonly Target[]) {
+  return targets.some(
+    ({ key, words, pieces }) =>
+      words.written.some((word) => word.length > 1 && sortKey.includes(word.slice(0, 4))) ||
+      words.words.some((word) => word.length > 1 && nameKey.includes(word.slice(0, 4))) ||
+      (displayKey.length > 1 && key.startsWith(displayKey.slice(0, 1))) ||
+      pathKey?.endsWith(key) === true ||
+      similarity(pieces, nameKey, RESEMBLES) > 0,
+  );
+}
+
+/** Words that name the repository's owner say nothing about its projects: `apache/kafka` and `Apache Kafka`. */
+function namedOf({ nameKey, displayKey }: InventoryResource, owner: string | null): Named {
+  const words = nameKey.split("-");
+  const telling = words.filter((word) => word !== owner);
+  return {
+    name: wordsOf((telling.length === 0 ? words : telling).join("-")),
+    key: displayKey.replaceAll("-", ""),
+  };
+}
+
+interface Comparison {
+  readonly identity: Identity;
+  readonly targets: readonly Target[];
+  readonly past: ReadonlyMap<string, string>;
+  readonly rarity: Rarity;
 }
 
 interface Score {
@@ -145,92 +270,56 @@ interface Score {
   readonly likeness: number;
 }
 
-/** A name of the project that resources are compared with. */
-interface Target {
-  readonly key: string;
-  readonly pieces: ReadonlySet<number>;
-  /** For example `the repository name "payments-api"`. */
-  readonly words: string;
+function scoreOf(resource: InventoryResource, named: Named, comparison: Comparison): Score | null {
+  const { identity, targets, past, rarity } = comparison;
+  const before = past.get(resource.stableRef);
+  if (before !== undefined) return { confidence: "high", reason: before, likeness: 1 };
+  if (identity.repo_slug !== null && resource.pathKey === identity.repo_slug.toLowerCase()) {
+    const reason = isOnHost(resource, identity) ? "same path" : `same path on ${resource.webHost}`;
+    return { confidence: "high", reason, likeness: 1 };
+  }
+  for (const { key, what } of targets) {
+    if (resource.nameKey === key) return { confidence: "high", reason: `same name as ${what}`, likeness: 1 };
+    if (resource.displayKey === key) return { confidence: "high", reason: `key equals ${what}`, likeness: 1 };
+  }
+  return best(targets.map((target) => compared(resource, named, target, rarity)));
 }
 
-function scorer(
-  identity: ProjectIdentity,
-  mappings: readonly KnownMapping[],
-): (resource: FreeResource) => Score | null {
-  const targets = targetsOf(identity);
-  const path = identity.repo_slug?.toLowerCase() ?? null;
-  const past = new Map<string, string>();
-  for (const mapping of mappings) {
-    if (mapping.state === "disabled" && isOwn(mapping, identity)) {
-      past.set(
-        mapping.resourceRef,
-        `Bound to this project as ${mapping.bindingRef}, which is disabled; choosing it enables it again`,
-      );
-    } else if (mapping.state === "deleted" && !past.has(mapping.resourceRef)) {
-      past.set(mapping.resourceRef, `Was bound to project "${mapping.projectSlug}" before`);
-    }
+function best(scores: readonly (Score | null)[]): Score | null {
+  let found: Score | null = null;
+  for (const score of scores) {
+    if (score === null) continue;
+    const order = found === null ? 1 : RANK[score.confidence] - RANK[found.confidence];
+    if (found === null || order > 0 || (order === 0 && score.likeness > found.likeness)) found = score;
   }
-
-  return (resource) => {
-    const high = highReason(resource);
-    if (high !== null) return { confidence: "high", reason: high, likeness: 1 };
-    const names = namesOf(resource);
-    const medium = mediumReason(resource, names);
-    if (medium !== null) return { confidence: "medium", reason: medium, likeness: 1 };
-    return resemblance(resource, names);
-  };
-
-  function highReason(resource: FreeResource): string | null {
-    const before = past.get(resource.stableRef);
-    if (before !== undefined) return before;
-    if (path !== null && resource.pathKey === path) return `Repository origin is ${identity.repo_slug}`;
-    for (const { key, words } of targets) {
-      if (resource.displayKey === key) return `Key of "${resource.label}" equals ${words}`;
-      if (resource.nameKey === key) return `Name "${resource.label}" equals ${words}`;
-    }
-    return null;
-  }
-
-  function mediumReason({ label }: FreeResource, names: readonly string[]): string | null {
-    for (const { key, words } of targets) {
-      if (names.some((name) => containsWords(name, key))) return `Name "${label}" overlaps with ${words}`;
-      if (names.some((name) => sharesAllWords(name, key))) return `Name "${label}" has the words of ${words}`;
-    }
-    return null;
-  }
-
-  function resemblance({ label }: FreeResource, names: readonly string[]): Score | null {
-    let best = { words: "", likeness: 0 };
-    for (const name of names) {
-      for (const { pieces, words } of targets) {
-        const likeness = similarity(pieces, name, RESEMBLES);
-        if (likeness > best.likeness) best = { words, likeness };
-      }
-    }
-    if (best.likeness === 0) return null;
-    const percent = Math.round(best.likeness * 100);
-    return {
-      confidence: "low",
-      reason: `Name "${label}" resembles ${best.words} (${percent} %)`,
-      likeness: best.likeness,
-    };
-  }
+  return found;
 }
 
-function targetsOf(identity: ProjectIdentity): Target[] {
-  const targets: Target[] = [];
-  const add = (name: string, what: string): void => {
-    const key = matchKey(name);
-    if (key === "" || targets.some((target) => target.key === key)) return;
-    targets.push({ key, pieces: new Set(trigrams(key)), words: `${what} "${name}"` });
-  };
-  if (identity.repo_slug !== null) add(lastSegment(identity.repo_slug), "the repository name");
-  add(identity.slug, "the project slug");
-  return targets;
+function compared(
+  resource: InventoryResource,
+  named: Named,
+  { key, words, pieces, what }: Target,
+  rarity: Rarity,
+): Score | null {
+  const names = namesOf(resource);
+  const byWords = likenessOf(words, named, rarity);
+  const byLetters = Math.max(...names.map((name) => similarity(pieces, name, RESEMBLES)), 0);
+  const likeness = Math.max(byWords, byLetters * 0.9);
+  if (names.some((name) => containsWords(name, key))) {
+    return { confidence: "medium", reason: `name overlaps with ${what}`, likeness };
+  }
+  if (names.some((name) => sharesAllWords(name, key))) {
+    return { confidence: "medium", reason: `same words as ${what}`, likeness };
+  }
+  if (named.key.length > 2 && words.written.includes(named.key)) {
+    return { confidence: "medium", reason: `key is a word of ${what}`, likeness };
+  }
+  if (byWords < ALIKE && byLetters === 0) return null;
+  return { confidence: "low", reason: `${Math.round(likeness * 100)} % alike`, likeness };
 }
 
-/** The name, and where that is a path's last step, the label beside it. */
-function namesOf({ nameKey, pathKey, sortKey }: FreeResource): string[] {
+/** The name, and where that is a path's last step, the label too. */
+function namesOf({ nameKey, pathKey, sortKey }: InventoryResource): string[] {
   const names = pathKey === null ? [nameKey] : [nameKey, wordsKey(sortKey)];
   return names.filter((name) => name !== "");
 }

@@ -1,7 +1,7 @@
 /** Reading the inventory: the list of bindable resources, and what resolution compares. */
 import { sql } from "kysely";
 import * as v from "valibot";
-import type { BindableResource, ProviderContext, TakenResource } from "../../protocol.ts";
+import type { BindableResource, ProviderContext } from "../../protocol.ts";
 import { parseJson } from "../../shared/json.ts";
 import type { HostedProvider } from "../../shared/providers.ts";
 import { fold } from "../../shared/text.ts";
@@ -10,7 +10,10 @@ import { parseContext } from "../database/json.ts";
 import { HostError } from "../errors.ts";
 import type { CandidateTokens } from "./candidate-token.ts";
 import { matchKey, pathKey } from "./matching.ts";
-import type { FreeResource } from "./resolution.ts";
+import type { InventoryResource } from "./resolution.ts";
+
+/** Most resources with one path or key that are looked at: one on each server, usually one in all. */
+const MAX_AT_PATH = 20;
 
 /** The requested part of the inventory. */
 interface ResourcesQuery {
@@ -23,20 +26,32 @@ interface ResourcesQuery {
   readonly cursor: string | null;
 }
 
-/** Visible resources of a provider with the active mapping of each, if any. */
 function visible(scope: TeamScope, provider: HostedProvider) {
   return scope
     .resources()
-    .leftJoin("mappings", (join) =>
-      join
-        .onRef("mappings.team_id", "=", "resources.team_id")
-        .onRef("mappings.provider", "=", "resources.provider")
-        .onRef("mappings.resource_ref", "=", "resources.stable_ref")
-        .on("mappings.status", "=", "active")
-        .on("mappings.deleted_at", "is", null),
-    )
     .where("resources.provider", "=", provider)
     .where("resources.hidden_at", "is", null);
+}
+
+/** The active bindings of resources, by the resource; the oldest first. */
+async function bindingsOf(scope: TeamScope, provider: HostedProvider, stableRefs: readonly string[] | null) {
+  let query = scope
+    .mappings()
+    .innerJoin("projects", "projects.id", "mappings.project_id")
+    .select([
+      "mappings.resource_ref",
+      "mappings.binding_ref",
+      "mappings.created_at as bound_at",
+      "projects.slug as project_slug",
+      "projects.uuid as project_uuid",
+    ])
+    .where("mappings.provider", "=", provider)
+    .where("mappings.status", "=", "active")
+    .where("mappings.deleted_at", "is", null)
+    .orderBy("mappings.created_at")
+    .orderBy("mappings.project_id");
+  if (stableRefs !== null) query = query.where("mappings.resource_ref", "in", stableRefs);
+  return Map.groupBy(await query.execute(), ({ resource_ref }) => resource_ref);
 }
 
 /**
@@ -50,15 +65,12 @@ export async function listResources(
   { provider, q, limit, cursor }: ResourcesQuery,
 ): Promise<{ resources: BindableResource[]; next_cursor: string | null }> {
   let query = visible(scope, provider)
-    .leftJoin("projects", "projects.id", "mappings.project_id")
     .select([
       "resources.id",
+      "resources.stable_ref",
       "resources.sort_key",
       "resources.display_label",
       "resources.provider_context",
-      "mappings.binding_ref",
-      "mappings.created_at as bound_at",
-      "projects.slug as bound_project_slug",
     ])
     .orderBy("resources.sort_key")
     .orderBy("resources.display_label")
@@ -88,16 +100,30 @@ export async function listResources(
   const rows = await query.execute();
   const page = limit === null ? rows : rows.slice(0, limit);
   const last = rows.length > page.length ? page.at(-1) : undefined;
+  const bindings = await bindingsOf(
+    scope,
+    provider,
+    limit === null ? null : page.map(({ stable_ref }) => stable_ref),
+  );
   return {
-    resources: page.map((row) => ({
-      candidate_token: tokens.issue({ teamId: scope.teamId, provider, resourceId: row.id }),
-      display_label: row.display_label,
-      provider,
-      provider_context: parseContext(row.provider_context),
-      binding_ref: row.binding_ref,
-      bound_project_slug: row.bound_project_slug,
-      bound_at: row.bound_at,
-    })),
+    resources: page.map((row) => {
+      const own = bindings.get(row.stable_ref) ?? [];
+      const [oldest] = own;
+      return {
+        candidate_token: tokens.issue({ teamId: scope.teamId, provider, resourceId: row.id }),
+        display_label: row.display_label,
+        provider,
+        provider_context: parseContext(row.provider_context),
+        binding_ref: oldest?.binding_ref ?? null,
+        bound_project_slug: oldest?.project_slug ?? null,
+        bound_at: oldest?.bound_at ?? null,
+        bindings: own.map(({ binding_ref, project_slug, bound_at }) => ({
+          binding_ref,
+          project_slug,
+          bound_at,
+        })),
+      };
+    }),
     next_cursor: last === undefined ? null : makeCursor([last.sort_key, last.display_label, last.id]),
   };
 }
@@ -118,75 +144,102 @@ function parseCursor(text: string): Cursor {
   }
 }
 
-/** A free resource with what an exact match answers. */
-interface ResolvableResource extends FreeResource {
+/** A resource with the facts that an exact match answers. */
+export interface ResolvableResource extends InventoryResource {
   readonly context: ProviderContext;
 }
 
-/** Free resources whose full path equals `path`; by index, whatever the inventory's size. */
-export async function freeResourcesAt(
+/** Resources whose full path equals `path`; by index, whatever the inventory's size. */
+export async function resourcesAt(
   scope: TeamScope,
   provider: HostedProvider,
   path: string,
 ): Promise<ResolvableResource[]> {
-  const rows = await free(scope, provider)
-    .select("resources.provider_context")
-    .where("resources.path_key", "=", pathKey(path))
-    .limit(2)
-    .execute();
-  return rows.map((row) => ({ ...toFree(row), context: parseContext(row.provider_context) }));
+  return toResolvable(
+    await selected(scope, provider)
+      .where("resources.path_key", "=", pathKey(path))
+      .limit(MAX_AT_PATH)
+      .execute(),
+  );
 }
 
-/** The resource whose full path equals `path`, where another project has it. */
-export async function takenResourceAt(
+/** Resources with this path, or with this short key; by index. */
+export async function resourcesNamed(
   scope: TeamScope,
   provider: HostedProvider,
-  path: string,
-): Promise<TakenResource | null> {
-  const row = await visible(scope, provider)
-    .innerJoin("projects", "projects.id", "mappings.project_id")
-    .select(["resources.display_label", "projects.slug as project_slug", "mappings.binding_ref"])
-    .where("resources.path_key", "=", pathKey(path))
-    .executeTakeFirst();
-  if (row === undefined || row.binding_ref === null) return null;
-  const { display_label, project_slug, binding_ref } = row;
-  return { display_label, project_slug, binding_ref };
-}
-
-/** All free resources of a provider, in display order. */
-export async function freeResources(scope: TeamScope, provider: HostedProvider): Promise<FreeResource[]> {
-  const rows = await free(scope, provider)
-    .orderBy("resources.sort_key")
-    .orderBy("resources.display_label")
-    .orderBy("resources.id")
+  displayKey: string,
+): Promise<ResolvableResource[]> {
+  const rows = await selected(scope, provider)
+    .where(({ eb, or }) =>
+      or([
+        eb("resources.path_key", "=", pathKey(displayKey)),
+        eb("resources.display_key", "=", matchKey(displayKey)),
+      ]),
+    )
+    .limit(MAX_AT_PATH)
     .execute();
-  return rows.map(toFree);
+  return toResolvable(rows);
 }
 
-function free(scope: TeamScope, provider: HostedProvider) {
-  return visible(scope, provider)
-    .where("mappings.binding_ref", "is", null)
-    .select([
-      "resources.id",
-      "resources.stable_ref",
-      "resources.display_label",
-      "resources.sort_key",
-      "resources.name_key",
-      "resources.display_key",
-      "resources.path_key",
-    ]);
+/** The visible resource with this inventory id. */
+export async function resourceById(
+  scope: TeamScope,
+  provider: HostedProvider,
+  id: string,
+): Promise<ResolvableResource | null> {
+  const rows = await selected(scope, provider).where("resources.id", "=", id).execute();
+  return toResolvable(rows)[0] ?? null;
 }
 
-type FreeRow = Awaited<ReturnType<ReturnType<typeof free>["execute"]>>[number];
+/** All resources of a provider with the projects that are bound to each, the project itself left out. */
+export async function rankableResources(
+  scope: TeamScope,
+  provider: HostedProvider,
+  projectUuid: string,
+): Promise<ResolvableResource[]> {
+  const resources = toResolvable(await selected(scope, provider).execute());
+  const bindings = await bindingsOf(scope, provider, null);
+  return resources.map((resource) => {
+    const others = (bindings.get(resource.stableRef) ?? []).filter(
+      ({ project_uuid }) => project_uuid !== projectUuid,
+    );
+    return { ...resource, boundTo: others.map(({ project_slug }) => project_slug) };
+  });
+}
 
-function toFree(row: FreeRow): FreeResource {
-  return {
-    id: row.id,
-    stableRef: row.stable_ref,
-    label: row.display_label,
-    sortKey: row.sort_key,
-    nameKey: row.name_key,
-    displayKey: row.display_key,
-    pathKey: row.path_key,
-  };
+function selected(scope: TeamScope, provider: HostedProvider) {
+  return visible(scope, provider).select([
+    "resources.id",
+    "resources.stable_ref",
+    "resources.display_label",
+    "resources.sort_key",
+    "resources.name_key",
+    "resources.display_key",
+    "resources.path_key",
+    "resources.provider_context",
+  ]);
+}
+
+type SelectedRow = Awaited<ReturnType<ReturnType<typeof selected>["execute"]>>[number];
+
+function toResolvable(rows: readonly SelectedRow[]): ResolvableResource[] {
+  return rows.map((row) => {
+    const context = parseContext(row.provider_context);
+    return {
+      id: row.id,
+      stableRef: row.stable_ref,
+      label: row.display_label,
+      sortKey: row.sort_key,
+      nameKey: row.name_key,
+      displayKey: row.display_key,
+      pathKey: row.path_key,
+      webHost: hostOf(context.resource_url),
+      boundTo: [],
+      context,
+    };
+  });
+}
+
+function hostOf(url: string | undefined): string | null {
+  return url !== undefined && URL.canParse(url) ? new URL(url).hostname.toLowerCase() : null;
 }

@@ -80,7 +80,8 @@ async function read(
 ) {
   const { provider } = request;
   const key = routingKey(request);
-  const mapping = key === null ? await onlyMapping(scope, provider) : await connected(scope, provider, key);
+  const mapping =
+    key === null ? await onlyMapping(scope, sources, provider) : await connected(scope, provider, key);
   const issues = await explained(async () => {
     const tracker = await sources.openConnector(scope, mapping);
     const found = await look(tracker);
@@ -103,8 +104,12 @@ async function connected(scope: TeamScope, provider: HostedProvider, key: Routin
   return mapping;
 }
 
-async function onlyMapping(scope: TeamScope, provider: HostedProvider): Promise<MappingView> {
-  await requireConnections(scope, provider);
+async function onlyMapping(
+  scope: TeamScope,
+  sources: Sources,
+  provider: HostedProvider,
+): Promise<MappingView> {
+  await requireConnections(scope, sources, provider);
   const usable = (await listMappings(scope, provider)).filter(
     ({ state, connected }) => state === "active" && connected,
   );

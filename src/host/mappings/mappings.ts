@@ -15,7 +15,8 @@ import { Doctrine } from "../../sync/doctrine.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import { parseContext, parseRouting, plainRef, type RoutingMetadata } from "../database/json.ts";
 import { HostError } from "../errors.ts";
-import type { KnownMapping } from "../inventory/resolution.ts";
+import { isSameProject, isSameRepository, type KnownMapping } from "../inventory/resolution.ts";
+import { deriveBindingRef } from "./reference.ts";
 
 /** A mapping as the routes see it. */
 export interface MappingView extends KnownMapping {
@@ -65,6 +66,8 @@ function rows(scope: TeamScope, provider: HostedProvider) {
       "mappings.created_at",
       "projects.uuid as project_uuid",
       "projects.slug as project_slug",
+      "projects.repo_host",
+      "projects.repo_slug",
       "connections.status as connection_status",
       "connections.removed_at as connection_removed_at",
       "connections.error as connection_error",
@@ -72,7 +75,7 @@ function rows(scope: TeamScope, provider: HostedProvider) {
     ])
     .where("mappings.provider", "=", provider)
     .orderBy("mappings.created_at")
-    .orderBy("mappings.binding_ref");
+    .orderBy("mappings.project_id");
 }
 
 type Row = Awaited<ReturnType<ReturnType<typeof rows>["execute"]>>[number];
@@ -86,6 +89,8 @@ function toView(row: Row): MappingView {
     resourceRef: row.resource_ref,
     projectUuid: row.project_uuid,
     projectSlug: row.project_slug,
+    repoHost: row.repo_host,
+    repoSlug: row.repo_slug,
     state: row.deleted_at === null ? row.status : "deleted",
     label: row.display_label,
     context: parseContext(row.provider_context),
@@ -111,16 +116,29 @@ export async function listMappings(scope: TeamScope, provider: HostedProvider): 
   return (await rows(scope, provider).where("mappings.deleted_at", "is", null).execute()).map(toView);
 }
 
-/** The mappings under a project's uuid or slug, tombstones included. */
+/** The mappings under a project's uuid, repository or slug, tombstones included. */
 export async function mappingsOf(
   scope: TeamScope,
   provider: HostedProvider,
-  { uuid, slug }: ProjectIdentity,
+  { uuid, slug, repo_host, repo_slug }: ProjectIdentity,
 ): Promise<MappingView[]> {
   const projects = scope
     .projects()
     .select("projects.id")
-    .where((where) => where.or([where("projects.uuid", "=", uuid), where("projects.slug", "=", slug)]));
+    .where((where) =>
+      where.or([
+        where("projects.uuid", "=", uuid),
+        where("projects.slug", "=", slug),
+        ...(repo_host && repo_slug
+          ? [
+              where.and([
+                where("projects.repo_host", "=", repo_host),
+                where("projects.repo_slug", "=", repo_slug.toLowerCase()),
+              ]),
+            ]
+          : []),
+      ]),
+    );
   return (await rows(scope, provider).where("mappings.project_id", "in", projects).execute()).map(toView);
 }
 
@@ -217,7 +235,7 @@ export async function validateMapping(
   if (mapping.state === "deleted") {
     return invalid("mapping_deleted", `The binding to "${mapping.label}" was deleted.`);
   }
-  if (!belongsTo(mapping, identity)) {
+  if (!isSameProject(mapping, identity)) {
     return invalid("project_mismatch", `This binding belongs to project "${mapping.projectSlug}".`);
   }
   if (mapping.state === "disabled") {
@@ -235,16 +253,6 @@ export async function validateMapping(
   };
 }
 
-/** A project made by a client without uuids is known by its slug. */
-function belongsTo(
-  project: { readonly projectUuid: string | null; readonly projectSlug: string },
-  identity: ProjectIdentity,
-): boolean {
-  return project.projectUuid === null
-    ? project.projectSlug === identity.slug
-    : project.projectUuid === identity.uuid;
-}
-
 interface Confirmation {
   readonly provider: HostedProvider;
   /** Id of the inventory row. */
@@ -253,11 +261,12 @@ interface Confirmation {
 }
 
 /**
- * Binds a project to a resource; call it inside a transaction. Confirming the
- * same pair again keeps the reference (and enables it again), another resource
- * replaces the project's mapping.
+ * Binds a project to a resource; call it inside a transaction. Other projects
+ * may be bound to the same resource. Confirming the same pair again keeps the
+ * reference, and enables or revives the mapping; another resource replaces the
+ * project's mapping.
  *
- * @throws HostError `invalid_candidate_token` when the resource is gone, `already_bound` when another project has it
+ * @throws HostError `invalid_candidate_token` when the resource is gone
  */
 export async function confirmMapping(
   scope: TeamScope,
@@ -276,44 +285,30 @@ export async function confirmMapping(
       { provider },
     );
   }
-  const projectId = await claimProject(scope, identity);
-  const existing = (
-    await rows(scope, provider)
-      .where("mappings.deleted_at", "is", null)
-      .where((where) =>
-        where.or([
-          where("mappings.project_id", "=", projectId),
-          where("mappings.resource_ref", "=", resource.stable_ref),
-        ]),
-      )
-      .execute()
-  ).map(toView);
-  const onResource = existing.filter(({ resourceRef }) => resourceRef === resource.stable_ref);
-  const holder = onResource.find((mapping) => mapping.state === "active" && mapping.projectId !== projectId);
-  if (holder !== undefined && !belongsTo(holder, identity)) {
-    throw new HostError(
-      "already_bound",
-      `"${resource.display_label}" is already bound to project "${holder.projectSlug}".`,
-      { provider, details: { project_slug: holder.projectSlug } },
-    );
-  }
-
-  const kept = holder ?? onResource.find((mapping) => mapping.projectId === projectId);
+  const { stable_ref: resourceRef, ...facts } = resource;
+  const { projectId, projectUuid } = await claimProject(scope, identity);
+  const own = (await rows(scope, provider).where("mappings.project_id", "=", projectId).execute()).map(
+    toView,
+  );
+  const same = own.filter((mapping) => mapping.resourceRef === resourceRef);
+  const kept = same.find(({ state }) => state !== "deleted") ?? same.at(-1);
   const at = scope.timestamp();
-  for (const mapping of existing) {
-    if (mapping.projectId !== projectId || mapping === kept) continue;
+  const replaced = own.filter(
+    ({ state, bindingRef }) => state !== "deleted" && bindingRef !== kept?.bindingRef,
+  );
+  for (const mapping of replaced) {
     await scope.updateMapping(mapping.bindingRef).set({ deleted_at: at, updated_at: at }).execute();
     await scope.audit("mapping.replaced", mapping.bindingRef, { provider, resource: mapping.resourceRef });
   }
-  const { stable_ref, ...facts } = resource;
-  const bindingRef = kept?.bindingRef ?? `srm_${scope.newId()}`;
+  const { slug: teamSlug } = scope.principal.team;
+  const bindingRef = kept?.bindingRef ?? deriveBindingRef({ teamSlug, provider, resourceRef, projectUuid });
   if (kept === undefined) {
     await scope
       .insertMapping({
         binding_ref: bindingRef,
         provider,
         project_id: projectId,
-        resource_ref: stable_ref,
+        resource_ref: resourceRef,
         ...facts,
         status: "active",
         deleted_at: null,
@@ -324,16 +319,17 @@ export async function confirmMapping(
       .execute();
     await scope.audit("mapping.created", bindingRef, {
       provider,
-      resource: stable_ref,
+      resource: resourceRef,
       project: identity.slug,
     });
   } else {
     await scope
       .updateMapping(bindingRef)
-      .set({ ...facts, project_id: projectId, status: "active", updated_at: at })
+      .set({ ...facts, status: "active", deleted_at: null, updated_at: at })
       .execute();
     await scope.audit("mapping.confirmed", bindingRef, { provider, was: kept.state });
   }
+  const before = replaced.find(({ state }) => state === "active");
   return {
     binding_ref: bindingRef,
     display_label: resource.display_label,
@@ -341,6 +337,7 @@ export async function confirmMapping(
     provider_context: parseContext(resource.provider_context),
     bound_at: kept?.boundAt ?? at,
     project_slug: identity.slug,
+    ...(before !== undefined && { replaced_binding_ref: before.bindingRef }),
   };
 }
 
@@ -365,27 +362,61 @@ export async function deleteMapping(scope: TeamScope, bindingRef: string): Promi
   });
 }
 
-/** Id of the project: known by its uuid, or by its slug from a client without uuids, or new. */
-async function claimProject(scope: TeamScope, { uuid, slug }: ProjectIdentity): Promise<string> {
+/**
+ * The project's row: known by its uuid, by its repository, or by its slug from
+ * a client without uuids; else new. A project keeps the uuid that it has.
+ */
+async function claimProject(
+  scope: TeamScope,
+  identity: ProjectIdentity,
+): Promise<{ readonly projectId: string; readonly projectUuid: string }> {
+  const { uuid, slug } = identity;
   const at = scope.timestamp();
-  const known =
-    (await scope.projects().select(["id", "uuid", "slug"]).where("uuid", "=", uuid).executeTakeFirst()) ??
-    (await scope
-      .projects()
-      .select(["id", "uuid", "slug"])
-      .where("uuid", "is", null)
-      .where("slug", "=", slug)
-      .orderBy("id")
-      .executeTakeFirst());
+  const known = await findProject(scope, identity);
+  const repository = {
+    repo_host: identity.repo_host ?? known?.repo_host ?? null,
+    repo_slug: identity.repo_slug?.toLowerCase() ?? known?.repo_slug ?? null,
+  };
   if (known === undefined) {
-    const id = scope.newId();
-    await scope.insertProject({ id, uuid, slug, created_at: at, updated_at: at }).execute();
-    return id;
+    const projectId = scope.newId();
+    const row = { id: projectId, uuid, slug, ...repository, created_at: at, updated_at: at };
+    await scope.insertProject(row).execute();
+    return { projectId, projectUuid: uuid };
   }
-  if (known.uuid !== uuid || known.slug !== slug) {
-    await scope.updateProject(known.id).set({ uuid, slug, updated_at: at }).execute();
+  const projectUuid = known.uuid ?? uuid;
+  const isCurrent =
+    known.uuid === projectUuid &&
+    known.slug === slug &&
+    known.repo_host === repository.repo_host &&
+    known.repo_slug === repository.repo_slug;
+  if (!isCurrent) {
+    const changes = { uuid: projectUuid, slug, ...repository, updated_at: at };
+    await scope.updateProject(known.id).set(changes).execute();
   }
-  return known.id;
+  return { projectId: known.id, projectUuid };
+}
+
+/** The uuid that the database has for a project, else the one that it introduces itself with. */
+export async function projectUuidOf(scope: TeamScope, identity: ProjectIdentity): Promise<string> {
+  return (await findProject(scope, identity))?.uuid ?? identity.uuid;
+}
+
+async function findProject(scope: TeamScope, identity: ProjectIdentity) {
+  const { uuid, slug, repo_host, repo_slug } = identity;
+  const projects = () => scope.projects().select(["id", "uuid", "slug", "repo_host", "repo_slug"]);
+  const byUuid = await projects().where("uuid", "=", uuid).executeTakeFirst();
+  if (byUuid !== undefined) return byUuid;
+  if (repo_host && repo_slug) {
+    const sameRepository = await projects()
+      .where("repo_host", "=", repo_host)
+      .where("repo_slug", "=", repo_slug.toLowerCase())
+      .execute();
+    const [one, ...others] = sameRepository.filter((row) =>
+      isSameRepository({ projectUuid: row.uuid, repoHost: row.repo_host, repoSlug: row.repo_slug }, identity),
+    );
+    if (one !== undefined && others.length === 0) return one;
+  }
+  return projects().where("uuid", "is", null).where("slug", "=", slug).orderBy("id").executeTakeFirst();
 }
 
 /** The upgrade for a config that holds only the slug of its project. */

@@ -3,18 +3,25 @@ import fc from "fast-check";
 import { lastSegment, matchKey } from "../../../src/host/inventory/matching.ts";
 import {
   certainMatch,
-  type FreeResource,
+  type InventoryResource,
   type KnownMapping,
-  LOW_CANDIDATES,
+  MAX_LOW_CANDIDATES,
   rankCandidates,
 } from "../../../src/host/inventory/resolution.ts";
-import type { ProjectIdentity } from "../../../src/protocol.ts";
+import { projectUuid } from "../../../src/shared/project-uuid.ts";
 import { fold } from "../../../src/shared/text.ts";
 
-const IDENTITY = { uuid: "u1", slug: "payments-api", node_id: "n", repo_slug: "acme/payments-api" };
+const HOST = "github.com";
+const IDENTITY = {
+  uuid: projectUuid(HOST, "acme/payments-api"),
+  slug: "payments-api",
+  repo_slug: "acme/payments-api",
+  repo_host: HOST as string | null,
+};
+const OLD_UUID = "3f2a8c1e-5b7d-4e90-a1c2-9d8e7f6a5b4c";
 
 /** `key` with a slash is a repository's path, otherwise a tracker's short key. */
-function free(label: string, key = "", id = label): FreeResource {
+function resource(label: string, key = "", id = label, boundTo: readonly string[] = []): InventoryResource {
   const path = key.includes("/") ? key : null;
   return {
     id,
@@ -24,6 +31,8 @@ function free(label: string, key = "", id = label): FreeResource {
     nameKey: matchKey(path === null ? label : lastSegment(path)),
     displayKey: matchKey(key),
     pathKey: path === null ? null : path.toLowerCase(),
+    webHost: path === null ? null : HOST,
+    boundTo,
   };
 }
 
@@ -31,18 +40,47 @@ function mapping(facts: Partial<KnownMapping> = {}): KnownMapping {
   return {
     bindingRef: "srm_1",
     resourceRef: "ref:Bound",
-    projectUuid: "u1",
+    projectUuid: IDENTITY.uuid,
     projectSlug: "payments-api",
+    repoHost: null,
+    repoSlug: null,
     state: "active",
     ...facts,
   };
 }
 
 describe("certain", () => {
-  const repository = free("acme/payments-api", "acme/payments-api");
-  const cases: [string, KnownMapping[], FreeResource[], "mapping" | "resource" | null][] = [
+  const repository = resource("acme/payments-api", "acme/payments-api");
+  const renamed = resource("acme/billing", "acme/billing");
+  const sameRepository = { projectUuid: OLD_UUID, repoHost: HOST, repoSlug: "Acme/Payments-API" };
+  const cases: [
+    name: string,
+    mappings: KnownMapping[],
+    atPath: InventoryResource[],
+    expected: "mapping" | "resource" | null,
+    known?: InventoryResource,
+  ][] = [
     ["an active mapping of the uuid", [mapping()], [], "mapping"],
     ["it goes before the repository's path", [mapping()], [repository], "mapping"],
+    ["it goes before the resource that the config names", [mapping()], [], "mapping", renamed],
+    [
+      "a mapping of the same repository under an older, random uuid",
+      [mapping(sameRepository)],
+      [],
+      "mapping",
+    ],
+    [
+      "not of the same path on another host",
+      [mapping({ ...sameRepository, repoHost: "git.example" })],
+      [],
+      null,
+    ],
+    [
+      "not of another folder of the repository, whose uuid is derived",
+      [mapping({ ...sameRepository, projectUuid: projectUuid(HOST, "acme/payments-api", "web") })],
+      [],
+      null,
+    ],
     ["a mapping by slug without a uuid", [mapping({ projectUuid: null })], [], "mapping"],
     ["a mapping of the slug under another uuid is not ours", [mapping({ projectUuid: "u2" })], [], null],
     [
@@ -51,106 +89,129 @@ describe("certain", () => {
       [],
       null,
     ],
-    ["the only free resource at the path", [], [repository], "resource"],
+    ["the resource that the config names", [], [], "resource", renamed],
+    ["it goes before the repository's path", [], [repository], "resource", renamed],
+    ["the only resource at the path", [], [repository], "resource"],
+    ["although other projects share it", [], [{ ...repository, boundTo: ["billing"] }], "resource"],
     ["two resources at the path", [], [repository, { ...repository, id: "2" }], null],
+    ["the path on another host", [], [{ ...repository, webHost: "git.example" }], null],
+    [
+      "the one on the remote's host of two",
+      [],
+      [{ ...repository, id: "2", webHost: "git.example" }, repository],
+      "resource",
+    ],
     [
       "a disabled mapping keeps the path from binding by itself",
       [mapping({ state: "disabled" })],
       [repository],
       null,
     ],
+    ["and the config's resource", [mapping({ state: "disabled" })], [], null, renamed],
     ["a deleted mapping does not", [mapping({ state: "deleted" })], [repository], "resource"],
     ["nothing", [], [], null],
   ];
-  test.each(cases)("%s", (_, mappings, atPath, expected) => {
-    const match = certainMatch(IDENTITY, mappings, atPath);
+  test.each(cases.map(([name, ...facts]) => ({ name, facts })))("$name", ({ facts }) => {
+    const [mappings, atPath, expected, known] = facts;
+    const match = certainMatch(IDENTITY, { mappings, known: known ?? null, atPath });
     expect(match === null ? null : "mapping" in match ? "mapping" : "resource").toBe(expected);
+    if (match !== null && "resource" in match) expect(match.resource.label).toBe((known ?? repository).label);
+  });
+
+  test("a client that sends no host is trusted with the path", () => {
+    const match = certainMatch(
+      { ...IDENTITY, repo_host: null },
+      { mappings: [], known: null, atPath: [repository] },
+    );
+    expect(match).toEqual({ resource: repository });
   });
 });
 
 describe("ranked", () => {
-  const rank = (
-    resources: FreeResource[],
-    mappings: KnownMapping[] = [],
-    identity: ProjectIdentity = IDENTITY,
-  ) =>
+  const rank = (resources: InventoryResource[], mappings: KnownMapping[] = [], identity = IDENTITY) =>
     rankCandidates(identity, mappings, resources).map(
-      ({ resource, confidence, reason }) => `${confidence} | ${resource.label} | ${reason}`,
+      ({ resource: { label }, confidence, reason }) => `${confidence} | ${label} | ${reason}`,
     );
 
   test("one of each kind, with its reason", () => {
+    const elsewhere = { ...resource("payments-api mirror", "Acme/Payments-API"), webHost: "git.example" };
     const resources = [
-      free("Website", "WEB"),
-      free("Payments APIs (beta)", "PAB"),
-      free("Payments", "PMT"),
-      free("API payments", "AP"),
-      free("Payments API (legacy)", "PAYL"),
-      free("PAYMENTS_API", "PAY"),
-      free("Money", "payments-api"),
-      free("payments-api mirror", "Acme/Payments-API"),
-      free("Past", "X"),
+      resource("Website", "WEB"),
+      resource("Payments APIs (beta)", "PAB"),
+      resource("Payments", "PMT"),
+      resource("API payments", "AP"),
+      resource("Payments API (legacy)", "PAYL"),
+      resource("PAYMENTS_API", "PAY", "PAY", ["billing", "shop"]),
+      resource("Money", "payments-api"),
+      elsewhere,
+      resource("Past", "X"),
     ];
-    const mappings = [mapping({ resourceRef: "ref:Past", projectUuid: "old", state: "deleted" })];
+    const mappings = [mapping({ resourceRef: "ref:Past", state: "deleted" })];
     expect(rank(resources, mappings)).toEqual([
-      'high | Money | Key of "Money" equals the repository name "payments-api"',
-      'high | Past | Was bound to project "payments-api" before',
-      "high | payments-api mirror | Repository origin is acme/payments-api",
-      'high | PAYMENTS_API | Name "PAYMENTS_API" equals the repository name "payments-api"',
-      'medium | API payments | Name "API payments" has the words of the repository name "payments-api"',
-      'medium | Payments | Name "Payments" overlaps with the repository name "payments-api"',
-      'medium | Payments API (legacy) | Name "Payments API (legacy)" overlaps with the repository name "payments-api"',
-      'low | Payments APIs (beta) | Name "Payments APIs (beta)" resembles the repository name "payments-api" (60 %)',
+      "high | Money | key equals the repository",
+      "high | Past | bound to this project before",
+      "high | payments-api mirror | same path on git.example",
+      "high | PAYMENTS_API | same name as the repository; also bound to billing and 1 more",
+      "medium | API payments | same words as the repository",
+      "medium | Payments API (legacy) | name overlaps with the repository",
+      "medium | Payments | name overlaps with the repository",
+      "low | Payments APIs (beta) | 68 % alike",
     ]);
   });
 
   test("slug and repository name both count", () => {
     const identity = { ...IDENTITY, slug: "checkout", repo_slug: "acme/shop" };
-    expect(rank([free("Checkout"), free("Shop"), free("Other")], [], identity)).toEqual([
-      'high | Checkout | Name "Checkout" equals the project slug "checkout"',
-      'high | Shop | Name "Shop" equals the repository name "shop"',
+    expect(rank([resource("Checkout"), resource("Shop"), resource("Other")], [], identity)).toEqual([
+      "high | Checkout | same name as the project",
+      "high | Shop | same name as the repository",
     ]);
+  });
+
+  test("among names of equal confidence the more similar one is first", () => {
+    const identity = { ...IDENTITY, slug: "maven-enforcer", repo_slug: "apache/maven-enforcer" };
+    const [first] = rank(
+      [resource("Maven", "MNG"), resource("Maven Enforcer Plugin", "MENFORCER")],
+      [],
+      identity,
+    );
+    expect(first).toContain("Maven Enforcer Plugin");
   });
 
   test("a part of a word is no match on a word boundary", () => {
-    const identity = { ...IDENTITY, slug: "pay", repo_slug: "acme/pay" };
-    expect(rank([free("Payroll"), free("Pay desk")], [], identity)).toEqual([
-      'medium | Pay desk | Name "Pay desk" overlaps with the repository name "pay"',
-    ]);
+    const identity = { ...IDENTITY, slug: "ledger", repo_slug: "acme/ledger" };
+    expect(rank([resource("Ledgerdemain"), resource("Ledger desk")], [], identity)[0]).toBe(
+      "medium | Ledger desk | name overlaps with the repository",
+    );
   });
 
   test("a disabled mapping is offered with that reason", () => {
-    const [first] = rank([free("Bound"), free("Payments API")], [mapping({ state: "disabled" })]);
-    expect(first).toBe(
-      "high | Bound | Bound to this project as srm_1, which is disabled; choosing it enables it again",
-    );
+    const [first] = rank([resource("Bound"), resource("Payments API")], [mapping({ state: "disabled" })]);
+    expect(first).toBe("high | Bound | bound to this project, and disabled");
   });
 
-  test("names without letters or digits match nothing", () => {
-    const identity = { ...IDENTITY, slug: "---", repo_slug: null };
-    expect(rank([free("📱"), free("!!!")], [], identity)).toEqual([
-      "low | !!! | Nothing matches the project's name; this resource is free",
-      "low | 📱 | Nothing matches the project's name; this resource is free",
+  test("other projects' tombstones displace nothing", () => {
+    const others = mapping({ projectUuid: OLD_UUID, resourceRef: "ref:Website", state: "deleted" });
+    expect(rank([resource("Website"), resource("Payments API")], [others])).toEqual([
+      "high | Payments API | same name as the repository",
     ]);
   });
 
-  test("when nothing resembles, all are offered up to the cap, each naming how many are left out", () => {
-    const resources = Array.from({ length: LOW_CANDIDATES + 37 }, (_, n) =>
-      free(`zz ${String(n).padStart(3, "0")}`),
+  test("when nothing is alike, the first by label are offered", () => {
+    const identity = { ...IDENTITY, slug: "---", repo_slug: null };
+    const resources = Array.from({ length: MAX_LOW_CANDIDATES + 37 }, (_, n) =>
+      resource(`zz ${String(n).padStart(3, "0")}`),
     );
-    const ranked = rank(resources);
-    expect(ranked).toHaveLength(LOW_CANDIDATES);
-    expect(ranked[0]).toBe(
-      "low | zz 000 | Nothing matches the project's name; this resource is free (37 more are not listed)",
-    );
+    const ranked = rank(resources, [], { ...identity, repo_slug: "acme/---" });
+    expect(ranked).toHaveLength(MAX_LOW_CANDIDATES);
+    expect(ranked[0]).toBe("low | zz 000 | no similar name");
   });
 
-  test("more low ones than the cap: the most alike stay", () => {
-    const alike = Array.from({ length: LOW_CANDIDATES }, (_, n) => free("payment apis", "", `a${n}`));
-    const lessAlike = Array.from({ length: 10 }, (_, n) => free("payments ape-house", "", `b${n}`));
+  test("of many that are a little alike the most alike stay", () => {
+    const alike = Array.from({ length: MAX_LOW_CANDIDATES }, (_, n) => resource("payment apis", "", `a${n}`));
+    const lessAlike = Array.from({ length: 10 }, (_, n) => resource("payments ape-house", "", `b${n}`));
     const ranked = rankCandidates(IDENTITY, [], [...lessAlike, ...alike]);
-    expect(ranked).toHaveLength(LOW_CANDIDATES);
-    expect(ranked.every(({ resource }) => resource.label === "payment apis")).toBe(true);
-    expect(ranked[0]?.reason).toContain("10 more are not listed");
+    expect(ranked).toHaveLength(MAX_LOW_CANDIDATES);
+    expect(ranked.every(({ resource: { label } }) => label === "payment apis")).toBe(true);
   });
 
   test("the order is the same whatever order the resources come in", () => {
@@ -167,7 +228,7 @@ describe("ranked", () => {
     );
     const resources = fc
       .array(names, { minLength: 1, maxLength: 20 })
-      .map((labels) => labels.map((label, index) => free(label, "", `id-${index}`)));
+      .map((labels) => labels.map((label, index) => resource(label, "", `id-${index}`)));
     const shuffled = resources.chain((all) =>
       fc.record({ all: fc.constant(all), other: fc.shuffledSubarray(all, { minLength: all.length }) }),
     );
