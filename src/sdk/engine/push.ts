@@ -28,19 +28,20 @@ interface PushScope {
   readonly read: CanonicalIssue | null;
 }
 
-/** Pushes what was edited locally. */
+/** Pushes local edits. */
 export async function* push(context: EngineContext, { key, read }: PushScope): AsyncGenerator<SyncEvent> {
+  if (key !== null) {
+    yield* await pushIssue(context, key, read);
+    yield { kind: "progress", phase: "push", done: 1 };
+    return;
+  }
   let done = 0;
-  const keys = key === null ? dirtyKeys(context) : only(key);
-  for await (const events of inOrder(keys, context.concurrency, (key) => pushIssue(context, key, read))) {
+  const pushed = inOrder(dirtyKeys(context), context.concurrency, (key) => pushIssue(context, key, null));
+  for await (const events of pushed) {
     yield* events;
     done += 1;
   }
   yield { kind: "progress", phase: "push", done };
-}
-
-async function* only(key: string): AsyncGenerator<string> {
-  yield key;
 }
 
 /** Every key with dirty fields once, in the order of first edits. */
@@ -72,7 +73,7 @@ interface Turn {
 async function pushIssue(
   context: EngineContext,
   key: string,
-  read: CanonicalIssue | null = null,
+  read: CanonicalIssue | null,
 ): Promise<SyncEvent[]> {
   const turn = await takeTurn(context, key);
   if (turn === null) return [];
@@ -97,7 +98,7 @@ async function pushIssue(
     } else if (intent !== null) {
       const attached = isIntentNew ? null : await attachCreated(context, intent);
       if (attached !== null) {
-        events.push(...attached, ...(await pushIssue(context, key)));
+        events.push(...attached, ...(await pushIssue(context, key, null)));
       } else {
         const created = await createAll(context, record, intent);
         events.push(...created.events);
@@ -107,7 +108,7 @@ async function pushIssue(
             event.kind !== "updated" ||
             event.side === "local" ||
             event.fields.some((field) => field !== "body");
-          events.push(...(await pushIssue(context, key)).filter(isNews));
+          events.push(...(await pushIssue(context, key, null)).filter(isNews));
         }
       }
     }
@@ -130,7 +131,7 @@ async function createAll(
     if (!isRemote(context, error) || error.retryable || error.failureClass === "auth") throw error;
     const attached = await attachCreated(context, intent);
     if (attached === null) throw error;
-    return { events: [...attached, ...(await pushIssue(context, record.key))], isBodyOpen: false };
+    return { events: [...attached, ...(await pushIssue(context, record.key, null))], isBodyOpen: false };
   }
 }
 
