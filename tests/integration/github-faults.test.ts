@@ -8,11 +8,11 @@ import {
   IssueNotFoundError,
   IssuePayloadContractError,
 } from "../../src/sdk/errors.ts";
-import { BLANK, type ExternalRef, type IssuePatch } from "../../src/sdk/model.ts";
+import { BLANK, type CanonicalIssue, type ExternalRef, type IssuePatch } from "../../src/sdk/model.ts";
 import { failureOf } from "../helpers/failure.ts";
 import { everyIssue, githubConnector } from "../helpers/subjects/github.ts";
 import { GitHubSimulator } from "../simulators/github/index.ts";
-import type { SimulatedRequest } from "../simulators/server.ts";
+import type { SimulatedAnswer, SimulatedRequest } from "../simulators/server.ts";
 
 const NAME = "acme/payments-api";
 const KEY = { idempotencyKey: "key" };
@@ -324,6 +324,35 @@ test("a redirect to another host is not followed: nothing is sent there", async 
   expect(simulator.pendingFaults).toBe(0);
   expect(elsewhere.requests).toHaveLength(0);
   await elsewhere.stop();
+});
+
+describe("an answer to a write", () => {
+  const isChange = ({ method }: SimulatedRequest) => method === "PATCH";
+  const rename = (title: string, current: CanonicalIssue) =>
+    connector.updateIssue(current.ref, { title }, { ...KEY, current });
+
+  test("that does not show the parent is no news of it", async () => {
+    const parent = simulator.addIssue(NAME, { title: "Parent" });
+    const child = simulator.addIssue(NAME, { title: "Child" });
+    simulator.nestIssue(`${NAME}#${child}`, `${NAME}#${parent}`);
+    const distort = ({ body, ...answer }: SimulatedAnswer) => {
+      const { parent_issue_url, ...issue } = Object(body);
+      return { ...answer, body: issue };
+    };
+    simulator.fail({ kind: "distort", distort }, isChange);
+    const renamed = await rename("Renamed", await connector.getIssue(refOf(child)));
+    expect(renamed).toMatchObject({ title: "Renamed", parent: refOf(parent) });
+  });
+
+  test("that shows another number of links has them read again", async () => {
+    const number = simulator.addIssue(NAME, { title: "Blocked" });
+    const blocker = simulator.addIssue(NAME, { title: "Blocker" });
+    const current = await connector.getIssue(refOf(number));
+    simulator.blockIssue(`${NAME}#${blocker}`, `${NAME}#${number}`);
+    expect((await rename("Renamed", current)).links).toMatchObject([
+      { type: "blocked_by", target: refOf(blocker) },
+    ]);
+  });
 });
 
 test("writes go one at a time, however many are asked for at once", async () => {

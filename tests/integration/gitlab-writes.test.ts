@@ -147,6 +147,15 @@ test("a title alone does not touch the body, and people's labels of meanwhile st
   });
 });
 
+test("an assignee whom somebody has added since the issue was read stays", async () => {
+  const current = await create();
+  simulator.editIssue(PROJECT, 1, { assignees: [12] });
+  const options = { ...key(), current };
+  expect(await connector.updateIssue(current.ref, { assignees: ["ada"] }, options)).toMatchObject({
+    assignees: ["ada", "grace"],
+  });
+});
+
 describe("links", () => {
   let [a, b]: readonly [CanonicalIssue["ref"], CanonicalIssue["ref"]] = [refTo(1), refTo(2)];
   beforeEach(async () => {

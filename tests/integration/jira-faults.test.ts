@@ -546,3 +546,18 @@ describe("answers that are not what they should be", () => {
     });
   });
 });
+
+test("transitions that came with the issue are read again when one of them is refused", async () => {
+  const { ref } = await create();
+  const current = await connector.getIssue(ref);
+  const isOf =
+    (wanted: string) =>
+    ({ method, path }: SimulatedRequest) =>
+      method === wanted && path.endsWith("/transitions");
+  const body = { errorMessages: ["Transition id '31' is not valid for this issue."], errors: {} };
+  simulator.fail({ kind: "answer", status: 400, body }, isOf("POST"));
+  expect(await connector.transitionIssue(ref, "done", { ...key(), current })).toMatchObject({
+    status: "done",
+  });
+  expect(simulator.requests.filter(isOf("GET"))).toHaveLength(1);
+});

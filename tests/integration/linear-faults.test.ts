@@ -539,6 +539,20 @@ test("that a state was taken and dropped is told", async () => {
   });
 });
 
+test("an issue that a mutation does not answer with is read", async () => {
+  const ref = file("Old");
+  const without = (name: string) =>
+    simulator.fail(
+      { kind: "distort", distort: (answer) => changed(answer, `${name}.issue`, () => null) },
+      asks(name),
+    );
+  without("issueUpdate");
+  expect(await connector.updateIssue(ref, { title: "New" }, KEY)).toMatchObject({ title: "New" });
+  without("issueCreate");
+  expect(await connector.createIssue({ ...BLANK, title: "Made" }, KEY)).toMatchObject({ title: "Made" });
+  expect(simulator.pendingFaults).toBe(0);
+});
+
 /** A provider that answers everything, and hears what it should not. */
 class Stranger extends Simulator {
   protected answer(): SimulatedAnswer {
