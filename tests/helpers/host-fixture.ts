@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ulid } from "ulid";
@@ -83,6 +83,22 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+let empty: Promise<Uint8Array> | undefined;
+
+/** A database with the newest schema and nothing else: its migrations take longer than most tests. */
+function emptyDatabase(): Promise<Uint8Array> {
+  empty ??= (async () => {
+    const folder = mkdtempSync(join(tmpdir(), "tracker-host-test-"));
+    const path = join(folder, "tracker.db");
+    const database = await openSqlite(path);
+    await database.destroy();
+    const bytes = readFileSync(path);
+    rmSync(folder, { recursive: true });
+    return bytes;
+  })();
+  return empty;
+}
+
 /** A host over a database file, driven by requests as a client makes them. */
 export class TestHost {
   readonly resources = new Map<string, readonly DiscoveredResource[]>(Object.entries(DEFAULT_RESOURCES));
@@ -109,7 +125,9 @@ export class TestHost {
   /** A host whose team `acme` has the demo data of these providers connected. */
   static async open(providers: readonly string[] = ["github", "linear"]): Promise<TestHost> {
     const folder = mkdtempSync(join(tmpdir(), "tracker-host-test-"));
-    const host = new TestHost(folder, await openSqlite(join(folder, "tracker.db")));
+    const path = join(folder, "tracker.db");
+    writeFileSync(path, await emptyDatabase(), { mode: 0o600 });
+    const host = new TestHost(folder, await openSqlite(path));
     await host.#wire();
     host.token = (await host.addTeam("acme")).token;
     for (const provider of providers) await host.connect(provider);
