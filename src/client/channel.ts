@@ -8,6 +8,7 @@ import {
   isRedirect,
   type Limits,
   NoAnswerError,
+  type Outgoing,
 } from "../shared/network/fetch-once.ts";
 import type { Fetch } from "../shared/network.ts";
 import { ControlPlaneError, noAnswer, parseAnswer, parseEnvelope, redirected, refused } from "./errors.ts";
@@ -117,31 +118,10 @@ export class HttpChannel {
   }
 
   /** Sends once; returns an error where there is no answer, or a redirect. */
-  async #attempt({
-    method,
-    path,
-    query,
-    body,
-    form,
-    headers,
-  }: Exchange): Promise<Answer | ControlPlaneError> {
-    const { url, name, nature, trace, userAgent } = this.#options;
-    const target = new URL(url.pathname.replace(/\/$/, "") + path, url);
-    for (const [key, value] of Object.entries(query ?? {})) {
-      if (value !== undefined) target.searchParams.set(key, String(value));
-    }
-    const request = {
-      method,
-      url: target,
-      headers: {
-        accept: "application/json",
-        "user-agent": userAgent,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-        ...headers,
-      },
-      body: form === undefined ? jsonOf(body) : new URLSearchParams(form),
-    };
-    const line = `${method} ${target.pathname}${target.search}`;
+  async #attempt(exchange: Exchange): Promise<Answer | ControlPlaneError> {
+    const { name, nature, trace } = this.#options;
+    const request = requestOf(exchange, this.#options);
+    const line = `${request.method} ${request.url.pathname}${request.url.search}`;
     const started = nature.now();
     try {
       const answer = await fetchOnce(this.#fetch, request, this.#limits);
@@ -156,8 +136,27 @@ export class HttpChannel {
   }
 }
 
-function jsonOf(body: unknown): string | null {
-  return body === undefined ? null : JSON.stringify(body);
+/** The request of an exchange below the base address. */
+function requestOf(
+  { method, path, query, body, form, headers }: Exchange,
+  { url: base, userAgent }: ChannelOptions,
+): Outgoing {
+  const url = new URL(base.pathname.replace(/\/$/, "") + path, base);
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value !== undefined) url.searchParams.set(name, String(value));
+  }
+  const json = body === undefined ? null : JSON.stringify(body);
+  return {
+    method,
+    url,
+    headers: {
+      accept: "application/json",
+      "user-agent": userAgent,
+      ...(json !== null && { "content-type": "application/json" }),
+      ...headers,
+    },
+    body: form === undefined ? json : new URLSearchParams(form),
+  };
 }
 
 /** Sends with ofetch: once, and every status is an answer. */

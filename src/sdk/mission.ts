@@ -1,6 +1,7 @@
 /** The bridge between an issue and a mission: what a mission starts from, and what it tells back. */
 import { createHash } from "node:crypto";
 import * as v from "valibot";
+import { jsonText } from "../shared/json.ts";
 import { assertCarried } from "./capabilities.ts";
 import type { TrackerConnector } from "./connector.ts";
 import { CapabilityNotSupportedError, ConnectorRequestError, TrackerSdkError } from "./errors.ts";
@@ -229,8 +230,7 @@ function decisionReferencesIn(value: JsonValue | undefined): readonly DecisionRe
 
 function listIn(value: JsonValue | undefined): readonly unknown[] {
   const List = v.array(v.unknown());
-  const Text = v.pipe(v.string(), v.parseJson(), List);
-  const list = v.safeParse(v.union([List, Text]), value);
+  const list = v.safeParse(v.union([List, jsonText(List)]), value);
   return list.success ? list.output : [];
 }
 

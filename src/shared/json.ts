@@ -1,3 +1,5 @@
+import * as v from "valibot";
+
 /** The deepest nesting of JSON that is read. Jira's documents may have 200 levels of two containers each. */
 const MAX_DEPTH = 500;
 
@@ -8,9 +10,26 @@ const MAX_DEPTH = 500;
  */
 export function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
-  if (text.length > MAX_DEPTH && isDeeperThan(MAX_DEPTH, value))
+  if (text.length > MAX_DEPTH && isDeeperThan(MAX_DEPTH, value)) {
     throw new SyntaxError("JSON nested too deep");
+  }
   return value;
+}
+
+/** Returns the schema of a text that holds JSON, as {@link parseJson} reads it, in the shape of `schema`. */
+export function jsonText<S extends v.GenericSchema<unknown, unknown>>(schema: S) {
+  return v.pipe(
+    v.string(),
+    v.rawTransform(({ dataset, addIssue, NEVER }): unknown => {
+      try {
+        return parseJson(dataset.value);
+      } catch {
+        addIssue({ message: "must be JSON" });
+        return NEVER;
+      }
+    }),
+    schema,
+  );
 }
 
 function isDeeperThan(depth: number, value: unknown): boolean {

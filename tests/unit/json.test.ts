@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { parseJson } from "../../src/shared/json.ts";
+import * as v from "valibot";
+import { jsonText, parseJson } from "../../src/shared/json.ts";
 
 /** Lists inside of lists. */
 const lists = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
@@ -23,4 +24,10 @@ describe("parseJson", () => {
     expect(() => parseJson(lists(depth))).toThrow("JSON nested too deep");
     expect(() => parseJson(`{"a": ${lists(depth)}, "b": 1}`)).toThrow("JSON nested too deep");
   });
+});
+
+test("jsonText describes a text by the JSON in it", () => {
+  const Numbers = jsonText(v.array(v.number()));
+  expect(v.parse(Numbers, "[1, 2]")).toEqual([1, 2]);
+  for (const text of ["", "[1", '["a"]', "null", lists(501), 7]) expect(v.is(Numbers, text)).toBe(false);
 });

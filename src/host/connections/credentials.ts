@@ -3,6 +3,7 @@ import * as v from "valibot";
 import type { ConnectRequest } from "../../protocol.ts";
 import { ProviderCredential } from "../../sdk/connectors/credentials.ts";
 import { baseUrlProblem } from "../../sdk/http/transport.ts";
+import { jsonText } from "../../shared/json.ts";
 import type { HostedProvider } from "../../shared/providers.ts";
 import { invalidRequest } from "../check.ts";
 import { VaultError } from "../errors.ts";
@@ -99,7 +100,7 @@ function optional<K extends string>(name: K, value: string | null) {
  * @throws VaultError when it is none that this version knows; without a cause, which could show it
  */
 export function parseCredential(text: string): ProviderCredential {
-  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), ProviderCredential), text);
+  const parsed = v.safeParse(jsonText(ProviderCredential), text);
   if (parsed.success) return parsed.output;
   throw new VaultError(
     "vault_secret_damaged",

@@ -16,6 +16,7 @@ import { createLocalConnector } from "../../sdk/registry.ts";
 import { readRegularFile, replaceFile } from "../../shared/atomic-file.ts";
 import type { Context } from "../../shared/context.ts";
 import { ConfigError, TrackerError, UsageError } from "../../shared/errors.ts";
+import { jsonText } from "../../shared/json.ts";
 import { isLocal, type LocalProvider, providerName } from "../../shared/providers.ts";
 import { Doctrine } from "../../sync/doctrine.ts";
 import { LocalMapping, LocalTracker } from "./on-device.ts";
@@ -238,7 +239,7 @@ function parseFile<S extends v.GenericSchema>(
   missing: v.InferOutput<S>,
 ): v.InferOutput<S> {
   if (bytes === null) return missing;
-  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), Buffer.from(bytes).toString());
+  const parsed = v.safeParse(jsonText(schema), Buffer.from(bytes).toString());
   if (parsed.success) return parsed.output;
   throw new ConfigError("invalid_settings", `${path} cannot be read.`);
 }

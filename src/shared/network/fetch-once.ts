@@ -11,7 +11,7 @@ export interface Limits {
 export const DEFAULT_LIMITS: Limits = { requestMs: 30_000, bodyBytes: 10 * 1024 * 1024 };
 
 /** A request that has not been sent. */
-interface Outgoing {
+export interface Outgoing {
   readonly method: string;
   readonly url: URL;
   readonly headers: Headers | Readonly<Record<string, string>>;

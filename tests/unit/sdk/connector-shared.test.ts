@@ -164,6 +164,12 @@ describe("cursors", () => {
     expect(error).toBeInstanceOf(ConnectorRequestError);
     expect(error).toMatchObject(invalid);
   });
+
+  test("nested deeper than the stack are refused", () => {
+    const place = "[".repeat(100_000) + "]".repeat(100_000);
+    const cursor = Buffer.from(`{"question":"q","place":${place}}`).toString("base64url");
+    expect(thrownBy(() => placeOf("github", "q", cursor))).toMatchObject(invalid);
+  });
 });
 
 describe("arguments", () => {

@@ -1,5 +1,6 @@
 /** Speaks with the program `bd`: what it prints, and how it says that something went wrong. */
 import * as v from "valibot";
+import { jsonText } from "../../../shared/json.ts";
 import { ConnectorConfigError, ConnectorRequestError } from "../../errors.ts";
 import { JsonValue } from "../../model.ts";
 import { sentence } from "../../text.ts";
@@ -72,6 +73,6 @@ function failureOf({ exitCode, stdout, stderr }: Outcome): Error {
 function messageOf(output: string): string | null {
   const found = /"error":\s*("(?:[^"\\]|\\.)*")/.exec(output)?.[1];
   if (found === undefined) return null;
-  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), v.string()), found);
+  const parsed = v.safeParse(jsonText(v.string()), found);
   return parsed.success ? firstLine(parsed.output) : null;
 }

@@ -1,5 +1,6 @@
 /** The custom fields that hold what missions tell. Every site has its own; people say which ones they are. */
 import * as v from "valibot";
+import { jsonText } from "../../../shared/json.ts";
 import { ConnectorRequestError, IssuePayloadContractError } from "../../errors.ts";
 import { DECISIONS_FIELD, MISSION_FIELD } from "../../mission.ts";
 import { canonicalJson, type IssueFields, JsonValue } from "../../model.ts";
@@ -80,7 +81,7 @@ function missionField(id: string): CustomField {
   };
 }
 
-const References = v.pipe(v.string(), v.parseJson(), v.array(JsonValue));
+const References = jsonText(v.array(JsonValue));
 
 /** References to decisions are a list, kept as JSON: a field of one line, which ends after 255 characters, is too short. */
 function decisionsField(id: string): CustomField {

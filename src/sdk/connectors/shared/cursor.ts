@@ -1,6 +1,7 @@
 /** Cursors: the place in a listing, as text that only the listing it belongs to takes back. */
 import { Buffer } from "node:buffer";
 import * as v from "valibot";
+import { jsonText } from "../../../shared/json.ts";
 import { ConnectorRequestError } from "../../errors.ts";
 import { JsonValue } from "../../model.ts";
 
@@ -18,10 +19,7 @@ export function cursorText(question: string, place: JsonValue): string {
  */
 export function placeOf(provider: string, question: string, cursor: string | undefined): JsonValue {
   if (cursor === undefined) return null;
-  const parsed = v.safeParse(
-    v.pipe(v.string(), v.parseJson(), Cursor),
-    Buffer.from(cursor, "base64url").toString(),
-  );
+  const parsed = v.safeParse(jsonText(Cursor), Buffer.from(cursor, "base64url").toString());
   if (parsed.success && parsed.output.question === question) return parsed.output.place;
   throw foreignCursor(provider);
 }
