@@ -19,6 +19,7 @@ import {
   IssuePayloadContractError,
   ScopeViolationError,
 } from "../../../src/sdk/errors.ts";
+import { cpuMs } from "../../helpers/cpu-time.ts";
 
 describe("marks", () => {
   const key = fc.string({ minLength: 1, unit: "binary" });
@@ -85,11 +86,9 @@ describe("marks", () => {
     expect(readMark(body)).toEqual({ text: body, mark: null });
   });
 
-  test("are looked for in time that grows with the text only", () => {
+  test("are looked for in time that grows with the text only", async () => {
     const hostile = `${"\r\n".repeat(200_000)}${`<!-- tracker:${"a".repeat(32)} -->${" ".repeat(50)}x`.repeat(2000)}`;
-    const start = performance.now();
-    expect(readMark(hostile).mark).toBeNull();
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(await cpuMs(() => expect(readMark(hostile).mark).toBeNull())).toBeLessThan(1000);
   });
 });
 
