@@ -58,20 +58,20 @@ async function openWorld(): Promise<World> {
     TRACKER_HOST: "embedded",
     NO_COLOR: "1",
   };
-  mkdirSync(join(cwd, ".git"), { recursive: true });
-  writeFileSync(join(cwd, ".git", "HEAD"), "ref: refs/heads/main\n");
-  mkdirSync(join(cwd, ".git", "objects"));
-  mkdirSync(join(cwd, ".git", "refs"));
-  writeFileSync(
-    join(cwd, ".git", "config"),
-    `[core]\n\trepositoryformatversion = 0\n[remote "origin"]\n\turl = git@github.com:${REPOSITORY}.git\n`,
-  );
   const github = await new GitHubSimulator({
     workspaces: [{ login: "acme", repositories: [{ name: "payments-api" }] }],
   }).start();
   for (let number = 1; number <= PAGE_SIZE; number++) {
     github.addIssue(REPOSITORY, { title: `Refund ${number}` });
   }
+  mkdirSync(join(cwd, ".git"), { recursive: true });
+  writeFileSync(join(cwd, ".git", "HEAD"), "ref: refs/heads/main\n");
+  mkdirSync(join(cwd, ".git", "objects"));
+  mkdirSync(join(cwd, ".git", "refs"));
+  writeFileSync(
+    join(cwd, ".git", "config"),
+    `[core]\n\trepositoryformatversion = 0\n[remote "origin"]\n\turl = ${github.origin}/${REPOSITORY}.git\n`,
+  );
   const world: World = {
     run: async ({ args, stdin = "" }) => {
       const io = memoryIo({ stdin, env });
