@@ -151,12 +151,12 @@ function write(path: string, count: number): void {
   using file = new Database(path);
   file.run("pragma synchronous = full");
   const put = file.query(
-    `insert into issues values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-     on conflict (key) do update set
+    `insert into issues values ('', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     on conflict (scope, key) do update set
        identity = excluded.identity, ref = excluded.ref, fields = excluded.fields,
        base_fields = excluded.base_fields, base_raw = excluded.base_raw,
-       base_revision = excluded.base_revision, base_updated_at = excluded.base_updated_at,
-       deleted_at = excluded.deleted_at, base_created_at = excluded.base_created_at`,
+       base_revision = excluded.base_revision, base_created_at = excluded.base_created_at,
+       base_updated_at = excluded.base_updated_at, deleted_at = excluded.deleted_at`,
   );
   for (let start = 0; start < count; start += PAGE_SIZE) {
     file.run("begin immediate");
@@ -172,9 +172,9 @@ function write(path: string, count: number): void {
         null,
         rawText ?? null,
         revision,
+        createdAt,
         updatedAt,
         null,
-        createdAt,
       );
     }
     file.run("commit");

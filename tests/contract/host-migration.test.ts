@@ -1,4 +1,4 @@
-/** What a database of the first version holds is there in this one. */
+/** Databases of earlier versions keep their content in this one. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,10 +6,16 @@ import { join } from "node:path";
 import { sql } from "kysely";
 import { Migrator } from "kysely/migration";
 import * as v from "valibot";
+import { MappingStore } from "../../src/host/database/mapping-store.ts";
 import { initial } from "../../src/host/database/migrations/0001-initial.ts";
-import { connectSqlite } from "../../src/host/database/sqlite.ts";
+import { providerConnections } from "../../src/host/database/migrations/0002-provider-connections.ts";
+import { sync } from "../../src/host/database/migrations/0003-sync.ts";
+import { connectorSettings } from "../../src/host/database/migrations/0004-connector-settings.ts";
+import { sharedResources } from "../../src/host/database/migrations/0006-shared-resources.ts";
+import { connectSqlite, openSqlite } from "../../src/host/database/sqlite.ts";
 import { openEmbeddedHost } from "../../src/host/index.ts";
 import { demoDiscovery } from "../../src/sdk/testing/demo-discovery.ts";
+import { checkpointAt, issue, LATER, NOON } from "../helpers/store-fixture.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -78,5 +84,81 @@ test("its connection, its inventory and its binding go on as they were", async (
     expect(status).toMatchObject({ connected: true, last_error: null });
   } finally {
     await host.close();
+  }
+});
+
+test("the issues of two mappings stay apart when they become scopes", async () => {
+  const databasePath = join(folder, "tracker.db");
+  await firstVersion(databasePath);
+  const old = connectSqlite(databasePath);
+  const before = {
+    "0001-initial": initial,
+    "0002-provider-connections": providerConnections,
+    "0003-sync": sync,
+    "0004-connector-settings": connectorSettings,
+    "0006-shared-resources": sharedResources,
+  };
+  const provider = { getMigrations: async () => before };
+  expect((await new Migrator({ db: old, provider }).migrateToLatest()).error).toBeUndefined();
+  await sql`insert into projects (id, team_id, slug, created_at, updated_at) values ('q', 't', 'web', ${NOON}, ${NOON})`.execute(
+    old,
+  );
+  await sql`
+    insert into mappings (binding_ref, team_id, provider, connection_id, project_id, resource_ref, display_label,
+      provider_context, routing_metadata, status, created_at, created_by, updated_at)
+    select 'srm_2', team_id, provider, connection_id, 'q', '10002', display_label,
+      provider_context, routing_metadata, status, created_at, created_by, updated_at
+    from mappings
+  `.execute(old);
+  const record = issue("1");
+  const [reference, fields] = [JSON.stringify(record.ref), JSON.stringify(record.fields)];
+  for (const [binding, sequence] of [
+    ["srm_1", 7],
+    ["srm_2", 3],
+  ] as const) {
+    for (const statement of [
+      sql`insert into sync_states (binding_ref, sequence, last_synced_at) values (${binding}, ${sequence}, ${NOON})`,
+      sql`insert into checkpoints values (${binding}, 'issues', ${JSON.stringify(checkpointAt(sequence))})`,
+      sql`insert into issues (binding_ref, key, identity, ref, fields, base_raw, base_revision, base_created_at, base_updated_at)
+        values (${binding}, ${record.key}, 'linear:acme:1', ${reference}, ${fields}, ${JSON.stringify(record.base?.raw)}, 'r1', ${NOON}, ${NOON})`,
+      sql`insert into journal values (${binding}, ${record.key}, 'title', ${sequence}, ${NOON})`,
+      sql`insert into journal values (${binding}, ${record.key}, 'body', ${sequence - 1}, ${LATER})`,
+      sql`insert into intents values (${binding}, 'draft', ${binding})`,
+      sql`insert into conflicts values (${binding}, 'c1', ${record.key}, 'title', '"Old"', '"Ours"', '"Theirs"', null)`,
+    ]) {
+      await statement.execute(old);
+    }
+  }
+  await old.destroy();
+
+  const database = await openSqlite(databasePath);
+  try {
+    for (const [binding, sequence] of [
+      ["srm_1", 7],
+      ["srm_2", 3],
+    ] as const) {
+      await new MappingStore(database, binding).transaction(async (transaction) => {
+        expect(await transaction.list(null, 9)).toEqual([record]);
+        const edits = await transaction.dirtyFields([record.key]);
+        expect(edits.map(({ field, changedAt }) => [field, changedAt])).toEqual([
+          ["body", LATER],
+          ["title", NOON],
+        ]);
+        expect(await transaction.intents()).toEqual([{ key: "draft", idempotencyKey: binding }]);
+        expect(await transaction.openConflicts([record.key])).toMatchObject([{ id: "c1", remote: "Theirs" }]);
+        expect(await transaction.checkpoint("issues")).toEqual(checkpointAt(sequence));
+        await transaction.markDirty([{ key: "draft", field: "title", changedAt: NOON }]);
+        const [latest] = await transaction.dirtyFields(["draft"]);
+        expect(latest?.sequence).toBeGreaterThan(Math.max(...edits.map((edit) => edit.sequence)));
+      });
+    }
+    const { rows } = await sql`select binding_ref, last_synced_at from sync_states order by 1`.execute(
+      database,
+    );
+    expect(rows).toEqual(["srm_1", "srm_2"].map((binding_ref) => ({ binding_ref, last_synced_at: NOON })));
+    const broken = await sql`pragma foreign_key_check`.execute(database);
+    expect(broken.rows).toEqual([]);
+  } finally {
+    await database.destroy();
   }
 });

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { sql } from "kysely";
-import { MappingStore } from "../../src/host/database/issue-store.ts";
+import { MappingStore } from "../../src/host/database/mapping-store.ts";
 import { openSqlite } from "../../src/host/database/sqlite.ts";
 import { CORE_FIELDS, type CoreField, identityOf } from "../../src/sdk/model.ts";
 import { MemoryIssueStore } from "../../src/sdk/stores/memory.ts";
@@ -17,6 +17,7 @@ import type {
   IssueStore,
   StoreTransaction,
 } from "../../src/sdk/stores/store.ts";
+import { writeOldStore } from "../helpers/old-issue-store.ts";
 import {
   baseWith,
   checkpointAt,
@@ -74,6 +75,29 @@ async function contentOf(transaction: StoreTransaction) {
     conflicts: await transaction.openConflicts(),
     checkpoint: await transaction.checkpoint("main"),
   };
+}
+
+/** Some of everything. */
+async function fill(transaction: StoreTransaction): Promise<void> {
+  await transaction.put([issue("1"), issue("2"), draft("local:1")]);
+  await transaction.markDirty(editsOf("linear-1", ["title", "body"]));
+  await transaction.putIntent({ key: "local:1", idempotencyKey: "create local:1" });
+  await transaction.putConflicts([CONFLICT]);
+  await transaction.putCheckpoint("main", checkpointAt(1));
+}
+
+/** A change of everything that `fill` made. */
+async function upset(transaction: StoreTransaction): Promise<void> {
+  await transaction.put([issue("1", { ref: refTo("1b"), deletedAt: LATER }), issue("3")]);
+  await transaction.remove("linear-2");
+  await transaction.markDirty(editsOf("linear-1", ["title"], LATER));
+  await transaction.markDirty(editsOf("linear-3", ["title"], LATER));
+  await transaction.clearDirty([{ key: "linear-1", field: "body", sequence: 1_000 }]);
+  await transaction.removeIntent("local:1");
+  await transaction.putIntent({ key: "linear-3", idempotencyKey: "create linear-3" });
+  await transaction.putConflicts([{ ...CONFLICT, resolution: "external" }]);
+  await transaction.putConflicts([{ ...CONFLICT, id: "c2" }]);
+  await transaction.putCheckpoint("main", checkpointAt(2));
 }
 
 /** A mapping's share of the control plane's database, next to another mapping's with the same issues. */
@@ -368,29 +392,6 @@ describe.each([
   });
 
   describe("a transaction", () => {
-    /** Some of everything. */
-    async function fill(transaction: StoreTransaction): Promise<void> {
-      await transaction.put([issue("1"), issue("2"), draft("local:1")]);
-      await transaction.markDirty(editsOf("linear-1", ["title", "body"]));
-      await transaction.putIntent({ key: "local:1", idempotencyKey: "create local:1" });
-      await transaction.putConflicts([CONFLICT]);
-      await transaction.putCheckpoint("main", checkpointAt(1));
-    }
-
-    /** A change of everything that `fill` made. */
-    async function upset(transaction: StoreTransaction): Promise<void> {
-      await transaction.put([issue("1", { ref: refTo("1b"), deletedAt: LATER }), issue("3")]);
-      await transaction.remove("linear-2");
-      await transaction.markDirty(editsOf("linear-1", ["title"], LATER));
-      await transaction.markDirty(editsOf("linear-3", ["title"], LATER));
-      await transaction.clearDirty([{ key: "linear-1", field: "body", sequence: 1_000 }]);
-      await transaction.removeIntent("local:1");
-      await transaction.putIntent({ key: "linear-3", idempotencyKey: "create linear-3" });
-      await transaction.putConflicts([{ ...CONFLICT, resolution: "external" }]);
-      await transaction.putConflicts([{ ...CONFLICT, id: "c2" }]);
-      await transaction.putCheckpoint("main", checkpointAt(2));
-    }
-
     test("that throws leaves everything as it was", async () => {
       await run(fill);
       const before = await run(contentOf);
@@ -541,6 +542,22 @@ test("both stores hold the same after any history", async () => {
   );
 });
 
+test("mappings share a database and touch no row of each other", async () => {
+  const database = await openSqlite(join(folder, "host.db"));
+  await sql`pragma foreign_keys = off`.execute(database);
+  const [one, other] = [new MappingStore(database, "srm_1"), new MappingStore(database, "srm_2")];
+  store = { transaction: (work) => one.transaction(work), close: () => database.destroy() };
+  for (const each of [one, other]) await each.transaction(fill);
+  const before = await other.transaction(contentOf);
+  expect(before.dirtyFields.flat()).toHaveLength(2);
+  await one.transaction(upset);
+  await one.transaction(async (transaction) => {
+    for (const key of ["linear-1", "linear-3", "local:1"]) await transaction.remove(key);
+  });
+  await one.follow("renamed");
+  expect(await other.transaction(contentOf)).toEqual(before);
+});
+
 describe("SQLite file", () => {
   test("keeps everything when it is opened again", async () => {
     store = openSqliteStore(path());
@@ -583,21 +600,83 @@ describe("SQLite file", () => {
     expect(row.split(title)).toHaveLength(2);
   });
 
-  test("of the first version is read on, and everything is pulled again", async () => {
+  describe("of an earlier version", () => {
+    const records = [
+      issue("1"),
+      issue("2", { fields: fieldsWith({ title: "Edited here" }) }),
+      issue("3", { deletedAt: LATER }),
+      draft("local:1"),
+    ];
+    const decided: ConflictRecord = { ...CONFLICT, id: "c2", key: "linear-2", resolution: "external" };
+    const content = {
+      records,
+      dirty: [
+        [5, "linear-2", "title", NOON],
+        [7, "local:1", "title", LATER],
+      ],
+      lastSequence: 9,
+      intents: [{ key: "local:1", idempotencyKey: "create local:1" }],
+      conflicts: [CONFLICT, decided],
+      checkpoints: [["main", checkpointAt(3)]],
+    } as const;
+
+    test("is read with all that it holds", async () => {
+      writeOldStore(path(), 2, content);
+      store = openSqliteStore(path());
+      expect(await run(contentOf)).toMatchObject({
+        records,
+        dirtyFields: [
+          [{ key: "linear-2", field: "title", sequence: 5, changedAt: NOON }],
+          [{ key: "local:1", field: "title", sequence: 7, changedAt: LATER }],
+        ],
+        intents: content.intents,
+        conflicts: [CONFLICT],
+        checkpoint: checkpointAt(3),
+      });
+      expect(await run((transaction) => transaction.conflict("c2"))).toEqual(decided);
+      await run((transaction) => transaction.markDirty(editsOf("linear-1", ["body"])));
+      const [edit] = await run((transaction) => transaction.dirtyFields(["linear-1"]));
+      expect(edit?.sequence).toBe(10);
+      await store.close();
+      store = openSqliteStore(path());
+      expect((await run(contentOf)).records).toEqual(records);
+    });
+
+    test("gives no sequence again that an empty journal had given", async () => {
+      writeOldStore(path(), 2, { ...content, dirty: [] });
+      store = openSqliteStore(path());
+      await run((transaction) => transaction.markDirty(editsOf("linear-1", ["body"])));
+      const [edit] = await run((transaction) => transaction.dirtyFields(["linear-1"]));
+      expect(edit?.sequence).toBe(10);
+    });
+
+    test("is pulled again, where it did not keep when issues were created", async () => {
+      writeOldStore(path(), 1, content);
+      store = openSqliteStore(path());
+      const begin = { updatedSince: null, window: null };
+      expect(await run(contentOf)).toMatchObject({ records, conflicts: [CONFLICT], checkpoint: begin });
+    });
+
+    test("loses nothing when its upgrade fails", () => {
+      writeOldStore(path(), 2, content);
+      const before = new Database(path());
+      before.run("create table old_conflicts (id text)");
+      before.close();
+      expect(() => openSqliteStore(path())).toThrow(StoreError);
+      using after = new Database(path());
+      expect(after.query("select count(*) as count from issues").get()).toEqual({ count: records.length });
+      expect(after.query("pragma user_version").get()).toEqual({ user_version: 2 });
+      store = new MemoryIssueStore();
+    });
+  });
+
+  test("with a row that this store did not write is an error that names the column", async () => {
     store = openSqliteStore(path());
     await put(issue("1"));
-    await run((transaction) => transaction.putCheckpoint("linear:acme", checkpointAt(3)));
-    await store.close();
-    const older = new Database(path());
-    older.run("alter table issues drop column base_created_at");
-    older.run("pragma user_version = 1");
-    older.close();
-    store = openSqliteStore(path());
-    expect(await get("linear-1")).toEqual(issue("1"));
-    expect(await run((transaction) => transaction.checkpoint("linear:acme"))).toEqual({
-      updatedSince: null,
-      window: null,
-    });
+    const file = new Database(path());
+    file.run(`update issues set fields = '{"title": 1}'`);
+    file.close();
+    await expect(get("linear-1")).rejects.toThrow(/holds a row that cannot be read: fields.title /);
   });
 
   test("that is no database, or newer than this code, is refused and left alone", async () => {

@@ -475,10 +475,7 @@ describe("the same field changed on both sides", () => {
 
   test("an overruled change is on record", async () => {
     await both({ mode: "external_authoritative" });
-    const rows = await host.database
-      .selectFrom("conflicts")
-      .select(["field", "local", "remote", "resolution"])
-      .execute();
+    const { rows } = await sql`select field, local, remote, resolution from conflicts`.execute(host.database);
     expect(rows).toEqual([{ field: "title", local: '"Ours"', remote: '"Theirs"', resolution: "external" }]);
   });
 

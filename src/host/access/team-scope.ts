@@ -1,6 +1,6 @@
 import type { Insertable } from "kysely";
 import { monotonicFactory } from "ulid";
-import { MappingStore } from "../database/issue-store.ts";
+import { MappingStore } from "../database/mapping-store.ts";
 import type { Queries, Schema } from "../database/schema.ts";
 import type { Principal } from "./authentication.ts";
 
@@ -195,12 +195,8 @@ export class TeamScope {
   async insertSyncState(bindingRef: string): Promise<void> {
     await this.#queries
       .insertInto("sync_states")
-      .columns(["binding_ref", "sequence"])
-      .expression(
-        this.mappings()
-          .select(({ lit }) => ["binding_ref", lit(0).as("sequence")])
-          .where("binding_ref", "=", bindingRef),
-      )
+      .columns(["binding_ref"])
+      .expression(this.mappings().select("binding_ref").where("binding_ref", "=", bindingRef))
       .onConflict((conflict) => conflict.column("binding_ref").doNothing())
       .execute();
   }
@@ -208,7 +204,7 @@ export class TeamScope {
   /**
    * The issues of a mapping, which has to be the team's.
    *
-   * @param guard Asked at the start of each transaction, in it; what it throws, the transaction does
+   * @param guard runs at the start of each transaction, in it; an error ends the transaction
    */
   issueStore(
     { bindingRef }: { readonly bindingRef: string },

@@ -1,6 +1,4 @@
-import { type SQLQueryBindings, Database as SqliteFile } from "bun:sqlite";
-import { closeSync, mkdirSync, openSync } from "node:fs";
-import { dirname } from "node:path";
+import type { SQLQueryBindings, Database as SqliteFile } from "bun:sqlite";
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -11,12 +9,10 @@ import {
   SqliteDialect,
   SqliteDriver,
 } from "kysely";
+import { openSqliteFile, Statements } from "../../sdk/stores/sqlite-file.ts";
 import { TrackerError } from "../../shared/errors.ts";
 import { migrate } from "./migrations/index.ts";
 import type { Database, Schema } from "./schema.ts";
-
-/** The time for which a process waits for the write of another one, in milliseconds. */
-const BUSY_TIMEOUT = 10_000;
 
 /** The database file cannot be opened or used. */
 class DatabaseError extends TrackerError {
@@ -60,52 +56,24 @@ export function connectSqlite(path: string): Database {
 
 function openFile(path: string): SqliteFile {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    closeSync(openSync(path, "a", 0o600));
-    const file = new SqliteFile(path);
-    try {
-      configure(file);
-    } catch (error) {
-      file.close();
-      throw error;
-    }
+    const file = openSqliteFile(path);
+    file.run("pragma foreign_keys = on");
     return file;
   } catch (error) {
     throw new DatabaseError(path, error);
   }
 }
 
-/**
- * WAL with full synchronization: what was acknowledged survives a killed
- * process and a power cut alike, at one fsync per write transaction.
- */
-function configure(file: SqliteFile): void {
-  file.run(`pragma busy_timeout = ${BUSY_TIMEOUT}`);
-  useWriteAheadLog(file);
-  file.run("pragma synchronous = full");
-  file.run("pragma foreign_keys = on");
-}
-
-/** Two processes that open a fresh file collide here, and SQLite does not wait on its own. */
-function useWriteAheadLog(file: SqliteFile): void {
-  for (const deadline = Date.now() + BUSY_TIMEOUT; ; ) {
-    try {
-      file.run("pragma journal_mode = wal");
-      return;
-    } catch (error) {
-      const busy = error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY");
-      if (!busy || Date.now() > deadline) throw error;
-      Bun.sleepSync(5);
-    }
-  }
-}
-
 /** `bun:sqlite` in the shape that Kysely drives. */
 function adapt(file: SqliteFile): SqliteDatabase {
+  const statements = new Statements(file);
   return {
-    close: () => file.close(),
+    close: () => {
+      statements.clear();
+      file.close();
+    },
     prepare: (sql) => {
-      const statement = file.query<unknown, SQLQueryBindings[]>(sql);
+      const statement = statements.get(sql);
       return {
         reader: statement.columnNames.length > 0,
         all: (parameters) => statement.all(...bindings(parameters)),

@@ -1,90 +1,147 @@
-/** Issues and conflicts as rows of a database hold them, whichever database it is. */
-import { type CoreField, type IssueFields, identityOf } from "../model.ts";
-import type { Base, ConflictRecord, IssueRecord } from "./store.ts";
+/** Rows of the SQLite store: their columns as values to write, and their schemas to read. */
+import * as v from "valibot";
+import { CORE_FIELDS, IssueFields, identityOf, type JsonValue, problemOf } from "../model.ts";
+import { StoreError } from "./serial.ts";
+import type { ConflictRecord, CreateIntent, DirtyField, IssueRecord, SyncCheckpoint } from "./store.ts";
 
-/** An issue as its row holds it. */
-export interface IssueRow {
-  readonly key: string;
-  readonly ref: string | null;
-  readonly fields: string;
-  readonly base_fields: string | null;
-  readonly base_raw: string | null;
-  readonly base_revision: string | null;
-  readonly base_updated_at: string | null;
-  readonly deleted_at: string | null;
-  readonly base_created_at: string | null;
-}
+/** A value of a column. */
+export type SqlValue = string | number | null;
 
-/** A conflict as its row holds it. */
-export interface ConflictRow {
-  readonly id: string;
-  readonly key: string;
-  readonly field: CoreField;
-  readonly base: string;
-  readonly local: string;
-  readonly remote: string;
-  readonly resolution: ConflictRecord["resolution"];
-}
+const json = <S extends v.GenericSchema>(schema: S) => v.pipe(v.string(), v.parseJson(), schema);
 
-/** A record as a row, and the identity that its reference has. */
-export function issueRow({ key, ref, fields, base, deletedAt }: IssueRecord): IssueRow & {
-  readonly identity: string | null;
-} {
-  return {
+const Field = v.picklist(CORE_FIELDS);
+/** What JSON text holds is JSON. */
+const Json = v.custom<JsonValue>(() => true);
+const { parent, links, ...scalars } = IssueFields.entries;
+/** As wide as the types: providers have titles and labels that this SDK would not write. */
+const Fields = v.object({
+  ...scalars,
+  title: v.string(),
+  priority: v.nullable(v.number()),
+  assignees: v.array(v.string()),
+  labels: v.array(v.string()),
+  parent,
+  links,
+  customFields: v.custom<IssueFields["customFields"]>((value) => typeof value === "object" && value !== null),
+});
+const Ref = v.unwrap(parent);
+
+/** The row of an issue. */
+export const IssueRow = v.pipe(
+  v.object({
+    key: v.string(),
+    ref: v.nullable(json(Ref)),
+    fields: json(Fields),
+    base_fields: v.nullable(json(Fields)),
+    base_raw: v.nullable(json(Json)),
+    base_revision: v.nullable(v.string()),
+    base_created_at: v.nullable(v.string()),
+    base_updated_at: v.nullable(v.string()),
+    deleted_at: v.nullable(v.string()),
+  }),
+  v.transform(({ base_updated_at: updatedAt, ...row }): IssueRecord => {
+    const { key, ref, fields, deleted_at: deletedAt } = row;
+    const base =
+      updatedAt === null
+        ? null
+        : {
+            fields: row.base_fields ?? fields,
+            raw: row.base_raw,
+            revision: row.base_revision,
+            createdAt: row.base_created_at ?? updatedAt,
+            updatedAt,
+          };
+    return { key, ref, fields, base, deletedAt };
+  }),
+);
+
+/** The columns of an issue's row, in the order of {@link ISSUE_COLUMNS}. */
+export function issueColumns({ key, ref, fields, base, deletedAt }: IssueRecord): SqlValue[] {
+  return [
     key,
-    identity: ref === null ? null : identityOf(ref),
-    ref: ref === null ? null : JSON.stringify(ref),
-    fields: JSON.stringify(fields),
+    ref === null ? null : identityOf(ref),
+    ref === null ? null : JSON.stringify(ref),
+    JSON.stringify(fields),
     // Equal ones are written once: there is a base when there is `base_updated_at`.
-    base_fields:
-      base === null || Bun.deepEquals(base.fields, fields, true) ? null : JSON.stringify(base.fields),
-    base_raw: base === null ? null : JSON.stringify(base.raw),
-    base_revision: base?.revision ?? null,
-    base_created_at: base?.createdAt ?? null,
-    base_updated_at: base?.updatedAt ?? null,
-    deleted_at: deletedAt,
-  };
+    base === null || Bun.deepEquals(base.fields, fields, true) ? null : JSON.stringify(base.fields),
+    base === null ? null : JSON.stringify(base.raw),
+    base?.revision ?? null,
+    base?.createdAt ?? null,
+    base?.updatedAt ?? null,
+    deletedAt,
+  ];
 }
 
-/** The record that a row holds. */
-export function recordOf(row: IssueRow): IssueRecord {
-  const fields: IssueFields = JSON.parse(row.fields);
-  return {
-    key: row.key,
-    ref: row.ref === null ? null : JSON.parse(row.ref),
-    fields,
-    base: baseOfRow(row, fields),
-    deletedAt: row.deleted_at,
-  };
-}
+export const ISSUE_COLUMNS = [
+  "key",
+  "identity",
+  "ref",
+  "fields",
+  "base_fields",
+  "base_raw",
+  "base_revision",
+  "base_created_at",
+  "base_updated_at",
+  "deleted_at",
+] as const;
 
-function baseOfRow(row: IssueRow, fields: IssueFields): Base | null {
-  if (row.base_updated_at === null) return null;
-  return {
-    fields: row.base_fields === null ? fields : JSON.parse(row.base_fields),
-    raw: JSON.parse(row.base_raw ?? "null"),
-    revision: row.base_revision,
-    createdAt: row.base_created_at ?? row.base_updated_at,
-    updatedAt: row.base_updated_at,
-  };
-}
+/** The row of a local edit. */
+export const DirtyRow = v.pipe(
+  v.object({ key: v.string(), field: Field, sequence: v.number(), changed_at: v.string() }),
+  v.transform(({ changed_at: changedAt, ...row }): DirtyField => ({ ...row, changedAt })),
+);
 
-/** A conflict as a row. */
-export function conflictRow({ base, local, remote, ...rest }: ConflictRecord): ConflictRow {
-  return {
-    ...rest,
-    base: JSON.stringify(base),
-    local: JSON.stringify(local),
-    remote: JSON.stringify(remote),
-  };
-}
+/** The first edit of an issue. */
+export const DirtyKeyRow = v.object({ key: v.string(), sequence: v.number() });
 
-/** The conflict that a row holds. */
-export function conflictOf(row: ConflictRow): ConflictRecord {
-  return {
-    ...row,
-    base: JSON.parse(row.base),
-    local: JSON.parse(row.local),
-    remote: JSON.parse(row.remote),
-  };
+/** The row of a begun create. */
+export const IntentRow = v.pipe(
+  v.object({ key: v.string(), idempotency_key: v.string() }),
+  v.transform(({ key, idempotency_key: idempotencyKey }): CreateIntent => ({ key, idempotencyKey })),
+);
+
+/** The row of a conflict. */
+export const ConflictRow: v.GenericSchema<unknown, ConflictRecord> = v.object({
+  id: v.string(),
+  key: v.string(),
+  field: Field,
+  base: json(Json),
+  local: json(Json),
+  remote: json(Json),
+  resolution: v.nullable(v.picklist(["external", "local"])),
+});
+
+/** The row of a checkpoint. */
+export const CheckpointRow = v.pipe(
+  v.object({
+    checkpoint: json(
+      v.object({
+        updatedSince: v.nullable(v.string()),
+        window: v.nullable(
+          v.object({ since: v.nullable(v.string()), until: v.string(), cursor: v.nullable(v.string()) }),
+        ),
+      }),
+    ),
+  }),
+  v.transform(({ checkpoint }): SyncCheckpoint => checkpoint),
+);
+
+/** The row of a number. */
+export const CountRow = v.object({ count: v.number() });
+
+/**
+ * Reads rows.
+ *
+ * @throws StoreError when a row is not what this store writes
+ */
+export function readRows<S extends v.GenericSchema>(schema: S, rows: readonly unknown[]): v.InferOutput<S>[] {
+  return rows.map((row) => {
+    const parsed = v.safeParse(schema, row);
+    if (parsed.success) return parsed.output;
+    const [issue] = parsed.issues;
+    const problem = `${v.getDotPath(issue) ?? "row"} ${problemOf(issue)}`;
+    throw new StoreError(`The issue store holds a row that cannot be read: ${problem}.`, {
+      retryable: false,
+    });
+  });
 }

@@ -9,8 +9,9 @@ const MIGRATIONS: Readonly<Record<string, () => Promise<Migration>>> = {
   "0002-provider-connections": async () =>
     (await import("./0002-provider-connections.ts")).providerConnections,
   "0003-sync": async () => (await import("./0003-sync.ts")).sync,
-  "0006-shared-resources": async () => (await import("./0006-shared-resources.ts")).sharedResources,
   "0004-connector-settings": async () => (await import("./0004-connector-settings.ts")).connectorSettings,
+  "0006-shared-resources": async () => (await import("./0006-shared-resources.ts")).sharedResources,
+  "0007-store-scopes": async () => (await import("./0007-store-scopes.ts")).storeScopes,
 };
 
 /** The database cannot be brought to the schema of this version. */

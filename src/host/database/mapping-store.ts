@@ -1,0 +1,102 @@
+/** The issues of one mapping in the control plane's database. */
+import { CompiledQuery } from "kysely";
+import * as v from "valibot";
+import { ExternalRef, type IssueFields } from "../../sdk/model.ts";
+import { readRows } from "../../sdk/stores/rows.ts";
+import { SerialQueue } from "../../sdk/stores/serial.ts";
+import { type Execute, withScope } from "../../sdk/stores/sqlite-transaction.ts";
+import type { IssueRecord, IssueStore, StoreTransaction } from "../../sdk/stores/store.ts";
+import { BATCH } from "./batches.ts";
+import type { Queries } from "./schema.ts";
+
+const ANY_REF = "select ref from issues where scope = ? and ref is not null limit 1";
+const RefRow = v.object({ ref: v.pipe(v.string(), v.parseJson(), ExternalRef) });
+
+/** The reads that need no transaction. */
+type StoreReader = Pick<StoreTransaction, "count" | "records" | "openConflicts">;
+
+/**
+ * The store of a mapping, which is a scope of the database. One sync at a time
+ * works on it: it holds the lease in `sync_states`.
+ */
+export class MappingStore implements IssueStore {
+  readonly #queries: Queries;
+  readonly #bindingRef: string;
+  readonly #guard: (queries: Queries) => Promise<void>;
+  readonly #queue = new SerialQueue();
+
+  /** @param guard runs at the start of each transaction, in it; an error ends the transaction */
+  constructor(queries: Queries, bindingRef: string, guard = async (_: Queries): Promise<void> => {}) {
+    this.#queries = queries;
+    this.#bindingRef = bindingRef;
+    this.#guard = guard;
+  }
+
+  /** Reads without waiting for a transaction that writes; two reads may see different states. */
+  read<T>(work: (reader: StoreReader) => Promise<T>): Promise<T> {
+    return withScope(executeIn(this.#queries), this.#bindingRef, work);
+  }
+
+  transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
+    return this.#transaction((_, transaction) => work(transaction));
+  }
+
+  /**
+   * Renames the workspace in all references, of a resource that was renamed.
+   *
+   * @param workspace the connector's present name for it
+   */
+  follow(workspace: string): Promise<void> {
+    return this.#transaction(async (execute, transaction) => {
+      const rows = await execute(ANY_REF, [this.#bindingRef]);
+      const [from = workspace] = readRows(RefRow, rows).map(({ ref }) => ref.workspace);
+      if (from === workspace) return;
+      for (let after: string | null = null; ; ) {
+        const page: readonly IssueRecord[] = await transaction.list(after, BATCH);
+        await transaction.put(page.map((record) => moved(record, { from, to: workspace })));
+        after = page.at(-1)?.key ?? null;
+        if (page.length < BATCH) return;
+      }
+    });
+  }
+
+  /** Waits for open transactions. The database is the host's and stays open. */
+  close(): Promise<void> {
+    return this.#queue.close();
+  }
+
+  #transaction<T>(work: (execute: Execute, transaction: StoreTransaction) => Promise<T>): Promise<T> {
+    return this.#queue.run(() =>
+      this.#queries.transaction().execute(async (queries) => {
+        await this.#guard(queries);
+        const execute = executeIn(queries);
+        return withScope(execute, this.#bindingRef, (transaction) => work(execute, transaction));
+      }),
+    );
+  }
+}
+
+function executeIn(queries: Queries): Execute {
+  return async (sql, parameters) =>
+    (await queries.executeQuery<unknown>(CompiledQuery.raw(sql, [...parameters]))).rows;
+}
+
+/** The record with its references under the new name. */
+function moved(
+  record: IssueRecord,
+  { from, to }: { readonly from: string; readonly to: string },
+): IssueRecord {
+  const ref = (ref: ExternalRef): ExternalRef => (ref.workspace === from ? { ...ref, workspace: to } : ref);
+  const fields = (fields: IssueFields): IssueFields => ({
+    ...fields,
+    parent: fields.parent === null ? null : ref(fields.parent),
+    links: fields.links.map((link) => ({ ...link, target: ref(link.target) })),
+  });
+  const { base } = record;
+  return {
+    ...record,
+    ref: record.ref === null ? null : ref(record.ref),
+    fields: fields(record.fields),
+    base: base === null ? null : { ...base, fields: fields(base.fields) },
+  };
+}

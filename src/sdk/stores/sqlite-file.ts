@@ -1,0 +1,82 @@
+/** SQLite files, as issue stores and the control plane's database use them. */
+import { Database, SQLiteError, type SQLQueryBindings, type Statement } from "bun:sqlite";
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** The time that a process waits for another one's transaction. */
+const BUSY_TIMEOUT_MS = 10_000;
+/** The time between two attempts where SQLite does not wait on its own. */
+const RETRY_MS = 5;
+/** Compiled statements that are kept; an issue store has two dozen, the control plane more. */
+const MAX_STATEMENTS = 200;
+
+/**
+ * Opens a SQLite file, creating folder (0700) and file (0600) when they are
+ * missing. A committed transaction survives a killed process and a power cut.
+ *
+ * @param path absolute path
+ */
+export function openSqliteFile(path: string): Database {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  closeSync(openSync(path, "a", 0o600));
+  const file = new Database(path);
+  try {
+    file.run(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    useWriteAheadLog(file);
+    file.run("pragma synchronous = full");
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/** Two processes that open a fresh file collide here, and SQLite does not wait on its own. */
+function useWriteAheadLog(file: Database): void {
+  for (const deadline = Date.now() + BUSY_TIMEOUT_MS; ; ) {
+    try {
+      file.run("pragma journal_mode = wal");
+      return;
+    } catch (error) {
+      if (!isBusy(error) || Date.now() > deadline) throw error;
+      Bun.sleepSync(RETRY_MS);
+    }
+  }
+}
+
+/** True when another process holds the file. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY") === true;
+}
+
+/** A compiled statement of any shape. */
+export type AnyStatement = Statement<unknown, SQLQueryBindings[]>;
+
+/** Compiled statements of a file. Bun keeps the first 20 of a file only, and compiles all others for each use. */
+export class Statements {
+  readonly #file: Database;
+  readonly #statements = new Map<string, AnyStatement>();
+
+  constructor(file: Database) {
+    this.#file = file;
+  }
+
+  /** The statement; the one that was used least recently makes room. */
+  get(sql: string): AnyStatement {
+    const statement = this.#statements.get(sql) ?? this.#file.prepare<unknown, SQLQueryBindings[]>(sql);
+    this.#statements.delete(sql);
+    this.#statements.set(sql, statement);
+    const [oldest] = this.#statements.keys();
+    if (this.#statements.size > MAX_STATEMENTS && oldest !== undefined) {
+      this.#statements.get(oldest)?.finalize();
+      this.#statements.delete(oldest);
+    }
+    return statement;
+  }
+
+  /** Frees the statements, so that the file can be closed. */
+  clear(): void {
+    for (const statement of this.#statements.values()) statement.finalize();
+    this.#statements.clear();
+  }
+}
