@@ -279,13 +279,18 @@ export class ProviderConnector implements TrackerConnector {
     return current ?? this.#api.get(ref.id, null);
   }
 
-  /** The issue after a write: as the answer shows it, else read, or `expected` where the caller reads later. */
+  /**
+   * The issue after a write: as the answer shows it, else read, or `expected` where the caller reads later.
+   *
+   * @param links Links that the write does not touch; null where it changes them
+   */
   async #result(
     answered: CanonicalIssue | null,
     expected: CanonicalIssue,
     { readBack = "now" }: ChangeOptions,
+    links: readonly CanonicalLink[] | null = expected.links,
   ): Promise<CanonicalIssue> {
-    return answered ?? (readBack === "later" ? expected : this.#api.get(expected.ref.id, null));
+    return answered ?? (readBack === "later" ? expected : this.#api.get(expected.ref.id, links));
   }
 
   async #update(before: CanonicalIssue, patch: IssuePatch, options: UpdateOptions): Promise<CanonicalIssue> {
@@ -341,7 +346,7 @@ export class ProviderConnector implements TrackerConnector {
   ): Promise<CanonicalIssue> {
     if (isDone(before)) return before;
     try {
-      return await this.#result(await write(), { ...before, links }, options);
+      return await this.#result(await write(), { ...before, links }, options, null);
     } catch (error) {
       if (!isRefusal(error)) throw error;
       const after = await this.#api.get(before.ref.id, null);
