@@ -18,7 +18,7 @@ import {
   notBound,
 } from "./service/bind.ts";
 import type { LocalBindOutcome, LocalBindRequest, LocalBindTools } from "./service/bind-on-device.ts";
-import type { BoundTracker, TrackerView } from "./service/bindings.ts";
+import type { BoundTracker, OnUpgrade, TrackerView } from "./service/bindings.ts";
 import {
   type ConfigChange,
   type ConfiguredBinding,
@@ -51,6 +51,8 @@ interface ServiceOptions {
   readonly hostFlag: string | undefined;
   /** Opens the control plane in this process over the database at `databasePath`. */
   readonly openEmbedded: (databasePath: string) => Promise<EmbeddedHost>;
+  /** Receives the upgrade of an older config, whichever call brought it. */
+  readonly onUpgrade: OnUpgrade;
   readonly debug: (line: string) => void;
 }
 
@@ -263,11 +265,12 @@ export class TrackerService {
 
   async #hosted(): Promise<HostedTracker> {
     const upgradesConfigs = !this.#options.context.env.TRACKER_NO_UPGRADE;
-    const { debug } = this.#options;
+    const { debug, onUpgrade } = this.#options;
     return new HostedTracker({
       client: await this.#access.client(),
       projects: this.#projects,
       upgradesConfigs,
+      onUpgrade,
       debug,
     });
   }
@@ -327,5 +330,5 @@ export type {
 export type { EmbeddedHost } from "./service/access.ts";
 export { type BindDialog, type Selection, SelectionRequiredError } from "./service/bind.ts";
 export type { LocalBindOutcome, LocalBindRequest } from "./service/bind-on-device.ts";
-export type { BoundResult, BoundTracker } from "./service/bindings.ts";
+export type { BindingUpgrade, BoundTracker } from "./service/bindings.ts";
 export type { ConfigChange, ConfiguredBinding } from "./service/configured-binding.ts";

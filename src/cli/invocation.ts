@@ -1,5 +1,5 @@
 import { isAbsolute, resolve } from "node:path";
-import type { BoundResult, EmbeddedHost, TrackerService } from "../service.ts";
+import type { BindingUpgrade, EmbeddedHost, TrackerService } from "../service.ts";
 import type { Context } from "../shared/context.ts";
 import type { Io } from "../shared/io.ts";
 import { createLog, type Log } from "../shared/log.ts";
@@ -13,6 +13,8 @@ export interface Invocation {
   readonly globals: Globals;
   readonly io: Io;
   readonly log: Log;
+  /** The upgrade of an older config that is left to the caller; set by the service. */
+  readonly upgrade: { pending: BindingUpgrade | null };
 }
 
 /** Applies the global flags to `context`. */
@@ -29,12 +31,12 @@ export function createInvocation(context: Context, globals: Globals): Invocation
     },
   };
   const level = globals.verbose ? 4 : globals.json ? 0 : 3;
-  return { context: { ...context, io }, globals, io, log: createLog(io, level) };
+  return { context: { ...context, io }, globals, io, log: createLog(io, level), upgrade: { pending: null } };
 }
 
 /** Runs `use` with the service, which is loaded here and no earlier, and closes it afterwards. */
 export async function withService<T>(
-  { context, globals, log }: Invocation,
+  { context, globals, log, upgrade }: Invocation,
   use: (service: TrackerService) => Promise<T>,
 ): Promise<T> {
   const { TrackerService } = await import("../service.ts");
@@ -44,6 +46,10 @@ export async function withService<T>(
     projectFolder: isAbsolute(folder) ? folder : resolve(context.cwd, folder),
     hostFlag: globals.host,
     openEmbedded: (databasePath) => openEmbedded(databasePath, { context, log }),
+    onUpgrade: (values, outcome) => {
+      if (outcome === "pending") upgrade.pending = values;
+      else log.info(`Updated .kittify/config.yaml: it records ${values.binding_ref} now.`);
+    },
     debug: (line) => log.debug(line),
   });
   try {
@@ -77,9 +83,9 @@ export function vaultKeyOf({ env }: Context): string | undefined {
   return env.TRACKER_VAULT_KEY || undefined;
 }
 
-/** The result of work on a binding for programs: with the upgrade of the config that was left to them. */
-export function payloadOf<T extends object>({ result, pendingUpgrade }: BoundResult<T>) {
-  return pendingUpgrade === null ? result : { ...result, pending_binding_upgrade: pendingUpgrade };
+/** The result of work on a binding for programs: with the upgrade of the config that is left to them. */
+export function payloadOf<T extends object>({ upgrade: { pending } }: Invocation, result: T) {
+  return pending === null ? result : { ...result, pending_binding_upgrade: pending };
 }
 
 /** Prints a result: as JSON when asked for, else as `draw` shows it to people. */

@@ -31,19 +31,19 @@ export interface BindingUpgrade {
   readonly provider_context: ProviderContext | null;
 }
 
-/** A result of work on a binding, and the upgrade of the config that was left to the caller. */
-export interface BoundResult<T> {
-  readonly result: T;
-  readonly pendingUpgrade: BindingUpgrade | null;
-}
+/**
+ * Receives the upgrade of an older config: `written` when the config has it now,
+ * else left to the caller because that was asked for or the write failed.
+ */
+export type OnUpgrade = (upgrade: BindingUpgrade, outcome: "written" | "pending") => void;
 
 /** The reads on a binding, or on a provider without a binding of the project. */
 export interface TrackerView {
-  mappings(): Promise<BoundResult<readonly Mapping[]>>;
+  mappings(): Promise<readonly Mapping[]>;
   /** The latest issues, 1 to 100. */
-  tickets(limit: number): Promise<BoundResult<ListTicketsResponse>>;
+  tickets(limit: number): Promise<ListTicketsResponse>;
   /** The issues that fit `query`, 1 to 100. */
-  searchTickets(query: IssueQuery, limit: number): Promise<BoundResult<IssueSearchResponse>>;
+  searchTickets(query: IssueQuery, limit: number): Promise<IssueSearchResponse>;
 }
 
 /** The arguments of `tracker map add`; the keeper of the mappings checks them. */
@@ -60,33 +60,33 @@ export type PullListener = Pick<WorkListener, "onProgress">;
 /** The tracker that a project is bound to. Every method throws a TrackerError when it cannot be done. */
 export interface BoundTracker extends TrackerView {
   readonly provider: Provider;
-  status(): Promise<BoundResult<ProjectStatus>>;
+  status(): Promise<ProjectStatus>;
   /** Takes in one page of what changed at the provider. */
-  pull(query: PullQuery, listener?: PullListener): Promise<BoundResult<PullResult>>;
+  pull(query: PullQuery, listener?: PullListener): Promise<PullResult>;
   /**
    * Writes to the provider.
    *
    * @param items what to write; null for what was edited here
    * @throws UsageError when this tracker takes only the one, or only the other
    */
-  push(items: readonly PushItem[] | null, listener: WorkListener): Promise<BoundResult<PushResult>>;
+  push(items: readonly PushItem[] | null, listener: WorkListener): Promise<PushResult>;
   /** Pulls, then pushes what was edited. */
-  run(query: RunQuery, listener: WorkListener): Promise<BoundResult<RunResult>>;
+  run(query: RunQuery, listener: WorkListener): Promise<RunResult>;
   /** Conflicts that wait for a decision. */
-  conflicts(): Promise<BoundResult<ConflictsResponse>>;
-  resolveConflict(id: string, take: ConflictSide): Promise<BoundResult<ResolveConflictResponse>>;
+  conflicts(): Promise<ConflictsResponse>;
+  resolveConflict(id: string, take: ConflictSide): Promise<ResolveConflictResponse>;
   /**
    * Returns the data that a mission about an issue starts from.
    *
    * @param issue its key
    * @param missionId made from the issue when null
    */
-  seedMission(issue: string, missionId: string | null): Promise<BoundResult<MissionSeedResponse>>;
+  seedMission(issue: string, missionId: string | null): Promise<MissionSeedResponse>;
   /** Tells the issue with this key how its mission goes. */
   publishMission(
     issue: string,
     update: MissionUpdate,
     listener: WorkListener,
-  ): Promise<BoundResult<MissionPublishResponse>>;
-  addMapping(request: MappingRequest): Promise<BoundResult<Mapping>>;
+  ): Promise<MissionPublishResponse>;
+  addMapping(request: MappingRequest): Promise<Mapping>;
 }

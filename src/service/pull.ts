@@ -1,6 +1,6 @@
 import type { PullResult, Reread } from "../protocol.ts";
 import { TrackerError } from "../shared/errors.ts";
-import type { BoundResult, BoundTracker } from "./bindings.ts";
+import type { BoundTracker } from "./bindings.ts";
 
 /** The extent of a pull. */
 export interface PullOrder {
@@ -35,13 +35,13 @@ export async function pullPages(
   tracker: Pick<BoundTracker, "pull">,
   { limit, all, reread }: PullOrder,
   { onPage, onProgress, signal }: PullControl,
-): Promise<BoundResult<PullResult>> {
+): Promise<PullResult> {
   const seen = new Set<string>();
   let total: PullResult | null = null;
   let cursor: string | null = null;
   for (;;) {
     const before: number = total?.summary.total ?? 0;
-    const { result, pendingUpgrade }: BoundResult<PullResult> = await tracker.pull(
+    const result: PullResult = await tracker.pull(
       { limit, ...(cursor !== null && { cursor }), ...(reread !== null && { reread }) },
       {
         onProgress: (progress) => {
@@ -53,7 +53,7 @@ export async function pullPages(
     const { items } = result;
     total = together(total, { ...result, items: [] });
     onPage(items, total.summary.total);
-    if (!all || !result.has_more) return { result: total, pendingUpgrade };
+    if (!all || !result.has_more) return total;
     cursor = result.next_cursor;
     if (cursor === null || seen.has(cursor)) throw endless();
     seen.add(cursor);

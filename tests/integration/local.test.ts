@@ -60,22 +60,21 @@ function project(config = "tracker:\n  provider: beads\n  workspace: payments\n"
   return { root, configPath, repository: null, source: "file" as const, config: parseProjectConfig(config) };
 }
 
-/** The tracker of a bound project, its results without what surrounds them. */
+/** The tracker of a bound project. */
 async function bound(config?: string) {
   trackers.remember(project(config), BINDING);
   const tracker = await trackers.open(project(config));
-  const plain = async <T>(answer: Promise<{ readonly result: T }>): Promise<T> => (await answer).result;
   return {
     tracker,
-    pull: () => plain(tracker.pull({ limit: 100 })),
-    push: (items: readonly PushItem[] | null) => plain(tracker.push(items, {})),
-    run: () => plain(tracker.run({ limit: 100 }, {})),
-    status: () => plain(tracker.status()),
-    tickets: async () => (await plain(tracker.tickets(10))).tickets,
-    search: async (query: IssueQuery) => (await plain(tracker.searchTickets(query, 10))).candidates,
-    seed: (issue: string, id: string) => plain(tracker.seedMission(issue, id)),
-    publish: (issue: string, update: MissionUpdate) => plain(tracker.publishMission(issue, update)),
-    mappings: () => plain(tracker.mappings()),
+    pull: () => tracker.pull({ limit: 100 }),
+    push: (items: readonly PushItem[] | null) => tracker.push(items, {}),
+    run: () => tracker.run({ limit: 100 }, {}),
+    status: () => tracker.status(),
+    tickets: async () => (await tracker.tickets(10)).tickets,
+    search: async (query: IssueQuery) => (await tracker.searchTickets(query, 10)).candidates,
+    seed: (issue: string, id: string) => tracker.seedMission(issue, id),
+    publish: (issue: string, update: MissionUpdate) => tracker.publishMission(issue, update),
+    mappings: () => tracker.mappings(),
   };
 }
 
@@ -218,7 +217,7 @@ describe("one sync at a time", () => {
     expect(await failureOf(second.tracker.resolveConflict("c-1", "local"))).toMatchObject(busy);
     expect(await failureOf(second.publish("pay-1", UPDATE))).toMatchObject(busy);
     expect(await second.status()).toMatchObject({ sync_state: "running", issue_count: 1 });
-    expect((await second.tracker.conflicts()).result).toMatchObject({ conflicts: [] });
+    expect(await second.tracker.conflicts()).toMatchObject({ conflicts: [] });
     const reads = Promise.all([second.tickets(), second.tracker.run({ limit: 100, dry_run: true }, {})]);
     open();
     await Promise.all([reads, pulling]);
@@ -257,7 +256,7 @@ describe("what goes wrong has the code that a control plane gives it", () => {
     const { id } = Object(items[0]?.remote_ref);
     beads.run(["bd", "update", id, "--title", "Theirs"]);
     await tracker.push([{ ref: { id }, action: "update", patch: { title: "Ours" } }]);
-    const [conflict] = (await tracker.tracker.conflicts()).result.conflicts;
+    const [conflict] = (await tracker.tracker.conflicts()).conflicts;
     await tracker.tracker.resolveConflict(conflict?.id ?? "", "local");
     expect(await failureOf(tracker.tracker.resolveConflict(conflict?.id ?? "", "external"))).toMatchObject({
       code: "conflict_decided",
@@ -342,9 +341,9 @@ test("a pull tells how far it has come, and names the tracker", async () => {
   const { tracker, push } = await bound();
   await push([1, 2, 3].map((n) => ({ ref: {}, action: "create", patch: { title: `Issue ${n}` } })));
   const told: unknown[] = [];
-  const { result } = await tracker.pull({ limit: 1 }, { onProgress: (progress) => told.push(progress) });
+  const answer = await tracker.pull({ limit: 1 }, { onProgress: (progress) => told.push(progress) });
   expect(told).toEqual([{ done: 3, total: null }]);
-  expect(result).toMatchObject({ provider: "beads", identity_path: null, summary: { total: 3 } });
+  expect(answer).toMatchObject({ provider: "beads", identity_path: null, summary: { total: 3 } });
 });
 
 test("tickets, by words, by key, and the latest", async () => {

@@ -54,6 +54,12 @@ const IDENTITY: ProjectIdentity = {
   repoHost: null,
 };
 
+/** Reported upgrades of configs, each with its outcome. */
+let upgrades: [outcome: string, values: unknown][] = [];
+beforeEach(() => {
+  upgrades = [];
+});
+
 function tracker({ upgradesConfigs = true } = {}): HostedTracker {
   const machine = {
     platform: process.platform,
@@ -69,6 +75,7 @@ function tracker({ upgradesConfigs = true } = {}): HostedTracker {
     client: stubbedClient(stubs),
     projects,
     upgradesConfigs,
+    onUpgrade: (values, outcome) => upgrades.push([outcome, values]),
     debug: (line) => debug.push(line),
   });
 }
@@ -285,8 +292,8 @@ describe("work on a binding", () => {
   test("an older config is upgraded, once", async () => {
     stubs.on("GET", BY_SLUG, Response.json({ connected: true, ...upgrade }));
     const before = project(LEGACY);
-    const { result, pendingUpgrade } = await tracker().binding(before).status();
-    expect([result.connected, pendingUpgrade]).toEqual([true, null]);
+    expect((await tracker().binding(before).status()).connected).toBe(true);
+    expect(upgrades).toEqual([["written", upgrade]]);
     for (const line of LEGACY.trim().split("\n")) expect(config()).toContain(line);
     expect(config()).toContain("binding_ref: srm_1");
     stubs.on("GET", `${STATUS}&binding_ref=srm_1`, Response.json({ connected: true, ...upgrade }));
@@ -298,7 +305,7 @@ describe("work on a binding", () => {
     stubs.on("GET", BY_SLUG, Response.json(upgrade));
     stubs.on("GET", `${STATUS}&binding_ref=srm_1`, Response.json({ issue_count: 7 }));
     await binding.status();
-    expect((await binding.status()).result.issue_count).toBe(7);
+    expect((await binding.status()).issue_count).toBe(7);
   });
 
   test.each([
@@ -311,8 +318,8 @@ describe("work on a binding", () => {
       writeFileSync(configPath(), meanwhile);
       return Response.json(upgrade);
     });
-    const { result } = await tracker().binding(project(LEGACY)).status();
-    expect(result.binding_ref).toBe("srm_1");
+    const status = await tracker().binding(project(LEGACY)).status();
+    expect(status.binding_ref).toBe("srm_1");
     expect(config()).toBe(meanwhile);
   });
 
@@ -321,9 +328,8 @@ describe("work on a binding", () => {
       chmodSync(configPath(), 0o444);
       return Response.json({ issue_count: 7, ...upgrade });
     });
-    const { result, pendingUpgrade } = await tracker().binding(project(LEGACY)).status();
-    expect(result.issue_count).toBe(7);
-    expect(pendingUpgrade).toEqual(upgrade);
+    expect((await tracker().binding(project(LEGACY)).status()).issue_count).toBe(7);
+    expect(upgrades).toEqual([["pending", upgrade]]);
     expect(config()).toBe(LEGACY);
     expect(debug.join()).toContain("could not be upgraded");
   });
@@ -334,14 +340,16 @@ describe("work on a binding", () => {
       writeFileSync(configPath(), broken);
       return Response.json(upgrade);
     });
-    expect((await tracker().binding(project(LEGACY)).status()).pendingUpgrade).toEqual(upgrade);
+    await tracker().binding(project(LEGACY)).status();
+    expect(upgrades).toEqual([["pending", upgrade]]);
     expect(config()).toBe(broken);
   });
 
   test("upgrades that are not wanted are handed back", async () => {
     stubs.on("GET", BY_SLUG, Response.json({ binding_ref: "srm_1" }));
-    const { pendingUpgrade } = await tracker({ upgradesConfigs: false }).binding(project(LEGACY)).status();
-    expect(pendingUpgrade).toEqual({ binding_ref: "srm_1", display_label: null, provider_context: null });
+    await tracker({ upgradesConfigs: false }).binding(project(LEGACY)).status();
+    const values = { binding_ref: "srm_1", display_label: null, provider_context: null };
+    expect(upgrades).toEqual([["pending", values]]);
     expect(config()).toBe(LEGACY);
   });
 
@@ -349,7 +357,8 @@ describe("work on a binding", () => {
     "without a reference nothing is upgraded",
     async (answer) => {
       stubs.on("GET", BY_SLUG, Response.json(answer));
-      expect((await tracker().binding(project(LEGACY)).status()).pendingUpgrade).toBeNull();
+      await tracker().binding(project(LEGACY)).status();
+      expect(upgrades).toEqual([]);
       expect(config()).toBe(LEGACY);
     },
   );
@@ -402,8 +411,7 @@ describe("work on a binding", () => {
   test("mappings upgrade as well", async () => {
     const target = `${BASE}/mappings/?provider=linear&project_slug=payments-api`;
     stubs.on("GET", target, Response.json({ ...upgrade, mappings: [{ external_key: "PAY" }] }));
-    const { result } = await tracker().binding(project(LEGACY)).mappings();
-    expect(result).toHaveLength(1);
+    expect(await tracker().binding(project(LEGACY)).mappings()).toHaveLength(1);
     expect(config()).toContain("binding_ref: srm_1");
   });
 

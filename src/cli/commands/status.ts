@@ -30,7 +30,9 @@ export const statusCommand = defineAction({
 async function showProject(invocation: Invocation): Promise<void> {
   const answer = await withService(invocation, async (service) => (await service.boundTracker()).status());
   const now = invocation.context.nature.now();
-  await print(invocation, payloadOf(answer), (_, style) => renderProjectStatus(answer.result, now, style));
+  await print(invocation, payloadOf(invocation, answer), (_, style) =>
+    renderProjectStatus(answer, now, style),
+  );
 }
 
 async function showOffline(invocation: Invocation): Promise<void> {

@@ -1,7 +1,7 @@
 import type { ControlPlaneClient, IssueQuery } from "../../client.ts";
 import type { IssueSearchResponse, ListTicketsResponse, Mapping } from "../../protocol.ts";
 import type { HostedProvider } from "../../shared/providers.ts";
-import type { BoundResult, TrackerView } from "../bindings.ts";
+import type { TrackerView } from "../bindings.ts";
 
 /** The view of a provider through a control plane, without a binding of the project. */
 export class HostedView implements TrackerView {
@@ -13,20 +13,15 @@ export class HostedView implements TrackerView {
     this.#provider = provider;
   }
 
-  async mappings(): Promise<BoundResult<readonly Mapping[]>> {
-    return unrouted((await this.#client.call("mappings", { provider: this.#provider })).mappings);
+  async mappings(): Promise<readonly Mapping[]> {
+    return (await this.#client.call("mappings", { provider: this.#provider })).mappings;
   }
 
-  async tickets(limit: number): Promise<BoundResult<ListTicketsResponse>> {
-    return unrouted(await this.#client.call("listTickets", { provider: this.#provider, limit }));
+  async tickets(limit: number): Promise<ListTicketsResponse> {
+    return await this.#client.call("listTickets", { provider: this.#provider, limit });
   }
 
-  async searchTickets(query: IssueQuery, limit: number): Promise<BoundResult<IssueSearchResponse>> {
-    return unrouted(await this.#client.call("searchIssues", { provider: this.#provider, ...query, limit }));
+  async searchTickets(query: IssueQuery, limit: number): Promise<IssueSearchResponse> {
+    return await this.#client.call("searchIssues", { provider: this.#provider, ...query, limit });
   }
-}
-
-/** Wraps a result that upgrades no binding. */
-function unrouted<T>(result: T): BoundResult<T> {
-  return { result, pendingUpgrade: null };
 }

@@ -24,7 +24,7 @@ import {
 } from "../../protocol.ts";
 import { TrackerError, UsageError } from "../../shared/errors.ts";
 import { type HostedProvider, isHosted, providerName } from "../../shared/providers.ts";
-import type { BindingUpgrade, BoundResult, BoundTracker } from "../bindings.ts";
+import type { BindingUpgrade, BoundTracker, OnUpgrade } from "../bindings.ts";
 
 /** The dependencies of the work on hosted providers. */
 export interface HostedDependencies {
@@ -32,6 +32,7 @@ export interface HostedDependencies {
   readonly projects: ProjectStore;
   /** False when configs are not to be upgraded behind the person's back. */
   readonly upgradesConfigs: boolean;
+  readonly onUpgrade: OnUpgrade;
   readonly debug: (line: string) => void;
 }
 
@@ -78,9 +79,8 @@ export class HostedBinding implements BoundTracker {
     return this.call("status", {});
   }
 
-  async mappings(): Promise<BoundResult<readonly Mapping[]>> {
-    const { result, pendingUpgrade } = await this.call("mappings", {});
-    return { result: result.mappings, pendingUpgrade };
+  async mappings(): Promise<readonly Mapping[]> {
+    return (await this.call("mappings", {})).mappings;
   }
 
   tickets(limit: number) {
@@ -133,43 +133,43 @@ export class HostedBinding implements BoundTracker {
     name: N,
     request: UnroutedRequest<N>,
     options?: CallOptions,
-  ): Promise<BoundResult<CallResponse<N>>> {
+  ): Promise<CallResponse<N>> {
     const key = this.#key;
     const { client } = this.#dependencies;
     const routed = routedRequest<N>({ provider: this.provider, ...key }, request);
     if ("project_slug" in key) {
-      const result = await client.call(name, routed, options);
-      return { result, pendingUpgrade: this.#upgrade(result) };
+      const answer = await client.call(name, routed, options);
+      this.#upgrade(answer);
+      return answer;
     }
     try {
-      return { result: await client.call(name, routed, options), pendingUpgrade: null };
+      return await client.call(name, routed, options);
     } catch (error) {
       if (!(error instanceof TrackerError) || !STALE_CODES.has(error.code)) throw error;
       throw new StaleBindingError(key.binding_ref, this.provider, client.name, error);
     }
   }
 
-  /** Upgrades an older config; the upgrade is returned instead where that is not wanted or fails. */
-  #upgrade({
-    binding_ref,
-    display_label = null,
-    provider_context = null,
-  }: Upgradable): BindingUpgrade | null {
-    if (!binding_ref) return null;
-    const { projects, upgradesConfigs, debug } = this.#dependencies;
+  /** Upgrades an older config, unless that is not wanted or fails; reports the upgrade either way. */
+  #upgrade({ binding_ref, display_label = null, provider_context = null }: Upgradable): void {
+    if (!binding_ref) return;
+    const { projects, upgradesConfigs, onUpgrade, debug } = this.#dependencies;
     const upgrade = { binding_ref, display_label, provider_context };
-    if (!upgradesConfigs) return upgrade;
+    if (!upgradesConfigs) {
+      onUpgrade(upgrade, "pending");
+      return;
+    }
     try {
       const { tracker: then } = this.#project.config;
       projects.edit(this.#project, ({ tracker }) => upgradeEdit(tracker, then, upgrade));
-      debug(`the config now holds ${binding_ref}`);
     } catch (error) {
       if (!(error instanceof TrackerError)) throw error;
       debug(`the config could not be upgraded: ${error.message}`);
-      return upgrade;
+      onUpgrade(upgrade, "pending");
+      return;
     }
     this.#key = { binding_ref };
-    return null;
+    onUpgrade(upgrade, "written");
   }
 }
 

@@ -32,7 +32,7 @@ import type { LocalProvider } from "../../shared/providers.ts";
 import { type Doctrine, policyOf } from "../../sync/doctrine.ts";
 import { statusOf, ticketOf, totalOf } from "../../sync/envelope.ts";
 import { ResourceSync } from "../../sync/resource-sync.ts";
-import type { BoundResult, BoundTracker, MappingRequest, PullListener } from "../bindings.ts";
+import type { BoundTracker, MappingRequest, PullListener } from "../bindings.ts";
 import { decided, explained } from "./on-device-failures.ts";
 import { SyncLock } from "./on-device-lock.ts";
 
@@ -76,7 +76,7 @@ export class LocalTracker implements BoundTracker {
     this.#lock = new SyncLock(`${options.storePath}.lock`, options.sleep);
   }
 
-  async status(): Promise<BoundResult<ProjectStatus>> {
+  async status(): Promise<ProjectStatus> {
     const { provider, workspace } = this.#options;
     const { state, conflicts } = await this.#work(async (sync) => ({
       state: await sync.state(),
@@ -105,7 +105,7 @@ export class LocalTracker implements BoundTracker {
   async pull(
     { limit, cursor, reread, filters = {} }: PullQuery,
     { onProgress }: PullListener = {},
-  ): Promise<BoundResult<PullResult>> {
+  ): Promise<PullResult> {
     if (Object.keys(filters).length > 0) throw new UsageError(`${this.provider} knows no filters.`);
     const control = { onProgress: (done: number) => onProgress?.({ done, total: null }) };
     const phase = await this.#alone((sync) =>
@@ -115,10 +115,7 @@ export class LocalTracker implements BoundTracker {
   }
 
   /** Writes the items, in order; without items what was edited here. */
-  async push(
-    items: readonly PushItem[] | null,
-    { onProgress }: WorkListener,
-  ): Promise<BoundResult<PushResult>> {
+  async push(items: readonly PushItem[] | null, { onProgress }: WorkListener): Promise<PushResult> {
     const phase = await this.#alone(async (sync) => {
       // An item that the program was never asked about must not pass for refused.
       await this.#options.connector.searchIssues({ limit: 1 });
@@ -133,7 +130,7 @@ export class LocalTracker implements BoundTracker {
     return answer(PushResult, { ...this.#envelope(phase.summary), ...phase });
   }
 
-  async run({ limit, dry_run }: RunQuery, { onProgress }: WorkListener): Promise<BoundResult<RunResult>> {
+  async run({ limit, dry_run }: RunQuery, { onProgress }: WorkListener): Promise<RunResult> {
     const request = { pullFirst: true, limit, dryRun: dry_run ?? false };
     const control = { onProgress: (done: number) => onProgress?.({ done, total: null }) };
     const work = (sync: ResourceSync) => sync.run(request, control);
@@ -147,22 +144,22 @@ export class LocalTracker implements BoundTracker {
     });
   }
 
-  async conflicts(): Promise<BoundResult<ConflictsResponse>> {
+  async conflicts(): Promise<ConflictsResponse> {
     return answer(ConflictsResponse, { conflicts: await this.#work((sync) => sync.conflicts()) });
   }
 
-  async resolveConflict(id: string, take: ConflictSide): Promise<BoundResult<ResolveConflictResponse>> {
+  async resolveConflict(id: string, take: ConflictSide): Promise<ResolveConflictResponse> {
     const conflict = await this.#alone((sync) => decided(() => sync.resolveConflict(id, take)));
     return answer(ResolveConflictResponse, conflict);
   }
 
-  async tickets(limit: number): Promise<BoundResult<ListTicketsResponse>> {
+  async tickets(limit: number): Promise<ListTicketsResponse> {
     const { connector } = this.#options;
     const found = await explained(() => connector.searchIssues({ limit }));
     return answer(ListTicketsResponse, { tickets: this.#tickets(found), ...this.#resource() });
   }
 
-  async searchTickets(query: IssueQuery, limit: number): Promise<BoundResult<IssueSearchResponse>> {
+  async searchTickets(query: IssueQuery, limit: number): Promise<IssueSearchResponse> {
     const { connector } = this.#options;
     const found = await explained(async () => {
       if ("query_text" in query) return connector.searchIssues({ limit, text: query.query_text });
@@ -172,12 +169,12 @@ export class LocalTracker implements BoundTracker {
     return answer(IssueSearchResponse, { candidates: this.#tickets(found), ...this.#resource() });
   }
 
-  async seedMission(issue: string, missionId: string | null): Promise<BoundResult<MissionSeedResponse>> {
+  async seedMission(issue: string, missionId: string | null): Promise<MissionSeedResponse> {
     const seed = await this.#work((sync) => sync.seedMission({ issue, mission_id: missionId }));
     return answer(MissionSeedResponse, seed);
   }
 
-  async publishMission(issue: string, update: MissionUpdate): Promise<BoundResult<MissionPublishResponse>> {
+  async publishMission(issue: string, update: MissionUpdate): Promise<MissionPublishResponse> {
     return answer(
       MissionPublishResponse,
       await this.#alone((sync) => sync.publishMission({ issue, update })),
@@ -185,7 +182,7 @@ export class LocalTracker implements BoundTracker {
   }
 
   /** Work packages and the issues that stand for them. */
-  async mappings(): Promise<BoundResult<readonly Mapping[]>> {
+  async mappings(): Promise<readonly Mapping[]> {
     return answer(
       v.array(Mapping),
       this.#options.mappings.read().map((mapping) => this.#mapping(mapping)),
@@ -193,12 +190,7 @@ export class LocalTracker implements BoundTracker {
   }
 
   /** Notes which issue stands for a work package; one that was noted before is replaced. */
-  async addMapping({
-    wpId,
-    externalId,
-    externalKey,
-    externalUrl,
-  }: MappingRequest): Promise<BoundResult<Mapping>> {
+  async addMapping({ wpId, externalId, externalKey, externalUrl }: MappingRequest): Promise<Mapping> {
     if (!wpId || !externalId) {
       throw new UsageError("A mapping needs a work package and an issue: --wp-id and --external-id.", {
         details: { missing: "mapping" },
@@ -254,7 +246,7 @@ export class LocalTracker implements BoundTracker {
   }
 }
 
-/** A result in the wire's shape; nothing here is ever upgraded. */
-function answer<S extends v.GenericSchema>(schema: S, value: v.InferInput<S>): BoundResult<v.InferOutput<S>> {
-  return { result: v.parse(schema, value), pendingUpgrade: null };
+/** A result in the wire's shape. */
+function answer<S extends v.GenericSchema>(schema: S, value: v.InferInput<S>): v.InferOutput<S> {
+  return v.parse(schema, value);
 }

@@ -12,7 +12,7 @@ export const listCommand = defineAction({
     const answer = await withService(invocation, async (service) =>
       (await service.tracker(provider)).tickets(most),
     );
-    await showIssues(invocation, answer, answer.result.tickets, {
+    await showIssues(invocation, answer, answer.tickets, {
       message: "There are no issues.",
       hint: HINTS.noIssues,
     });

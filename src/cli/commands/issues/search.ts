@@ -19,7 +19,7 @@ export const searchCommand = defineAction({
     const answer = await withService(invocation, async (service) =>
       (await service.tracker(provider)).searchTickets(query, most),
     );
-    await showIssues(invocation, answer, answer.result.candidates, {
+    await showIssues(invocation, answer, answer.candidates, {
       message: `No issue matches "${text ?? key}".`,
       hint: HINTS.noMatch,
     });

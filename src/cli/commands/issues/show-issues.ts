@@ -1,4 +1,4 @@
-import type { BoundResult, Ticket } from "../../../service.ts";
+import type { Ticket } from "../../../service.ts";
 import type { ArgumentDefs } from "../../argv.ts";
 import { type Invocation, payloadOf, print } from "../../invocation.ts";
 import { renderTickets } from "../../render/tickets.ts";
@@ -28,7 +28,7 @@ export const ISSUES_ARGS = {
  */
 export async function showIssues(
   invocation: Invocation,
-  answer: BoundResult<Readonly<Record<string, unknown>>>,
+  answer: Readonly<Record<string, unknown>>,
   tickets: readonly Ticket[],
   nothing: { readonly message: string; readonly hint: string },
 ): Promise<void> {
@@ -38,7 +38,7 @@ export async function showIssues(
     log.info(nothing.hint);
     return;
   }
-  await print(invocation, payloadOf(answer), (_, style) =>
+  await print(invocation, payloadOf(invocation, answer), (_, style) =>
     renderTickets(tickets, context.nature.now(), style),
   );
 }

@@ -12,7 +12,7 @@ export const addCommand = defineAction({
     "external-url": { type: "string", valueHint: "URL", description: "Address of the issue" },
   },
   run: async (invocation, args) => {
-    const { result, pendingUpgrade } = await withService(invocation, async (service) =>
+    const mapping = await withService(invocation, async (service) =>
       (await service.boundTracker()).addMapping({
         wpId: args["wp-id"] ?? null,
         externalId: args["external-id"] ?? null,
@@ -20,7 +20,7 @@ export const addCommand = defineAction({
         externalUrl: args["external-url"] ?? null,
       }),
     );
-    const payload = { mappings: [result], pending_binding_upgrade: pendingUpgrade };
+    const payload = { mappings: [mapping], pending_binding_upgrade: invocation.upgrade.pending };
     await print(invocation, payload, ({ mappings }, style) => renderMappings(mappings, style));
   },
 });

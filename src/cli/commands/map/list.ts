@@ -10,11 +10,11 @@ export const listCommand = defineAction({
   },
   run: async (invocation, { provider }) => {
     const { log } = invocation;
-    const { result, pendingUpgrade } = await withService(invocation, async (service) =>
+    const mappings = await withService(invocation, async (service) =>
       (await service.tracker(provider)).mappings(),
     );
-    const payload = { mappings: result, pending_binding_upgrade: pendingUpgrade };
-    if (result.length === 0) log.info("There are no mappings.");
-    await print(invocation, payload, ({ mappings }, style) => renderMappings(mappings, style));
+    const payload = { mappings, pending_binding_upgrade: invocation.upgrade.pending };
+    if (mappings.length === 0) log.info("There are no mappings.");
+    await print(invocation, payload, (_, style) => renderMappings(mappings, style));
   },
 });

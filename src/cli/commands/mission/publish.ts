@@ -1,5 +1,5 @@
 import { checkMissionUpdate, parseMissionUpdate } from "../../../service/input.ts";
-import type { BoundResult, BoundTracker, MissionPublishResponse, MissionUpdate } from "../../../service.ts";
+import type { BoundTracker, MissionPublishResponse, MissionUpdate } from "../../../service.ts";
 import { UsageError } from "../../../shared/errors.ts";
 import { type ArgumentDefs, type Arguments, defineAction, type GivenFlag } from "../../argv.ts";
 import { HINTS } from "../../hints.ts";
@@ -61,11 +61,8 @@ export const publishCommand = defineAction({
 });
 
 /** Prints the issue that a mission's update was published to. */
-export function showPublished(
-  invocation: Invocation,
-  answer: BoundResult<MissionPublishResponse>,
-): Promise<void> {
-  return print(invocation, payloadOf(answer), (_, style) => renderPublished(answer.result, style));
+export function showPublished(invocation: Invocation, answer: MissionPublishResponse): Promise<void> {
+  return print(invocation, payloadOf(invocation, answer), (_, style) => renderPublished(answer, style));
 }
 
 const PUBLISHING = {
@@ -136,7 +133,7 @@ function resolveAll(
         id,
         blocking: weight === "blocking",
         title: null,
-        external_ref: seed?.result.source_issue_ref ?? null,
+        external_ref: seed?.source_issue_ref ?? null,
       };
     }),
   );

@@ -26,14 +26,14 @@ export const seedCommand = defineAction({
         const activity = { title: "Reading", noun: "issue", fromStart: true } as const;
         return withWork(invocation, activity, () => tracker.seedMission(issue, missionId ?? null));
       });
-      const { binding_ref: _, display_label: _label, provider_context: _context, ...seed } = answer.result;
+      const { binding_ref: _, display_label: _label, provider_context: _context, ...seed } = answer;
       destination?.file.append(toJson(seed));
       destination?.file.finish();
       if (destination?.path === null) return;
       const path = destination?.path;
-      const payload: Readonly<Record<string, unknown>> = payloadOf(answer);
+      const payload: Readonly<Record<string, unknown>> = payloadOf(invocation, answer);
       await print(invocation, path === undefined ? payload : { ...payload, out: path }, (_payload, style) =>
-        renderSeed(answer.result, style, path),
+        renderSeed(answer, style, path),
       );
     } finally {
       destination?.file.discard();

@@ -9,6 +9,8 @@ export const conflictsCommand = defineAction({
     const answer = await withService(invocation, async (service) =>
       (await service.boundTracker()).conflicts(),
     );
-    await print(invocation, payloadOf(answer), (_, style) => renderConflicts(answer.result.conflicts, style));
+    await print(invocation, payloadOf(invocation, answer), (_, style) =>
+      renderConflicts(answer.conflicts, style),
+    );
   },
 });

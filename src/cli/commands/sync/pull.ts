@@ -1,5 +1,5 @@
 import { type PullOrder, pullPages } from "../../../service/pull.ts";
-import type { BoundResult, PullResult } from "../../../service.ts";
+import type { PullResult } from "../../../service.ts";
 import { InterruptedError } from "../../../shared/errors.ts";
 import { count, toJsonLine } from "../../../shared/text.ts";
 import { defineAction } from "../../argv.ts";
@@ -46,13 +46,13 @@ function rereadOf(isFull: boolean, out: string | undefined): PullOrder["reread"]
 /** With `--json` the output has all issues; without it only their number, so none is kept. */
 async function pullToScreen(invocation: Invocation, order: Order): Promise<number> {
   const items: PullResult["items"] = [];
-  const { result, pendingUpgrade } = await pull(invocation, order, {
+  const result = await pull(invocation, order, {
     onPage: (page) => {
       if (invocation.globals.json) items.push(...page);
     },
     whenCutShort: HINTS.pullInterrupted,
   });
-  return showSync(invocation, { kind: "pull", result: { ...result, items } }, pendingUpgrade);
+  return showSync(invocation, { kind: "pull", result: { ...result, items } });
 }
 
 /** Writes each page as it arrives. The file appears once it is complete. */
@@ -66,12 +66,12 @@ async function pullToFile(invocation: Invocation, order: Order, out: string): Pr
     file.finish();
     if (path === null) {
       const { io } = invocation;
-      io.stderr.write(renderSync({ kind: "pull", result: answer.result }, await styleOf(io, io.stderr)));
-      return syncExitCode({ kind: "pull", result: answer.result });
+      io.stderr.write(renderSync({ kind: "pull", result: answer }, await styleOf(io, io.stderr)));
+      return syncExitCode({ kind: "pull", result: answer });
     }
-    const { items: _, ...summary } = answer.result;
-    const payload = payloadOf({ result: { ...summary, out: path }, pendingUpgrade: answer.pendingUpgrade });
-    const outcome = { kind: "pull", result: answer.result } as const;
+    const { items: _, ...summary } = answer;
+    const payload = payloadOf(invocation, { ...summary, out: path });
+    const outcome = { kind: "pull", result: answer } as const;
     await print(invocation, payload, (_, style) => renderSync(outcome, style, path));
     return syncExitCode(outcome);
   } finally {
@@ -90,11 +90,7 @@ interface PullSink {
   readonly whenCutShort: string;
 }
 
-function pull(
-  invocation: Invocation,
-  order: Order,
-  { onPage, whenCutShort }: PullSink,
-): Promise<BoundResult<PullResult>> {
+function pull(invocation: Invocation, order: Order, { onPage, whenCutShort }: PullSink): Promise<PullResult> {
   let taken = 0;
   return withService(invocation, async (service) => {
     const tracker = await service.boundTracker();

@@ -23,6 +23,6 @@ export const pushCommand = defineAction({
       const activity = { title: "Pushing", noun: "item", whenInterrupted: HINTS.pushInterrupted };
       return withWork(invocation, activity, (listener) => tracker.push(items, listener));
     });
-    return showSync(invocation, { kind: "push", result: answer.result }, answer.pendingUpgrade);
+    return showSync(invocation, { kind: "push", result: answer });
   },
 });

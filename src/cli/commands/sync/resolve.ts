@@ -21,7 +21,7 @@ export const resolveCommand = defineAction({
     const answer = await withService(invocation, async (service) =>
       (await service.boundTracker()).resolveConflict(id, take),
     );
-    await print(invocation, payloadOf(answer), () => renderDecision(answer.result, take));
+    await print(invocation, payloadOf(invocation, answer), () => renderDecision(answer, take));
   },
 });
 

@@ -27,7 +27,7 @@ export const runCommand = defineAction({
       );
     });
     // Hosts may leave `dry_run` out of a plan.
-    const result = isDry ? { ...answer.result, dry_run: true } : answer.result;
-    return showSync(invocation, { kind: "run", result }, answer.pendingUpgrade);
+    const result = isDry ? { ...answer, dry_run: true } : answer;
+    return showSync(invocation, { kind: "run", result });
   },
 });

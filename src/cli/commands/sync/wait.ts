@@ -19,8 +19,8 @@ export const waitCommand = defineAction({
         service.workOutcome(id, listener),
       ),
     );
-    if (outcome.kind !== "publish") return showSync(invocation, outcome, null);
-    await showPublished(invocation, { result: outcome.result, pendingUpgrade: null });
+    if (outcome.kind !== "publish") return showSync(invocation, outcome);
+    await showPublished(invocation, outcome.result);
     return 0;
   },
 });

@@ -1,5 +1,4 @@
 import type {
-  BoundResult,
   BoundTracker,
   OperationProgress,
   PushResult,
@@ -67,15 +66,9 @@ export function withWork<T>(
 }
 
 /** Prints the result or the plan of a sync; returns the exit code. */
-export async function showSync(
-  invocation: Invocation,
-  outcome: SyncOutcome,
-  pendingUpgrade: BoundResult<unknown>["pendingUpgrade"],
-): Promise<number> {
+export async function showSync(invocation: Invocation, outcome: SyncOutcome): Promise<number> {
   const payload: Readonly<Record<string, unknown>> = outcome.result;
-  await print(invocation, payloadOf({ result: payload, pendingUpgrade }), (_, style) =>
-    renderSync(outcome, style),
-  );
+  await print(invocation, payloadOf(invocation, payload), (_, style) => renderSync(outcome, style));
   return syncExitCode(outcome);
 }
 
