@@ -6,11 +6,12 @@ import { readRows } from "../../sdk/stores/rows.ts";
 import { SerialQueue } from "../../sdk/stores/serial.ts";
 import { type Execute, withScope } from "../../sdk/stores/sqlite-transaction.ts";
 import type { IssueRecord, IssueStore, StoreTransaction } from "../../sdk/stores/store.ts";
+import { jsonText } from "../../shared/json.ts";
 import { BATCH } from "./batches.ts";
 import type { Queries } from "./schema.ts";
 
 const ANY_REF = "select ref from issues where scope = ? and ref is not null limit 1";
-const RefRow = v.object({ ref: v.pipe(v.string(), v.parseJson(), ExternalRef) });
+const RefRow = v.object({ ref: jsonText(ExternalRef) });
 
 /** The reads that need no transaction. */
 type StoreReader = Pick<StoreTransaction, "count" | "records" | "openConflicts">;

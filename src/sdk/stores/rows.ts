@@ -1,13 +1,12 @@
 /** Rows of the SQLite store: their columns as values to write, and their schemas to read. */
 import * as v from "valibot";
+import { jsonText } from "../../shared/json.ts";
 import { CORE_FIELDS, IssueFields, identityOf, type JsonValue, problemOf } from "../model.ts";
 import { StoreError } from "./serial.ts";
 import type { ConflictRecord, CreateIntent, DirtyField, IssueRecord, SyncCheckpoint } from "./store.ts";
 
 /** A value of a column. */
 export type SqlValue = string | number | null;
-
-const json = <S extends v.GenericSchema>(schema: S) => v.pipe(v.string(), v.parseJson(), schema);
 
 const Field = v.picklist(CORE_FIELDS);
 /** What JSON text holds is JSON. */
@@ -30,10 +29,10 @@ const Ref = v.unwrap(parent);
 export const IssueRow = v.pipe(
   v.object({
     key: v.string(),
-    ref: v.nullable(json(Ref)),
-    fields: json(Fields),
-    base_fields: v.nullable(json(Fields)),
-    base_raw: v.nullable(json(Json)),
+    ref: v.nullable(jsonText(Ref)),
+    fields: jsonText(Fields),
+    base_fields: v.nullable(jsonText(Fields)),
+    base_raw: v.nullable(jsonText(Json)),
     base_revision: v.nullable(v.string()),
     base_created_at: v.nullable(v.string()),
     base_updated_at: v.nullable(v.string()),
@@ -105,16 +104,16 @@ export const ConflictRow: v.GenericSchema<unknown, ConflictRecord> = v.object({
   id: v.string(),
   key: v.string(),
   field: Field,
-  base: json(Json),
-  local: json(Json),
-  remote: json(Json),
+  base: jsonText(Json),
+  local: jsonText(Json),
+  remote: jsonText(Json),
   resolution: v.nullable(v.picklist(["external", "local"])),
 });
 
 /** The row of a checkpoint. */
 export const CheckpointRow = v.pipe(
   v.object({
-    checkpoint: json(
+    checkpoint: jsonText(
       v.object({
         updatedSince: v.nullable(v.string()),
         window: v.nullable(
