@@ -137,7 +137,7 @@ export interface Setting {
   readonly policy: NonNullable<SyncEngineOptions["policy"]>;
   /** How far the tracker's clock is ahead, in milliseconds. */
   readonly skew: number;
-  readonly fieldTimes: "told" | "untold";
+  readonly fieldTimes: "reported" | "omitted";
   readonly pageSize: number;
   /** Whether the tracker writes bodies its own way. */
   readonly bodies: "kept" | "rewritten";
@@ -174,7 +174,7 @@ export const settings: fc.Arbitrary<Setting> = fc.record({
     ),
   }),
   skew: fc.integer({ min: -3_600_000, max: 60_000 }),
-  fieldTimes: fc.constantFrom("told" as const, "untold" as const),
+  fieldTimes: fc.constantFrom("reported" as const, "omitted" as const),
   bodies: fc.constantFrom("kept" as const, "rewritten" as const),
   pageSize: fc.integer({ min: 1, max: 4 }),
 });

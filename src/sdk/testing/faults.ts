@@ -1,4 +1,4 @@
-/** Misfortunes that a test hands to the in-memory tracker, each for a call to come. */
+/** Faults that a test queues in the in-memory tracker, each for one of the next requests. */
 import type { FailureClass } from "../errors.ts";
 import type { CoreField } from "../model.ts";
 
@@ -14,7 +14,7 @@ const WRITES = [
   "addComment",
 ] as const;
 
-/** A request that a tracker answers. */
+/** A method of the tracker that is one request. */
 export type MemoryMethod = (typeof READS)[number] | (typeof WRITES)[number];
 
 /** The kinds of faults. */
@@ -25,22 +25,22 @@ export type MemoryFault =
       readonly failureClass?: FailureClass;
       readonly retryAfterSeconds?: number;
     }
-  /** Fails before anything is done; says how long to wait, or nothing about it (null). */
+  /** Fails before anything is done, with the time to wait, or without one (null). */
   | { readonly kind: "rate_limited"; readonly retryAfterSeconds: number | null }
-  /** Does what was asked for; the answer is lost on the way back. */
+  /** Does what was requested and loses the answer. */
   | { readonly kind: "lost_response" }
-  /** Answers as if all was done, and leaves these fields as they were. */
+  /** Answers success and leaves these fields unchanged. */
   | { readonly kind: "drop_fields"; readonly fields: readonly CoreField[] }
-  /** The page is right, and comes once more when the next one is asked for. */
+  /** Returns the same page again for the next cursor. */
   | { readonly kind: "duplicate_page" }
-  /** The page's items come newest first. */
+  /** Returns the page's items newest first. */
   | { readonly kind: "reorder_page" }
-  /** Issues are shown as they were before their last change. */
+  /** Returns issues as they were before their last change. */
   | { readonly kind: "stale" };
 
 /** The time at which a fault strikes. */
 export interface FaultTiming {
-  /** The request it waits for; any request that it can happen to when none is named. */
+  /** The method; by default any one that the fault can happen to. */
   readonly on?: MemoryMethod;
   /** The number of requests that it strikes, 1 by default; may be `Infinity`. */
   readonly times?: number;
@@ -61,14 +61,14 @@ export function isWrite(method: MemoryMethod): boolean {
   return WRITES.some((write) => write === method);
 }
 
-/** Faults waiting for their requests, first come first served, one per request. */
+/** Faults in their order, one per request. */
 export class FaultQueue {
   #waiting: { readonly fault: MemoryFault; readonly on: readonly MemoryMethod[]; left: number }[] = [];
 
   /**
-   * Puts a fault behind the others.
+   * Appends a fault.
    *
-   * @throws RangeError when it cannot happen to the request it is to wait for
+   * @throws RangeError when it cannot happen to that method
    */
   add(fault: MemoryFault, { on, times = 1 }: FaultTiming = {}): void {
     const possible = POSSIBLE[fault.kind];
@@ -78,7 +78,7 @@ export class FaultQueue {
     this.#waiting.push({ fault, on: on === undefined ? possible : [on], left: times });
   }
 
-  /** The fault that strikes this request, if any. */
+  /** Takes the fault of this request, if any. */
   take(method: MemoryMethod): MemoryFault | null {
     const next = this.#waiting.find(({ on }) => on.includes(method));
     if (next === undefined) return null;
@@ -87,7 +87,7 @@ export class FaultQueue {
     return next.fault;
   }
 
-  /** Faults that have not struck as often as they shall. */
+  /** The number of faults that are left. */
   get pending(): number {
     return this.#waiting.length;
   }

@@ -1,7 +1,7 @@
 /**
- * The far side of the in-memory tracker: the issues, who links to whom, and
- * the log of every change. Its methods are what people do in a tracker's own
- * interface; the connector in `tracker.ts` is one more of them.
+ * The content of the in-memory tracker: issues, links, comments and the log of
+ * every change. Its methods are what people do in a tracker's own interface;
+ * the connector in `tracker.ts` calls them too.
  *
  * One log carries everything that has to agree: a change's number is the
  * issue's revision, the event's id and its place in the listing order, and
@@ -35,14 +35,14 @@ export interface MemoryRemoteOptions {
   readonly now: () => number;
 }
 
-/** An issue and what the tracker knows about it beyond its fields. */
+/** An issue with the tracker's own facts about it. */
 export interface RemoteIssue {
   readonly issue: CanonicalIssue;
   /** The number of its last change. */
   readonly change: number;
-  /** Hidden from listings, still there for whoever knows it. */
+  /** Hidden from listings; still found by its id. */
   readonly archived: boolean;
-  /** As it was before its last change; null when it was just created. */
+  /** The issue before its last change; null for a new one. */
   readonly before: CanonicalIssue | null;
 }
 
@@ -52,7 +52,7 @@ interface Receipt {
   readonly id: string;
 }
 
-/** The type under which the other end sees a link; none for `duplicates`, which only one end shows. */
+/** The type of a link at its other end; none for `duplicates`, which only one end shows. */
 const INVERSE: Readonly<Record<LinkType, LinkType | null>> = {
   blocks: "blocked_by",
   blocked_by: "blocks",
@@ -62,11 +62,11 @@ const INVERSE: Readonly<Record<LinkType, LinkType | null>> = {
   child_of: "parent_of",
 };
 
-/** A tracker's one resource, held in memory. */
+/** A tracker's one resource, in memory. */
 export class MemoryRemote {
   readonly system: string;
   readonly workspace: string;
-  /** Writes that were done under a key; they outlive the connector that sent them. */
+  /** The writes with a key, kept beyond the connector that sent them. */
   readonly receipts = new Map<string, Receipt>();
   readonly #now: () => number;
   readonly #issues = new Map<string, RemoteIssue>();
@@ -82,14 +82,14 @@ export class MemoryRemote {
     this.#now = now;
   }
 
-  /** The tracker's own time. It never goes back. */
+  /** The tracker's own time, which never decreases. */
   get time(): string {
     const last = this.#log.at(-1)?.occurredAt ?? "1970-01-01T00:00:00Z";
     return new Date(Math.max(this.#now(), Date.parse(last))).toISOString();
   }
 
   /**
-   * Somebody files an issue; fields that are not given are empty, `todo` and `task`.
+   * Creates an issue; fields that are not given are empty, `todo` and `task`.
    *
    * @throws ConnectorRequestError (`invalid`) when the fields are not an issue's
    */
@@ -110,10 +110,10 @@ export class MemoryRemote {
   }
 
   /**
-   * Somebody changes an issue. Values that are there already change nothing,
-   * not even the time of the last change.
+   * Changes an issue. Equal values change nothing, not even the time of the
+   * last change.
    *
-   * @throws IssueNotFoundError when the issue, or one that the patch names, is not there
+   * @throws IssueNotFoundError when the issue, or one that the patch names, does not exist
    * @throws ConnectorRequestError (`invalid`) when the patch is not one
    */
   edit(ref: ExternalRef, patch: IssuePatch): CanonicalIssue {
@@ -135,20 +135,20 @@ export class MemoryRemote {
     return this.issue(ref);
   }
 
-  /** Somebody links two issues; the other end shows the link from its side. */
+  /** Links two issues; the other end shows the inverse link. */
   link(ref: ExternalRef, link: CanonicalLink): void {
     const { issue } = this.#need(ref);
     this.edit(ref, { links: [...issue.links, link] });
   }
 
-  /** Somebody takes a link away, on both ends. A link that is not there stays away. */
+  /** Removes a link at both ends, if it exists. */
   unlink(ref: ExternalRef, link: CanonicalLink): void {
     const { issue } = this.#need(ref);
     const gone = linkKey(link);
     this.edit(ref, { links: issue.links.filter((known) => linkKey(known) !== gone) });
   }
 
-  /** Somebody comments; that changes the issue too. */
+  /** Adds a comment, which changes the issue too. */
   comment(ref: ExternalRef, body: string, author = "somebody"): CanonicalComment {
     const { issue } = this.#need(ref);
     const { updatedAt } = this.#record(issue.ref.id, "commented", () => issue);
@@ -163,7 +163,7 @@ export class MemoryRemote {
     return structuredClone(comment);
   }
 
-  /** Somebody deletes an issue; links to it and children's parents go with it. */
+  /** Deletes an issue, the links to it, and its children's parent. */
   remove(ref: ExternalRef): void {
     const found = this.#need(ref);
     const { id } = found.issue.ref;
@@ -180,13 +180,13 @@ export class MemoryRemote {
     this.#deleted.set(id, { ...found, issue: { ...found.issue, updatedAt: at, links: [] }, change });
   }
 
-  /** Somebody archives an issue: listings leave it out, asking for it does not. */
+  /** Archives an issue: listings omit it, its id still finds it. */
   archive(ref: ExternalRef): void {
     const { issue } = this.#need(ref);
     this.#record(issue.ref.id, "updated", () => issue, { archived: true });
   }
 
-  /** Somebody brings an archived or deleted issue back, without the links it had when it was deleted. */
+  /** Restores an archived or deleted issue; a deleted one without its links. */
   restore(ref: ExternalRef): CanonicalIssue {
     const { id } = ref;
     const { issue } = this.#deleted.get(id) ?? this.#need(ref);
@@ -201,7 +201,7 @@ export class MemoryRemote {
     return structuredClone(this.#need(ref).issue);
   }
 
-  /** The issue with its surroundings, by id; null when it is not there. */
+  /** The issue with the tracker's facts, by id; null when there is none. */
   find(id: string): RemoteIssue | null {
     return this.#issues.get(id) ?? null;
   }
@@ -211,7 +211,7 @@ export class MemoryRemote {
     return [...this.#issues.values()].filter(({ archived }) => !archived);
   }
 
-  /** All issues, archived ones included, in the order they were filed. */
+  /** All issues, archived ones included, in the order of their creation. */
   issues(): readonly CanonicalIssue[] {
     return [...this.#issues.values()].map(({ issue }) => structuredClone(issue));
   }
@@ -221,7 +221,7 @@ export class MemoryRemote {
     return structuredClone(this.#comments.get(this.#need(ref).issue.ref.id) ?? []);
   }
 
-  /** Everything that happened, oldest first; an event's place is its number. */
+  /** All events, oldest first; an event's place is its number. */
   get events(): readonly TrackerEvent[] {
     return this.#log;
   }
@@ -259,7 +259,7 @@ export class MemoryRemote {
     return new ConnectorRequestError(message, { provider: this.system, failureClass: "invalid" });
   }
 
-  /** Sets sorted and without doubles, references to issues that are there and not to itself. */
+  /** Sorts the sets, removes duplicates, and resolves references to other issues. */
   #settle(id: string, fields: IssueFields): IssueFields {
     const target = (ref: ExternalRef): ExternalRef => {
       this.assertScope(ref);
@@ -275,7 +275,7 @@ export class MemoryRemote {
     };
   }
 
-  /** Gives an issue these links and the other ends theirs. */
+  /** Sets an issue's links and their inverses at the other ends. */
   #relink(id: string, links: readonly CanonicalLink[]): void {
     const found = this.#issues.get(id);
     if (found === undefined) throw new IssueNotFoundError(this.system, id);
@@ -313,7 +313,7 @@ export class MemoryRemote {
     }));
   }
 
-  /** Notes a change. Times never go back, and grow with every change of one issue. */
+  /** Logs a change. Times never decrease, and increase with every change of one issue. */
   #append(id: string, type: TrackerEvent["type"]): { readonly at: string; readonly change: number } {
     const ownLast = (this.#issues.get(id) ?? this.#deleted.get(id))?.issue.updatedAt;
     const own = ownLast === undefined ? 0 : Date.parse(ownLast) + 1;
@@ -323,7 +323,7 @@ export class MemoryRemote {
     return { at, change };
   }
 
-  /** Notes a change and keeps the issue as `next` describes it. */
+  /** Logs a change and stores the issue that `next` returns. */
   #record(
     id: string,
     type: TrackerEvent["type"],

@@ -36,7 +36,7 @@ import {
 import { FaultQueue, isWrite, type MemoryFault, type MemoryMethod } from "./faults.ts";
 import type { MemoryRemote, RemoteIssue } from "./remote.ts";
 
-/** A request as it passes; `after` means that its effect is there and its answer on the way. */
+/** A phase of a request; `after` has its effect and not yet its answer. */
 export interface MemoryMoment {
   readonly method: MemoryMethod;
   readonly phase: "before" | "after";
@@ -51,8 +51,8 @@ export interface MemoryTrackerOptions {
   /** Items on a page when the request does not say, 50 when not given. */
   readonly pageSize?: number;
   /** Issues carry the times of single fields' changes unless this is `untold`. */
-  readonly fieldTimes?: "told" | "untold";
-  /** Sees every request twice. What it throws is what the request fails with. */
+  readonly fieldTimes?: "reported" | "omitted";
+  /** Called before and after every request, which fails with the error that this throws. */
   readonly onRequest?: (moment: MemoryMoment) => void | Promise<void>;
 }
 
@@ -109,22 +109,28 @@ const Cursor = v.object({ question: v.string(), after: v.pipe(v.number(), v.inte
  * are apart from the field `parent`; a write repeated under its key changes
  * nothing; another write under a used key is refused as `invalid`, except that
  * a create with a used key always answers with the issue it made, and with
- * IssueNotFoundError when somebody has deleted that one.
+ * IssueNotFoundError when that one is deleted.
  */
 export class MemoryTracker implements TrackerConnector {
   readonly provider: string;
   readonly workspace: string;
   readonly remote: MemoryRemote;
-  /** Failures to come. */
+  /** The faults of the next requests. */
   readonly faults = new FaultQueue();
   readonly #capabilities: Capabilities;
   readonly #pageSize: number;
-  readonly #fieldTimes: "told" | "untold";
+  readonly #fieldTimes: "reported" | "omitted";
   readonly #onRequest: MemoryTrackerOptions["onRequest"];
   #time: string | null = null;
   #requests: MemoryMethod[] = [];
 
-  constructor({ remote, without = [], pageSize = 50, fieldTimes = "told", onRequest }: MemoryTrackerOptions) {
+  constructor({
+    remote,
+    without = [],
+    pageSize = 50,
+    fieldTimes = "reported",
+    onRequest,
+  }: MemoryTrackerOptions) {
     this.provider = remote.system;
     this.workspace = remote.workspace;
     this.remote = remote;
@@ -147,7 +153,7 @@ export class MemoryTracker implements TrackerConnector {
     return this.#requests.filter(isWrite).length;
   }
 
-  /** Starts counting anew. */
+  /** Resets the counts of requests. */
   forgetRequests(): void {
     this.#requests = [];
   }
@@ -335,7 +341,7 @@ export class MemoryTracker implements TrackerConnector {
     });
   }
 
-  /** Makes a request: counts it, and lets happen to it what is to happen. */
+  /** Makes a request: counts it and applies the next fault to it. */
   async #request<T>(method: MemoryMethod, work: (fault: MemoryFault | null) => T): Promise<T> {
     this.#requests.push(method);
     const fault = this.faults.take(method);
@@ -396,7 +402,7 @@ export class MemoryTracker implements TrackerConnector {
     const issue = structuredClone(
       fault?.kind === "stale" && found.before !== null ? found.before : found.issue,
     );
-    if (this.#fieldTimes === "untold") delete issue.fieldTimes;
+    if (this.#fieldTimes === "omitted") delete issue.fieldTimes;
     return issue;
   }
 
