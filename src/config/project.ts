@@ -226,7 +226,7 @@ export function assertWritable({ root, repository, configPath, source }: Project
   const target = realpathSync(existing);
   const top = realpathSync(repository ?? root);
   if (target !== top && !target.startsWith(`${top}${sep}`)) {
-    const message = `${configPath} leads out of the project through a symbolic link, to ${target}.`;
+    const message = `${configPath} points out of the project through a symbolic link, to ${target}.`;
     const details = { path: configPath, target };
     throw new ConfigError("config_outside_project", message, { details });
   }

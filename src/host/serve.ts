@@ -92,7 +92,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       host
         .resume()
         .catch((error: unknown) =>
-          log({ level: "error", message: "operations not taken up", error: describeFailure(error) }),
+          log({ level: "error", message: "operations not resumed", error: describeFailure(error) }),
         );
     const resuming = setInterval(resume, RESUME_EVERY);
     void resume();

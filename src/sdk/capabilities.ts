@@ -1,4 +1,5 @@
 /** The abilities of a connector, and the refusals that follow from them. */
+import { providerName } from "../shared/providers.ts";
 import { CapabilityNotSupportedError } from "./errors.ts";
 import {
   type CanonicalStatus,
@@ -74,7 +75,11 @@ export function refusal(
   fields: IssuePatch,
 ): CapabilityNotSupportedError | null {
   const refuse = (capability: keyof Capabilities, what: string) =>
-    new CapabilityNotSupportedError(provider, capability, `${provider} does not carry ${what}.`);
+    new CapabilityNotSupportedError(
+      provider,
+      capability,
+      `${providerName(provider)} does not carry ${what}.`,
+    );
   const lacks = (capability: CapabilityFlag, what: string) =>
     capabilities[capability] ? null : refuse(capability, what);
   const { status, assignees = [], links = [] } = fields;

@@ -1,3 +1,4 @@
+import { providerName } from "../shared/providers.ts";
 /** The kind of a failure, which decides whether a retry can help. */
 export type FailureClass =
   | "auth"
@@ -50,7 +51,7 @@ export class ConnectorRequestError extends TrackerSdkError {}
 
 /** The provider answered as if it had taken a field, and has not. */
 export function notApplied(provider: string, field: string): ConnectorRequestError {
-  return new ConnectorRequestError(`${provider} did not apply ${field}, and did not say why.`, {
+  return new ConnectorRequestError(`${providerName(provider)} did not apply ${field}, and gave no reason.`, {
     provider,
     failureClass: "permission",
   });
@@ -62,7 +63,10 @@ export class DiscoveryContractError extends TrackerSdkError {
   readonly fieldPath: string;
 
   constructor(provider: string, fieldPath: string, problem: string) {
-    super(`${provider} discovery: ${fieldPath}: ${problem}`, { provider, failureClass: "contract" });
+    super(`${providerName(provider)} discovery: ${fieldPath}: ${problem}`, {
+      provider,
+      failureClass: "contract",
+    });
     this.fieldPath = fieldPath;
   }
 }
@@ -70,7 +74,7 @@ export class DiscoveryContractError extends TrackerSdkError {
 /** The issue is not there, or not visible to this connection. */
 export class IssueNotFoundError extends TrackerSdkError {
   constructor(provider: string, id: string) {
-    super(`${provider} has no issue ${id}.`, { provider, failureClass: "not_found" });
+    super(`${providerName(provider)} has no issue ${id}.`, { provider, failureClass: "not_found" });
   }
 }
 
@@ -90,7 +94,10 @@ export class IssuePayloadContractError extends TrackerSdkError {
   readonly fieldPath: string;
 
   constructor(provider: string, fieldPath: string, problem: string) {
-    super(`${provider} issue: ${fieldPath}: ${problem}`, { provider, failureClass: "contract" });
+    super(`${providerName(provider)} issue: ${fieldPath}: ${problem}`, {
+      provider,
+      failureClass: "contract",
+    });
     this.fieldPath = fieldPath;
   }
 }

@@ -380,7 +380,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ELOOP: "too many symbolic links",
   ENXIO: "it is not a regular file",
   EPIPE: "its reader has gone",
-  ENOENT: "there is no such file or folder",
+  ENOENT: "the file or folder does not exist",
 };
 
 /** The reason for which the operating system refused, in words. */

@@ -1,8 +1,10 @@
 /** Finds an issue by its id or by the name that people use. */
+
 import type { TrackerConnector } from "../sdk/connector.ts";
 import type { SyncEngine } from "../sdk/engine.ts";
 import { IssueNotFoundError } from "../sdk/errors.ts";
 import type { CanonicalIssue, ExternalRef } from "../sdk/model.ts";
+import { providerName } from "../shared/providers.ts";
 import type { NamedRef } from "./push-item.ts";
 import { SyncRequestError } from "./request.ts";
 
@@ -27,7 +29,7 @@ export async function namedIssue(
   const { provider, workspace } = connector;
   const refusal = (problem: string) => new SyncRequestError(provider, name, problem);
   if ((named.system ?? provider) !== provider || (named.workspace ?? workspace) !== workspace) {
-    throw refusal(`an issue of ${provider} ${workspace} is needed`);
+    throw refusal(`an issue of ${providerName(provider)} ${workspace} is needed`);
   }
   if (named.id !== null) return { ref: { system: provider, workspace, id: named.id }, found: null };
   if (named.key === null) throw refusal("an id or a key is needed");

@@ -49,7 +49,7 @@ export function outcomeOf(events: readonly SyncEvent[]): Outcome {
       "conflict",
       overruled.resolution === null
         ? `${wireField(overruled.field)} was changed on both sides and waits for a decision.`
-        : `${wireField(overruled.field)} was changed on both sides; the provider's value stands.`,
+        : `${wireField(overruled.field)} was changed on both sides; the provider's value was kept.`,
     );
   }
   if (reasons.has("waits for a decision")) return outcome("conflict", "It waits for a decision.");

@@ -3,6 +3,7 @@
  * providers, this machine for local ones. Drives the SDK's engine and answers
  * in the envelopes of the wire.
  */
+
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import type * as v from "valibot";
@@ -22,6 +23,7 @@ import { missionSeedFromIssue, publishMissionUpdate } from "../sdk/mission.ts";
 import { canonicalJson } from "../sdk/model.ts";
 import { copyToMemory } from "../sdk/stores/copy.ts";
 import type { IssueRecord, IssueStore, SyncCheckpoint } from "../sdk/stores/store.ts";
+import { providerName } from "../shared/providers.ts";
 import { BoundedAnswer, isSmallPage } from "./bounded-answer.ts";
 import {
   normalizedIssue,
@@ -391,11 +393,14 @@ function failureOf(
 /** The provider asks for more time than there is. */
 function tooLong({ provider }: TrackerConnector, milliseconds: number): ConnectorRequestError {
   const retryAfterSeconds = Math.ceil(milliseconds / 1000);
-  return new ConnectorRequestError(`${provider} asks to be left alone for ${retryAfterSeconds} s.`, {
-    provider,
-    failureClass: "rate_limited",
-    retryAfterSeconds,
-  });
+  return new ConnectorRequestError(
+    `${providerName(provider)}'s rate limit is reached. Retry in ${retryAfterSeconds} s.`,
+    {
+      provider,
+      failureClass: "rate_limited",
+      retryAfterSeconds,
+    },
+  );
 }
 
 /** An issue that is left out of an answer, which is told. */

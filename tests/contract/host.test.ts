@@ -61,7 +61,7 @@ describe("every answer", () => {
       category: "authorization",
       error_category: "no_installation",
       http_status: 403,
-      message: expect.stringContaining("jira is not connected"),
+      message: expect.stringContaining("Jira is not connected"),
       retryable: false,
       user_action_required: true,
       source: "saas",

@@ -100,7 +100,7 @@ describe("a program that cannot be run", () => {
     expect(error).toBeInstanceOf(ConnectorConfigError);
     expect(error).toMatchObject({
       message:
-        'beads: the program tool was not found. Install it: https://example.com/tool. Or give its path as the connector parameter "command".',
+        'beads: the program tool was not found. Install it: https://example.com/tool. Or set its path as the connector parameter "command".',
     });
   });
 

@@ -378,7 +378,7 @@ describe("when bd", () => {
     over(`case "$*" in *update*) echo '[]';; *) exec real-bd "$@";; esac`);
     expect(await failureOf(connector.updateIssue(ref, { labels: ["b"] }, key()))).toMatchObject({
       failureClass: "permission",
-      message: "beads did not apply labels, and did not say why.",
+      message: "beads did not apply labels, and gave no reason.",
     });
   });
 });

@@ -152,10 +152,10 @@ describe("when fp", () => {
     scratch.installScript("real-fp", join(import.meta.dir, "..", "simulators", "fp.ts"));
     scratch.install("fp", `case "$*" in *create*|*add*) echo done;; *) exec real-fp "$@";; esac`);
     expect(await failureOf(create({ title: "Lost" }))).toMatchObject({
-      message: "fp did not apply the new issue, and did not say why.",
+      message: "fp did not apply the new issue, and gave no reason.",
     });
     expect(await failureOf(connector.addComment(ref, "Lost", key()))).toMatchObject({
-      message: "fp did not apply the comment, and did not say why.",
+      message: "fp did not apply the comment, and gave no reason.",
     });
   });
 });

@@ -1,4 +1,5 @@
 /** Connections with credentials: what is stored, what is not, and who opens it. */
+
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -7,6 +8,7 @@ import { publicOnly } from "../../src/host/connections/network.ts";
 import { openSource } from "../../src/host/connections/sources.ts";
 import { openEmbeddedHost, startServer } from "../../src/host/index.ts";
 import { Connection, IdentityPath, OperationAccepted, OperationResult } from "../../src/protocol.ts";
+import { providerName } from "../../src/shared/providers.ts";
 import { FakeProvider } from "../helpers/host-fake-provider.ts";
 import { type Answer, IDENTITY, list, TestHost } from "../helpers/host-fixture.ts";
 
@@ -169,7 +171,7 @@ describe("an address where no API is", () => {
     });
     expect(answer.body.message).toMatch(
       new RegExp(
-        `^${name} (discovery|issue): \\w+: ${at} answered with text/html, not JSON: that is not the API of ${name}$`,
+        `^${providerName(name)} (discovery|issue): \\w+: ${at} answered with text/html, not JSON: that is not the API of ${providerName(name)}$`,
       ),
     );
     expect(JSON.stringify(answer.body)).not.toMatch(/Welcome|canary/);

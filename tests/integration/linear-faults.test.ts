@@ -261,7 +261,7 @@ describe("a refusal", () => {
     expect(error).toMatchObject({
       provider: "linear",
       failureClass,
-      message: "linear: In words for people.",
+      message: "Linear: In words for people.",
     });
   });
 

@@ -233,7 +233,7 @@ describe("Nango's own refusals", () => {
     nango.refusing = refusing;
     const failure = await send();
     expect(failure).toMatchObject({ ...expected, processed: "no", response: null });
-    expect(String(failure)).toContain(`github through Nango answered ${status}`);
+    expect(String(failure)).toContain(`GitHub through Nango answered ${status}`);
     expect(provider.requests).toEqual([]);
   });
 
@@ -246,7 +246,7 @@ describe("Nango's own refusals", () => {
     const transport = new NangoTransport({ provider: "github", context });
     const failure = await failureOf(transport.send({ method: "GET", path: "/repos/acme/api/issues/7" }));
     expect(failure).toMatchObject({ failureClass: "auth", response: null });
-    expect(String(failure)).toContain(`github through Nango answered ${status}`);
+    expect(String(failure)).toContain(`GitHub through Nango answered ${status}`);
     expect(String(failure)).not.toContain(SECRET_KEY);
   });
 

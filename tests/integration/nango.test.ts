@@ -127,7 +127,7 @@ async function gatewaySubject(open: (simulator: JiraSimulator) => Transport): Pr
 
 // The contract asks the connectors, which are the same on every way; what a way can lose are headers.
 describeConnector(
-  "github through Nango, of whose answers only the content type is known",
+  "GitHub through Nango, of whose answers only the content type is known",
   async () => (await githubWorld("type")).subject,
 );
 

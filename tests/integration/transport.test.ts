@@ -403,7 +403,7 @@ describe("direct: bounds", () => {
       expect(direct({ baseUrl })).toBeInstanceOf(DirectTransport);
     }
     for (const authorization of ["", `Bearer ${TOKEN}\r\nx: y`, `Bearer ${TOKEN}é`]) {
-      expect(() => direct({ authorization })).toThrow("github: authorization must be text");
+      expect(() => direct({ authorization })).toThrow("GitHub: authorization must be text");
     }
   });
 });
@@ -515,7 +515,7 @@ describe("Nango", () => {
     expect(await failureOf(nango())).toMatchObject({
       provider: "github",
       failureClass,
-      message: `github through Nango answered ${status} to GET /issues: Sorry`,
+      message: `GitHub through Nango answered ${status} to GET /issues: Sorry`,
       response: null,
     });
   });

@@ -326,7 +326,7 @@ describe("a file that is written piece by piece", () => {
   });
 
   test.each([
-    ["no folder", () => join(place(), "nowhere", "x"), "there is no such file or folder"],
+    ["no folder", () => join(place(), "nowhere", "x"), "the file or folder does not exist"],
     ["a folder", () => place(), "it is a folder"],
     ["a device", () => "/dev/null", "it is not a regular file"],
     [

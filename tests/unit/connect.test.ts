@@ -181,7 +181,7 @@ describe("a command line that cannot connect anything exits 2 and asks nobody", 
     ["t\x1bken\n", "Standard input has characters that no token has."],
     ["to\ufeffken\n", "Standard input has spaces."],
     [`"${SECRET}"\n`, "Standard input has quotes around it: leave them out."],
-    [`Bearer ${SECRET}\n`, "Standard input is a header: give the token alone."],
+    [`Bearer ${SECRET}\n`, "Standard input is a header: use the token alone."],
   ])("standard input that holds no token: %j", async (stdin, message) => {
     const { code, err } = await tracker(["host", "connect", "github", "--token-stdin"], { stdin });
     expect(code).toBe(2);

@@ -241,7 +241,7 @@ describe("sync pull", () => {
   });
 
   test.each([
-    ["nowhere/all.ndjson", "there is no such file or folder"],
+    ["nowhere/all.ndjson", "the file or folder does not exist"],
     ["folder", "it is a folder"],
   ])("--out %s is refused before anything is asked", async (out, told) => {
     mkdirSync(path("folder"));
@@ -465,7 +465,7 @@ describe("sync push", () => {
   test("a file that cannot be read is named", async () => {
     writeFileSync(path("latin1.json"), Buffer.from([0x5b, 0xff, 0x5d]));
     for (const [file, told] of [
-      ["missing.json", "there is no such file or folder"],
+      ["missing.json", "the file or folder does not exist"],
       ["latin1.json", "it is not UTF-8 text"],
     ] as const) {
       const { code, err } = await person.run(["sync", "push", "--items-json", file]);

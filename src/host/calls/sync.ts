@@ -8,7 +8,7 @@ export const syncCalls = {
   pull: async ({ scope, signal, loadSync }, request) => {
     const { mapping, upgrade } = await routeOf(scope, request);
     if (Object.keys(request.filters ?? {}).length > 0) {
-      throw invalidRequest({ filters: "this host knows no filters" });
+      throw invalidRequest({ filters: "filters are not supported" });
     }
     const { sync } = await loadSync();
     return { ...(await sync.pull(scope, mapping, request, signal)), ...upgrade };

@@ -1,6 +1,6 @@
 import type { Connection, Installation } from "../../protocol.ts";
 import { discoverWorkspaces } from "../../sdk/discovery.ts";
-import type { HostedProvider } from "../../shared/providers.ts";
+import { type HostedProvider, providerName } from "../../shared/providers.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import { asHostError, HostError } from "../errors.ts";
 import { degrade, type Inventory } from "../inventory/inventory.ts";
@@ -83,7 +83,7 @@ export async function requireConnections(
   if (sources.hasEnvironmentCredential(provider)) return [await environmentConnection(scope, provider)];
   throw new HostError(
     "no_installation",
-    `${provider} is not connected for team "${scope.principal.team.slug}".`,
+    `${providerName(provider)} is not connected for team "${scope.principal.team.slug}".`,
     { provider },
   );
 }

@@ -2,10 +2,12 @@
  * The addresses that a provider may have. A person who connects one names its
  * address, which must not lead into the network that a server is in.
  */
+
 import { lookup } from "node:dns/promises";
 import { BlockList, isIP } from "node:net";
 import { ConnectorRequestError, TrackerSdkError } from "../../sdk/errors.ts";
 import { type Fetch, plainFetch } from "../../shared/network.ts";
+import { providerName } from "../../shared/providers.ts";
 
 /**
  * The way to the address of a provider.
@@ -51,11 +53,14 @@ async function resolved(provider: string, hostname: string, resolve: Resolve): P
   try {
     return await resolve(hostname);
   } catch (cause) {
-    throw new ConnectorRequestError(`Cannot reach ${provider}: the name ${hostname} cannot be resolved.`, {
-      provider,
-      failureClass: "transient",
-      cause,
-    });
+    throw new ConnectorRequestError(
+      `Cannot reach ${providerName(provider)}: the name ${hostname} cannot be resolved.`,
+      {
+        provider,
+        failureClass: "transient",
+        cause,
+      },
+    );
   }
 }
 

@@ -5,7 +5,7 @@ import type { DiscoverySource } from "../../sdk/discovery.ts";
 import { ConnectorConfigError } from "../../sdk/errors.ts";
 import type { Transport } from "../../sdk/http/transport.ts";
 import type { Fetch } from "../../shared/network.ts";
-import { type HostedProvider, isHosted } from "../../shared/providers.ts";
+import { type HostedProvider, isHosted, providerName } from "../../shared/providers.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import type { DemoTrackers } from "../demo/demo-trackers.ts";
 import { lastSegment } from "../inventory/matching.ts";
@@ -182,7 +182,7 @@ export class Sources {
     if (secret === null) {
       throw new ConnectorConfigError(
         provider,
-        `The ${provider} connection has no credential. Connect again.`,
+        `The ${providerName(provider)} connection has no credential. Connect again.`,
       );
     }
     const keyring = await this.#options.vault.keyring();

@@ -137,7 +137,7 @@ class Keyring {
       throw new VaultError(
         "vault_key_unknown",
         `A stored credential is encrypted with a key that is not in ${this.#source} (its id is ${keyId}).`,
-        `Add the old key behind the present one, with a comma between.${this.#elsewhere} If it is lost, remove the connection and connect again.`,
+        `Append the old key to the present one, separated by a comma.${this.#elsewhere} If it is lost, remove the connection and connect again.`,
       );
     }
     const bytes = Buffer.from(data, "base64url");
@@ -219,7 +219,7 @@ function unsafe(path: string, problem: string, cause?: unknown): VaultError {
   return new VaultError(
     "vault_key_unsafe",
     `The key file ${path} ${problem}.`,
-    `It must be a file of yours that nobody else can read: chmod 600 '${path}'`,
+    `Only its owner may be able to read it: chmod 600 '${path}'`,
     cause,
   );
 }

@@ -150,7 +150,7 @@ export class Jobs {
     const scope = new TeamScope(database, principal, now);
     const claim = await scope.transaction((transaction) => takeUp(transaction, id)).catch(unlessBusy);
     if (claim === null) return null;
-    log({ level: "info", message: "operation taken up again", operation_id: id });
+    log({ level: "info", message: "operation resumed", operation_id: id });
     return { scope, claim };
   }
 
@@ -203,7 +203,7 @@ export class Jobs {
     const { id, kind, payload, attempt, attempts, lease } = claim;
     if (attempts > ATTEMPTS) {
       return {
-        error: new HostError("internal", `The operation was interrupted ${ATTEMPTS} times and given up.`),
+        error: new HostError("internal", `The operation was interrupted ${ATTEMPTS} times and abandoned.`),
       };
     }
     const { background, workers } = this.#options;

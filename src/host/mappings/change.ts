@@ -1,6 +1,8 @@
 /** Changes to a mapping after it was made: the owners of fields, and the settings of its connector. */
+
 import type { ConnectorSettings } from "../../protocol.ts";
 import { HOSTED_SETTINGS, isHostedProvider } from "../../sdk/connectors/params.ts";
+import { providerName } from "../../shared/providers.ts";
 import type { Doctrine } from "../../sync/doctrine.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import { check } from "../check.ts";
@@ -43,7 +45,7 @@ export async function changeMapping(
 
 function settingsOf({ provider, settings }: MappingView, change: ConnectorSettings): ConnectorSettings {
   if (!isHostedProvider(provider)) {
-    throw new HostError("unsupported_provider", `${provider} has no settings.`, { provider });
+    throw new HostError("unsupported_provider", `${providerName(provider)} has no settings.`, { provider });
   }
   return check(HOSTED_SETTINGS[provider], mergePatch(settings, change), "connector_settings");
 }

@@ -91,7 +91,7 @@ export async function assertLease(scope: TeamScope, { bindingRef, owner }: Lease
     .where("mappings.binding_ref", "=", bindingRef)
     .executeTakeFirst();
   if (row?.lease_owner !== owner) {
-    throw new HostError("sync_in_progress", "This sync was taken for dead, and another one has begun.");
+    throw new HostError("sync_in_progress", "This sync timed out, and another one replaced it.");
   }
   const { provider, status, deleted_at, removed_at } = row;
   if (deleted_at !== null) {

@@ -177,7 +177,7 @@ export async function routeToMapping(
   if (found.some(({ state }) => state === "disabled")) {
     throw new HostError("mapping_disabled", `The ${subject} is disabled.`, { provider });
   }
-  const reason = found.length > 0 ? "was deleted" : `does not exist for ${provider}`;
+  const reason = found.length > 0 ? "was deleted" : `does not exist for ${providerName(provider)}`;
   throw new HostError("binding_not_found", `The ${subject} ${reason}.`, { provider });
 }
 

@@ -1,5 +1,7 @@
 /** The parameters of each connector, and their derivation from a discovered resource. */
+
 import * as v from "valibot";
+import { providerName } from "../../shared/providers.ts";
 import { ConnectorConfigError } from "../errors.ts";
 import { baseUrlProblem } from "../http/transport.ts";
 import { CanonicalStatus, problemOf } from "../model.ts";
@@ -202,5 +204,5 @@ export function parseParams<S extends v.GenericSchema>(
   const [issue] = result.issues;
   const path = v.getDotPath(issue);
   const at = path === null ? root : `${root}.${path}`;
-  throw new ConnectorConfigError(connector, `${connector}: ${at}: ${problemOf(issue)}`);
+  throw new ConnectorConfigError(connector, `${providerName(connector)}: ${at}: ${problemOf(issue)}`);
 }

@@ -211,7 +211,7 @@ async function pushFields(
       return;
     }
     if (count === ATTEMPTS) {
-      throw new ConnectorRequestError(`Issue ${ref.id} was changed again each time it was to be written.`, {
+      throw new ConnectorRequestError(`Issue ${ref.id} changed again before each attempt to write it.`, {
         provider: connector.provider,
         failureClass: "conflict",
       });

@@ -7,6 +7,7 @@ import {
 } from "../../shared/network/fetch-once.ts";
 import { retryAfterSeconds } from "../../shared/network/retry-after.ts";
 import { type Fetch, plainFetch } from "../../shared/network.ts";
+import { providerName } from "../../shared/providers.ts";
 import { ConnectorConfigError, type FailureClass } from "../errors.ts";
 import { parseBody, problemOf, typeNameOf } from "./answer.ts";
 import {
@@ -39,7 +40,10 @@ export class Channel {
     this.#provider = options.provider;
     const problem = baseUrlProblem(baseUrl);
     if (problem !== null)
-      throw new ConnectorConfigError(options.provider, `${options.provider}: baseUrl ${problem}.`);
+      throw new ConnectorConfigError(
+        options.provider,
+        `${providerName(options.provider)}: baseUrl ${problem}.`,
+      );
     this.#base = new URL(baseUrl);
     this.#secrets = secrets;
     this.#classify = classify;
@@ -172,6 +176,9 @@ function textOf(body: RequestBody): string {
 /** Refuses a value that a header cannot carry, because the error of the runtime might show it. */
 export function requireHeaderValue(provider: string, name: string, value: string): void {
   if (!/^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(value)) {
-    throw new ConnectorConfigError(provider, `${provider}: ${name} must be text that fits into a header.`);
+    throw new ConnectorConfigError(
+      provider,
+      `${providerName(provider)}: ${name} must be text that fits into a header.`,
+    );
   }
 }

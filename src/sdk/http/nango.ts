@@ -1,3 +1,4 @@
+import { providerName } from "../../shared/providers.ts";
 import type { FailureClass } from "../errors.ts";
 import { failureClassOf, memberOf } from "./answer.ts";
 import { Channel, contentTypeOf, requireHeaderValue } from "./channel.ts";
@@ -59,7 +60,7 @@ export class NangoTransport implements Transport {
     const baseUrl = context.baseUrl ?? "https://api.nango.dev";
     this.#channel = new Channel(options, baseUrl, [context.secretKey], (response) =>
       isNangosOwn(response)
-        ? { speaker: `${provider} through Nango`, failureClass: nangoFailureClassOf(response) }
+        ? { speaker: `${providerName(provider)} through Nango`, failureClass: nangoFailureClassOf(response) }
         : { speaker: provider, failureClass: failureClassOf(response) },
     );
   }

@@ -3,6 +3,7 @@
  * hard in real life: near-duplicates, long and wide names, hidden direction
  * marks.
  */
+import { providerName } from "../../shared/providers.ts";
 import type { DiscoveredResource, DiscoveredWorkspace } from "../discovery.ts";
 import { ConnectorConfigError } from "../errors.ts";
 import { MemoryDiscovery, type MemoryWorkspace } from "./discovery.ts";
@@ -19,7 +20,7 @@ const LONG_NAME =
 export function demoDiscovery(provider: string): MemoryDiscovery {
   const describe = DEMO.get(provider);
   if (describe === undefined)
-    throw new ConnectorConfigError(provider, `There is no demo data for ${provider}.`);
+    throw new ConnectorConfigError(provider, `There is no demo data for ${providerName(provider)}.`);
   return new MemoryDiscovery({ provider, workspaces: describe(), pageSize: 5 });
 }
 

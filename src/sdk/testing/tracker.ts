@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import * as v from "valibot";
 import { parseJson } from "../../shared/json.ts";
+import { providerName } from "../../shared/providers.ts";
 import { assertCarried, type Capabilities, type CapabilityFlag, NO_CAPABILITIES } from "../capabilities.ts";
 import {
   type IssueQuery,
@@ -426,7 +427,11 @@ export class MemoryTracker implements TrackerConnector {
 
   #need(capability: CapabilityFlag, doing: string): void {
     if (this.#capabilities[capability]) return;
-    throw new CapabilityNotSupportedError(this.provider, capability, `${this.provider} cannot ${doing}.`);
+    throw new CapabilityNotSupportedError(
+      this.provider,
+      capability,
+      `${providerName(this.provider)} cannot ${doing}.`,
+    );
   }
 
   #page<T>(all: readonly T[], question: string, start: number): Page<T> {

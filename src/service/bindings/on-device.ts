@@ -28,7 +28,7 @@ import type { CanonicalIssue } from "../../sdk/model.ts";
 import { openSqliteStore } from "../../sdk/stores/sqlite.ts";
 import type { Nature } from "../../shared/context.ts";
 import { UsageError } from "../../shared/errors.ts";
-import type { LocalProvider } from "../../shared/providers.ts";
+import { type LocalProvider, providerName } from "../../shared/providers.ts";
 import { type Doctrine, policyOf } from "../../sync/doctrine.ts";
 import { statusOf, ticketOf, totalOf } from "../../sync/envelope.ts";
 import { ResourceSync } from "../../sync/resource-sync.ts";
@@ -106,7 +106,8 @@ export class LocalTracker implements BoundTracker {
     { limit, cursor, reread, filters = {} }: PullQuery,
     { onProgress }: PullListener = {},
   ): Promise<PullResult> {
-    if (Object.keys(filters).length > 0) throw new UsageError(`${this.provider} knows no filters.`);
+    if (Object.keys(filters).length > 0)
+      throw new UsageError(`${providerName(this.provider)} has no filters.`);
     const control = { onProgress: (done: number) => onProgress?.({ done, total: null }) };
     const phase = await this.#alone((sync) =>
       sync.pull({ limit, cursor: cursor ?? null, reread: reread ?? null }, control),

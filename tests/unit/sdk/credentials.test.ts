@@ -4,6 +4,7 @@ import { inspect } from "node:util";
 import { openTransport, type ProviderCredential } from "../../../src/sdk/connectors/credentials.ts";
 import type { HostedProvider } from "../../../src/sdk/connectors/params.ts";
 import { ConnectorConfigError } from "../../../src/sdk/errors.ts";
+import { providerName } from "../../../src/shared/providers.ts";
 
 const TOKEN = "canary-5b0c1d7e9f";
 
@@ -71,12 +72,12 @@ describe("a token", () => {
     ["linear", "api.linear.app", "is not a URL"],
   ])("%s at %p is refused", (provider, baseUrl, problem) => {
     const failure = refusal(provider, token({ baseUrl }));
-    expect(failure.message).toBe(`${provider}: baseUrl ${problem}.`);
+    expect(failure.message).toBe(`${providerName(provider)}: baseUrl ${problem}.`);
   });
 
   test("of Jira needs the address of the site", () => {
     expect(refusal("jira", token({ email: "ada@acme.test" })).message).toBe(
-      "jira: baseUrl: the address of the site is needed.",
+      "Jira: baseUrl: the address of the site is needed.",
     );
   });
 
@@ -86,12 +87,12 @@ describe("a token", () => {
     [`Bearer ${TOKEN}`, "must not contain spaces or line breaks"],
   ])("that is none is refused: %j", (text, problem) => {
     const credential = token({ token: text, email: "ada@acme.test", baseUrl: "https://acme.atlassian.net" });
-    expect(refusal("jira", credential).message).toBe(`jira: credential.token: ${problem}`);
+    expect(refusal("jira", credential).message).toBe(`Jira: credential.token: ${problem}`);
   });
 
   test("that a header cannot carry is refused and not repeated", () => {
     const failure = refusal("github", token({ token: `${TOKEN}é` }));
-    expect(failure.message).toBe("github: authorization must be text that fits into a header.");
+    expect(failure.message).toBe("GitHub: authorization must be text that fits into a header.");
   });
 });
 
@@ -115,7 +116,7 @@ describe("a connection of Nango", () => {
 
   test("that is incomplete is refused, naming what is missing and nothing else", () => {
     expect(refusal("github", { ...connection, connectionId: "" }).message).toBe(
-      "github: credential.connectionId: must not be empty",
+      "GitHub: credential.connectionId: must not be empty",
     );
   });
 });

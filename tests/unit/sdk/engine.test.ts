@@ -286,8 +286,8 @@ describe("push", () => {
     tracker.faults.add({ kind: "drop_fields", fields: ["labels", "body"] }, { on: "updateIssue" });
     const { errors, stats } = await collect(engine.push());
     expect(errors.map(({ fields, message }) => [...fields, message])).toEqual([
-      ["body", "memory did not apply body, and did not say why."],
-      ["labels", "memory did not apply labels, and did not say why."],
+      ["body", "memory did not apply body, and gave no reason."],
+      ["labels", "memory did not apply labels, and gave no reason."],
     ]);
     expect(stats.updated).toEqual({ local: 0, remote: 1 });
     expect((await recordOf(key)).fields).toMatchObject({ body: "Mine too", labels: ["red"] });

@@ -11,6 +11,7 @@ import { discoverResources, discoverWorkspaces } from "../../../src/sdk/discover
 import { ConnectorConfigError } from "../../../src/sdk/errors.ts";
 import type { Transport } from "../../../src/sdk/http/transport.ts";
 import { demoDiscovery } from "../../../src/sdk/testing/demo-discovery.ts";
+import { providerName } from "../../../src/shared/providers.ts";
 
 /** Nothing may be sent while a connector is made. */
 const transport: Transport = {
@@ -78,7 +79,7 @@ describe("params", () => {
     ["gitlab", { projectId: "7", repo: "api" }, "params.repo"],
   ])("%s refuses %j by its path", (provider, params, message) => {
     expect(() => parse(provider, params)).toThrow(ConnectorConfigError);
-    expect(() => parse(provider, params)).toThrow(`${provider}: ${message}`);
+    expect(() => parse(provider, params)).toThrow(`${providerName(provider)}: ${message}`);
   });
 });
 
@@ -119,10 +120,10 @@ describe("what discovery finds becomes params", () => {
 
   test("what is missing, or another provider's, is named", () => {
     expect(() => connectorParamsToHostedParams("jira", { teamId: "t1" })).toThrow(
-      "jira: connectorParams.baseUrl",
+      "Jira: connectorParams.baseUrl",
     );
     expect(() => connectorParamsToHostedParams("gitlab", { projectId: null })).toThrow(
-      "gitlab: connectorParams.projectId: must be an id",
+      "GitLab: connectorParams.projectId: must be an id",
     );
   });
 });
@@ -138,7 +139,7 @@ describe("createHostedConnector", () => {
     expect(failure).toMatchObject({
       provider: "linear",
       failureClass: "invalid",
-      message: "linear: params.teamId: must not be empty",
+      message: "Linear: params.teamId: must not be empty",
     });
   });
 
@@ -147,7 +148,7 @@ describe("createHostedConnector", () => {
     const failure = await failureOf(
       createHostedConnector({ provider: "gitlab", params: { projectId: "7" }, nangoContext }),
     );
-    expect(failure).toMatchObject({ message: "gitlab: secretKey must be text that fits into a header." });
+    expect(failure).toMatchObject({ message: "GitLab: secretKey must be text that fits into a header." });
   });
 
   test("a provider that is data and not a hosted one", async () => {

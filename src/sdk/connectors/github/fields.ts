@@ -74,7 +74,7 @@ export class GitHubFields {
       } catch (error) {
         if (!isGone(error)) throw error;
         const repository = this.#repository.name;
-        throw refused(`"${login}" cannot be assigned in ${repository}: nobody with access has that login.`);
+        throw refused(`"${login}" cannot be assigned in ${repository}: no user with access has that login.`);
       }
     }
   }

@@ -5,7 +5,9 @@
  * or moved. An issue that was moved to another project stays here, closed; its
  * new self is an issue of the other project.
  */
+
 import * as v from "valibot";
+import { providerName } from "../../../shared/providers.ts";
 import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
 import { IssueNotFoundError, IssuePayloadContractError, ifThere } from "../../errors.ts";
 import type { Transport, TransportRequest } from "../../http/transport.ts";
@@ -260,7 +262,8 @@ export class GitLabApi implements ProviderApi {
         query: { username },
       });
       const found = parsePayload(PROVIDER, Users, body, "users").find((user) => user.username === username);
-      if (found === undefined) throw invalid(`${PROVIDER} has no user with the username ${username}.`);
+      if (found === undefined)
+        throw invalid(`${providerName(PROVIDER)} has no user with the username ${username}.`);
       ids.push(found.id);
     }
     return ids;
@@ -270,7 +273,7 @@ export class GitLabApi implements ProviderApi {
 /** The API takes labels as one text. */
 function joined(labels: readonly string[]): string {
   const unfit = labels.find((label) => label.includes(","));
-  if (unfit !== undefined) throw invalid(`${PROVIDER} labels have no commas: ${unfit}`);
+  if (unfit !== undefined) throw invalid(`${providerName(PROVIDER)} labels have no commas: ${unfit}`);
   return labels.join(",");
 }
 
@@ -278,5 +281,7 @@ function joined(labels: readonly string[]): string {
 function assertScopes(added: readonly string[], kept: readonly string[]): void {
   const displaced = displacedLabels(added, kept);
   if (displaced.length === 0) return;
-  throw invalid(`${PROVIDER} keeps one label of each scope, and so not ${displaced.join(", ")}.`);
+  throw invalid(
+    `${providerName(PROVIDER)} keeps one label of each scope, and so not ${displaced.join(", ")}.`,
+  );
 }

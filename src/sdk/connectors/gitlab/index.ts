@@ -1,3 +1,4 @@
+import { providerName } from "../../../shared/providers.ts";
 import { ConnectorConfigError } from "../../errors.ts";
 import type { HostedModule } from "../../registry.ts";
 import { ProviderConnector } from "../shared/provider-connector.ts";
@@ -13,7 +14,7 @@ export const gitlab: HostedModule<"gitlab"> = {
     if (!/^[1-9]\d*$/.test(projectId)) {
       throw new ConnectorConfigError(
         PROVIDER,
-        `${PROVIDER}: params.projectId: must be the project's number.`,
+        `${providerName(PROVIDER)}: params.projectId: must be the project's number.`,
       );
     }
     const timed = new TimedTransport(transport);

@@ -1,3 +1,4 @@
+import { providerName } from "../../../shared/providers.ts";
 import { linkIdentity } from "../../engine/merge.ts";
 import { CapabilityNotSupportedError, ConnectorRequestError } from "../../errors.ts";
 import { TransportError } from "../../http/transport.ts";
@@ -69,7 +70,7 @@ export class IssueLinks {
     const other = links.find((known) => linkIdentity({ ...known, type }) === linkIdentity(link));
     if (other !== undefined) {
       throw new ConnectorRequestError(
-        `${PROVIDER} keeps one link between two issues: that #${id} ${other.type} #${target.id} has to be removed first.`,
+        `${providerName(PROVIDER)} keeps one link between two issues: that #${id} ${other.type} #${target.id} has to be removed first.`,
         { provider: PROVIDER, failureClass: "invalid", cause: refusal },
       );
     }
@@ -86,6 +87,6 @@ function needsPremium(type: CanonicalLink["type"]): CapabilityNotSupportedError 
   return new CapabilityNotSupportedError(
     PROVIDER,
     "linkTypes",
-    `${PROVIDER} does not carry links of the type ${type} in this project: they need GitLab Premium.`,
+    `${providerName(PROVIDER)} does not carry links of the type ${type} in this project: they need GitLab Premium.`,
   );
 }

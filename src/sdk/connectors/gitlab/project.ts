@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { providerName } from "../../../shared/providers.ts";
 import { ConnectorRequestError, IssueNotFoundError } from "../../errors.ts";
 import type { Transport, TransportRequest, TransportResponse } from "../../http/transport.ts";
 import { parsePayload } from "../shared/arguments.ts";
@@ -46,7 +47,7 @@ export class GitLabProject {
     } catch (error) {
       if (!isNotFound(error) || /^\/issues\/./.test(path)) throw error;
       throw new ConnectorRequestError(
-        `${PROVIDER} project ${this.#id} is gone, or not visible to this credential.`,
+        `${providerName(PROVIDER)} project ${this.#id} is gone, or not visible to this credential.`,
         { provider: PROVIDER, failureClass: "not_found", cause: error },
       );
     }
@@ -62,11 +63,14 @@ export class GitLabProject {
       if (issues_access_level !== "disabled" && issues_enabled !== false) {
         throw new IssueNotFoundError(PROVIDER, issue);
       }
-      throw new ConnectorRequestError(`${PROVIDER} project ${this.#id} has its issues turned off.`, {
-        provider: PROVIDER,
-        failureClass: "permission",
-        cause: error,
-      });
+      throw new ConnectorRequestError(
+        `${providerName(PROVIDER)} project ${this.#id} has its issues turned off.`,
+        {
+          provider: PROVIDER,
+          failureClass: "permission",
+          cause: error,
+        },
+      );
     }
   }
 

@@ -1,4 +1,5 @@
 /** Sending requests to GitLab's REST API, version 4, and reading what it answers. */
+import { providerName } from "../../../shared/providers.ts";
 import { ConnectorRequestError } from "../../errors.ts";
 import {
   type Transport,
@@ -48,7 +49,9 @@ export function nextPage({ headers }: TransportResponse, page: number, rows: num
 export function assertTaken(what: string, sent: string | null, kept: string | null): void {
   const [wanted, is] = [sent, kept].map((text) => (text ?? "").replaceAll("\r", "").trimEnd());
   if (wanted === is) return;
-  throw invalid(`${PROVIDER} changed the ${what}: it takes lines that start with a slash for quick actions.`);
+  throw invalid(
+    `${providerName(PROVIDER)} changed the ${what}: it takes lines that start with a slash for quick actions.`,
+  );
 }
 
 export function invalid(message: string): ConnectorRequestError {

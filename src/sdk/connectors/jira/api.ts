@@ -2,7 +2,9 @@
  * The issues of one Jira Cloud project, over the REST API, version 3:
  * https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/
  */
+
 import * as v from "valibot";
+import { providerName } from "../../../shared/providers.ts";
 import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
 import {
   CapabilityNotSupportedError,
@@ -369,7 +371,8 @@ function labelChanges(before: readonly string[], after: readonly string[]): read
 
 function withoutSpaces(labels: readonly string[]): readonly string[] {
   const unfit = labels.find((label) => /\s/.test(label));
-  if (unfit !== undefined) throw invalid(`labels: ${PROVIDER} labels have no spaces: "${unfit}".`);
+  if (unfit !== undefined)
+    throw invalid(`labels: ${providerName(PROVIDER)} labels have no spaces: "${unfit}".`);
   return labels;
 }
 

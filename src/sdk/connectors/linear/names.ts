@@ -95,7 +95,7 @@ export async function userId(requests: LinearRequests, displayName: string): Pro
   // Issues are read with display names: an address would never be what is read back.
   throw invalid(
     owner === undefined
-      ? `Linear knows no active user "${displayName}". Assignees are display names.`
+      ? `Linear has no active user "${displayName}". Assignees are display names.`
       : `"${displayName}" is an e-mail address. Assignees are display names, here "${owner.displayName}".`,
   );
 }

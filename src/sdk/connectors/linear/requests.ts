@@ -125,7 +125,7 @@ function failure(
   const found = told.find(({ failureClass }) => failureClass !== "invalid") ?? told[0];
   const failureClass = found?.failureClass ?? "contract";
   const message = found?.error.extensions?.userPresentableMessage ?? found?.error.message ?? "";
-  return new ConnectorRequestError(`linear: ${presentable(message)}`, {
+  return new ConnectorRequestError(`Linear: ${presentable(message)}`, {
     provider: "linear",
     failureClass,
     retryAfterSeconds: failureClass === "rate_limited" ? retryAfter(response, cause) : null,

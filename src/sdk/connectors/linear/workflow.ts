@@ -62,7 +62,7 @@ export class Workflow {
     throw new CapabilityNotSupportedError(
       "linear",
       "statuses",
-      `No workflow state of the Linear team stands for ${status}. It has: ${states}.`,
+      `No workflow state of the Linear team means ${status}. It has: ${states}.`,
     );
   }
 

@@ -1,5 +1,7 @@
 /** Parses the arguments of a connector's caller, and the answers of a provider. */
+
 import * as v from "valibot";
+import { providerName } from "../../../shared/providers.ts";
 import {
   ConnectorRequestError,
   DiscoveryContractError,
@@ -92,7 +94,7 @@ function parseAnswer<S extends v.GenericSchema>(
 
 /** The error for an answer of text, which does not come from the provider's API. The text stays out of it. */
 function noApi(provider: string, { host, type }: TextAnswer): string {
-  return `${host} answered with ${type ?? "something"}, not JSON: that is not the API of ${provider}`;
+  return `${host} answered with ${type ?? "something"}, not JSON: that is not the API of ${providerName(provider)}`;
 }
 
 /** @throws what `failure` makes of the path of what is wrong, and of what is wrong with it */
@@ -117,6 +119,6 @@ export function assertScope(
   if (ref.system === provider && ref.workspace === workspace) return;
   throw new ScopeViolationError(
     provider,
-    `Issue ${ref.id} of ${ref.system} ${ref.workspace} is outside of ${provider} ${workspace}.`,
+    `Issue ${ref.id} of ${ref.system} ${ref.workspace} is outside of ${providerName(provider)} ${workspace}.`,
   );
 }

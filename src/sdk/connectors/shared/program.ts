@@ -2,12 +2,14 @@
  * Runs the program of a tracker that is on this machine. There is no shell in
  * between: arguments reach the program as they are.
  */
+
 import { Buffer } from "node:buffer";
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { kill } from "node:process";
 import { parseJson } from "../../../shared/json.ts";
+import { providerName } from "../../../shared/providers.ts";
 import { ConnectorConfigError, ConnectorRequestError, IssuePayloadContractError } from "../../errors.ts";
 
 /** Environment variables by name. */
@@ -114,7 +116,10 @@ export class Program {
   async #start(args: readonly string[], stdin: string) {
     const { provider, command, cwd, environment, install } = this.#options;
     if (cwd !== undefined && !(await isFolder(cwd))) {
-      throw new ConnectorConfigError(provider, `${provider}: the folder ${cwd} (cwd) is not there.`);
+      throw new ConnectorConfigError(
+        provider,
+        `${providerName(provider)}: the folder ${cwd} (cwd) is not there.`,
+      );
     }
     try {
       return Bun.spawn([command, ...args], {
@@ -129,16 +134,19 @@ export class Program {
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : null;
       if (code === "ENOENT") {
-        const advice = `${install} Or give its path as the connector parameter "command".`;
+        const advice = `${install} Or set its path as the connector parameter "command".`;
         throw new ConnectorConfigError(
           provider,
-          `${provider}: the program ${command} was not found. ${advice}`,
+          `${providerName(provider)}: the program ${command} was not found. ${advice}`,
         );
       }
       if (code === "E2BIG" || code === "ENAMETOOLONG") throw this.#failure("invalid", TOO_LONG);
       const reason =
         code === "EACCES" || code === "ENOEXEC" ? "is not executable" : `cannot be run (${code})`;
-      throw new ConnectorConfigError(provider, `${provider}: the program ${command} ${reason}.`);
+      throw new ConnectorConfigError(
+        provider,
+        `${providerName(provider)}: the program ${command} ${reason}.`,
+      );
     }
   }
 

@@ -5,7 +5,9 @@
  * refused before any request, a write that changes nothing is not sent, and
  * what a provider did not take is told.
  */
+
 import type * as v from "valibot";
+import { providerName } from "../../../shared/providers.ts";
 import { assertCarried, type Capabilities } from "../../capabilities.ts";
 import {
   type ChangeOptions,
@@ -190,7 +192,7 @@ export class ProviderConnector implements TrackerConnector {
       throw new CapabilityNotSupportedError(
         this.provider,
         "conditionalWrites",
-        `${this.provider} cannot refuse an update of a changed issue.`,
+        `${providerName(this.provider)} cannot refuse an update of a changed issue.`,
       );
     }
     return this.#inTurn(async () => this.#update(await this.#read(ref, options), wanted, options));
@@ -251,7 +253,7 @@ export class ProviderConnector implements TrackerConnector {
     throw new CapabilityNotSupportedError(
       this.provider,
       "webhooks",
-      `${this.provider} events are not read; list the issues that changed instead.`,
+      `${providerName(this.provider)} events are not read; list the issues that changed instead.`,
     );
   }
 
@@ -371,7 +373,11 @@ export class ProviderConnector implements TrackerConnector {
 
   #needComments(): void {
     if (this.#api.capabilities.comments) return;
-    throw new CapabilityNotSupportedError(this.provider, "comments", `${this.provider} carries no comments.`);
+    throw new CapabilityNotSupportedError(
+      this.provider,
+      "comments",
+      `${providerName(this.provider)} carries no comments.`,
+    );
   }
 
   /** One write at a time: providers answer parallel writes with refusals, and a write is based on a read. */

@@ -1,3 +1,4 @@
+import { providerName } from "../../../shared/providers.ts";
 import { CapabilityNotSupportedError } from "../../errors.ts";
 import type { CanonicalStatus } from "../../model.ts";
 
@@ -14,6 +15,6 @@ export function nativeStatus(
 ): string {
   const native = settable[status];
   if (native !== undefined) return native;
-  const message = `${provider} issues can be moved to ${Object.keys(settable).join(", ")}.`;
+  const message = `${providerName(provider)} issues can be moved to ${Object.keys(settable).join(", ")}.`;
   throw new CapabilityNotSupportedError(provider, "statuses", message);
 }

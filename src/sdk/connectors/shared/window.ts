@@ -8,7 +8,9 @@
  * than fit onto a page, the provider's own next pages are used; and before
  * anything later is taken, they are read again, until they stand still.
  */
+
 import * as v from "valibot";
+import { providerName } from "../../../shared/providers.ts";
 import { ConnectorRequestError } from "../../errors.ts";
 import { Instant, type JsonValue } from "../../model.ts";
 import { parsePlace } from "./cursor.ts";
@@ -153,7 +155,7 @@ async function readStretch<T extends Dated>(
 
 function unsteady(provider: string, since: string | null): ConnectorRequestError {
   const which = since === null ? "issues" : `issues that changed from ${since} on`;
-  return new ConnectorRequestError(`${provider}: the ${which} do not stand still.`, {
+  return new ConnectorRequestError(`${providerName(provider)}: the ${which} keep changing.`, {
     provider,
     failureClass: "transient",
   });
