@@ -9,7 +9,7 @@ import type { ConflictRecord, CreateIntent, DirtyField, IssueRecord, SyncCheckpo
 export type SqlValue = string | number | null;
 
 const Field = v.picklist(CORE_FIELDS);
-/** What JSON text holds is JSON. */
+/** Parsed JSON text, which can only be JSON. */
 const Json = v.custom<JsonValue>(() => true);
 const { parent, links, ...scalars } = IssueFields.entries;
 /** As wide as the types: providers have titles and labels that this SDK would not write. */
