@@ -72,6 +72,7 @@ async function openEmbedded(
     databasePath,
     now: context.nature.now,
     version: VERSION,
+    env: context.env,
     vaultKey: vaultKeyOf(context),
     providerFetch: context.fetch,
     log: (entry) => log.debug(JSON.stringify(entry)),

@@ -1,7 +1,9 @@
+import type { Environment } from "../shared/io.ts";
 import type { Fetch } from "../shared/network.ts";
 import { ownerAuthenticate } from "./access/authentication.ts";
 import { hostKey, localOwner, vaultKeyFile } from "./access/installation.ts";
 import { createHost } from "./app.ts";
+import { environmentCredential } from "./connections/environment.ts";
 import { openSqlite } from "./database/sqlite.ts";
 import type { Log } from "./log.ts";
 
@@ -14,6 +16,8 @@ interface EmbeddedOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly version: string;
+  /** Holds the credentials for providers that are not connected. */
+  readonly env?: Environment;
   /** Value of `TRACKER_VAULT_KEY`; without it the key is in a file beside the database. */
   readonly vaultKey?: string | undefined;
   /** Sends requests to providers and must not follow redirects. Default: the runtime's. */
@@ -36,7 +40,7 @@ export interface EmbeddedHost {
  * @throws MigrationError when its schema cannot be brought up to date
  */
 export async function openEmbeddedHost(options: EmbeddedOptions): Promise<EmbeddedHost> {
-  const { databasePath, now, version, vaultKey, providerFetch, log } = options;
+  const { databasePath, now, version, env = {}, vaultKey, providerFetch, log } = options;
   const database = await openSqlite(databasePath);
   try {
     const host = createHost({
@@ -46,6 +50,7 @@ export async function openEmbeddedHost(options: EmbeddedOptions): Promise<Embedd
       vaultKey,
       vaultKeyFile: vaultKeyFile(databasePath),
       ...(providerFetch !== undefined && { providerFetch }),
+      environmentCredential: (provider) => environmentCredential(env, provider),
       now,
       version,
       log,

@@ -18,7 +18,7 @@ const DEFAULT_ADDRESSES: Readonly<Record<HostedProvider | "nango", readonly stri
 };
 
 /** Atlassian's gateway takes tokens that are no person's; a site takes API tokens, which need their owner's address. */
-const ATLASSIAN_GATEWAY = "https://api.atlassian.com";
+export const ATLASSIAN_GATEWAY = "https://api.atlassian.com";
 
 /**
  * The credential in a request; null for demo data.

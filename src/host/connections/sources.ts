@@ -8,6 +8,7 @@ import type { Fetch } from "../../shared/network.ts";
 import { type HostedProvider, isHosted, providerName } from "../../shared/providers.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import type { DemoTrackers } from "../demo/demo-trackers.ts";
+import { HostError } from "../errors.ts";
 import { lastSegment } from "../inventory/matching.ts";
 import type { MappingView } from "../mappings/mappings.ts";
 import type { Reach } from "./network.ts";
@@ -165,7 +166,14 @@ export class Sources {
   #environmentCredential(provider: HostedProvider): ProviderCredential {
     const credential = this.#options.environmentCredential(provider);
     if (credential !== null) return credential;
-    throw new ConnectorConfigError(provider, `The environment has no token for ${provider} any more.`);
+    const name = providerName(provider);
+    throw new HostError(
+      "no_installation",
+      `${name} is not connected, and the environment has no token for it.`,
+      {
+        provider,
+      },
+    );
   }
 
   async #credentialOf(
