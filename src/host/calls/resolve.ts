@@ -23,7 +23,7 @@ import { type MappingView, mappingsOf, projectUuidOf } from "../mappings/mapping
 import { deriveBindingRef } from "../mappings/reference.ts";
 
 /** The services that a resolution uses. */
-export interface ResolveServices {
+interface ResolveServices {
   readonly scope: TeamScope;
   readonly sources: Sources;
   readonly inventory: Inventory;

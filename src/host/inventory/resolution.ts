@@ -29,10 +29,10 @@ type Confidence = BindCandidate["confidence"];
 const RANK: Readonly<Record<Confidence, number>> = { high: 2, medium: 1, low: 0 };
 
 /** The identity of a project as resolution reads it. */
-export type Identity = Pick<ProjectIdentity, "uuid" | "slug" | "repo_slug" | "repo_host">;
+type Identity = Pick<ProjectIdentity, "uuid" | "slug" | "repo_slug" | "repo_host">;
 
 /** A project as mappings know it. */
-export interface KnownProject {
+interface KnownProject {
   /** Null for a project that a client without uuids made. */
   readonly projectUuid: string | null;
   readonly repoHost: string | null;
@@ -67,7 +67,7 @@ export interface InventoryResource {
 }
 
 /** The facts that may settle the question without a ranking. */
-export interface Certainties<M extends KnownMapping, R extends InventoryResource> {
+interface Certainties<M extends KnownMapping, R extends InventoryResource> {
   /** Mappings under the identity's uuid, repository or slug. */
   readonly mappings: readonly M[];
   /** The visible resource that the project's config names; null when there is none. */
@@ -77,12 +77,12 @@ export interface Certainties<M extends KnownMapping, R extends InventoryResource
 }
 
 /** A mapping of the project, or a resource without one. */
-export type CertainMatch<M extends KnownMapping, R extends InventoryResource> =
+type CertainMatch<M extends KnownMapping, R extends InventoryResource> =
   | { readonly mapping: M }
   | { readonly resource: R };
 
 /** A resource that may be the right one. */
-export interface Candidate<R extends InventoryResource> {
+interface Candidate<R extends InventoryResource> {
   readonly resource: R;
   readonly confidence: Confidence;
   /** Short, and without the label. */

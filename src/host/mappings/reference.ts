@@ -6,7 +6,7 @@ const LENGTH = 26;
 const BITS_PER_DIGIT = 5;
 
 /** The facts that a binding reference is derived from. */
-export interface Bound {
+interface Bound {
   readonly teamSlug: string;
   readonly provider: string;
   /** The resource's id as the database holds it, qualified by its server. */

@@ -50,7 +50,7 @@ export function isBusy(error: unknown): boolean {
 }
 
 /** A compiled statement of any shape. */
-export type AnyStatement = Statement<unknown, SQLQueryBindings[]>;
+type AnyStatement = Statement<unknown, SQLQueryBindings[]>;
 
 /** Compiled statements of a file. Bun keeps the first 20 of a file only, and compiles all others for each use. */
 export class Statements {
