@@ -84,7 +84,7 @@ export async function github(): Promise<Company> {
     binds: "alone",
     refused: {
       item: { ref: { key: "#1" }, action: "transition", target_status: "in_review" },
-      message: /github does not carry the status in_review, only todo, done, canceled/,
+      message: /GitHub does not carry the status in_review, only todo, done, canceled/,
     },
     add: (title) => `#${simulator.addIssue(label, { title })}`,
     rename: (key, title) => simulator.editIssue(label, numberOf(key), { title }),
@@ -139,7 +139,7 @@ export async function gitlab(plan: "free" | "premium" = "premium"): Promise<Comp
     binds: "alone",
     refused: {
       item: { ref: { key: "#1" }, action: "transition", target_status: "canceled" },
-      message: /gitlab does not carry the status canceled, only todo, done/,
+      message: /GitLab does not carry the status canceled, only todo, done/,
     },
     add: (title) => `#${simulator.addIssue(GITLAB_PROJECT, { title })}`,
     rename: (key, title) => simulator.editIssue(GITLAB_PROJECT, numberOf(key), { title }),
