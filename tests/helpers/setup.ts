@@ -19,7 +19,7 @@ for (const name of Object.keys(process.env)) {
 const FAST = /\/tests\/(unit|contract)\//;
 
 const { spawn, serve, listen } = Bun;
-const inFull =
+const exceptInFast =
   <F extends (...args: never[]) => unknown>(name: string, real: F) =>
   (...args: Parameters<F>) => {
     if (FAST.test(Bun.main.replaceAll("\\", "/"))) {
@@ -28,7 +28,7 @@ const inFull =
     return real(...args);
   };
 Object.assign(Bun, {
-  spawn: inFull("Bun.spawn", spawn),
-  serve: inFull("Bun.serve", serve),
-  listen: inFull("Bun.listen", listen),
+  spawn: exceptInFast("Bun.spawn", spawn),
+  serve: exceptInFast("Bun.serve", serve),
+  listen: exceptInFast("Bun.listen", listen),
 });
