@@ -134,6 +134,7 @@ export class TrackerService {
   async bind(request: BindRequest, dialog: BindDialog): Promise<BindOutcome | null> {
     const project = await this.#requireProject();
     const [hosted, identity] = await Promise.all([this.#hosted(), this.#projects.identity(project)]);
+    if (!request.dryRun) await this.#access.requireStorage();
     const result = await hosted.bind(project, identity, request, dialog);
     if (result === null) return null;
     const existing = configuredBinding(project);
@@ -221,12 +222,13 @@ export class TrackerService {
     return provider === null ? hosted.allInstallations() : hosted.installationStatus(provider);
   }
 
-  /** Makes a call that needs no binding of this project. */
+  /** Makes a call that changes what the control plane has, and needs no binding of this project. */
   async call<N extends CallName>(
     name: N,
     request: CallRequest<N>,
     options?: CallOptions,
   ): Promise<CallResponse<N>> {
+    await this.#access.requireStorage();
     return (await this.#access.client()).call(name, request, options);
   }
 

@@ -258,7 +258,8 @@ const HINTS_BY_CODE: Readonly<Record<string, Hint>> = {
   // `tracker host serve`
   port_in_use: "Another program uses that port. Choose another one: tracker host serve --port 7412",
   listen_failed: "Check --bind and --port: tracker host serve --help",
-  database_unavailable: "Check that the folder is writable and that the file is a tracker database.",
+  database_unavailable:
+    "Check that the folder is writable and that the file is a tracker database, or name another folder: TRACKER_HOME=DIR",
 };
 
 /** Returns the hint for an error; null when there is nothing to add to its message. */

@@ -1,10 +1,12 @@
+import type { TrackerError } from "../shared/errors.ts";
 import type { Environment } from "../shared/io.ts";
 import type { Fetch } from "../shared/network.ts";
 import { ownerAuthenticate } from "./access/authentication.ts";
 import { hostKey, localOwner, vaultKeyFile } from "./access/installation.ts";
 import { createHost } from "./app.ts";
 import { environmentCredential } from "./connections/environment.ts";
-import { openSqlite } from "./database/sqlite.ts";
+import type { Database } from "./database/schema.ts";
+import { DatabaseError, openSqlite, openSqliteCopy } from "./database/sqlite.ts";
 import type { Log } from "./log.ts";
 
 /** The time for which work that outlives its response may keep the process, in milliseconds. */
@@ -28,20 +30,23 @@ interface EmbeddedOptions {
 
 /** A control plane in this process, whose only caller is the local owner. */
 export interface EmbeddedHost {
+  /** The reason for which nothing that is stored outlasts this process; null in the usual case. */
+  readonly storageError: TrackerError | null;
   fetch(request: Request): Promise<Response>;
   /** Ends work that runs behind the answers, after a second at the latest, and closes the database. */
   close(): Promise<void>;
 }
 
 /**
- * Opens the control plane in this process.
+ * Opens the control plane in this process: over a copy in memory where the
+ * database cannot be written, so that reading works there too.
  *
  * @throws DatabaseError when the database cannot be opened
  * @throws MigrationError when its schema cannot be brought up to date
  */
 export async function openEmbeddedHost(options: EmbeddedOptions): Promise<EmbeddedHost> {
   const { databasePath, now, version, env = {}, vaultKey, providerFetch, log } = options;
-  const database = await openSqlite(databasePath);
+  const { database, storageError } = await openDatabase(databasePath);
   try {
     const host = createHost({
       database,
@@ -56,6 +61,7 @@ export async function openEmbeddedHost(options: EmbeddedOptions): Promise<Embedd
       log,
     });
     return {
+      storageError,
       fetch: host.fetch,
       close: async () => {
         await host.stop(CLOSE_TIMEOUT);
@@ -65,5 +71,16 @@ export async function openEmbeddedHost(options: EmbeddedOptions): Promise<Embedd
   } catch (error) {
     await database.destroy();
     throw error;
+  }
+}
+
+async function openDatabase(
+  path: string,
+): Promise<{ readonly database: Database; readonly storageError: TrackerError | null }> {
+  try {
+    return { database: await openSqlite(path), storageError: null };
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || !error.isUnwritable) throw error;
+    return { database: await openSqliteCopy(path), storageError: error };
   }
 }

@@ -13,6 +13,8 @@ import { VERSION } from "../shared/version.ts";
 
 /** The control plane in this process, opened. */
 export interface EmbeddedHost {
+  /** The reason for which nothing that is stored outlasts this process; null in the usual case. */
+  readonly storageError: TrackerError | null;
   readonly fetch: Fetch;
   close(): Promise<void>;
 }
@@ -72,6 +74,8 @@ export class ControlPlaneAccess {
       });
     } else {
       this.#embedded = await this.#options.openEmbedded(this.databasePath);
+      const { storageError } = this.#embedded;
+      if (storageError !== null) this.#options.debug(`${storageError.message} A copy in memory is used.`);
       this.#client = new ControlPlaneClient({
         ...this.#channel(),
         url: new URL("http://localhost"),
@@ -81,6 +85,17 @@ export class ControlPlaneAccess {
       });
     }
     return this.#client;
+  }
+
+  /**
+   * Makes sure that what the control plane stores will last.
+   *
+   * @throws TrackerError `database_unavailable` when the embedded one cannot write its database
+   */
+  async requireStorage(): Promise<void> {
+    await this.client();
+    const error = this.#embedded?.storageError ?? null;
+    if (error !== null) throw error;
   }
 
   /** A client of the control plane at `url`, with credentials of its own. */

@@ -17,6 +17,7 @@ export class Connections {
     request: ConnectRequest,
     onProgress: (progress: OperationProgress) => void,
   ): Promise<Connection> {
+    await this.#access.requireStorage();
     return (await this.#access.client()).call("connect", request, { onProgress });
   }
 
@@ -58,6 +59,7 @@ export class Connections {
   }
 
   async remove({ connection_id }: Connection): Promise<void> {
+    await this.#access.requireStorage();
     await (await this.#access.client()).call("removeConnection", { connection_id });
   }
 }

@@ -167,13 +167,37 @@ describe("the database file", () => {
     });
   });
 
-  test("in a place that cannot be written is an error with a hint", async () => {
+  test("in a place that cannot be written is used from memory, and says why", async () => {
     writeFileSync(join(folder, "state"), "");
-    const opening = openEmbeddedHost({ log: () => {}, databasePath: file(), now: Date.now, version: "0" });
-    expect(await failureOf(opening)).toMatchObject({
-      code: "database_unavailable",
-      hint: expect.any(String),
-    });
+    const host = await openEmbeddedHost({ log: () => {}, databasePath: file(), now: Date.now, version: "0" });
+    expect(host.storageError).toMatchObject({ code: "database_unavailable" });
+    expect((await connections(host)).status).toBe(200);
+    await host.close();
+    expect(readFileSync(join(folder, "state"), "utf8")).toBe("");
+  });
+
+  test("that may only be read is copied to memory, with what its log holds", async () => {
+    const open = () => openEmbeddedHost({ log: () => {}, databasePath: file(), now: Date.now, version: "0" });
+    const before = await open();
+    const demo = { provider: "github", kind: "demo" };
+    const request = { method: "POST", body: JSON.stringify(demo) };
+    await before.fetch(new Request("http://embedded/api/v1/admin/connections/", request));
+    const { openSqliteCopy } = await import("../../src/host/database/sqlite.ts");
+    const countIn = async () => {
+      const copy = await openSqliteCopy(file());
+      const { length } = await copy.selectFrom("connections").select("id").execute();
+      await copy.updateTable("connections").set({ account_label: "changed" }).execute();
+      await copy.destroy();
+      return length;
+    };
+    // Once while the log is in use, once after it was merged.
+    expect(await countIn()).toBe(1);
+    await before.close();
+    expect(await countIn()).toBe(1);
+    const after = await open();
+    expect(await (await connections(after)).text()).not.toContain("changed");
+    expect(after.storageError).toBeNull();
+    await after.close();
   });
 });
 
@@ -333,3 +357,7 @@ describe("the embedded host, over a provider that takes its time to write", () =
     expect(github.countIssues("acme/payments-api")).toBe(2);
   });
 });
+
+function connections(host: { fetch(request: Request): Promise<Response> }): Promise<Response> {
+  return host.fetch(new Request("http://embedded/api/v1/admin/connections/"));
+}

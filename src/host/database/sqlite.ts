@@ -1,4 +1,6 @@
-import type { SQLQueryBindings, Database as SqliteFile } from "bun:sqlite";
+import { type SQLQueryBindings, Database as SqliteFile } from "bun:sqlite";
+import { existsSync, readFileSync, statfsSync } from "node:fs";
+import { dirname } from "node:path";
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -10,17 +12,28 @@ import {
   SqliteDriver,
 } from "kysely";
 import { openSqliteFile, Statements } from "../../sdk/stores/sqlite-file.ts";
+import { reasonOf } from "../../shared/atomic-file.ts";
 import { TrackerError } from "../../shared/errors.ts";
 import { migrate } from "./migrations/index.ts";
 import type { Database, Schema } from "./schema.ts";
 
+/** Codes of failures that say nothing against the file's content: it, or its folder, cannot be written. */
+const UNWRITABLE =
+  /^(?:EACCES|EPERM|EROFS|ENOSPC|EDQUOT|ENOENT|ENOTDIR|EEXIST|SQLITE_(?:CANTOPEN|READONLY|FULL|IOERR|PERM)(?:_\w+)?)$/;
+/** Free space below which a disk counts as full: a write needs room for its log as well. */
+const MIN_FREE_BYTES = 1024 * 1024;
+/** The versions of the format in a file's header, which say that a log belongs to it: https://sqlite.org/fileformat.html */
+const FORMAT_VERSIONS = { offset: 18, withoutLog: [1, 1] };
+
 /** The database file cannot be opened or used. */
-class DatabaseError extends TrackerError {
+export class DatabaseError extends TrackerError {
+  /** True when the file cannot be written; nothing is known against its content. */
+  readonly isUnwritable: boolean;
+
   constructor(path: string, cause: unknown) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    super("database_unavailable", `The database ${path} cannot be used: ${reason}.`, {
-      cause,
-    });
+    super("database_unavailable", `The database ${path} cannot be used: ${reasonOf(cause)}.`, { cause });
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+    this.isUnwritable = UNWRITABLE.test(code);
   }
 }
 
@@ -33,8 +46,52 @@ class DatabaseError extends TrackerError {
  * @throws DatabaseError when the file cannot be opened or is not a database
  * @throws MigrationError when its schema cannot be brought up to date
  */
-export async function openSqlite(path: string): Promise<Database> {
-  const database = connectSqlite(path);
+export function openSqlite(path: string): Promise<Database> {
+  return migrated(path, connectSqlite(path));
+}
+
+/**
+ * Opens a copy of the database in memory, or an empty one where the file
+ * cannot be read. What is written to it ends with the process.
+ *
+ * @throws DatabaseError when the file is not a database
+ * @throws MigrationError when its schema cannot be brought up to date
+ */
+export function openSqliteCopy(path: string): Promise<Database> {
+  const content = readContent(path);
+  try {
+    const file = content === null ? new SqliteFile(":memory:") : SqliteFile.deserialize(content);
+    file.run("pragma foreign_keys = on");
+    return migrated(path, new Kysely<Schema>({ dialect: new BunSqliteDialect(file) }));
+  } catch (error) {
+    throw new DatabaseError(path, error);
+  }
+}
+
+/** The content of a database with what its log adds, in the format without a log; null when it cannot be read. */
+function readContent(path: string): Uint8Array | null {
+  try {
+    const content = existsSync(`${path}-wal`) ? readWithLog(path) : readFileSync(path);
+    if (content.length === 0) return null;
+    content.set(FORMAT_VERSIONS.withoutLog, FORMAT_VERSIONS.offset);
+    return content;
+  } catch (error) {
+    if (new DatabaseError(path, error).isUnwritable) return null;
+    throw new DatabaseError(path, error);
+  }
+}
+
+/** SQLite reads the log of a file that it must not write where another process has left its index. */
+function readWithLog(path: string): Uint8Array {
+  const file = new SqliteFile(path, { readonly: true });
+  try {
+    return file.serialize();
+  } finally {
+    file.close();
+  }
+}
+
+async function migrated(path: string, database: Database): Promise<Database> {
   try {
     await migrate(database);
   } catch (error) {
@@ -57,11 +114,21 @@ export function connectSqlite(path: string): Database {
 function openFile(path: string): SqliteFile {
   try {
     const file = openSqliteFile(path);
+    if (isFull(dirname(path))) {
+      file.close();
+      throw Object.assign(new Error("no space is left"), { code: "ENOSPC" });
+    }
     file.run("pragma foreign_keys = on");
     return file;
   } catch (error) {
     throw new DatabaseError(path, error);
   }
+}
+
+/** True for a disk without room for a write. File systems without a size report no blocks. */
+function isFull(folder: string): boolean {
+  const { blocks, bavail, bsize } = statfsSync(folder);
+  return blocks > 0 && bavail * bsize < MIN_FREE_BYTES;
 }
 
 /** `bun:sqlite` in the shape that Kysely drives. */
