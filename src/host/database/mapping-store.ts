@@ -49,7 +49,7 @@ export class MappingStore implements IssueStore {
    */
   follow(workspace: string): Promise<void> {
     return this.#transaction(async (execute, transaction) => {
-      const rows = await execute(ANY_REF, [this.#bindingRef]);
+      const rows = await execute(ANY_REF, [[this.#bindingRef]]);
       const [from = workspace] = readRows(RefRow, rows).map(({ ref }) => ref.workspace);
       if (from === workspace) return;
       for (let after: string | null = null; ; ) {
@@ -78,8 +78,14 @@ export class MappingStore implements IssueStore {
 }
 
 function executeIn(queries: Queries): Execute {
-  return async (sql, parameters) =>
-    (await queries.executeQuery<unknown>(CompiledQuery.raw(sql, [...parameters]))).rows;
+  return async (sql, lists) => {
+    const rows: unknown[] = [];
+    for (const parameters of lists) {
+      const result = await queries.executeQuery(CompiledQuery.raw(sql, [...parameters]));
+      rows.push(...result.rows);
+    }
+    return rows;
+  };
 }
 
 /** The record with its references under the new name. */

@@ -1,7 +1,15 @@
 /** Rows of the SQLite store: their columns as values to write, and their schemas to read. */
 import * as v from "valibot";
 import { jsonText } from "../../shared/json.ts";
-import { CORE_FIELDS, IssueFields, identityOf, type JsonValue, problemOf } from "../model.ts";
+import {
+  CORE_FIELDS,
+  ExternalRef,
+  IssueFields,
+  identityOf,
+  type JsonValue,
+  LinkType,
+  problemOf,
+} from "../model.ts";
 import { StoreError } from "./serial.ts";
 import type { ConflictRecord, CreateIntent, DirtyField, IssueRecord, SyncCheckpoint } from "./store.ts";
 
@@ -11,19 +19,21 @@ export type SqlValue = string | number | null;
 const Field = v.picklist(CORE_FIELDS);
 /** Parsed JSON text, which can only be JSON. */
 const Json = v.custom<JsonValue>(() => true);
-const { parent, links, ...scalars } = IssueFields.entries;
-/** As wide as the types: providers have titles and labels that this SDK would not write. */
+
+// The schemas are as wide as the types: providers have titles and labels that no edit may set.
+const Text = v.string();
+const Ref = v.object({ ...ExternalRef.entries, system: Text, workspace: Text, id: Text });
 const Fields = v.object({
-  ...scalars,
-  title: v.string(),
+  ...IssueFields.entries,
+  title: Text,
   priority: v.nullable(v.number()),
-  assignees: v.array(v.string()),
-  labels: v.array(v.string()),
-  parent,
-  links,
+  assignees: v.array(Text),
+  labels: v.array(Text),
+  parent: v.nullable(Ref),
+  links: v.array(v.object({ type: LinkType, target: Ref })),
+  // A record schema would drop members with names such as `constructor`.
   customFields: v.custom<IssueFields["customFields"]>((value) => typeof value === "object" && value !== null),
 });
-const Ref = v.unwrap(parent);
 
 /** The row of an issue. */
 export const IssueRow = v.pipe(
@@ -38,23 +48,21 @@ export const IssueRow = v.pipe(
     base_updated_at: v.nullable(v.string()),
     deleted_at: v.nullable(v.string()),
   }),
-  v.transform(({ base_updated_at: updatedAt, ...row }): IssueRecord => {
-    const { key, ref, fields, deleted_at: deletedAt } = row;
-    const base =
-      updatedAt === null
-        ? null
-        : {
-            fields: row.base_fields ?? fields,
-            raw: row.base_raw,
-            revision: row.base_revision,
-            createdAt: row.base_created_at ?? updatedAt,
-            updatedAt,
-          };
+  v.transform((row): IssueRecord => {
+    const { key, ref, fields, base_updated_at: updatedAt, deleted_at: deletedAt } = row;
+    if (updatedAt === null) return { key, ref, fields, base: null, deletedAt };
+    const base = {
+      fields: row.base_fields ?? fields,
+      raw: row.base_raw,
+      revision: row.base_revision,
+      createdAt: row.base_created_at ?? updatedAt,
+      updatedAt,
+    };
     return { key, ref, fields, base, deletedAt };
   }),
 );
 
-/** The columns of an issue's row, in the order of {@link ISSUE_COLUMNS}. */
+/** The values of an issue's row, in the order of {@link ISSUE_COLUMNS}. */
 export function issueColumns({ key, ref, fields, base, deletedAt }: IssueRecord): SqlValue[] {
   return [
     key,

@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 const BUSY_TIMEOUT_MS = 10_000;
 /** The time between two attempts where SQLite does not wait on its own. */
 const RETRY_MS = 5;
-/** Compiled statements that are kept; an issue store has two dozen, the control plane more. */
+/** Compiled statements that are kept; when there are more, all are compiled again. An issue store has two dozen. */
 const MAX_STATEMENTS = 200;
 
 /**
@@ -49,7 +49,6 @@ export function isBusy(error: unknown): boolean {
   return error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY") === true;
 }
 
-/** A compiled statement of any shape. */
 type AnyStatement = Statement<unknown, SQLQueryBindings[]>;
 
 /** Compiled statements of a file. Bun keeps the first 20 of a file only, and compiles all others for each use. */
@@ -61,16 +60,12 @@ export class Statements {
     this.#file = file;
   }
 
-  /** The statement; the one that was used least recently makes room. */
   get(sql: string): AnyStatement {
-    const statement = this.#statements.get(sql) ?? this.#file.prepare<unknown, SQLQueryBindings[]>(sql);
-    this.#statements.delete(sql);
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    if (this.#statements.size === MAX_STATEMENTS) this.clear();
+    const statement = this.#file.prepare<unknown, SQLQueryBindings[]>(sql);
     this.#statements.set(sql, statement);
-    const [oldest] = this.#statements.keys();
-    if (this.#statements.size > MAX_STATEMENTS && oldest !== undefined) {
-      this.#statements.get(oldest)?.finalize();
-      this.#statements.delete(oldest);
-    }
     return statement;
   }
 

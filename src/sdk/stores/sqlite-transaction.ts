@@ -15,7 +15,7 @@ import {
   readRows,
   type SqlValue,
 } from "./rows.ts";
-import { refTaken, transactionOver } from "./serial.ts";
+import { refTaken, type StoreError, transactionOver } from "./serial.ts";
 import type {
   ConflictRecord,
   CreateIntent,
@@ -26,8 +26,8 @@ import type {
   SyncCheckpoint,
 } from "./store.ts";
 
-/** Executes a statement in the transaction that is open, and returns its rows. */
-export type Execute = (sql: string, parameters: readonly SqlValue[]) => Promise<readonly unknown[]>;
+/** Executes a statement in the open transaction once for each list of parameters; returns the rows of all. */
+export type Execute = (sql: string, lists: readonly (readonly SqlValue[])[]) => Promise<readonly unknown[]>;
 
 /** Tables whose rows belong to an issue. */
 const TABLES_OF_ISSUE = ["issues", "journal", "intents", "conflicts"] as const;
@@ -60,9 +60,8 @@ export async function withScope<T>(
 }
 
 /**
- * Rows are sorted here where a query names single keys: SQLite compiles such a
- * query anew for every value when it has to sort, which takes longer than the
- * query itself.
+ * Short answers are sorted here: to return them in order, SQLite would walk the
+ * index of that order past all decided conflicts and all other issues.
  */
 class SqliteTransaction implements StoreTransaction {
   #execute: Execute | null;
@@ -97,19 +96,17 @@ class SqliteTransaction implements StoreTransaction {
   }
 
   async put(records: readonly IssueRecord[]): Promise<void> {
-    for (const record of records) {
-      try {
-        await this.#run(PUT_ISSUE, issueColumns(record));
-      } catch (error) {
-        const isTaken = error instanceof SQLiteError && error.code === "SQLITE_CONSTRAINT_UNIQUE";
-        throw isTaken && record.ref !== null ? refTaken(identityOf(record.ref)) : error;
-      }
+    try {
+      await this.#write(PUT_ISSUE, records.map(issueColumns));
+    } catch (error) {
+      const isTaken = error instanceof SQLiteError && error.code === "SQLITE_CONSTRAINT_UNIQUE";
+      throw isTaken ? ((await this.#refTakenBy(records)) ?? error) : error;
     }
   }
 
   async remove(key: string): Promise<void> {
     for (const table of TABLES_OF_ISSUE) {
-      await this.#run(`delete from ${table} where scope = ? and key = ?`, [key]);
+      await this.#write(`delete from ${table} where scope = ? and key = ?`, [[key]]);
     }
   }
 
@@ -128,14 +125,11 @@ class SqliteTransaction implements StoreTransaction {
     ]);
   }
 
-  async markDirty(edits: readonly FieldEdit[]): Promise<void> {
-    for (const { key, field, changedAt } of edits) {
-      await this.#run("insert or replace into journal (scope, key, field, changed_at) values (?, ?, ?, ?)", [
-        key,
-        field,
-        changedAt,
-      ]);
-    }
+  markDirty(edits: readonly FieldEdit[]): Promise<void> {
+    return this.#write(
+      "insert or replace into journal (scope, key, field, changed_at) values (?, ?, ?, ?)",
+      edits.map(({ key, field, changedAt }) => [key, field, changedAt]),
+    );
   }
 
   async dirtyFields(keys: readonly string[]): Promise<readonly DirtyField[]> {
@@ -161,20 +155,16 @@ class SqliteTransaction implements StoreTransaction {
     );
   }
 
-  async clearDirty(edits: readonly Omit<DirtyField, "changedAt">[]): Promise<void> {
-    for (const { key, field, sequence } of edits) {
-      await this.#run("delete from journal where scope = ? and key = ? and field = ? and sequence <= ?", [
-        key,
-        field,
-        sequence,
-      ]);
-    }
+  clearDirty(edits: readonly Omit<DirtyField, "changedAt">[]): Promise<void> {
+    return this.#write(
+      "delete from journal where scope = ? and key = ? and field = ? and sequence <= ?",
+      edits.map(({ key, field, sequence }) => [key, field, sequence]),
+    );
   }
 
-  async putIntent({ key, idempotencyKey }: CreateIntent): Promise<void> {
-    await this.#run("insert or replace into intents (scope, key, idempotency_key) values (?, ?, ?)", [
-      key,
-      idempotencyKey,
+  putIntent({ key, idempotencyKey }: CreateIntent): Promise<void> {
+    return this.#write("insert or replace into intents (scope, key, idempotency_key) values (?, ?, ?)", [
+      [key, idempotencyKey],
     ]);
   }
 
@@ -189,19 +179,19 @@ class SqliteTransaction implements StoreTransaction {
     return this.#read(IntentRow, "select * from intents where scope = ? order by key");
   }
 
-  async removeIntent(key: string): Promise<void> {
-    await this.#run("delete from intents where scope = ? and key = ?", [key]);
+  removeIntent(key: string): Promise<void> {
+    return this.#write("delete from intents where scope = ? and key = ?", [[key]]);
   }
 
-  async putConflicts(conflicts: readonly ConflictRecord[]): Promise<void> {
-    for (const { id, key, field, base, local, remote, resolution } of conflicts) {
-      const values = [base, local, remote].map((value) => JSON.stringify(value));
-      await this.#run(
-        `insert or replace into conflicts (scope, id, key, field, base, local, remote, resolution)
-         values (?, ?, ?, ?, ?, ?, ?, ?)`,
-        [id, key, field, ...values, resolution],
-      );
-    }
+  putConflicts(conflicts: readonly ConflictRecord[]): Promise<void> {
+    return this.#write(
+      `insert or replace into conflicts (scope, id, key, field, base, local, remote, resolution)
+       values (?, ?, ?, ?, ?, ?, ?, ?)`,
+      conflicts.map(({ id, key, field, base, local, remote, resolution }) => {
+        const values = [base, local, remote].map((value) => JSON.stringify(value));
+        return [id, key, field, ...values, resolution];
+      }),
+    );
   }
 
   async conflict(id: string): Promise<ConflictRecord | null> {
@@ -231,17 +221,25 @@ class SqliteTransaction implements StoreTransaction {
     return checkpoint;
   }
 
-  async putCheckpoint(name: string, checkpoint: SyncCheckpoint): Promise<void> {
-    await this.#run("insert or replace into checkpoints (scope, name, checkpoint) values (?, ?, ?)", [
-      name,
-      JSON.stringify(checkpoint),
+  putCheckpoint(name: string, checkpoint: SyncCheckpoint): Promise<void> {
+    return this.#write("insert or replace into checkpoints (scope, name, checkpoint) values (?, ?, ?)", [
+      [name, JSON.stringify(checkpoint)],
     ]);
   }
 
-  /** Every statement has the scope as its first parameter. */
-  #run(sql: string, parameters: readonly SqlValue[]): Promise<readonly unknown[]> {
-    if (this.#execute === null) throw transactionOver();
-    return this.#execute(sql, [this.#scope, ...parameters]);
+  /** The error for records of which one has a reference of another record. */
+  async #refTakenBy(records: readonly IssueRecord[]): Promise<StoreError | null> {
+    const owners = await this.findByRefs(records.flatMap(({ ref }) => (ref === null ? [] : identityOf(ref))));
+    for (const { key, ref } of records) {
+      const identity = ref === null ? "" : identityOf(ref);
+      const owner = owners.get(identity);
+      if (owner !== undefined && owner.key !== key) return refTaken(identity);
+    }
+    return null;
+  }
+
+  async #write(sql: string, lists: readonly (readonly SqlValue[])[]): Promise<void> {
+    await this.#run(sql, lists);
   }
 
   async #read<S extends v.GenericSchema>(
@@ -249,7 +247,16 @@ class SqliteTransaction implements StoreTransaction {
     sql: string,
     parameters: readonly SqlValue[] = [],
   ): Promise<v.InferOutput<S>[]> {
-    return readRows(schema, await this.#run(sql, parameters));
+    return readRows(schema, await this.#run(sql, [parameters]));
+  }
+
+  /** Every statement has the scope as its first parameter. */
+  async #run(sql: string, lists: readonly (readonly SqlValue[])[]): Promise<readonly unknown[]> {
+    if (this.#execute === null) throw transactionOver();
+    return this.#execute(
+      sql,
+      lists.map((parameters) => [this.#scope, ...parameters]),
+    );
   }
 }
 

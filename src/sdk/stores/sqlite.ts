@@ -166,7 +166,10 @@ class SqliteIssueStore implements IssueStore {
 
   /** See IssueStore. `work` must not begin another transaction: it would wait for itself. */
   transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
-    const execute: Execute = async (sql, parameters) => this.#statements.get(sql).all(...parameters);
+    const execute: Execute = async (sql, lists) => {
+      const statement = this.#statements.get(sql);
+      return lists.flatMap((parameters) => statement.all(...parameters));
+    };
     return this.#queue.run(async () => {
       try {
         this.#file.run("begin immediate");
