@@ -269,16 +269,18 @@ export function hintOf(error: TrackerError): string | null {
   const { code, provider, unfinished, userActionRequired, retryAfterSeconds } = error;
   const details = recordOf(error.details);
   const typed = provider ?? "<provider>";
-  const hint = HINTS_BY_CODE[/^http_\d+$/.test(code) ? "host_unreachable" : code];
+  const key = /^http_\d+$/.test(code) ? "host_unreachable" : code;
+  // A control plane may send any code, also the name of something that all objects inherit.
+  const hint = Object.hasOwn(HINTS_BY_CODE, key) ? HINTS_BY_CODE[key] : null;
   const facts = { provider: typed, name: providerName(typed), details, retryAfterSeconds };
   const own = hint instanceof Function ? hint(facts) : (hint ?? null);
   if (unfinished === "write") {
     return "It may have been done. Check before you run it again: `tracker status`, `tracker issues list`";
   }
-  if (own === null) {
-    return userActionRequired ? "Check its connection: tracker host connections list" : null;
+  if (unfinished === "operation") {
+    return [own, operationHint(details, "Wait for it again")].filter(Boolean).join(" ");
   }
-  return unfinished === "operation" ? `${own} ${operationHint(details, "Wait for it again")}` : own;
+  return own === null && userActionRequired ? "Check its connection: tracker host connections list" : own;
 }
 
 /** The hint of {@link hintOf}, for people who have just run `tracker doctor`. */

@@ -6,7 +6,7 @@ import type { Invocation } from "./invocation.ts";
  * it ends at once.
  *
  * @param work is given a signal that is aborted on Ctrl-C
- * @param hintOf tells what to do next, as things stand when it happens
+ * @param hintOf returns the hint at the time of the interruption
  * @throws InterruptedError on Ctrl-C
  */
 export async function interruptible<T>(

@@ -3,7 +3,9 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readCommandLine } from "../../src/cli/argv.ts";
+import { hintOf } from "../../src/cli/hints.ts";
 import { COMMAND_TREE } from "../../src/cli.ts";
+import { TrackerError } from "../../src/shared/errors.ts";
 import { resolve } from "../../src/shared/lazy.ts";
 
 const ROOT = join(import.meta.dir, "..", "..");
@@ -91,4 +93,16 @@ test("no other source names a command to run", () => {
           .map((text) => `${file}: ${text}`),
   );
   expect(named).toEqual([]);
+});
+
+test("a code that all objects inherit has no hint", () => {
+  expect(hintOf(new TrackerError("constructor", "Refused."))).toBeNull();
+});
+
+test("a lost operation names the command that waits, with or without another hint", () => {
+  const facts = { unfinished: "operation", details: { operation_id: "op" } } as const;
+  expect(hintOf(new TrackerError("unknown", "Lost.", facts))).toBe("Wait for it again: tracker sync wait op");
+  expect(hintOf(new TrackerError("host_timeout", "Lost.", facts))).toEndWith(
+    "`tracker doctor`. Wait for it again: tracker sync wait op",
+  );
 });

@@ -190,7 +190,7 @@ async function requestOf(
 ): Promise<ConnectRequest | null> {
   const { provider } = plan;
   if (plan.kind === "demo") return { provider, kind: "demo" };
-  // Who may not connect anything is told so before they are asked for a secret.
+  // Refuses people without the permission before it prompts for a secret.
   if (invocation.io.stdin.isTerminal) await service.connections.list();
   if (plan.kind === "nango") {
     const secret = await readSecret(invocation, args, NANGO_GUIDE);
@@ -211,7 +211,7 @@ async function requestOf(
   return { provider, kind: "token", token, base_url: details.baseUrl, email: details.email };
 }
 
-/** Asks for what Jira needs beside the token; null when the person cancels. */
+/** Prompts for the site and the account that Jira needs; null when the person cancels. */
 async function completeDetails(
   { io }: Invocation,
   { provider, baseUrl, email }: TokenPlan,
