@@ -180,6 +180,8 @@ const HINTS_BY_CODE: Readonly<Record<string, Hint>> = {
   no_installation: ({ provider }) => `Connect it: tracker host connect ${provider}`,
   provider_rejected: rejectionHint,
   provider_unavailable: WAIT_AND_RETRY,
+  program_in_repository: ({ provider }) =>
+    `Install it outside of the repository, then: tracker bind --provider ${provider} --workspace NAME --credential command=PATH`,
   program_unusable: ({ provider }) =>
     `To set its program: tracker bind --provider ${provider} --workspace NAME --credential command=PATH --credential cwd=FOLDER`,
 

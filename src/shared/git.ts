@@ -78,13 +78,24 @@ export function findGit(root: string, env: Environment): string | null {
  * must not choose which program runs.
  */
 export function findProgram(name: string, folder: string, env: Environment): string | null {
-  const repository = withoutLinks(findRepository(folder)?.root ?? folder);
-  const outside = (entry: string): boolean => {
-    const path = relative(repository, withoutLinks(entry));
-    return path === ".." || path.startsWith(`..${sep}`) || isAbsolute(path);
-  };
-  const trusted = (env.PATH ?? "").split(delimiter).filter((entry) => isAbsolute(entry) && outside(entry));
-  return Bun.which(name, { PATH: trusted.join(delimiter) });
+  return Bun.which(name, { PATH: trustedPath(folder, env) });
+}
+
+/** Returns the PATH without relative entries and without folders inside the repository around `folder`. */
+export function trustedPath(folder: string, env: Environment): string {
+  const entries = (env.PATH ?? "").split(delimiter);
+  return entries.filter((entry) => isAbsolute(entry) && !isInRepository(entry, folder)).join(delimiter);
+}
+
+/** Reports whether an absolute path is inside the repository around `folder`, by its name or by where its links lead. */
+export function isInRepository(path: string, folder: string): boolean {
+  const repository = findRepository(folder)?.root ?? folder;
+  return isWithin(path, repository) || isWithin(withoutLinks(path), withoutLinks(repository));
+}
+
+function isWithin(path: string, folder: string): boolean {
+  const steps = relative(folder, path);
+  return steps !== ".." && !steps.startsWith(`..${sep}`) && !isAbsolute(steps);
 }
 
 function withoutLinks(path: string): string {

@@ -1,7 +1,8 @@
 /** A clone of an untrusted repository: nothing in it is run, and nothing in it chooses the host. */
-import { expect, test } from "bun:test";
-import { chmodSync, mkdirSync, renameSync, symlinkSync } from "node:fs";
+import { describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, mkdirSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { errorOf } from "../helpers/binary.ts";
 import { httpAnswer, RawServer } from "../helpers/raw-server.ts";
 import { Scratch } from "../helpers/scratch.ts";
 import { TOKEN } from "../helpers/scripted-control-plane.ts";
@@ -167,6 +168,59 @@ test("nothing in a hostile clone is run or obeyed", async () => {
   // The traps are live: a tool that is less careful springs them.
   Bun.spawnSync(["git", "-C", place.repository, "status"], { env: { ...place.env } });
   expect([...place.files(canaries).keys()]).not.toEqual([]);
+});
+
+describe.each(["bd", "fp"] as const)("%s of the repository", (program) => {
+  const provider = program === "bd" ? "beads" : "fp";
+  const bind = ["bind", "--provider", provider, "--workspace", "w"];
+
+  /** A program of the repository that leaves a file behind in `place.root`. */
+  function trap(place: Scratch, path: string): void {
+    place.write(path, `#!/bin/sh\n${canary(place.root, "sprung")}\n`);
+    chmodSync(join(place.repository, path), 0o755);
+  }
+
+  test("is not found on a PATH that leads into it", async () => {
+    using place = new Scratch();
+    trap(place, program);
+    trap(place, `bin/${program}`);
+    trap(place, `packages/api/${program}`);
+    symlinkSync(join(place.repository, "bin"), join(place.root, "link"));
+    const cwd = join(place.repository, "packages", "api");
+    // The user's own programs: git alone.
+    const own = join(place.root, "own");
+    mkdirSync(own);
+    symlinkSync(Bun.which("git") ?? "", join(own, "git"));
+    const folders = [".", "", "bin", "packages/api", place.repository, join(place.repository, "bin"), cwd];
+    for (const entry of [...folders, join(place.root, "link")]) {
+      for (const from of [place.repository, cwd]) {
+        const outcome = await place.run([...bind, "--json"], { cwd: from, env: { PATH: `${entry}:${own}` } });
+        expect(errorOf(outcome)).toMatchObject({ code: "program_unusable" });
+        expect(errorOf(outcome).message).toContain(`the program ${program} was not found`);
+      }
+    }
+    expect(existsSync(join(place.root, "sprung"))).toBe(false);
+  });
+
+  test("is refused by name where its path is given", async () => {
+    using place = new Scratch();
+    trap(place, `tools/${program}`);
+    symlinkSync(place.repository, join(place.root, "link"));
+    for (const command of [
+      `tools/${program}`,
+      `./tools/${program}`,
+      join(place.repository, "tools", program),
+      join(place.root, "link", "tools", program),
+      `${place.root}/elsewhere/../payments-api/tools/${program}`,
+    ]) {
+      const outcome = await place.run([...bind, "--credential", `command=${command}`, "--json"]);
+      expect(errorOf(outcome)).toMatchObject({ code: "program_in_repository" });
+      expect(errorOf(outcome).message).toContain(`tools/${program}`);
+      expect(errorOf(outcome).hint).toContain("--credential command=PATH");
+    }
+    expect(existsSync(join(place.root, "sprung"))).toBe(false);
+    expect(place.config()).toBeNull();
+  });
 });
 
 test("a token in the environment does not reach a host that the repository names", async () => {

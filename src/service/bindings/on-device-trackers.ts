@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, realpathSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import * as v from "valibot";
 import type { Project } from "../../config/project.ts";
 import type { Folders } from "../../config/settings.ts";
@@ -16,6 +16,7 @@ import { createLocalConnector } from "../../sdk/registry.ts";
 import { readRegularFile, replaceFile } from "../../shared/atomic-file.ts";
 import type { Context } from "../../shared/context.ts";
 import { ConfigError, TrackerError, UsageError } from "../../shared/errors.ts";
+import { isInRepository, trustedPath } from "../../shared/git.ts";
 import { jsonText } from "../../shared/json.ts";
 import { isLocal, type LocalProvider, providerName } from "../../shared/providers.ts";
 import { Doctrine } from "../../sync/doctrine.ts";
@@ -127,9 +128,22 @@ export class LocalTrackers {
     });
   }
 
+  /** @throws TrackerError `program_in_repository` when the recorded command is a path inside the repository */
   #connect(project: Project, { provider, workspace, credentials }: LocalBinding): Promise<TrackerConnector> {
+    const { env } = this.#options.context;
     const params = { workspace, cwd: project.root, ...credentials };
-    return explained(() => createLocalConnector(provider, params, this.#options.context.env));
+    const program = params.command === undefined ? null : pathOf(params.command, params.cwd);
+    if (program !== null && isInRepository(dirname(program), project.root)) {
+      throw programInRepository(provider, program);
+    }
+    return explained(() =>
+      createLocalConnector(
+        provider,
+        { ...params, ...(program !== null && { command: program }) },
+        // The program is searched there, and so is what it starts itself.
+        { ...env, PATH: trustedPath(project.root, env) },
+      ),
+    );
   }
 
   #read<S extends v.GenericSchema>(path: string, schema: S, missing: v.InferOutput<S>): v.InferOutput<S> {
@@ -154,6 +168,19 @@ export class LocalTrackers {
 }
 
 const MAX_BYTES = 1024 * 1024;
+
+/** The absolute path of a command that names a file; null for a bare name, which is searched on the PATH. */
+function pathOf(command: string, cwd: string): string | null {
+  return basename(command) === command ? null : resolve(cwd, command);
+}
+
+function programInRepository(provider: LocalProvider, program: string): TrackerError {
+  return new TrackerError(
+    "program_in_repository",
+    `${providerName(provider)}: the program ${program} is inside this repository and is not run.`,
+    { provider },
+  );
+}
 
 /** The binding that a config names. */
 function requireLocalBinding({ tracker }: ProjectConfig): {
