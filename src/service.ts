@@ -125,11 +125,6 @@ export class TrackerService {
     return configuredBinding(await this.#requireProject());
   }
 
-  /** Chooses the control plane. A remote one is being connected to from now on, whatever is asked meanwhile. */
-  async chooseControlPlane(): Promise<void> {
-    await this.#access.plane();
-  }
-
   /** Binds the project; null when the person cancelled. */
   async bind(request: BindRequest, dialog: BindDialog): Promise<BindOutcome | null> {
     const project = await this.#requireProject();

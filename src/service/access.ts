@@ -46,12 +46,11 @@ export class ControlPlaneAccess {
     return join(this.#options.folders.state, "host.db");
   }
 
-  /** Returns the chosen control plane, and starts to connect to a remote one. */
+  /** Returns the chosen control plane. */
   async plane(): Promise<ControlPlane> {
     if (this.#chosen === null) {
       const { context, hostFlag, folders } = this.#options;
       this.#chosen = await chooseControlPlane(hostFlag, context.env, folders);
-      if (this.#chosen.kind === "remote") context.preconnect(this.#chosen.url);
     }
     return this.#chosen;
   }

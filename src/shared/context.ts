@@ -32,8 +32,6 @@ export interface Context {
   readonly machine: Machine;
   readonly nature: Nature;
   readonly fetch: Fetch;
-  /** Begins to connect to an origin that will be asked soon, while there is other work to do. */
-  readonly preconnect: (url: URL) => void;
   /**
    * Calls `stop` on the next SIGINT or SIGTERM instead of ending the process at
    * once; the one after that ends it. Null takes that back.

@@ -54,13 +54,6 @@ export function systemFetch(env: Environment): Fetch {
   };
 }
 
-/** Begins to connect to `url` unless there is a proxy in between. */
-export function systemPreconnect(env: Environment): (url: URL) => void {
-  return (url) => {
-    if (!isProxied(url, env)) fetch.preconnect(url.origin);
-  };
-}
-
 function isProxied(url: URL, env: Environment): boolean {
   const proxy = env.HTTPS_PROXY || env.https_proxy || env.HTTP_PROXY || env.http_proxy;
   return !isLoopback(url) && Boolean(proxy);

@@ -3,7 +3,7 @@ import { homedir, hostname, userInfo } from "node:os";
 import { dirname, isAbsolute } from "node:path";
 import type { Context, Machine } from "./context.ts";
 import { systemIo } from "./io.ts";
-import { systemFetch, systemPreconnect } from "./network.ts";
+import { systemFetch } from "./network.ts";
 
 /** The context of this process: its real streams, clock, network and machine. */
 export function systemContext(): Context {
@@ -27,7 +27,6 @@ export function systemContext(): Context {
     machine: systemMachine(),
     nature: { now: Date.now, sleep: (milliseconds) => Bun.sleep(milliseconds), random: Math.random },
     fetch: systemFetch(env),
-    preconnect: systemPreconnect(env),
     onStop: (handler) => {
       stop = handler;
     },

@@ -44,6 +44,8 @@ describe.each(["code", "error_code"] as const)(
       expect(await place.run(["doctor"])).toMatchObject({ code: 1 });
       expect(place.config()).toBe(config);
       expect(host.problems).toEqual([]);
+      // Its only worker would have waited for each of them.
+      expect(host.idleConnections).toBe(0);
     });
 
     test("refuses in words that reach the person", async () => {

@@ -55,7 +55,6 @@ export class CommandLine implements Disposable {
       },
       nature: new StubbedNature(),
       fetch: this.stubs.fetch,
-      preconnect: () => {},
       onStop,
     });
     return { code, out: io.out(), err: io.err() };

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { TEAM, TOKEN } from "./scripted-control-plane.ts";
+import { SyncWorker } from "./sync-worker.ts";
 
 /** How a host spells the two error keys that exist in two spellings. */
 type ErrorSpelling = "code" | "error_code";
@@ -35,7 +36,8 @@ const LABELS = ["Payments (PAY)", "Payments Platform (PPL)"] as const;
 const BOUND_AT = "2026-03-04T05:06:07Z";
 
 /**
- * A control plane of another make. It sends only what the contract documents,
+ * A control plane of another make, behind a worker that serves one connection at a
+ * time. It sends only what the contract documents,
  * spells error keys in one way only, serves only paths with a final slash, knows
  * no extension, and its resolution leaves out what older hosts leave out.
  */
@@ -44,20 +46,20 @@ export class MinimalHost implements Disposable {
   readonly problems: string[] = [];
   readonly #spelling: ErrorSpelling;
   readonly #mappings = new Map<string, ForeignMapping>();
-  readonly #server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    development: false,
-    fetch: (request) => this.#answer(request),
-  });
+  readonly #server = new SyncWorker((request) => this.#answer(request));
 
   constructor(spelling: ErrorSpelling) {
     this.#spelling = spelling;
   }
 
+  /** Connections that were opened and never used. */
+  get idleConnections(): number {
+    return this.#server.idleConnections;
+  }
+
   /** The environment that points the executable here. */
   get env(): Readonly<Record<string, string>> {
-    return { TRACKER_HOST: this.#server.url.origin, TRACKER_TOKEN: TOKEN, TRACKER_TEAM: TEAM };
+    return { TRACKER_HOST: this.#server.url, TRACKER_TOKEN: TOKEN, TRACKER_TEAM: TEAM };
   }
 
   /** Forgets every mapping, as an administrator would who deletes them. */
@@ -214,7 +216,7 @@ export class MinimalHost implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#server.stop(true);
+    this.#server[Symbol.dispose]();
   }
 }
 

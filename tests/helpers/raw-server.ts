@@ -1,5 +1,5 @@
 /** A request as its bytes arrived. */
-interface RawRequest {
+export interface RawRequest {
   /** Request line and headers. */
   readonly head: string;
   readonly body: string;
@@ -78,7 +78,7 @@ function finish(socket: Bun.Socket<unknown>, end: RawAnswer["end"]): void {
 }
 
 /** The request that `bytes` hold, or null when it is not complete yet. */
-function parseRequest(bytes: Buffer): RawRequest | null {
+export function parseRequest(bytes: Buffer): RawRequest | null {
   const text = bytes.toString("latin1");
   const headEnd = text.indexOf("\r\n\r\n");
   if (headEnd < 0) return null;

@@ -97,7 +97,6 @@ export class Scratch implements Disposable {
       },
       nature: { now: Date.now, sleep: async () => {}, random: Math.random },
       fetch: systemFetch(whole),
-      preconnect: () => {},
       onStop: () => {},
     });
     return { code, stdout: io.out(), stderr: io.err() };

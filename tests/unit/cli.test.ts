@@ -55,7 +55,6 @@ function contextOf(io: Context["io"], fetch: Fetch, env: Readonly<Record<string,
     },
     nature: { now: () => 0, sleep: async () => {}, random: () => 0 },
     fetch,
-    preconnect: () => {},
     onStop: () => {},
   };
 }

@@ -103,7 +103,6 @@ async function bind(invocation: Invocation, options: BindOptions): Promise<void>
   const { log } = invocation;
   const outcome = await withService(invocation, async (service) => {
     const { provider } = options;
-    await service.chooseControlPlane();
     const existing = await service.currentBinding();
     const asks = existing !== null && !options.replaces && !options.dryRun;
     const hint = HINTS.replaceBinding(provider);
