@@ -78,7 +78,7 @@ export function refusal(
     new CapabilityNotSupportedError(
       provider,
       capability,
-      `${providerName(provider)} does not carry ${what}.`,
+      `${providerName(provider)} does not support ${what}.`,
     );
   const lacks = (capability: CapabilityFlag, what: string) =>
     capabilities[capability] ? null : refuse(capability, what);
@@ -88,7 +88,7 @@ export function refusal(
       if (status === undefined) return null;
       return (
         (status === "done" || status === "canceled"
-          ? lacks("terminalTransition", `the status ${status} when it is set from outside`)
+          ? lacks("terminalTransition", `setting the status ${status}`)
           : null) ??
         (capabilities.statuses.includes(status)
           ? null
@@ -96,7 +96,7 @@ export function refusal(
       );
     case "assignees":
       return (
-        lacks("assignment", "assignees that are set from outside") ??
+        lacks("assignment", "setting assignees") ??
         (assignees.length > 1 ? lacks("multiAssignee", "more than one assignee") : null)
       );
     case "parent":
@@ -124,9 +124,9 @@ export function refusal(
       );
     }
     case "priority":
-      return lacks("priority", "priorities that are set from outside");
+      return lacks("priority", "setting priorities");
     case "issueType":
-      return lacks("issueType", "types that are set from outside");
+      return lacks("issueType", "setting issue types");
     default:
       return null;
   }

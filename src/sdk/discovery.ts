@@ -154,6 +154,6 @@ function fieldPath(path: readonly { readonly key: unknown }[]): string {
 
 function demand(provider: string, path: string, actual: string, expected: string): void {
   if (actual !== expected) {
-    throw new DiscoveryContractError(provider, path, `is "${actual}" where "${expected}" was asked for`);
+    throw new DiscoveryContractError(provider, path, `is "${actual}" instead of the requested "${expected}"`);
   }
 }

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { jsonText } from "../shared/json.ts";
+import { providerName } from "../shared/providers.ts";
 import { assertCarried } from "./capabilities.ts";
 import type { TrackerConnector } from "./connector.ts";
 import { CapabilityNotSupportedError, ConnectorRequestError, TrackerSdkError } from "./errors.ts";
@@ -159,7 +160,7 @@ export async function publishMissionUpdate(
     ...(targetStatus !== undefined && issue.status !== targetStatus ? ["the status"] : []),
   ];
   if (lost.length > 0) {
-    const message = `${connector.provider} did not keep ${lost.join(", ")} of the update to ${issueRef.id}.`;
+    const message = `${providerName(connector.provider)} did not save ${lost.join(", ")} of the update to ${issueRef.id}.`;
     throw failure(connector, "contract", message);
   }
   return {

@@ -15,7 +15,7 @@ import { type NamedRef, parseItem, patchOf, type WirePatch } from "./push-item.t
 import { SyncRequestError } from "./request.ts";
 
 /** The advice for an item that failed before it became a local edit, or is none. */
-const NOT_KEPT = "It is not kept: look whether it is there, then push it again.";
+const NOT_KEPT = "It was not saved. Check whether the provider has it, then push it again.";
 
 /** The outcome of an item, with its error. */
 export interface PushedItem {

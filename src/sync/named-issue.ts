@@ -29,10 +29,10 @@ export async function namedIssue(
   const { provider, workspace } = connector;
   const refusal = (problem: string) => new SyncRequestError(provider, name, problem);
   if ((named.system ?? provider) !== provider || (named.workspace ?? workspace) !== workspace) {
-    throw refusal(`an issue of ${providerName(provider)} ${workspace} is needed`);
+    throw refusal(`must name an issue of ${providerName(provider)} ${workspace}`);
   }
   if (named.id !== null) return { ref: { system: provider, workspace, id: named.id }, found: null };
-  if (named.key === null) throw refusal("an id or a key is needed");
+  if (named.key === null) throw refusal("must have an id or a key");
   const { key } = named;
   const found = await engine.ask(() => connector.findIssue(key));
   if (found === null) throw new IssueNotFoundError(provider, key);

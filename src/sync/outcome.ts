@@ -35,11 +35,11 @@ export function outcomeOf(events: readonly SyncEvent[]): Outcome {
       ? CORE_FIELDS
       : failures.filter((failure) => !mayPass(failure)).flatMap(({ fields }) => fields),
   });
-  if (isGone) return outcome("rejected", "The issue is gone.");
+  if (isGone) return outcome("rejected", "The issue no longer exists.");
   if (failures.length > 0) {
     const message = [...new Set(failures.map((failure) => failure.message))].join(" ");
     if (failures.some(mayPass)) {
-      return outcome("failed", `${sentence(message)} It is kept, and the next run sends it again.`);
+      return outcome("failed", `${sentence(message)} The change is kept, and the next run sends it again.`);
     }
     return outcome("rejected", message);
   }
@@ -52,13 +52,10 @@ export function outcomeOf(events: readonly SyncEvent[]): Outcome {
         : `${wireField(overruled.field)} was changed on both sides; the provider's value was kept.`,
     );
   }
-  if (reasons.has("waits for a decision")) return outcome("conflict", "It waits for a decision.");
+  if (reasons.has("waits for a decision")) return outcome("conflict", "The change waits for a decision.");
   if (written) {
     const fields = conflicts.map(({ field }) => wireField(field)).join(", ");
-    return outcome(
-      "applied",
-      fields === "" ? null : `Overwrote what was changed at the provider: ${fields}.`,
-    );
+    return outcome("applied", fields === "" ? null : `Overwrote the provider's changes: ${fields}.`);
   }
   if (reasons.has("owned externally")) return outcome("rejected", "The provider owns this field.");
   return outcome("noop", null);

@@ -160,7 +160,7 @@ export class ResourceSync {
   async pull({ limit, cursor, reread = null }: PullRequest, control: PullControl = {}): Promise<PullPhase> {
     const { updatedSince, window } = await this.#checkpoint();
     if (cursor !== null && cursor !== cursorOf(window)) {
-      const problem = "is outdated; pull again without one, nothing is lost";
+      const problem = "is outdated; pull again without a cursor, no change is lost";
       throw new SyncRequestError(this.#connector.provider, "cursor", problem);
     }
     if (reread !== null && cursor === null) {

@@ -84,7 +84,7 @@ export async function github(): Promise<Company> {
     binds: "alone",
     refused: {
       item: { ref: { key: "#1" }, action: "transition", target_status: "in_review" },
-      message: /GitHub does not carry the status in_review, only todo, done, canceled/,
+      message: /GitHub does not support the status in_review, only todo, done, canceled/,
     },
     add: (title) => `#${simulator.addIssue(label, { title })}`,
     rename: (key, title) => simulator.editIssue(label, numberOf(key), { title }),
@@ -139,7 +139,7 @@ export async function gitlab(plan: "free" | "premium" = "premium"): Promise<Comp
     binds: "alone",
     refused: {
       item: { ref: { key: "#1" }, action: "transition", target_status: "canceled" },
-      message: /GitLab does not carry the status canceled, only todo, done/,
+      message: /GitLab does not support the status canceled, only todo, done/,
     },
     add: (title) => `#${simulator.addIssue(GITLAB_PROJECT, { title })}`,
     rename: (key, title) => simulator.editIssue(GITLAB_PROJECT, numberOf(key), { title }),
@@ -162,7 +162,7 @@ export async function gitlab(plan: "free" | "premium" = "premium"): Promise<Comp
 /** Two people on an issue, where there is room for one. */
 const TWO_ASSIGNEES = {
   item: { ref: { key: "PAY-1" }, action: "update", patch: { assignees: ["ada", "grace"] } },
-  message: /does not carry more than one assignee/,
+  message: /does not support more than one assignee/,
 };
 
 /** Acme on Jira Cloud. */

@@ -116,7 +116,7 @@ describe("a program that cannot be run", () => {
     const cwd = join(scratch.folder, "nowhere");
     const error = await failureOf(program("true", { cwd }).run([]));
     expect(error).toBeInstanceOf(ConnectorConfigError);
-    expect(error).toMatchObject({ message: `beads: the folder ${cwd} (cwd) is not there.` });
+    expect(error).toMatchObject({ message: `beads: the folder ${cwd} (cwd) does not exist.` });
   });
 });
 

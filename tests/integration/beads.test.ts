@@ -214,7 +214,7 @@ describe("writing", () => {
     const link = connector.upsertLink(a.ref, { type: "blocked_by", target: b.ref });
     expect(await failureOf(link)).toMatchObject({
       failureClass: "invalid",
-      message: `bd keeps one dependency from ${a.ref.id} to ${b.ref.id}, which is "parent-child" already.`,
+      message: `bd allows one dependency from ${a.ref.id} to ${b.ref.id}, and it is already "parent-child".`,
     });
     expect((await connector.getIssue(a.ref)).parent).toEqual(b.ref);
   });

@@ -154,7 +154,7 @@ test("a repository that was renamed takes no issue away", async () => {
   await sync(engine);
   simulator.renameRepository(NAME, "payments");
   const { errors } = await collect(engine.pull({ full: true }));
-  expect(errors).toMatchObject([{ message: expect.stringContaining("Refreshing the connection") }]);
+  expect(errors).toMatchObject([{ message: expect.stringContaining("Refresh the connection") }]);
   const records = await recordIn(store, `github:${encodeURIComponent(NAME)}:1`);
   expect(records).toMatchObject({ deletedAt: null });
 });

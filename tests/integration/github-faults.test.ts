@@ -267,10 +267,10 @@ describe.each(["manual", "follow"] as const)("over a transport with redirects: %
   });
 
   test.each([
-    ["deleted", () => simulator.deleteRepository(NAME), "not_found", "is gone"],
+    ["deleted", () => simulator.deleteRepository(NAME), "not_found", "does not exist"],
     ["hidden", () => simulator.setAccess(NAME, "none"), "not_found", "cannot see it"],
-    ["renamed", () => simulator.renameRepository(NAME, "payments"), "not_found", "Refreshing the connection"],
-    ["closed to issues", () => simulator.switchIssuesOff(NAME), "permission", "switched off"],
+    ["renamed", () => simulator.renameRepository(NAME, "payments"), "not_found", "Refresh the connection"],
+    ["closed to issues", () => simulator.switchIssuesOff(NAME), "permission", "has issues disabled"],
   ] as const)(
     "a repository that was %s does not look like issues that were deleted",
     async (_, happen, failureClass, message) => {

@@ -113,11 +113,7 @@ describe("issues and projects that went", () => {
   const losses: readonly (readonly [string, string, () => void])[] = [
     ["is deleted", "not_found", () => simulator.removeProject(PROJECT)],
     ["is not visible any more", "not_found", () => simulator.changeProject(PROJECT, { access: null })],
-    [
-      "has its issues turned off",
-      "permission",
-      () => simulator.changeProject(PROJECT, { issues: "disabled" }),
-    ],
+    ["has issues disabled", "permission", () => simulator.changeProject(PROJECT, { issues: "disabled" })],
   ];
   test.each(losses)(
     "a project that %s is not the deletion of its issues",

@@ -470,7 +470,7 @@ describe("the same field changed on both sides", () => {
 
   test("what was written over is told", async () => {
     const { item } = await both({ mode: "spec_kitty_authoritative" });
-    expect(item).toMatchObject({ message: "Overwrote what was changed at the provider: title." });
+    expect(item).toMatchObject({ message: "Overwrote the provider's changes: title." });
   });
 
   test("an overruled change is on record", async () => {

@@ -55,7 +55,7 @@ const DIRECT: {
   jira: {
     apiOf: (baseUrl) => {
       if (baseUrl !== undefined) return baseUrl;
-      throw new ConnectorConfigError("jira", "Jira: baseUrl: the address of the site is needed.");
+      throw new ConnectorConfigError("jira", "Jira: baseUrl: the address of the site is required.");
     },
     authorization: (token, email) =>
       email === undefined

@@ -69,7 +69,7 @@ export const JiraParams = v.pipe(
     v.partialCheck(
       [["projectKey"], ["projectId"]],
       ({ projectKey, projectId }) => projectKey !== undefined || projectId !== undefined,
-      "is needed, or projectKey",
+      "is required unless projectKey is set",
     ),
     ["projectId"],
   ),
@@ -104,14 +104,14 @@ export const HOSTED_PARAMS = {
 
 /** The params of every hosted provider that discovery does not find: people decide about them. */
 export const HOSTED_SETTINGS = {
-  github: v.strictObject({}, "is not known: there are no settings of github"),
-  gitlab: v.strictObject({}, "is not known: there are no settings of gitlab"),
+  github: v.strictObject({}, "is not known: GitHub has no settings"),
+  gitlab: v.strictObject({}, "is not known: GitLab has no settings"),
   jira: v.strictObject(jiraSettings, unknownAmong(jiraSettings)),
   linear: v.strictObject(linearSettings, unknownAmong(linearSettings)),
 } as const;
 
 function unknownAmong(settings: object): string {
-  return `is not known, only ${Object.keys(settings).join(", ")}`;
+  return `is not a setting, only ${Object.keys(settings).join(", ")}`;
 }
 
 /** A provider whose connectors are reached through a {@link Transport}. */

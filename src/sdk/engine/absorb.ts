@@ -1,5 +1,6 @@
 /** Takes what the provider has into the store: the merge and everything that follows from it. */
 import { isDeepStrictEqual } from "node:util";
+import { providerName } from "../../shared/providers.ts";
 import type { ReadOptions } from "../connector.ts";
 import { ifThere, TrackerSdkError } from "../errors.ts";
 import {
@@ -215,10 +216,13 @@ export async function meet(
     if (met === "gone") return null;
     if (met !== "stale") return met;
   }
-  throw new TrackerSdkError(`${connector.provider} shows issue ${ref.id} as it was before.`, {
-    provider: connector.provider,
-    failureClass: "transient",
-  });
+  throw new TrackerSdkError(
+    `${providerName(connector.provider)} returned an outdated state of issue ${ref.id}.`,
+    {
+      provider: connector.provider,
+      failureClass: "transient",
+    },
+  );
 }
 
 /** The outcome of finding that an issue is gone. */

@@ -66,7 +66,7 @@ export async function createLocally(
   const pulled = identityOf({ system: connector.provider, workspace: connector.workspace, id: "" });
   if (key === "" || key.startsWith(pulled)) {
     throw new TrackerSdkError(
-      `"${key}" cannot be the key of a new issue; keys like ${pulled}… are for pulled ones.`,
+      `"${key}" cannot be the key of a new issue; keys like ${pulled}… are reserved for pulled issues.`,
       {
         provider: LOCAL,
         failureClass: "invalid",
@@ -75,7 +75,7 @@ export async function createLocally(
   }
   return store.transaction(async (transaction) => {
     if ((await transaction.records([key])).length > 0) {
-      throw new TrackerSdkError(`There is an issue ${key} already.`, {
+      throw new TrackerSdkError(`Issue ${key} already exists.`, {
         provider: LOCAL,
         failureClass: "conflict",
       });
@@ -96,7 +96,7 @@ export async function resolveConflict(
   return store.transaction(async (transaction) => {
     const conflict = await transaction.conflict(id);
     if (conflict === null) {
-      throw new TrackerSdkError(`There is no conflict ${id}.`, {
+      throw new TrackerSdkError(`Conflict ${id} does not exist.`, {
         provider: LOCAL,
         failureClass: "not_found",
       });
@@ -104,7 +104,7 @@ export async function resolveConflict(
     if (conflict.resolution === decision) return conflict;
     const [record] = await transaction.records([conflict.key]);
     if (conflict.resolution !== null || record === undefined || record.base === null) {
-      throw new TrackerSdkError(`Conflict ${id} was decided already.`, {
+      throw new TrackerSdkError(`Conflict ${id} was already resolved.`, {
         provider: LOCAL,
         failureClass: "conflict",
       });

@@ -211,7 +211,7 @@ async function pushFields(
       return;
     }
     if (count === ATTEMPTS) {
-      throw new ConnectorRequestError(`Issue ${ref.id} changed again before each attempt to write it.`, {
+      throw new ConnectorRequestError(`Issue ${ref.id} changed again before every attempt to write it.`, {
         provider: connector.provider,
         failureClass: "conflict",
       });

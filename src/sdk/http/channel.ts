@@ -72,7 +72,7 @@ export class Channel {
     const { kind, body } = parseBody(type, text);
     if (!isSuccess) throw this.#refusal(label, { status, headers: answered, body });
     if (kind === "broken") {
-      throw this.#failure(`${this.#provider} answered ${label} with broken JSON.`, {
+      throw this.#failure(`${this.#provider} answered ${label} with invalid JSON.`, {
         failureClass: "contract",
         processed: "maybe",
       });

@@ -115,7 +115,7 @@ export function baseUrlProblem(text: string): string | null {
   if (!URL.canParse(text)) return "is not a URL";
   const url = new URL(text);
   if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url))) {
-    return "must be https; http is for this machine only";
+    return "must be https; http is allowed for this machine only";
   }
   if (url.username !== "" || url.password !== "") return "must not contain a credential";
   if (url.search !== "" || url.hash !== "") return "must not have a query or a fragment";

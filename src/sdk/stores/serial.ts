@@ -46,10 +46,12 @@ export class SerialQueue {
 
 /** The refusal of a reference that another issue has. */
 export function refTaken(identity: string): StoreError {
-  return new StoreError(`Another issue of the store is ${identity} already.`, { retryable: false });
+  return new StoreError(`The store already has another issue with the reference ${identity}.`, {
+    retryable: false,
+  });
 }
 
 /** The refusal of a transaction that is used after its end. */
 export function transactionOver(): StoreError {
-  return new StoreError("The transaction is over.", { retryable: false });
+  return new StoreError("The transaction has ended.", { retryable: false });
 }

@@ -103,7 +103,7 @@ test.each([
 test("a status that nobody explained is no status", () => {
   for (const custom of [{}, { qa: "unspecified" }, { qa: "toString" }]) {
     expect(() => only({ status: "qa" }, custom)).toThrow(
-      "pay-1.status: qa is unknown; give it one of the categories",
+      "pay-1.status: qa is unknown; set one of the categories",
     );
   }
   for (const status of ["constructor", "toString", "__proto__"]) {
@@ -130,7 +130,8 @@ test("types keep their meaning; those that the model has no word for are tasks",
     convoy: "task",
   });
   for (const type of CanonicalIssueType.options) {
-    if (type === "subtask") expect(() => nativeType(type)).toThrow("beads does not carry the type subtask.");
+    if (type === "subtask")
+      expect(() => nativeType(type)).toThrow("beads does not support the type subtask.");
     else expect(only({ issue_type: nativeType(type) }).issueType).toBe(type);
   }
 });
@@ -263,7 +264,7 @@ test("a line that is no JSON is named", async () => {
   const output = `${text(line())}<html>\u001b[31mno</html>\n`;
   expect(await failureOf(() => readExport(output))).toMatchObject({
     fieldPath: "export.2",
-    message: "beads issue: export.2: is no JSON: <html>[31mno</html>",
+    message: "beads issue: export.2: is not JSON: <html>[31mno</html>",
   });
 });
 
@@ -308,7 +309,7 @@ test("answers are the same however they are wrapped", () => {
     expect(readAnswer(JSON.stringify(answer), "list")).toEqual([issue]);
   }
   expect(() => readAnswer("✓ Created issue: pay-1", "create")).toThrow(
-    "create: is no JSON: ✓ Created issue: pay-1",
+    "create: is not JSON: ✓ Created issue: pay-1",
   );
-  expect(() => readAnswer("", "create")).toThrow("create: is no JSON: nothing at all");
+  expect(() => readAnswer("", "create")).toThrow("create: is not JSON: empty output");
 });

@@ -245,5 +245,7 @@ function thrownBy(work: () => unknown): unknown {
 test("a status has the tracker's name, or is refused with what there is", () => {
   const settable = { todo: "open", in_progress: "doing" };
   expect(nativeStatus("fp", settable, "in_progress")).toBe("doing");
-  expect(() => nativeStatus("fp", settable, "done")).toThrow("fp issues can be moved to todo, in_progress.");
+  expect(() => nativeStatus("fp", settable, "done")).toThrow(
+    "fp issues can be moved only to todo, in_progress.",
+  );
 });

@@ -66,7 +66,7 @@ describe("a token", () => {
   });
 
   test.each<[HostedProvider, string, string]>([
-    ["github", "http://git.acme.test", "must be https; http is for this machine only"],
+    ["github", "http://git.acme.test", "must be https; http is allowed for this machine only"],
     ["gitlab", `https://oauth2:${TOKEN}@gitlab.com`, "must not contain a credential"],
     ["jira", `https://acme.atlassian.net?token=${TOKEN}`, "must not have a query or a fragment"],
     ["linear", "api.linear.app", "is not a URL"],
@@ -77,7 +77,7 @@ describe("a token", () => {
 
   test("of Jira needs the address of the site", () => {
     expect(refusal("jira", token({ email: "ada@acme.test" })).message).toBe(
-      "Jira: baseUrl: the address of the site is needed.",
+      "Jira: baseUrl: the address of the site is required.",
     );
   });
 

@@ -393,9 +393,9 @@ describe("push", () => {
     const { errors } = await collect(engine.push());
     expect(errors.map(({ message }) => message)).toEqual(
       [
-        "memory does not carry custom fields.",
-        "memory does not carry more than one assignee.",
-        "memory does not carry the status done when it is set from outside.",
+        "memory does not support custom fields.",
+        "memory does not support more than one assignee.",
+        "memory does not support setting the status done.",
       ].sort((a, b) => order(errors, a) - order(errors, b)),
     );
     expect(tracker.requests).toEqual([]);

@@ -108,7 +108,7 @@ test("priorities are one to one where fp has a word; others are refused", () => 
   for (const priority of [1, 2, 3, 4])
     expect(only({ priority: nativePriority(priority) }).priority).toBe(priority);
   for (const priority of [0, null])
-    expect(() => nativePriority(priority)).toThrow("fp can set the priorities 1 to 4");
+    expect(() => nativePriority(priority)).toThrow("fp supports the priorities 1 to 4");
 });
 
 test("texts with line breaks and tabs as they are, and log lines before the answer", () => {
@@ -153,7 +153,7 @@ test("a release that prints lines only is named as what it is", () => {
     "├── FP-2 [in-progress] [high] Second\n",
     "│   └── FP-3 [done] Third\n",
   ]) {
-    expect(() => readIssues(output)).toThrow("fp 0.24 or newer is needed");
+    expect(() => readIssues(output)).toThrow("fp 0.24 or newer is required");
   }
 });
 

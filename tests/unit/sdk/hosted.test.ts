@@ -69,7 +69,11 @@ describe("params", () => {
     ["linear", { teamId: "t", statusToStateId: { done: 7 } }, "params.statusToStateId.done"],
     ["linear", { teamId: "t", owner: "acme" }, "params.owner"],
     ["jira", { projectKey: "PAY" }, "params.baseUrl"],
-    ["jira", { baseUrl: "https://a.atlassian.net" }, "params.projectId: is needed, or projectKey"],
+    [
+      "jira",
+      { baseUrl: "https://a.atlassian.net" },
+      "params.projectId: is required unless projectKey is set",
+    ],
     ["jira", { baseUrl: "acme", projectKey: "PAY" }, "params.baseUrl: is not a URL"],
     ["jira", { teamId: "t1" }, "params.baseUrl"],
     ["github", { owner: "acme" }, "params.repo"],

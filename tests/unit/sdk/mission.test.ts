@@ -308,7 +308,7 @@ describe("publishMissionUpdate", () => {
     const fields = ["customFields", "links", "status"] as const;
     connector.faults.add({ kind: "drop_fields", fields }, { times: Infinity });
     await expect(publishMissionUpdate(connector, issue.ref, update)).rejects.toThrow(
-      "did not keep the custom field spec_kitty_mission, the custom field decision_refs, a link, the status",
+      "did not save the custom field spec_kitty_mission, the custom field decision_refs, a link, the status",
     );
   });
 

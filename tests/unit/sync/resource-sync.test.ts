@@ -344,14 +344,14 @@ describe("push", () => {
     [
       "a reference to nothing",
       { ref: {}, action: "update", patch: { title: "x" } },
-      "an id or a key is needed",
+      "must have an id or a key",
     ],
     ["an unknown key", { ref: { key: "404" }, action: "update", patch: { title: "x" } }, "no issue 404"],
     ["an issue that is not there", update("404", { title: "x" }), "no issue 404"],
     [
       "another resource's issue",
       { ref: { system: "memory", workspace: "elsewhere", id: "1" }, action: "update", patch: { title: "x" } },
-      "memory demo is needed",
+      "must name an issue of memory demo",
     ],
     [
       "a link out of the resource",
@@ -388,7 +388,10 @@ describe("push", () => {
     tracker.faults.add({ kind: "fail" }, { on: "updateIssue", times: 3 });
     const { items, item_errors } = await push([update(known.id, { title: "Renamed" })]);
     expect(items).toMatchObject([
-      { outcome: "failed", message: expect.stringMatching(/[^ .]\. It is kept, and the next run sends it/) },
+      {
+        outcome: "failed",
+        message: expect.stringMatching(/[^ .]\. The change is kept, and the next run sends it/),
+      },
     ]);
     expect(item_errors).toMatchObject([{ code: "provider_unavailable", retryable: true }]);
     const { push: planned } = await run({ dryRun: true });
@@ -414,11 +417,13 @@ describe("push", () => {
     tracker.faults.add({ kind: "fail" }, { on: "addComment", times: 3 });
     const comment = await push([{ ref: { key }, action: "comment", body: "Shipped." }], "push-2");
     expect(comment.items).toMatchObject([
-      { outcome: "failed", message: expect.stringContaining("not kept") },
+      { outcome: "failed", message: expect.stringContaining("was not saved") },
     ]);
     tracker.faults.add({ kind: "fail" }, { on: "getIssue", times: 3 });
     const move = await push([{ ref: { key }, action: "transition", target_status: "done" }], "push-3");
-    expect(move.items).toMatchObject([{ outcome: "failed", message: expect.stringContaining("not kept") }]);
+    expect(move.items).toMatchObject([
+      { outcome: "failed", message: expect.stringContaining("was not saved") },
+    ]);
     expect((await run()).push.items).toEqual([]);
   });
 
@@ -442,7 +447,7 @@ describe("push", () => {
 
     test("because the issue is gone", async () => {
       remote.remove(await keptEdit({ title: "Renamed", labels: ["api"] }));
-      await convergesAfter({ outcome: "rejected", message: "The issue is gone." });
+      await convergesAfter({ outcome: "rejected", message: "The issue no longer exists." });
     });
 
     test("because the provider does not take it", async () => {
@@ -533,7 +538,7 @@ describe("push", () => {
     await pull();
     remote.remove(known);
     const { items } = await push([update(known.id, { title: "Renamed" })]);
-    expect(items).toMatchObject([{ outcome: "rejected", message: "The issue is gone." }]);
+    expect(items).toMatchObject([{ outcome: "rejected", message: "The issue no longer exists." }]);
     for (let count = 0; count < 2; count += 1) expect((await run()).push.items).toEqual([]);
   });
 
@@ -544,7 +549,7 @@ describe("push", () => {
     expect((await push([create])).items).toMatchObject([{ outcome: "failed" }]);
     for (const { ref } of remote.issues()) remote.remove(ref);
     expect((await push([create])).items).toMatchObject([
-      { outcome: "rejected", message: "The issue is gone." },
+      { outcome: "rejected", message: "The issue no longer exists." },
     ]);
     await push([create]);
     expect(await run()).toMatchObject({ pull: { item_errors: null }, push: { items: [] } });

@@ -170,7 +170,7 @@ export class BeadsApi implements ProviderApi {
       .flatMap(dependenciesOf)
       .find(({ issue_id, depends_on_id }) => issue_id === from && depends_on_id === to);
     if (taken !== undefined) {
-      const message = `bd keeps one dependency from ${from} to ${to}, which is "${taken.type}" already.`;
+      const message = `bd allows one dependency from ${from} to ${to}, and it is already "${taken.type}".`;
       throw new ConnectorRequestError(message, { provider: BEADS, failureClass: "invalid" });
     }
     const native = LINK_DEPENDENCIES.get(type)?.[0] ?? type;

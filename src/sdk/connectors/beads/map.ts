@@ -117,7 +117,7 @@ function statusOf({ id, status }: Record, custom: CustomStatuses): CanonicalStat
   const known = STATUSES.get(status) ?? CATEGORIES.get(custom.get(status) ?? "");
   if (known !== undefined) return known;
   if (v.is(CanonicalStatus, status)) return status;
-  const advice = `give it one of the categories ${[...CATEGORIES.keys()].join(", ")} in status.custom`;
+  const advice = `set one of the categories ${[...CATEGORIES.keys()].join(", ")} in status.custom`;
   throw new IssuePayloadContractError(BEADS, `${id}.status`, `${firstLine(status)} is unknown; ${advice}`);
 }
 
@@ -154,7 +154,7 @@ function typeOf({ issue_type }: Record): CanonicalIssueType {
 export function nativeType(type: CanonicalIssueType): string {
   const native = NATIVE_TYPE[type];
   if (native !== null) return native;
-  throw new CapabilityNotSupportedError(BEADS, "issueType", `${BEADS} does not carry the type ${type}.`);
+  throw new CapabilityNotSupportedError(BEADS, "issueType", `${BEADS} does not support the type ${type}.`);
 }
 
 /**

@@ -206,11 +206,7 @@ function issueOf(issues: readonly FpIssue[], id: string): FpIssue {
 }
 
 function noLabels(): CapabilityNotSupportedError {
-  return new CapabilityNotSupportedError(
-    FP,
-    "labels",
-    `${FP} does not carry labels that are set from outside.`,
-  );
+  return new CapabilityNotSupportedError(FP, "labels", `${FP} does not support setting labels.`);
 }
 
 /** fp says what went wrong in prose, on either stream, with exit code 1. */

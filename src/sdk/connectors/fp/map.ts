@@ -51,7 +51,7 @@ const LINE = /^[\s│├└─]*\S+ +\[[^\]]+\]( +\[[^\]]+\])? +\S/;
 /** @throws IssuePayloadContractError naming the path of what is missing or wrong */
 export function readIssues(output: string): readonly FpIssue[] {
   if (LINE.test(firstLine(output))) {
-    const problem = "came as lines without bodies and dates; fp 0.24 or newer is needed: fp update";
+    const problem = "has neither bodies nor dates; fp 0.24 or newer is required: run fp update";
     throw new IssuePayloadContractError(FP, "issues", problem);
   }
   const { issues } = parsePayload(
@@ -131,7 +131,7 @@ const PRIORITIES: readonly string[] = ["critical", "high", "medium", "low"];
 export function nativePriority(priority: number | null): string {
   const native = priority === null ? undefined : PRIORITIES[priority - 1];
   if (native !== undefined) return native;
-  const advice = `${FP} can set the priorities 1 to 4, and take none away.`;
+  const advice = `${FP} supports the priorities 1 to 4 and cannot remove a priority.`;
   throw new CapabilityNotSupportedError(FP, "priority", advice);
 }
 

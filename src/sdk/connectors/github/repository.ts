@@ -41,7 +41,7 @@ export class GitHubRepository {
     const { full_name, has_issues } = parsePayload(GITHUB, RepositoryState, await this.#read(), "repository");
     // Some transports follow redirects.
     if (!isSameName(full_name, this.name)) throw this.#moved();
-    if (!has_issues) throw this.#failure("permission", "has its issues switched off");
+    if (!has_issues) throw this.#failure("permission", "has issues disabled");
     try {
       await this.#rest.send({ method: "GET", path: this.path("issues"), query: { per_page: 1 } });
     } catch (error) {
@@ -92,7 +92,7 @@ export class GitHubRepository {
     } catch (error) {
       if (!isGone(error)) throw error;
       if (isRedirect(error)) throw this.#moved(error);
-      throw this.#failure("not_found", "is gone, or this credential cannot see it", error);
+      throw this.#failure("not_found", "does not exist, or this credential cannot see it", error);
     }
   }
 
@@ -134,7 +134,7 @@ export class GitHubRepository {
   #moved(cause?: unknown): ConnectorRequestError {
     return this.#failure(
       "not_found",
-      "was renamed or moved. Refreshing the connection picks the new name up",
+      "was renamed or moved. Refresh the connection to get its new name",
       cause,
     );
   }

@@ -114,7 +114,7 @@ function nextPlace(link: string | null, place: string, rows: number): string | n
   if (address === undefined) return null;
   const after = URL.canParse(address) ? new URL(address).searchParams.get("after") : null;
   if (after !== place) return after ?? following;
-  throw new IssuePayloadContractError(GITHUB, "link", "leads back to the same page");
+  throw new IssuePayloadContractError(GITHUB, "link", "points to the same page again");
 }
 
 /** Reports whether GitHub has nothing (any more) at the requested address: 404, 410, or a redirect. */

@@ -273,7 +273,7 @@ export class GitLabApi implements ProviderApi {
 /** The API takes labels as one text. */
 function joined(labels: readonly string[]): string {
   const unfit = labels.find((label) => label.includes(","));
-  if (unfit !== undefined) throw invalid(`${providerName(PROVIDER)} labels have no commas: ${unfit}`);
+  if (unfit !== undefined) throw invalid(`${providerName(PROVIDER)} labels cannot contain commas: ${unfit}`);
   return labels.join(",");
 }
 
@@ -282,6 +282,6 @@ function assertScopes(added: readonly string[], kept: readonly string[]): void {
   const displaced = displacedLabels(added, kept);
   if (displaced.length === 0) return;
   throw invalid(
-    `${providerName(PROVIDER)} keeps one label of each scope, and so not ${displaced.join(", ")}.`,
+    `${providerName(PROVIDER)} allows one label per scope and would drop ${displaced.join(", ")}.`,
   );
 }

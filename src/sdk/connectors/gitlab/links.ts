@@ -70,7 +70,7 @@ export class IssueLinks {
     const other = links.find((known) => linkIdentity({ ...known, type }) === linkIdentity(link));
     if (other !== undefined) {
       throw new ConnectorRequestError(
-        `${providerName(PROVIDER)} keeps one link between two issues: that #${id} ${other.type} #${target.id} has to be removed first.`,
+        `${providerName(PROVIDER)} allows one link between two issues: remove #${id} ${other.type} #${target.id} first.`,
         { provider: PROVIDER, failureClass: "invalid", cause: refusal },
       );
     }
@@ -87,6 +87,6 @@ function needsPremium(type: CanonicalLink["type"]): CapabilityNotSupportedError 
   return new CapabilityNotSupportedError(
     PROVIDER,
     "linkTypes",
-    `${providerName(PROVIDER)} does not carry links of the type ${type} in this project: they need GitLab Premium.`,
+    `${providerName(PROVIDER)} does not support links of the type ${type} in this project: they require GitLab Premium.`,
   );
 }

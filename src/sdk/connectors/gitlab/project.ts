@@ -47,7 +47,7 @@ export class GitLabProject {
     } catch (error) {
       if (!isNotFound(error) || /^\/issues\/./.test(path)) throw error;
       throw new ConnectorRequestError(
-        `${providerName(PROVIDER)} project ${this.#id} is gone, or not visible to this credential.`,
+        `${providerName(PROVIDER)} project ${this.#id} does not exist, or this credential cannot see it.`,
         { provider: PROVIDER, failureClass: "not_found", cause: error },
       );
     }
@@ -63,14 +63,11 @@ export class GitLabProject {
       if (issues_access_level !== "disabled" && issues_enabled !== false) {
         throw new IssueNotFoundError(PROVIDER, issue);
       }
-      throw new ConnectorRequestError(
-        `${providerName(PROVIDER)} project ${this.#id} has its issues turned off.`,
-        {
-          provider: PROVIDER,
-          failureClass: "permission",
-          cause: error,
-        },
-      );
+      throw new ConnectorRequestError(`${providerName(PROVIDER)} project ${this.#id} has issues disabled.`, {
+        provider: PROVIDER,
+        failureClass: "permission",
+        cause: error,
+      });
     }
   }
 

@@ -50,7 +50,7 @@ export function assertTaken(what: string, sent: string | null, kept: string | nu
   const [wanted, is] = [sent, kept].map((text) => (text ?? "").replaceAll("\r", "").trimEnd());
   if (wanted === is) return;
   throw invalid(
-    `${providerName(PROVIDER)} changed the ${what}: it takes lines that start with a slash for quick actions.`,
+    `${providerName(PROVIDER)} changed the ${what}: it treats lines that start with a slash as quick actions.`,
   );
 }
 

@@ -247,7 +247,7 @@ export class JiraApi implements ProviderApi {
       ({ name, to }) =>
         `"${name}" to "${to.name}" (${meaningOfStatus(to, statusNames) ?? to.statusCategory.key})`,
     );
-    const message = `${current.ref.key} has no transition to ${status} from where it is, only: ${names.join(", ") || "none"}.`;
+    const message = `${current.ref.key} has no transition to ${status} from its current status, only: ${names.join(", ") || "none"}.`;
     throw new CapabilityNotSupportedError(PROVIDER, "statuses", message);
   }
 
@@ -372,7 +372,7 @@ function labelChanges(before: readonly string[], after: readonly string[]): read
 function withoutSpaces(labels: readonly string[]): readonly string[] {
   const unfit = labels.find((label) => /\s/.test(label));
   if (unfit !== undefined)
-    throw invalid(`labels: ${providerName(PROVIDER)} labels have no spaces: "${unfit}".`);
+    throw invalid(`labels: ${providerName(PROVIDER)} labels cannot contain spaces: "${unfit}".`);
   return labels;
 }
 

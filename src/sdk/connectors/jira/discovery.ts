@@ -53,7 +53,7 @@ export class JiraDiscovery implements DiscoverySource {
     if (this.#siteUrl !== null) return `${await whoami(this.#rest(null))} ${new URL(this.#siteUrl).host}`;
     const [site] = await this.#sites();
     if (site === undefined) {
-      const message = "This credential has access to no Jira site.";
+      const message = "This credential cannot access any Jira site.";
       throw new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "permission" });
     }
     return whoami(this.#rest(site.id));

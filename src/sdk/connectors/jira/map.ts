@@ -115,7 +115,7 @@ export function issueOf(native: NativeIssue, raw: unknown, reading: Reading): Ca
   const status = meaningOfStatus(fields.status, reading.statusNames);
   if (status === null) {
     const { name, statusCategory } = fields.status;
-    const problem = `"${name}" is of the category "${statusCategory.key}", which says nothing; map it with statusNameMap`;
+    const problem = `"${name}" has the category "${statusCategory.key}", which implies no status; map it with statusNameMap`;
     throw new IssuePayloadContractError(PROVIDER, "issue.fields.status.statusCategory.key", problem);
   }
   const refTo = (other: { readonly id: string; readonly key: string }): ExternalRef => ({

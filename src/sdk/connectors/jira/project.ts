@@ -141,7 +141,7 @@ export class JiraProject {
       return await this.rest.get(Identity, "project", `/rest/api/3/project/${encodeURIComponent(this.name)}`);
     } catch (cause) {
       if (!isMissing(cause)) throw cause;
-      const message = `The Jira project ${this.name} is gone, or not visible with this credential.`;
+      const message = `The Jira project ${this.name} does not exist, or this credential cannot see it.`;
       throw new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "not_found", cause });
     }
   }
@@ -197,7 +197,7 @@ export async function whoami(rest: JiraRest): Promise<string> {
   } catch (cause) {
     if (!isMissing(cause)) throw cause;
     const message =
-      "There is no Jira Cloud at this address: /rest/api/3 is missing. Jira Data Center is not supported.";
+      "This address is not a Jira Cloud site: /rest/api/3 is missing. Jira Data Center is not supported.";
     throw new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "invalid", cause });
   }
 }

@@ -43,7 +43,7 @@ export async function searchPage(rest: JiraRest, request: SearchRequest): Promis
   const found = await rest.send(Results, "search", "POST", "/rest/api/3/search/jql", { json });
   const next = found.isLast === true ? null : (found.nextPageToken ?? null);
   if (next !== null && next === token) {
-    throw new IssuePayloadContractError(PROVIDER, "search.nextPageToken", "leads back to the same page");
+    throw new IssuePayloadContractError(PROVIDER, "search.nextPageToken", "points to the same page again");
   }
   return { issues: found.issues, next };
 }

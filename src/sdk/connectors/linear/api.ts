@@ -345,7 +345,7 @@ export class LinearApi implements ProviderApi {
 
   #teamGone(): ConnectorRequestError {
     return new ConnectorRequestError(
-      `The Linear team ${this.workspace} is gone, or not visible to this credential.`,
+      `The Linear team ${this.workspace} does not exist, or this credential cannot see it.`,
       { provider: this.provider, failureClass: "not_found" },
     );
   }

@@ -67,7 +67,7 @@ export class LinearDiscovery implements DiscoverySource {
   ): Promise<Page<DiscoveredResource>> {
     const { organization, teams } = await this.#ask(TEAMS, { after: cursor }, Teams);
     if (organization.id !== id) {
-      throw new ConnectorRequestError(`This credential of Linear is not one of the organization ${id}.`, {
+      throw new ConnectorRequestError(`This Linear credential does not belong to the organization ${id}.`, {
         provider: this.provider,
         failureClass: "not_found",
       });

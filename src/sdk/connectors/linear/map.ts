@@ -201,7 +201,7 @@ export function relationInput(id: string, { type, target }: CanonicalLink): Reco
     case "duplicates":
       return { issueId: id, relatedIssueId: target.id, type: "duplicate" };
     default:
-      throw new CapabilityNotSupportedError("linear", "linkTypes", `linear has no ${type} links.`);
+      throw new CapabilityNotSupportedError("linear", "linkTypes", `Linear has no ${type} links.`);
   }
 }
 

@@ -56,7 +56,7 @@ function onlyLabel(name: string, found: readonly Label[]): string {
     throw invalid(
       found.length > 0
         ? `"${name}" is a group of labels in Linear; issues have one of its labels instead.`
-        : `Linear has no label "${name}" for this team. Labels are made in the team's settings.`,
+        : `Linear has no label "${name}" for this team. Create labels in the team's settings.`,
     );
   }
   if (other !== undefined) throw invalid(`Linear has more than one label "${name}" for this team.`);

@@ -205,7 +205,11 @@ export function cursorBefore(
 /** A cursor that is missing or leads to the same page again would end the reading early, or never. */
 function demandCursor(name: string, cursor: string | null, asked: string | null): string {
   if (cursor !== null && cursor !== asked) return cursor;
-  throw new IssuePayloadContractError("linear", `pageInfo.${name}`, "leads nowhere");
+  throw new IssuePayloadContractError(
+    "linear",
+    `pageInfo.${name}`,
+    "is missing or points to the same page again",
+  );
 }
 
 /**

@@ -40,7 +40,7 @@ export function parsePlace<S extends v.GenericSchema>(
 }
 
 export function foreignCursor(provider: string): ConnectorRequestError {
-  return new ConnectorRequestError("The cursor is not one of this listing.", {
+  return new ConnectorRequestError("The cursor does not belong to this listing.", {
     provider,
     failureClass: "invalid",
   });

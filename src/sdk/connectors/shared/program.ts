@@ -42,7 +42,7 @@ export interface Outcome {
 
 /** Linux takes no argument of 128 KiB or more. */
 const MAX_ARGUMENT_BYTES = 128 * 1024 - 1;
-const TOO_LONG = "cannot be given a text of that length as an argument.";
+const TOO_LONG = "does not accept an argument of that length.";
 const MAX_STDERR_BYTES = 64 * 1024;
 /** The time for which a child of the program may keep its output open after it ended. */
 const LINGER_MS = 500;
@@ -106,7 +106,7 @@ export class Program {
 
   #assertPassable(args: readonly string[], stdin: string): void {
     if ([...args, stdin].some((text) => text.includes("\0"))) {
-      throw this.#failure("invalid", "cannot be given text with a NUL character.");
+      throw this.#failure("invalid", "does not accept text with a NUL character.");
     }
     if (args.some((text) => Buffer.byteLength(text) > MAX_ARGUMENT_BYTES)) {
       throw this.#failure("invalid", TOO_LONG);
@@ -118,7 +118,7 @@ export class Program {
     if (cwd !== undefined && !(await isFolder(cwd))) {
       throw new ConnectorConfigError(
         provider,
-        `${providerName(provider)}: the folder ${cwd} (cwd) is not there.`,
+        `${providerName(provider)}: the folder ${cwd} (cwd) does not exist.`,
       );
     }
     try {
@@ -199,7 +199,7 @@ export function readJson(provider: string, text: string, name: string): unknown 
   try {
     return parseJson(text);
   } catch {
-    throw new IssuePayloadContractError(provider, name, `is no JSON: ${firstLine(text) || "nothing at all"}`);
+    throw new IssuePayloadContractError(provider, name, `is not JSON: ${firstLine(text) || "empty output"}`);
   }
 }
 

@@ -192,7 +192,7 @@ export class ProviderConnector implements TrackerConnector {
       throw new CapabilityNotSupportedError(
         this.provider,
         "conditionalWrites",
-        `${providerName(this.provider)} cannot refuse an update of a changed issue.`,
+        `${providerName(this.provider)} does not support conditional updates.`,
       );
     }
     return this.#inTurn(async () => this.#update(await this.#read(ref, options), wanted, options));
@@ -253,7 +253,7 @@ export class ProviderConnector implements TrackerConnector {
     throw new CapabilityNotSupportedError(
       this.provider,
       "webhooks",
-      `${providerName(this.provider)} events are not read; list the issues that changed instead.`,
+      `${providerName(this.provider)} does not support events. List the changed issues instead.`,
     );
   }
 
@@ -376,7 +376,7 @@ export class ProviderConnector implements TrackerConnector {
     throw new CapabilityNotSupportedError(
       this.provider,
       "comments",
-      `${providerName(this.provider)} carries no comments.`,
+      `${providerName(this.provider)} does not support comments.`,
     );
   }
 

@@ -15,6 +15,6 @@ export function nativeStatus(
 ): string {
   const native = settable[status];
   if (native !== undefined) return native;
-  const message = `${providerName(provider)} issues can be moved to ${Object.keys(settable).join(", ")}.`;
+  const message = `${providerName(provider)} issues can be moved only to ${Object.keys(settable).join(", ")}.`;
   throw new CapabilityNotSupportedError(provider, "statuses", message);
 }

@@ -154,11 +154,14 @@ async function readStretch<T extends Dated>(
 }
 
 function unsteady(provider: string, since: string | null): ConnectorRequestError {
-  const which = since === null ? "issues" : `issues that changed from ${since} on`;
-  return new ConnectorRequestError(`${providerName(provider)}: the ${which} keep changing.`, {
-    provider,
-    failureClass: "transient",
-  });
+  const which = since === null ? "issues" : `issues changed since ${since}`;
+  return new ConnectorRequestError(
+    `${providerName(provider)}: the ${which} changed during every attempt to list them.`,
+    {
+      provider,
+      failureClass: "transient",
+    },
+  );
 }
 
 function isInOrder(things: readonly Dated[]): boolean {
