@@ -36,6 +36,7 @@ const ENVIRONMENT = `## Environment
 | \`TRACKER_TOKEN\`, \`TRACKER_TEAM\` | credential for it; without a team the control plane is asked once per run |
 | \`TRACKER_HOME\` | one folder for settings, credentials and state |
 | \`TRACKER_VAULT_KEY\` | key that a control plane on this machine encrypts stored credentials with: 32 bytes in base64 or hexadecimal (\`openssl rand -base64 32\`); several, separated by commas, while keys are exchanged: the first one encrypts |
+| \`TRACKER_<PROVIDER>_TOKEN\`, \`GH_TOKEN\`, \`GITHUB_TOKEN\`, \`GITLAB_TOKEN\`, \`JIRA_API_TOKEN\`, \`LINEAR_API_KEY\` | token of a provider that the control plane on this machine is not connected to, for one run ([connectors.md](connectors.md)) |
 | \`TRACKER_NO_INPUT\` | never ask |
 | \`TRACKER_NO_UPGRADE\` | report the upgrade of an older config as \`pending_binding_upgrade\` instead of writing it |
 | \`SPEC_KITTY_SAAS_URL\` | control plane, as older Spec Kitty tools name it |

@@ -3,9 +3,11 @@
  * opens the control plane when a use case needs it, and picks hosted or local.
  */
 
+import { realpathSync } from "node:fs";
 import type { CallOptions, WorkListener, WorkOutcome } from "./client.ts";
 import { findProject, type Project, ProjectStore, requireProject } from "./config/project.ts";
 import { CredentialStore, editLock, type Folders, userFolders } from "./config/settings.ts";
+import { TrustedBindings } from "./config/trusted-bindings.ts";
 import { unbindEdit } from "./config.ts";
 import type { CallName, CallRequest, CallResponse, InstallationStatus } from "./protocol.ts";
 import { ControlPlaneAccess, type EmbeddedHost } from "./service/access.ts";
@@ -18,6 +20,7 @@ import {
   notBound,
 } from "./service/bind.ts";
 import type { LocalBindOutcome, LocalBindRequest, LocalBindTools } from "./service/bind-on-device.ts";
+import { Clones } from "./service/bindings/clones.ts";
 import type { BoundTracker, OnUpgrade, TrackerView } from "./service/bindings.ts";
 import {
   type ConfigChange,
@@ -53,6 +56,8 @@ interface ServiceOptions {
   readonly openEmbedded: (databasePath: string) => Promise<EmbeddedHost>;
   /** Receives the upgrade of an older config, whichever call brought it. */
   readonly onUpgrade: OnUpgrade;
+  /** Receives the resource's label at the first use of a binding from another clone. */
+  readonly onAdopted: (label: string) => void;
   readonly debug: (line: string) => void;
 }
 
@@ -72,6 +77,7 @@ export class TrackerService {
   readonly #options: ServiceOptions;
   readonly #folders: Folders;
   readonly #projects: ProjectStore;
+  readonly #trusted: TrustedBindings;
   readonly #access: ControlPlaneAccess;
   #project: Promise<Project> | null = null;
 
@@ -83,6 +89,7 @@ export class TrackerService {
     this.#options = options;
     this.#folders = folders;
     this.#projects = new ProjectStore(context, folders);
+    this.#trusted = new TrustedBindings(folders);
     this.#access = new ControlPlaneAccess({ context, folders, credentials, hostFlag, openEmbedded, debug });
     this.connections = new Connections(this.#access);
     this.sessions = new Sessions({ access: this.#access, credentials, env });
@@ -132,6 +139,7 @@ export class TrackerService {
     if (!request.dryRun) await this.#access.requireStorage();
     const result = await hosted.bind(project, identity, request, dialog);
     if (result === null) return null;
+    if (!request.dryRun) await this.#trust(project, result.binding.bindingRef);
     const existing = configuredBinding(project);
     const isSame =
       existing?.provider === result.binding.provider && existing.binding_ref === result.binding.bindingRef;
@@ -184,6 +192,15 @@ export class TrackerService {
     const provider = parseProvider(requireBinding(project).provider);
     if (isLocal(provider)) return (await this.#localTools()).trackers.open(project);
     return (await this.#hosted()).binding(project);
+  }
+
+  /** Accepts the project's binding, so that writes may go to its resource. */
+  async trustBinding(): Promise<void> {
+    const { projectFolder, context } = this.#options;
+    // A call may have upgraded the config since it was read first.
+    const project = await requireProject(projectFolder, context);
+    const { binding_ref, project_slug } = requireBinding(project);
+    await this.#trust(project, binding_ref ?? project_slug);
   }
 
   /** The view of the named provider, else of the binding of the project. */
@@ -260,6 +277,12 @@ export class TrackerService {
     return { projects: this.#projects, trackers };
   }
 
+  /** Only the control plane in this process relies on consent that was given on this machine. */
+  async #trust(project: Project, bindingRef: string | null): Promise<void> {
+    const { kind } = await this.#access.plane();
+    if (kind === "embedded" && bindingRef !== null) this.#trusted.add(realpathSync(project.root), bindingRef);
+  }
+
   async #hosted(): Promise<HostedTracker> {
     const upgradesConfigs = !this.#options.context.env.TRACKER_NO_UPGRADE;
     const { debug, onUpgrade } = this.#options;
@@ -268,7 +291,20 @@ export class TrackerService {
       projects: this.#projects,
       upgradesConfigs,
       onUpgrade,
+      clones: await this.#clones(),
       debug,
+    });
+  }
+
+  async #clones(): Promise<Clones | null> {
+    const access = this.#access;
+    if ((await access.plane()).kind === "remote") return null;
+    return new Clones({
+      client: await access.client(),
+      projects: this.#projects,
+      trusted: this.#trusted,
+      requireStorage: () => access.requireStorage(),
+      onAdopted: this.#options.onAdopted,
     });
   }
 }

@@ -197,6 +197,11 @@ const HINTS_BY_CODE: Readonly<Record<string, Hint>> = {
       ? `${again} If the binding belongs to another control plane than ${control_plane}, name that: --host URL`
       : again;
   },
+  unknown_binding: ({ details: { resource_visible } }) =>
+    resource_visible === true
+      ? "Name that control plane: TRACKER_HOST=URL, or --host URL"
+      : "Name that control plane with TRACKER_HOST=URL or --host URL. The connections of this one: tracker host connections list",
+  untrusted_binding: "If you trust this repository, run the command again with --yes; it is asked once.",
   not_bound: ({ provider, name }) =>
     name === "beads" || name === "fp"
       ? `Bind it: tracker bind --provider ${provider} --workspace NAME`

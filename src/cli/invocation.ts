@@ -50,6 +50,7 @@ export async function withService<T>(
       if (outcome === "pending") upgrade.pending = values;
       else log.info(`Updated .kittify/config.yaml: it records ${values.binding_ref} now.`);
     },
+    onAdopted: (label) => log.info(`Using ${label}, as .kittify/config.yaml says.`),
     debug: (line) => log.debug(line),
   });
   try {

@@ -21,7 +21,7 @@ import {
 } from "../shared/git.ts";
 import type { Environment } from "../shared/io.ts";
 import { completeIdentity, identityEdit, type ProjectIdentity, UuidReservations } from "./identity.ts";
-import { parseRemote } from "./remote.ts";
+import { parseRemote, type RemoteIdentity } from "./remote.ts";
 import { editLock, type Folders } from "./settings.ts";
 
 const CONFIG_FOLDER = ".kittify";
@@ -174,15 +174,20 @@ export class ProjectStore {
   /** The identity of `project`; what is not recorded is derived, and nothing is written. */
   async identity(project: Project): Promise<ProjectIdentity> {
     const { root, repository, config } = project;
-    const remotes = repository === null ? [] : await readRemotes(repository, this.#context.env);
-    const remote = identifyingRemote(remotes);
     return completeIdentity(config.project, {
       root,
       folder: repository === null ? "" : segments(repository, root).join("/"),
-      remote: remote === null ? null : parseRemote(remote.url),
+      remote: await this.remote(project),
       machine: this.#context.machine,
       reservedUuid: () => this.#reservations.peek(realpathSync(root)),
     });
+  }
+
+  /** The remote that identifies the repository, whatever the config records; null when there is none. */
+  async remote({ repository }: Project): Promise<RemoteIdentity | null> {
+    const remotes = repository === null ? [] : await readRemotes(repository, this.#context.env);
+    const remote = identifyingRemote(remotes);
+    return remote === null ? null : parseRemote(remote.url);
   }
 
   /**

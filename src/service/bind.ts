@@ -19,12 +19,12 @@ import type {
   BindConfirmResponse,
   BindResolveResponse,
   InstallationStatus,
-  ProjectIdentity as WireIdentity,
 } from "../protocol.ts";
 import { type Choice, TrackerError } from "../shared/errors.ts";
 import { type HostedProvider, providerName } from "../shared/providers.ts";
 import { HostedBinding, type HostedDependencies } from "./bindings/hosted.ts";
 import { HostedView } from "./bindings/hosted-view.ts";
+import { wireIdentity as toWire } from "./wire-identity.ts";
 
 /** Several resources fit, and none was chosen. */
 export class SelectionRequiredError extends TrackerError {
@@ -361,16 +361,6 @@ function renewToken(resolution: BindResolveResponse, candidate: BindCandidate | 
 function toChoice(candidate: BindCandidate): Choice {
   const { display_label, confidence, match_reason } = candidate;
   return { number: numberOf(candidate), display_label, confidence, match_reason };
-}
-
-function toWire(identity: ProjectIdentity): WireIdentity {
-  return {
-    uuid: identity.uuid,
-    slug: identity.slug,
-    node_id: identity.nodeId,
-    repo_slug: identity.repoSlug,
-    ...(identity.repoHost !== null && { repo_host: identity.repoHost }),
-  };
 }
 
 export { type HostedDependencies, notBound } from "./bindings/hosted.ts";

@@ -74,6 +74,7 @@ function tracker({ upgradesConfigs = true } = {}): HostedTracker {
   return new HostedTracker({
     client: stubbedClient(stubs),
     projects,
+    clones: null,
     upgradesConfigs,
     onUpgrade: (values, outcome) => upgrades.push([outcome, values]),
     debug: (line) => debug.push(line),

@@ -46,13 +46,20 @@ export async function resolve(
   const issue = (resourceId: string) => tokens.issue({ teamId: scope.teamId, provider, resourceId });
   const mappings = await mappingsOf(scope, provider, identity);
   const mapped = certainMatch(identity, { mappings, known: null, atPath: [] });
-  if (mapped !== null && "mapping" in mapped) return mappedAnswer(mapped.mapping, issue);
+  const own = mapped !== null && "mapping" in mapped ? mapped.mapping : null;
+  // A reference that was never made here is from another clone, and newer than the mapping.
+  const isForeign = known && !mappings.some(({ bindingRef }) => bindingRef === known.binding_ref);
+  if (own !== null && !isForeign) return mappedAnswer(own, issue);
   const recorded = known ? await knownResource(services, provider, identity, known) : null;
+  if (own !== null) {
+    const reference = recorded === null ? null : await derivedRef(scope, provider, identity, recorded);
+    if (reference === null || reference !== known?.binding_ref) return mappedAnswer(own, issue);
+  }
   // A resource that the config names needs no inventory; everything from here on does.
   if (recorded === null) await inventory.refreshForAnswer(scope, connections);
   const { repo_slug: path } = identity;
   const atPath = recorded !== null || path === null ? [] : await resourcesAt(scope, provider, path);
-  const certain = certainMatch(identity, { mappings, known: recorded, atPath });
+  const certain = certainMatch(identity, { mappings: own === null ? mappings : [], known: recorded, atPath });
   if (certain !== null && "resource" in certain) {
     const { resource } = certain;
     return {

@@ -1,5 +1,5 @@
 import { type SQLQueryBindings, Database as SqliteFile } from "bun:sqlite";
-import { existsSync, readFileSync, statfsSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import {
   CompiledQuery,
@@ -113,11 +113,10 @@ export function connectSqlite(path: string): Database {
 
 function openFile(path: string): SqliteFile {
   try {
+    const folder = dirname(path);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (isFull(folder)) throw Object.assign(new Error("no space is left"), { code: "ENOSPC" });
     const file = openSqliteFile(path);
-    if (isFull(dirname(path))) {
-      file.close();
-      throw Object.assign(new Error("no space is left"), { code: "ENOSPC" });
-    }
     file.run("pragma foreign_keys = on");
     return file;
   } catch (error) {

@@ -177,8 +177,12 @@ export async function routeToMapping(
   if (found.some(({ state }) => state === "disabled")) {
     throw new HostError("mapping_disabled", `The ${subject} is disabled.`, { provider });
   }
-  const reason = found.length > 0 ? "was deleted" : `does not exist for ${providerName(provider)}`;
-  throw new HostError("binding_not_found", `The ${subject} ${reason}.`, { provider });
+  if (found.length === 0) {
+    const message = `The ${subject} does not exist for ${providerName(provider)}.`;
+    throw new HostError("binding_not_found", message, { provider });
+  }
+  const details = { deleted: true };
+  throw new HostError("binding_not_found", `The ${subject} was deleted.`, { provider, details });
 }
 
 /**

@@ -25,6 +25,7 @@ import {
 import { TrackerError, UsageError } from "../../shared/errors.ts";
 import { type HostedProvider, isHosted, providerName } from "../../shared/providers.ts";
 import type { BindingUpgrade, BoundTracker, OnUpgrade } from "../bindings.ts";
+import type { Clones } from "./clones.ts";
 
 /** The dependencies of the work on hosted providers. */
 export interface HostedDependencies {
@@ -33,6 +34,8 @@ export interface HostedDependencies {
   /** False when configs are not to be upgraded behind the person's back. */
   readonly upgradesConfigs: boolean;
   readonly onUpgrade: OnUpgrade;
+  /** Bindings from other clones; null on a remote control plane, which knows its own. */
+  readonly clones: Clones | null;
   readonly debug: (line: string) => void;
 }
 
@@ -97,10 +100,12 @@ export class HostedBinding implements BoundTracker {
 
   async push(items: readonly PushItem[] | null, listener: WorkListener) {
     if (items === null) throw itemsNeeded(this.provider);
+    await this.#requireTrust();
     return this.call("push", { items: [...items] }, listener);
   }
 
-  run(query: RunQuery, listener: WorkListener) {
+  async run(query: RunQuery, listener: WorkListener) {
+    if (query.dry_run !== true) await this.#requireTrust();
     return this.call("run", { pull_first: true, ...query }, listener);
   }
 
@@ -108,7 +113,8 @@ export class HostedBinding implements BoundTracker {
     return this.call("conflicts", {});
   }
 
-  resolveConflict(id: string, take: ConflictSide) {
+  async resolveConflict(id: string, take: ConflictSide) {
+    await this.#requireTrust();
     return this.call("resolveConflict", { id, take });
   }
 
@@ -116,7 +122,8 @@ export class HostedBinding implements BoundTracker {
     return this.call("seedMission", { issue, ...(missionId !== null && { mission_id: missionId }) });
   }
 
-  publishMission(issue: string, update: MissionUpdate, listener: WorkListener) {
+  async publishMission(issue: string, update: MissionUpdate, listener: WorkListener) {
+    await this.#requireTrust();
     return this.call("publishMission", { issue, update }, listener);
   }
 
@@ -142,12 +149,28 @@ export class HostedBinding implements BoundTracker {
       this.#upgrade(answer);
       return answer;
     }
+    const send = () => client.call(name, routed, options);
     try {
-      return await client.call(name, routed, options);
+      return await send();
     } catch (error) {
       if (!(error instanceof TrackerError) || !STALE_CODES.has(error.code)) throw error;
-      throw new StaleBindingError(key.binding_ref, this.provider, client.name, error);
+      const { clones } = this.#dependencies;
+      const stale = new StaleBindingError(key.binding_ref, this.provider, client.name, error);
+      if (clones === null || !wasNeverHere(error)) throw stale;
+      await clones.adopt(this.#project, { provider: this.provider, bindingRef: key.binding_ref });
+      return send();
     }
+  }
+
+  /** Makes sure that the binding's resource may be written to; a remote control plane decides that itself. */
+  async #requireTrust(): Promise<void> {
+    const { clones } = this.#dependencies;
+    if (clones === null) return;
+    await clones.requireTrust(this.#project, routeOf(this.#key), async () => {
+      const [mapping] = await this.mappings();
+      if (mapping === undefined) throw notBound();
+      return mapping;
+    });
   }
 
   /** Upgrades an older config, unless that is not wanted or fails; reports the upgrade either way. */
@@ -171,6 +194,17 @@ export class HostedBinding implements BoundTracker {
     this.#key = { binding_ref };
     onUpgrade(upgrade, "written");
   }
+}
+
+/** The control plane has no trace of the binding: a deleted one leaves a tombstone. */
+function wasNeverHere({ code, details }: TrackerError): boolean {
+  const wasDeleted = typeof details === "object" && details !== null && "deleted" in details;
+  return code === "binding_not_found" && !wasDeleted;
+}
+
+/** The text by which the config names the binding. */
+function routeOf(key: RoutingKey): string {
+  return "binding_ref" in key ? key.binding_ref : key.project_slug;
 }
 
 /** Only a config that is still as it was when the call was made is upgraded. */

@@ -6,6 +6,7 @@ import { HINTS } from "../../hints.ts";
 import { readInput } from "../../input.ts";
 import { type Invocation, payloadOf, print, withService } from "../../invocation.ts";
 import { renderPublished } from "../../render/mission.ts";
+import { CONSENT_ARGS, withConsent } from "../sync/consent.ts";
 import { withWork } from "../sync/work.ts";
 import { ISSUE } from "./issue-argument.ts";
 
@@ -34,6 +35,7 @@ const ARGS = {
     valueHint: "FILE|-",
     description: "The update as JSON, instead of all flags but --issue",
   },
+  ...CONSENT_ARGS,
 } as const satisfies ArgumentDefs;
 
 /** `tracker mission publish` */
@@ -48,13 +50,15 @@ export const publishCommand = defineAction({
     });
     const answer = await withService(invocation, async (service) => {
       const tracker = await service.boundTracker();
-      return withWork(invocation, PUBLISHING, async (listener) => {
-        const decision_references = [
-          ...update.decision_references,
-          ...(await resolveAll(tracker, decisions)),
-        ];
-        return tracker.publishMission(args.issue, { ...update, decision_references }, listener);
-      });
+      const write = () =>
+        withWork(invocation, PUBLISHING, async (listener) => {
+          const decision_references = [
+            ...update.decision_references,
+            ...(await resolveAll(tracker, decisions)),
+          ];
+          return tracker.publishMission(args.issue, { ...update, decision_references }, listener);
+        });
+      return withConsent(invocation, service, args.yes, write);
     });
     return showPublished(invocation, answer);
   },

@@ -3,6 +3,7 @@ import { defineAction } from "../../argv.ts";
 import { HINTS } from "../../hints.ts";
 import { readInput } from "../../input.ts";
 import { withService } from "../../invocation.ts";
+import { CONSENT_ARGS, withConsent } from "./consent.ts";
 import { showSync, withWork } from "./work.ts";
 
 /** `tracker sync push` */
@@ -14,6 +15,7 @@ export const pushCommand = defineAction({
       valueHint: "FILE|-",
       description: "Changes to write: a JSON array of items; required for hosted providers",
     },
+    ...CONSENT_ARGS,
   },
   run: async (invocation, args) => {
     const file = args["items-json"];
@@ -21,7 +23,9 @@ export const pushCommand = defineAction({
     const answer = await withService(invocation, async (service) => {
       const tracker = await service.boundTracker();
       const activity = { title: "Pushing", noun: "item", whenInterrupted: HINTS.pushInterrupted };
-      return withWork(invocation, activity, (listener) => tracker.push(items, listener));
+      return withConsent(invocation, service, args.yes, () =>
+        withWork(invocation, activity, (listener) => tracker.push(items, listener)),
+      );
     });
     return showSync(invocation, { kind: "push", result: answer });
   },

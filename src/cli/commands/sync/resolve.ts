@@ -3,6 +3,7 @@ import { UsageError } from "../../../shared/errors.ts";
 import { defineAction } from "../../argv.ts";
 import { payloadOf, print, withService } from "../../invocation.ts";
 import { renderDecision } from "../../render/conflicts.ts";
+import { CONSENT_ARGS, withConsent } from "./consent.ts";
 
 /** `tracker sync resolve` */
 export const resolveCommand = defineAction({
@@ -15,12 +16,14 @@ export const resolveCommand = defineAction({
       valueHint: "local|external",
       description: "Value to keep: the one edited here, or the tracker's",
     },
+    ...CONSENT_ARGS,
   },
-  run: async (invocation, { id, take: text }) => {
+  run: async (invocation, { id, take: text, yes }) => {
     const take = sideOf(text);
-    const answer = await withService(invocation, async (service) =>
-      (await service.boundTracker()).resolveConflict(id, take),
-    );
+    const answer = await withService(invocation, async (service) => {
+      const tracker = await service.boundTracker();
+      return withConsent(invocation, service, yes, () => tracker.resolveConflict(id, take));
+    });
     await print(invocation, payloadOf(invocation, answer), () => renderDecision(answer, take));
   },
 });

@@ -1,6 +1,7 @@
 import { defineAction } from "../../argv.ts";
 import { HINTS } from "../../hints.ts";
 import { withService } from "../../invocation.ts";
+import { CONSENT_ARGS, withConsent } from "./consent.ts";
 import { DEFAULT_PAGE, MAX_PAGE, pageLimit, showSync, withWork } from "./work.ts";
 
 /** `tracker sync run` */
@@ -13,6 +14,7 @@ export const runCommand = defineAction({
       description: `Pull at most N issues, up to ${MAX_PAGE.toLocaleString("en-US")}; ${DEFAULT_PAGE} by default (hosted providers)`,
     },
     "dry-run": { type: "boolean", description: "Show the plan, and write nothing" },
+    ...CONSENT_ARGS,
   },
   run: async (invocation, args) => {
     const isDry = args["dry-run"];
@@ -22,8 +24,10 @@ export const runCommand = defineAction({
       const activity = isDry
         ? { title: "Planning", noun: "issue" }
         : { title: "Synchronizing", noun: "issue", whenInterrupted: HINTS.runInterrupted };
-      return withWork(invocation, activity, (listener) =>
-        tracker.run({ limit, ...(isDry && { dry_run: true }) }, listener),
+      return withConsent(invocation, service, args.yes, () =>
+        withWork(invocation, activity, (listener) =>
+          tracker.run({ limit, ...(isDry && { dry_run: true }) }, listener),
+        ),
       );
     });
     // Hosts may leave `dry_run` out of a plan.

@@ -1,0 +1,40 @@
+import type { TrackerService } from "../../../service.ts";
+import { TrackerError } from "../../../shared/errors.ts";
+import type { ArgumentDefs } from "../../argv.ts";
+import { confirm } from "../../ask.ts";
+import type { Invocation } from "../../invocation.ts";
+
+/** The flag of commands that write to a tracker. */
+export const CONSENT_ARGS = {
+  yes: {
+    type: "boolean",
+    description: "Accept the config's resource without asking, although the git remote does not name it",
+  },
+} as const satisfies ArgumentDefs;
+
+/**
+ * Writes to the tracker. Where the binding is from another clone and the remote
+ * does not name its resource, a person is asked once.
+ *
+ * @param write begins anew after consent; nothing was sent before
+ * @throws TrackerError `untrusted_binding` where no prompt is possible, or the answer is no
+ */
+export async function withConsent<T>(
+  { io }: Invocation,
+  service: TrackerService,
+  yes: boolean,
+  write: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (!(error instanceof TrackerError) || error.code !== "untrusted_binding") throw error;
+    if (!yes) {
+      if (!io.canPrompt) throw error;
+      io.stderr.write(`${error.message}\n`);
+      if (!(await confirm(io, "Write to it from this folder?"))) throw error;
+    }
+    await service.trustBinding();
+    return write();
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Bindings that were made in another clone, on the control plane in this
+ * process. The committed config names the resource: the first use creates the
+ * mapping here, and the first write needs a person's consent unless the
+ * repository's remote names the same resource.
+ */
+import { realpathSync } from "node:fs";
+import type { ControlPlaneClient } from "../../client.ts";
+import type { Project, ProjectStore } from "../../config/project.ts";
+import type { RemoteIdentity } from "../../config/remote.ts";
+import type { TrustedBindings } from "../../config/trusted-bindings.ts";
+import type { BindResolveResponse, Mapping } from "../../protocol.ts";
+import { TrackerError } from "../../shared/errors.ts";
+import { type HostedProvider, providerName } from "../../shared/providers.ts";
+import { wireIdentity } from "../wire-identity.ts";
+
+/** The dependencies of {@link Clones}. */
+interface ClonesOptions {
+  readonly client: ControlPlaneClient;
+  readonly projects: ProjectStore;
+  readonly trusted: TrustedBindings;
+  /** @throws TrackerError when what the control plane stores would be lost */
+  readonly requireStorage: () => Promise<void>;
+  /** Receives the resource's label at the first use of a binding from another clone. */
+  readonly onAdopted: (label: string) => void;
+}
+
+/** A hosted binding as a config records it. */
+interface CommittedBinding {
+  readonly provider: HostedProvider;
+  readonly bindingRef: string;
+}
+
+/** The control plane in this process, for projects that were bound elsewhere. */
+export class Clones {
+  readonly #options: ClonesOptions;
+
+  constructor(options: ClonesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Creates the mapping that the committed config names. The provider is asked
+   * for that one resource, whose derived reference has to be the committed one.
+   *
+   * @throws TrackerError `no_installation` when the provider is not connected, `unknown_binding` when
+   *   the reference is another control plane's or the resource is not visible
+   */
+  async adopt(project: Project, { provider, bindingRef }: CommittedBinding): Promise<void> {
+    const { client, projects, onAdopted } = this.#options;
+    const project_identity = wireIdentity(await projects.identity(project));
+    const provider_context = project.config.tracker.providerContext ?? {};
+    const known = { binding_ref: bindingRef, provider_context };
+    const resolution = await client.call("bindResolve", { provider, project_identity, known });
+    const { candidate_token, display_label } = resolution;
+    if (candidate_token === null || referenceOf(resolution) !== bindingRef) {
+      throw unknownBinding({ provider, bindingRef }, resolution, provider_context.display_key);
+    }
+    await client.call("bindConfirm", { provider, candidate_token, project_identity });
+    onAdopted(display_label ?? bindingRef);
+  }
+
+  /**
+   * Makes sure that a write may go to the binding's resource and will be remembered.
+   *
+   * @param mapping the control plane's own mapping: the config's facts are the repository's claim
+   * @throws TrackerError `untrusted_binding` until a person accepts the binding in this folder
+   */
+  async requireTrust(project: Project, bindingRef: string, mapping: () => Promise<Mapping>): Promise<void> {
+    const { projects, trusted, requireStorage } = this.#options;
+    await requireStorage();
+    if (trusted.has(realpathSync(project.root), bindingRef)) return;
+    const target = await mapping();
+    const remote = await projects.remote(project);
+    if (isSameResource(remote, target)) return;
+    throw untrusted(target, bindingRef);
+  }
+}
+
+/** The reference that the binding has or gets; null without a certain match. */
+function referenceOf(resolution: BindResolveResponse): string | null {
+  if (resolution.match_type !== "exact") return null;
+  return resolution.binding_ref ?? resolution.derived_binding_ref ?? null;
+}
+
+/** Reports whether the remote is the repository that the mapping is about; never for a provider without paths. */
+function isSameResource(remote: RemoteIdentity | null, { provider_context }: Mapping): boolean {
+  const { display_key: path, resource_url: url } = provider_context ?? {};
+  if (remote === null || remote.host === null || remote.path === null) return false;
+  if (path === undefined || url === undefined || !URL.canParse(url)) return false;
+  const host = new URL(url).hostname.replace(/^\[|\]$/g, "");
+  return host === remote.host && path.toLowerCase() === remote.path.toLowerCase();
+}
+
+function unknownBinding(
+  { provider, bindingRef }: CommittedBinding,
+  resolution: BindResolveResponse,
+  displayKey: string | undefined,
+): TrackerError {
+  const isVisible =
+    displayKey !== undefined &&
+    resolution.match_type === "exact" &&
+    resolution.provider_context?.display_key?.toLowerCase() === displayKey.toLowerCase();
+  const name = providerName(provider);
+  const cause = isVisible
+    ? "another control plane made it"
+    : `another control plane made it, or the connection to ${name} does not show ${displayKey ?? "its resource"}`;
+  return new TrackerError(
+    "unknown_binding",
+    `The control plane on this machine does not know the binding ${bindingRef}: ${cause}.`,
+    { provider, details: { binding_ref: bindingRef, resource_visible: isVisible } },
+  );
+}
+
+function untrusted({ display_label, provider }: Mapping, bindingRef: string): TrackerError {
+  const label = display_label ?? bindingRef;
+  return new TrackerError(
+    "untrusted_binding",
+    `.kittify/config.yaml directs writes to ${label} on ${providerName(provider ?? "")}, and this repository's remote does not name it.`,
+    { provider, details: { binding_ref: bindingRef, display_label: label } },
+  );
+}
