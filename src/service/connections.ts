@@ -4,7 +4,7 @@ import { TrackerError } from "../shared/errors.ts";
 import { providerName } from "../shared/providers.ts";
 import type { ControlPlaneAccess } from "./access.ts";
 
-/** The providers that the control plane is connected to. */
+/** The connections of the control plane. */
 export class Connections {
   readonly #access: ControlPlaneAccess;
 
@@ -12,7 +12,7 @@ export class Connections {
     this.#access = access;
   }
 
-  /** Connects a provider; `onProgress` hears from a discovery that takes longer. */
+  /** Connects a provider; `onProgress` receives the progress of a long discovery. */
   async connect(
     request: ConnectRequest,
     onProgress: (progress: OperationProgress) => void,
@@ -46,13 +46,13 @@ export class Connections {
     );
   }
 
-  /** Asks the provider whether the connection that {@link find} finds works. */
+  /** Tests the connection that {@link find} returns. */
   async test(name: string): Promise<Connection> {
     const { connection_id } = await this.find(name);
     return (await this.#access.client()).call("testConnection", { connection_id });
   }
 
-  /** Discovers anew what is behind the connection that {@link find} finds. */
+  /** Reads the resources of the connection that {@link find} returns again. */
   async refresh(name: string, onProgress: (progress: OperationProgress) => void): Promise<Connection> {
     const { connection_id } = await this.find(name);
     return (await this.#access.client()).call("refreshConnection", { connection_id }, { onProgress });

@@ -15,12 +15,12 @@ export interface PullOrder {
 /** Receives the pages, and can end the pull early. */
 interface PullControl {
   /**
-   * Takes the issues of one page.
+   * Receives the issues of one page.
    *
-   * @param soFar issues that were read up to here, these included
+   * @param soFar the number of issues read up to here, these included
    */
   readonly onPage: (items: PullResult["items"], soFar: number) => void;
-  /** Is told within a page, by trackers that tell, how many issues were read up to here. */
+  /** Receives the number of issues read up to here, within a page where the provider reports it. */
   readonly onProgress: (soFar: number) => void;
   readonly signal: AbortSignal;
 }
@@ -29,7 +29,7 @@ interface PullControl {
  * Pulls page by page; no page is kept.
  *
  * @returns the sum of all pages, without their issues
- * @throws TrackerError `invalid_response` when there is more and nobody says where
+ * @throws TrackerError `invalid_response` when there are more issues and no cursor, or the same one again
  */
 export async function pullPages(
   tracker: Pick<BoundTracker, "pull">,
@@ -41,7 +41,7 @@ export async function pullPages(
   let cursor: string | null = null;
   for (;;) {
     const before: number = total?.summary.total ?? 0;
-    const result: PullResult = await tracker.pull(
+    const page: PullResult = await tracker.pull(
       { limit, ...(cursor !== null && { cursor }), ...(reread !== null && { reread }) },
       {
         onProgress: (progress) => {
@@ -50,18 +50,17 @@ export async function pullPages(
       },
     );
     signal.throwIfAborted();
-    const { items } = result;
-    total = together(total, { ...result, items: [] });
-    onPage(items, total.summary.total);
-    if (!all || !result.has_more) return total;
-    cursor = result.next_cursor;
-    if (cursor === null || seen.has(cursor)) throw endless();
+    total = sumOf(total, { ...page, items: [] });
+    onPage(page.items, total.summary.total);
+    if (!all || !page.has_more) return total;
+    cursor = page.next_cursor;
+    if (cursor === null || seen.has(cursor)) throw noCursor();
     seen.add(cursor);
   }
 }
 
-/** Two pages as one. */
-function together(sum: PullResult | null, page: PullResult): PullResult {
+/** The sum of two pages. */
+function sumOf(sum: PullResult | null, page: PullResult): PullResult {
   if (sum === null) return page;
   const add = (name: keyof PullResult["summary"]): number => sum.summary[name] + page.summary[name];
   const errors = [...(sum.item_errors ?? []), ...(page.item_errors ?? [])];
@@ -80,7 +79,7 @@ function together(sum: PullResult | null, page: PullResult): PullResult {
   };
 }
 
-function endless(): TrackerError {
+function noCursor(): TrackerError {
   return new TrackerError(
     "invalid_response",
     "The control plane has more issues, but returned no cursor to fetch them.",

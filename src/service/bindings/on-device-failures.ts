@@ -6,11 +6,11 @@ import { conflictCode, failureCode } from "../../sync/failure.ts";
 import { SyncRequestError } from "../../sync/request.ts";
 
 /**
- * Runs `work`; what goes wrong is told by the codes that a control plane uses,
- * in the tracker's own words.
+ * Runs `work`. Failures have the codes of a control plane and the provider's own
+ * words.
  *
- * @throws TrackerError `program_unusable` when the tracker's program cannot be run as it is set up,
- *   `store_unusable` when the file of what was synchronized cannot be used, else as a control plane says
+ * @throws TrackerError `program_unusable` when the provider's program cannot be run as it is set up,
+ *   `store_unusable` when the database of synchronized issues cannot be used, else a control plane's code
  */
 export async function explained<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -23,7 +23,7 @@ export async function explained<T>(work: () => Promise<T>): Promise<T> {
 /**
  * Runs a decision of a conflict.
  *
- * @throws TrackerError `conflict_not_found`, `conflict_decided` when it was decided otherwise; anything else as it is
+ * @throws TrackerError `conflict_not_found`, or `conflict_decided` when it was decided otherwise; rethrows the rest
  */
 export async function decided<T>(decision: () => Promise<T>): Promise<T> {
   try {

@@ -1,10 +1,10 @@
-/** One sync at a time works on a binding to a tracker on this machine. */
+/** Keeps two syncs of one on-device binding from overlapping. */
 import { reasonOf } from "../../shared/atomic-file.ts";
 import type { Nature } from "../../shared/context.ts";
 import { TrackerError } from "../../shared/errors.ts";
 import { FileLock } from "../../shared/file-lock.ts";
 
-/** Together two seconds: a short sync is waited for, a long one is told. */
+/** Two seconds in all: long enough for a short sync to end. */
 const ATTEMPTS = 40;
 const PAUSE_MS = 50;
 
@@ -27,9 +27,9 @@ export class SyncLock {
   }
 
   /**
-   * Runs `work` while nobody else synchronizes.
+   * Runs `work` while no other sync runs.
    *
-   * @throws TrackerError `sync_in_progress` when somebody else is at it for longer than a moment,
+   * @throws TrackerError `sync_in_progress` when another sync does not end within two seconds,
    *   `store_unusable` when the file cannot be locked
    */
   async hold<T>(work: () => Promise<T>): Promise<T> {

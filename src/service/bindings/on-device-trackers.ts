@@ -20,7 +20,7 @@ import { isInRepository, trustedPath } from "../../shared/git.ts";
 import { jsonText } from "../../shared/json.ts";
 import { isLocal, type LocalProvider, providerName } from "../../shared/providers.ts";
 import { Doctrine } from "../../sync/doctrine.ts";
-import { LocalMapping, LocalTracker } from "./on-device.ts";
+import { LocalMapping, OnDeviceBinding } from "./on-device.ts";
 import { explained } from "./on-device-failures.ts";
 
 /** The way to run the program of a provider; kept with the person, never in a repository. */
@@ -98,7 +98,7 @@ export class LocalTrackers {
    *
    * @throws TrackerError `not_bound_here` when this person has not bound the project on this machine
    */
-  async open(project: Project): Promise<LocalTracker> {
+  async open(project: Project): Promise<OnDeviceBinding> {
     const { provider, workspace } = requireLocalBinding(project.config);
     const key = keyOf(project, { provider, workspace });
     const credentials = this.#read(this.path, BindingsFile, {})[key];
@@ -113,7 +113,7 @@ export class LocalTrackers {
     const folder = join(this.#options.folders.state, "local");
     const name = createHash("sha256").update(key).digest("hex").slice(0, 24);
     const { nature } = this.#options.context;
-    return new LocalTracker({
+    return new OnDeviceBinding({
       provider,
       workspace,
       connector,

@@ -1,4 +1,4 @@
-/** Work on a project that is bound to a tracker on this machine, answered as a control plane answers. */
+/** Work on a binding to an on-device provider, with the results of a control plane. */
 import * as v from "valibot";
 import type {
   ConflictSide,
@@ -36,7 +36,7 @@ import type { BoundTracker, MappingRequest, PullListener } from "../bindings.ts"
 import { decided, explained } from "./on-device-failures.ts";
 import { SyncLock } from "./on-device-lock.ts";
 
-/** A work package and the issue that stands for it. */
+/** A work package and its issue. */
 export const LocalMapping = v.object({
   wp_id: v.string(),
   external_id: v.string(),
@@ -45,16 +45,16 @@ export const LocalMapping = v.object({
 });
 export type LocalMapping = v.InferOutput<typeof LocalMapping>;
 
-interface LocalTrackerOptions {
+interface OnDeviceBindingOptions {
   readonly provider: LocalProvider;
   readonly workspace: string;
   readonly connector: TrackerConnector;
-  /** Absolute path of the file that holds what was synchronized. */
+  /** Absolute path of the database of synchronized issues. */
   readonly storePath: string;
   readonly doctrine: Doctrine;
   readonly now: () => Date;
   readonly sleep: Nature["sleep"];
-  /** Keeps which issue stands for which work package. */
+  /** The issues of work packages. */
   readonly mappings: {
     read(): readonly LocalMapping[];
     edit(change: (all: readonly LocalMapping[]) => LocalMapping[]): void;
@@ -64,13 +64,13 @@ interface LocalTrackerOptions {
 /** The number of conflicts that a status names. */
 const SHOWN_CONFLICTS = 3;
 
-/** A tracker on this machine that a project is bound to. */
-export class LocalTracker implements BoundTracker {
+/** A project's binding to an on-device provider. */
+export class OnDeviceBinding implements BoundTracker {
   readonly provider: LocalProvider;
-  readonly #options: LocalTrackerOptions;
+  readonly #options: OnDeviceBindingOptions;
   readonly #lock: SyncLock;
 
-  constructor(options: LocalTrackerOptions) {
+  constructor(options: OnDeviceBindingOptions) {
     this.provider = options.provider;
     this.#options = options;
     this.#lock = new SyncLock(`${options.storePath}.lock`, options.sleep);
@@ -101,7 +101,7 @@ export class LocalTracker implements BoundTracker {
     });
   }
 
-  /** Reads everything, whatever the limit: these trackers do not tell of every change. */
+  /** Reads everything, whatever the limit: on-device providers do not report every change. */
   async pull(
     { limit, cursor, reread, filters = {} }: PullQuery,
     { onProgress }: PullListener = {},
@@ -115,10 +115,10 @@ export class LocalTracker implements BoundTracker {
     return answer(PullResult, { ...this.#envelope(phase.summary), ...phase });
   }
 
-  /** Writes the items, in order; without items what was edited here. */
+  /** Writes the items, in order; without items the local edits. */
   async push(items: readonly PushItem[] | null, { onProgress }: WorkListener): Promise<PushResult> {
     const phase = await this.#alone(async (sync) => {
-      // An item that the program was never asked about must not pass for refused.
+      // A program that cannot run must fail the push, not every item as if it were refused.
       await this.#options.connector.searchIssues({ limit: 1 });
       if (items === null) return sync.pushEdits();
       return sync.push({
@@ -135,7 +135,7 @@ export class LocalTracker implements BoundTracker {
     const request = { pullFirst: true, limit, dryRun: dry_run ?? false };
     const control = { onProgress: (done: number) => onProgress?.({ done, total: null }) };
     const work = (sync: ResourceSync) => sync.run(request, control);
-    // A rehearsal works on a copy.
+    // A dry run works on a copy.
     const { pull, push } = await (request.dryRun ? this.#work(work) : this.#alone(work));
     return answer(RunResult, {
       ...this.#envelope(totalOf(pull.summary, push.summary)),
@@ -182,7 +182,7 @@ export class LocalTracker implements BoundTracker {
     );
   }
 
-  /** Work packages and the issues that stand for them. */
+  /** Returns work packages and their issues. */
   async mappings(): Promise<readonly Mapping[]> {
     return answer(
       v.array(Mapping),
@@ -190,7 +190,7 @@ export class LocalTracker implements BoundTracker {
     );
   }
 
-  /** Notes which issue stands for a work package; one that was noted before is replaced. */
+  /** Records the issue of a work package, in place of an earlier one. */
   async addMapping({ wpId, externalId, externalKey, externalUrl }: MappingRequest): Promise<Mapping> {
     if (!wpId || !externalId) {
       throw new UsageError("A mapping needs a work package and an issue: --wp-id and --external-id.", {
@@ -207,12 +207,12 @@ export class LocalTracker implements BoundTracker {
     return answer(Mapping, this.#mapping(mapping));
   }
 
-  /** Does one piece of work that others may not do at the same time. */
+  /** Does work that must not overlap with other work. */
   #alone<T>(work: (sync: ResourceSync) => Promise<T>): Promise<T> {
     return this.#lock.hold(() => this.#work(work));
   }
 
-  /** Opens the store for one piece of work. */
+  /** Opens the store for the length of `work`. */
   #work<T>(work: (sync: ResourceSync) => Promise<T>): Promise<T> {
     const { connector, storePath, doctrine, now } = this.#options;
     return explained(async () => {
@@ -247,7 +247,7 @@ export class LocalTracker implements BoundTracker {
   }
 }
 
-/** A result in the wire's shape. */
+/** A result with the fields and the order of the wire. */
 function answer<S extends v.GenericSchema>(schema: S, value: v.InferInput<S>): v.InferOutput<S> {
   return v.parse(schema, value);
 }
