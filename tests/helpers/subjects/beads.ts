@@ -38,12 +38,12 @@ export class ProgramInMemory extends CountingProgram {
 export class ProgramScratch implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "tracker-program-"));
   readonly environment: Readonly<Record<string, string>>;
+  /** Outside of the folder: a program of the project itself is never run. */
+  readonly #bin = mkdtempSync(join(tmpdir(), "tracker-bin-"));
 
   constructor() {
-    const bin = join(this.folder, "bin");
-    mkdirSync(bin);
     this.environment = {
-      PATH: [bin, process.env.PATH ?? ""].join(delimiter),
+      PATH: [this.#bin, process.env.PATH ?? ""].join(delimiter),
       HOME: this.folder,
       GIT_CONFIG_NOSYSTEM: "1",
       GIT_AUTHOR_NAME: "Ada",
@@ -55,7 +55,7 @@ export class ProgramScratch implements Disposable {
 
   /** Puts a shell script on PATH. */
   install(name: string, script: string): string {
-    const path = join(this.folder, "bin", name);
+    const path = join(this.#bin, name);
     writeFileSync(path, `#!/bin/sh\n${script}\n`);
     chmodSync(path, 0o755);
     return path;
@@ -77,7 +77,7 @@ export class ProgramScratch implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.folder, { recursive: true, force: true });
+    for (const folder of [this.folder, this.#bin]) rmSync(folder, { recursive: true, force: true });
   }
 }
 
