@@ -245,7 +245,7 @@ const HINTS_BY_CODE: Readonly<Record<string, Hint>> = {
   invalid_response: ({ details }) =>
     "operation_id" in details ? operationHint(details, null) : CHECK_CONTROL_PLANE,
   host_timeout: CHECK_ADDRESS,
-  host_unreachable: CHECK_ADDRESS,
+  host_unreachable: ({ details: { network } }) => networkHint(recordOf(network)) ?? CHECK_ADDRESS,
   team_mismatch: "Name a team that you belong to: TRACKER_TEAM=<slug>. Your teams: tracker auth status",
   team_required: ({ details: { teams } }) => {
     const slugs = Array.isArray(teams) ? teams.join("|") : "";
@@ -294,6 +294,22 @@ export function hintOf(error: TrackerError): string | null {
 export function doctorHintOf(error: TrackerError): string | null {
   const hint = hintOf(error);
   return hint?.includes("`tracker doctor`") === true ? "Check the address above and your network." : hint;
+}
+
+/** The hint after a failure of the network that can be repaired in one place. */
+function networkHint({ remedy }: Facts["details"]): string | null {
+  switch (remedy) {
+    case "authority":
+      return "If your organization has its own certificate authority, name it: NODE_EXTRA_CA_CERTS=/path/to/ca.pem";
+    case "clock":
+      return "Check this machine's date and time. If they are right, the certificate has to be renewed there.";
+    case "name":
+      return "Check that the address is spelled as the certificate has it.";
+    case "proxy":
+      return "Check HTTPS_PROXY; hosts in NO_PROXY are reached without it.";
+    default:
+      return null;
+  }
 }
 
 /** The hint about an operation whose end is unknown. */

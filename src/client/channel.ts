@@ -100,7 +100,9 @@ export class HttpChannel {
       const asked = error instanceof ControlPlaneError ? error.retryAfterSeconds : null;
       const mayRepeat =
         exchange.repeat === "safe" || status === 429 || (exchange.repeat === "costly" && asked !== null);
-      const isFutile = envelope?.retryable === false || !RETRIED_STATUS.has(status);
+      // A limit ends at the time that it names, whatever else the answer says.
+      const endsThen = status === 429 && asked !== null;
+      const isFutile = (envelope?.retryable === false && !endsThen) || !RETRIED_STATUS.has(status);
       if (isLast || !mayRepeat || isFutile) throw error;
       const wait = asked ?? (status === 429 ? DEFAULT_RETRY_AFTER_S : null);
       if (wait !== null && wait > MAX_RETRY_AFTER_S) throw error;

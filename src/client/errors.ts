@@ -49,7 +49,7 @@ export class ControlPlaneError extends TrackerError {
 /** The error of a request that got no answer; `name` is the control plane's. */
 export function noAnswer(
   name: string,
-  { reason, processed, message, cause }: NoAnswerError,
+  { reason, processed, remedy, code, message, cause }: NoAnswerError,
   { bodyBytes }: Limits,
 ): ControlPlaneError {
   const mayBeDone = processed === "maybe";
@@ -57,7 +57,8 @@ export function noAnswer(
     const problem = `${name} answered with more than ${bodyBytes / 1024 / 1024} MB.`;
     return new ControlPlaneError("response_too_large", problem, { mayBeDone });
   }
-  const facts = { retryable: true, mayBeDone, cause };
+  const details = { network: { reason, code, remedy } };
+  const facts = { retryable: true, mayBeDone, details, cause };
   return reason === "timeout"
     ? new ControlPlaneError("host_timeout", `${name} did not answer in time.`, facts)
     : new ControlPlaneError("host_unreachable", `Cannot reach ${name}: ${message}.`, facts);

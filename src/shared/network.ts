@@ -1,4 +1,5 @@
 import type { Environment } from "./io.ts";
+import { ProxiedError, proxyOf } from "./network/proxy.ts";
 
 /** The part of `fetch` that the product uses; it follows no redirect. The embedded host and the tests have their own. */
 export type Fetch = (request: Request) => Promise<Response>;
@@ -21,14 +22,22 @@ export function isLoopback(url: URL): boolean {
  * for). Over a connection that is kept alive the runtime repeats PUT and DELETE
  * on its own when it breaks, so each of those has a connection to itself.
  */
-export function plainFetch(request: Request, options: BunFetchRequestInit = {}): Promise<Response> {
-  return fetch(request, {
+export async function plainFetch(request: Request, options: BunFetchRequestInit = {}): Promise<Response> {
+  // The runtime reads the process's own environment, too.
+  const proxy = proxyOf(new URL(request.url), process.env);
+  const response = fetch(request, {
     redirect: "manual",
     verbose: false,
     keepalive: request.method !== "PUT" && request.method !== "DELETE",
     ...options,
     tls: { ...options.tls, rejectUnauthorized: true },
   });
+  return proxy === null ? response : response.catch((error: unknown) => throughProxy(proxy, error));
+}
+
+/** An end that the caller wanted, or a limit, is not the proxy's doing. */
+function throughProxy(proxy: string, error: unknown): never {
+  throw error instanceof DOMException ? error : new ProxiedError(proxy, error);
 }
 
 /**
@@ -39,7 +48,8 @@ export function systemFetch(env: Environment): Fetch {
   return async (request) => {
     const url = new URL(request.url);
     if (isLoopback(url)) bypassProxy(url.hostname, env);
-    const watch = isProxied(url, env) ? null : watchConnection(url);
+    const isProxied = !isLoopback(url) && proxyOf(url, env) !== null;
+    const watch = isProxied ? null : watchConnection(url);
     request.headers.set("accept-encoding", "gzip");
     try {
       const response = await plainFetch(request, {
@@ -52,11 +62,6 @@ export function systemFetch(env: Environment): Fetch {
       watch?.stop();
     }
   };
-}
-
-function isProxied(url: URL, env: Environment): boolean {
-  const proxy = env.HTTPS_PROXY || env.https_proxy || env.HTTP_PROXY || env.http_proxy;
-  return !isLoopback(url) && Boolean(proxy);
 }
 
 /** Both spellings are set, because the runtime reads the lower one before the upper one. */

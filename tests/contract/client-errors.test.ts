@@ -136,7 +136,7 @@ describe("the error envelope", () => {
   });
 
   test.each([
-    [1, "Try again in 1 second."],
+    [61, "Try again in 61 seconds."],
     [90, "Try again in 90 seconds."],
     [3_600, "Try again in 60 minutes."],
   ])("rate_limited tells when to come back: %j", async (retry_after_seconds, hint) => {

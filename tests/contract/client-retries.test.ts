@@ -169,7 +169,23 @@ describe("attempts", () => {
     });
   });
 
-  test.each([429, 500, 503])("%i is not sent again where that is said to be futile", async (code) => {
+  test("429 that names its end is waited for, whatever else it says", async () => {
+    for (const kind of Object.values(KINDS)) {
+      const nature = new StubbedNature();
+      stubs.on(kind.method, kind.target, later(429, { retryable: false, retry_after_seconds: 7 }));
+      stubs.on(kind.method, kind.target, later(429, { retryable: false }, { "retry-after": "60" }));
+      stubs.on(kind.method, kind.target, later(429, { retryable: false, retry_after_seconds: 61 }));
+      expect(await failureOf(kind.run(stubbedClient(stubs, { nature })))).toMatchObject({ code: "stub_429" });
+      expect(nature.sleeps).toEqual([7_000, 60_000]);
+    }
+  });
+
+  test("429 without an end is not sent again where that is said to be futile", async () => {
+    stubs.on(READ.method, READ.target, later(429, { retryable: false }));
+    expect(await failureOf(READ.run(stubbedClient(stubs)))).toMatchObject({ code: "stub_429" });
+  });
+
+  test.each([500, 503])("%i is not sent again where that is said to be futile", async (code) => {
     for (const kind of Object.values(KINDS)) {
       stubs.on(kind.method, kind.target, later(code, { retryable: false, retry_after_seconds: 1 }));
       expect(await failureOf(kind.run(stubbedClient(stubs)))).toMatchObject({ code: `stub_${code}` });
@@ -206,8 +222,9 @@ describe("attempts", () => {
 
   test.each([
     ["ConnectionRefused", "host_unreachable", "refused"],
-    ["ECONNRESET", "host_unreachable", "broke"],
+    ["ECONNRESET", "host_unreachable", "closed the connection"],
     ["ENOTFOUND", "host_unreachable", "resolved"],
+    ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "host_unreachable", "certificate"],
     ["CERT_HAS_EXPIRED", "host_unreachable", "certificate"],
     ["DEPTH_ZERO_SELF_SIGNED_CERT", "host_unreachable", "certificate"],
   ])("%s is told as %s: %s", async (network, code, words) => {

@@ -44,16 +44,58 @@ describe("fetchOnce", () => {
   test.each([
     ["ECONNREFUSED", "refused", "no", "the connection was refused"],
     ["ConnectionRefused", "refused", "no", "the connection was refused"],
-    ["CERT_HAS_EXPIRED", "untrusted", "no", "its certificate cannot be trusted"],
-    ["ERR_TLS_CERT_ALTNAME_INVALID", "untrusted", "no", "its certificate cannot be trusted"],
+    ["CERT_HAS_EXPIRED", "untrusted", "no", "its certificate has expired"],
+    ["ERR_TLS_CERT_ALTNAME_INVALID", "untrusted", "no", "its certificate is for another name"],
+    ["ERR_OSSL_NEW_CERT_PROBLEM", "untrusted", "no", "its certificate cannot be verified"],
+    ["ERR_SSL_WRONG_VERSION_NUMBER", "no_tls", "no", "the TLS handshake failed; its port may not speak TLS"],
     ["ENOTFOUND", "unresolved", "no", "its name cannot be resolved"],
-    ["ECONNRESET", "broken", "maybe", "the connection broke"],
+    ["EAI_AGAIN", "unresolved", "no", "its name cannot be resolved at the moment"],
+    ["EHOSTUNREACH", "unreachable", "no", "there is no route to it"],
+    ["ETIMEDOUT", "timeout", "maybe", "the answer took too long"],
+    ["ECONNRESET", "closed", "maybe", "the other side closed the connection before it had answered"],
+    ["EWHATEVER", "broken", "maybe", "the connection broke"],
     ["", "broken", "maybe", "the connection broke"],
   ] as const)("%j is %s, processed: %s", async (code, reason, processed, message) => {
     const cause = new TypeError("fetch failed", { cause: Object.assign(new Error("network"), { code }) });
     const error = await failureOf(fetchOnce(failing(cause), REQUEST, DEFAULT_LIMITS));
     expect(error).toBeInstanceOf(NoAnswerError);
     expect(error).toMatchObject({ reason, processed, message, cause });
+  });
+
+  // https://nodejs.org/docs/latest/api/tls.html#x509-certificate-error-codes
+  test.each([
+    "UNABLE_TO_GET_ISSUER_CERT",
+    "UNABLE_TO_GET_CRL",
+    "UNABLE_TO_DECRYPT_CERT_SIGNATURE",
+    "UNABLE_TO_DECRYPT_CRL_SIGNATURE",
+    "UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY",
+    "CERT_SIGNATURE_FAILURE",
+    "CRL_SIGNATURE_FAILURE",
+    "CERT_NOT_YET_VALID",
+    "CERT_HAS_EXPIRED",
+    "CRL_NOT_YET_VALID",
+    "CRL_HAS_EXPIRED",
+    "ERROR_IN_CERT_NOT_BEFORE_FIELD",
+    "ERROR_IN_CERT_NOT_AFTER_FIELD",
+    "ERROR_IN_CRL_LAST_UPDATE_FIELD",
+    "ERROR_IN_CRL_NEXT_UPDATE_FIELD",
+    "DEPTH_ZERO_SELF_SIGNED_CERT",
+    "SELF_SIGNED_CERT_IN_CHAIN",
+    "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+    "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+    "CERT_CHAIN_TOO_LONG",
+    "CERT_REVOKED",
+    "INVALID_CA",
+    "PATH_LENGTH_EXCEEDED",
+    "INVALID_PURPOSE",
+    "CERT_UNTRUSTED",
+    "CERT_REJECTED",
+    "HOSTNAME_MISMATCH",
+  ])("%s has a sentence of its own", async (code) => {
+    const cause = Object.assign(new TypeError("fetch failed"), { code });
+    const error = await failureOf(fetchOnce(failing(cause), REQUEST, DEFAULT_LIMITS));
+    expect(error).toMatchObject({ reason: "untrusted", processed: "no", code });
+    expect(String(error)).not.toContain("cannot be verified");
   });
 
   test("a chain of causes that has no end is read to some depth", async () => {

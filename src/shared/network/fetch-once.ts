@@ -1,4 +1,5 @@
 import type { Fetch } from "../network.ts";
+import { type NetworkFailure, networkFailureOf, TOO_LARGE } from "./failure.ts";
 
 /** The bounds of one request. */
 export interface Limits {
@@ -25,27 +26,21 @@ export interface Answer {
   readonly text: string;
 }
 
-/** The reasons why there is no answer; `processed` is `no` where the request certainly was not carried out. */
-const REASONS = {
-  timeout: { message: "the answer took too long", processed: "maybe" },
-  too_large: { message: "the answer is too large", processed: "maybe" },
-  refused: { message: "the connection was refused", processed: "no" },
-  untrusted: { message: "its certificate cannot be trusted", processed: "no" },
-  unresolved: { message: "its name cannot be resolved", processed: "no" },
-  broken: { message: "the connection broke", processed: "maybe" },
-} as const;
-
 /** A request that got no whole answer. The message is a clause: "the connection was refused". */
 export class NoAnswerError extends Error {
   override readonly name = "NoAnswerError";
-  readonly reason: keyof typeof REASONS;
-  readonly processed: "no" | "maybe";
+  readonly reason: NetworkFailure["reason"];
+  readonly processed: NetworkFailure["processed"];
+  readonly remedy: NetworkFailure["remedy"];
+  /** The runtime's code, such as `ECONNREFUSED`; null where it has none. */
+  readonly code: string | null;
 
-  constructor(reason: keyof typeof REASONS, cause?: unknown) {
-    const { message, processed } = REASONS[reason];
+  constructor({ message, reason, processed, remedy }: NetworkFailure, code: string | null, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.reason = reason;
     this.processed = processed;
+    this.remedy = remedy;
+    this.code = code;
   }
 }
 
@@ -66,7 +61,9 @@ export async function fetchOnce(
     const { status, headers } = response;
     return { status, headers, text: await readText(response, limits.bodyBytes) };
   } catch (error) {
-    throw error instanceof NoAnswerError ? error : new NoAnswerError(reasonOf(error), error);
+    if (error instanceof NoAnswerError) throw error;
+    const { failure, code } = networkFailureOf(error);
+    throw new NoAnswerError(failure, code, error);
   }
 }
 
@@ -85,25 +82,8 @@ async function readText({ body }: Response, limit: number): Promise<string> {
   let size = 0;
   for await (const chunk of body) {
     size += chunk.byteLength;
-    if (size > limit) throw new NoAnswerError("too_large");
+    if (size > limit) throw new NoAnswerError(TOO_LARGE, null);
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
-}
-
-function reasonOf(error: unknown): NoAnswerError["reason"] {
-  const names = namesOf(error);
-  if (/TimeoutError/.test(names)) return "timeout";
-  if (/ECONNREFUSED|ConnectionRefused/.test(names)) return "refused";
-  if (/CERT|SSL|TLS/i.test(names)) return "untrusted";
-  return /ENOTFOUND|DNS/i.test(names) ? "unresolved" : "broken";
-}
-
-/** The names and codes along a chain of causes. */
-function namesOf(error: unknown): string {
-  const names: string[] = [];
-  for (let at = error; at instanceof Error && names.length < 8; at = at.cause) {
-    names.push(`${at.name} ${"code" in at ? String(at.code) : ""}`);
-  }
-  return names.join("\n");
 }
