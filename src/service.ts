@@ -256,6 +256,7 @@ export class TrackerService {
         const tracker = await (await this.#localTools()).trackers.open(project);
         await tracker.tickets(1);
       },
+      askHosted: async (project) => (await this.#hosted()).binding(project).status(),
     });
   }
 

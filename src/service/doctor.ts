@@ -25,6 +25,8 @@ interface Patient {
   readonly openClient: () => Promise<ControlPlaneClient>;
   /** Asks the tracker on this machine that a project is bound to; throws a TrackerError when it does not answer. */
   readonly askLocal: (project: Project) => Promise<void>;
+  /** Reads the status of a project's hosted binding as commands do, which adopts the binding of a clone. */
+  readonly askHosted: (project: Project) => Promise<unknown>;
 }
 
 /** Runs every check. A check that fails does not keep the others from running. */
@@ -97,14 +99,14 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
     const { uuid, slug, nodeId, repoSlug } = await patient.projects.identity(project);
     const identity = { uuid, slug, node_id: nodeId, repo_slug: repoSlug };
     const client = await patient.openClient();
-    const validation = await client.call("bindValidate", {
-      provider,
-      binding_ref: bindingRef,
-      project_identity: identity,
-    });
-    if (!validation.valid) {
-      return failed("stale_binding", `${bindingRef}: ${validation.reason ?? "invalid"}`, provider);
+    const validate = () =>
+      client.call("bindValidate", { provider, binding_ref: bindingRef, project_identity: identity });
+    let validation = await validate();
+    if (!validation.valid && plane?.kind === "embedded") {
+      await patient.askHosted(project);
+      validation = await validate();
     }
+    if (!validation.valid) return failedWith(stale(bindingRef, provider, client.name, validation.reason));
     // A mapping outlives its connection, and is valid all the while.
     const { connected } = await client.call("status", { provider, binding_ref: bindingRef });
     return connected === false
@@ -127,6 +129,15 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
   });
 
   return checks;
+}
+
+/** Hosts have one reason for a binding that was deleted and for one that they never had. */
+function stale(bindingRef: string, provider: string, plane: string, reason: string | null): TrackerError {
+  const details = {
+    reason: reason === "mapping_deleted" ? "binding_not_found" : reason,
+    control_plane: plane,
+  };
+  return new TrackerError("stale_binding", `${bindingRef}: ${reason ?? "invalid"}`, { provider, details });
 }
 
 /** The result of a check, and its finding for the checks after it. */

@@ -73,10 +73,12 @@ describe.each([...PROVIDERS])("a clone of a repository bound to %s", (provider) 
     const company = await COMPANIES[provider]();
     company.add("Refund twice");
     using place = clone(await committed(company));
-    const first = await place.run(["status"]);
-    expect(first).toMatchObject({ code: 1 });
-    expect(first.stderr).toContain(`tracker host connect ${provider}`);
-    expect(first.stderr).not.toMatch(/stale|--yes/);
+    for (const command of ["status", "doctor"]) {
+      const { code, stdout, stderr } = await place.run([command]);
+      expect(code).toBe(1);
+      expect(stdout + stderr).toContain(`tracker host connect ${provider}`);
+      expect(stdout + stderr).not.toMatch(/stale|--yes/);
+    }
 
     expect(await connect(place, company)).toMatchObject({ code: 0 });
     const [status, statusRequests] = await counted(company, () => place.run(["status"]));
@@ -111,6 +113,7 @@ describe.each([...PROVIDERS])("a clone of a repository bound to %s", (provider) 
       stderr: "",
     });
     expect(await place.run(["sync", "pull"], { env })).toMatchObject({ code: 0 });
+    expect(await place.run(["doctor"], { env })).toMatchObject({ code: 0 });
     expect(git(place, "status", "--porcelain")).toBe("");
     for (const [path, text] of place.files(place.root)) {
       for (const secret of company.secrets)

@@ -48,7 +48,7 @@ describe("the binding", () => {
     expect(await bindingCheck({ valid: false, reason: "mapping_deleted" }, null)).toMatchObject({
       outcome: "failed",
       message: "srm_1: mapping_deleted",
-      hint: "Bind again: `tracker bind --provider linear --yes`.",
+      hint: "Bind again: `tracker bind --provider linear --yes`. If the binding belongs to another control plane than https://tracker.example, name that: --host URL",
     });
   });
 });
