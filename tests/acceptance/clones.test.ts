@@ -1,6 +1,7 @@
 /** A repository that a colleague bound, on another machine: it works after connecting, or with one token in the environment. */
 import { describe, expect, test } from "bun:test";
-import { errorOf, type Outcome, resultOf } from "../helpers/binary.ts";
+import { chmodSync } from "node:fs";
+import { BINARY, errorOf, type Outcome, resultOf, runProgram } from "../helpers/binary.ts";
 import { type Company, github, gitlab, jira, linear } from "../helpers/providers.ts";
 import { LOOPBACK_ORIGIN, Scratch } from "../helpers/scratch.ts";
 
@@ -321,6 +322,40 @@ describe("state that cannot be written", () => {
     await company.simulator.stop();
   });
 
+  test("and holds a connection is read as it is", async () => {
+    const company = await linear();
+    company.add("Refund twice");
+    using place = clone(await committed(company));
+    expect(await connect(place, company)).toMatchObject({ code: 0 });
+    expect(await place.run(["status"])).toMatchObject({ code: 0 });
+    // The superuser may write everywhere: another user owns the folders, which are read-only.
+    const STRANGER = "54321";
+    const as = (...command: readonly string[]) =>
+      runProgram(["setpriv", `--reuid=${STRANGER}`, `--regid=${STRANGER}`, "--clear-groups", ...command], {
+        cwd: place.repository,
+        env: place.env,
+      });
+    chmodSync(place.root, 0o755);
+    if ((await as("true")).code !== 0) return expect(process.getuid?.()).not.toBe(0);
+    Bun.spawnSync(["chown", "-R", `${STRANGER}:${STRANGER}`, place.root]);
+    Bun.spawnSync(["chmod", "-R", "u-w", place.home]);
+    const before = place.files(place.home);
+    expect(await as(BINARY, "issues", "list")).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("Refund twice"),
+      stderr: "",
+    });
+    expect(await as(BINARY, "sync", "pull")).toMatchObject({ code: 0 });
+    const verbose = await as(BINARY, "status", "--verbose");
+    expect(verbose.stderr).toMatch(/The database .* cannot be used: .* A copy in memory is used\./);
+    expect(await as(BINARY, "sync", "run")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("TRACKER_HOME"),
+    });
+    expect(place.files(place.home)).toEqual(before);
+    await company.simulator.stop();
+  });
+
   test("on a full disk is read as it is", async () => {
     const company = await github();
     company.add("Refund twice");
@@ -332,7 +367,6 @@ describe("state that cannot be written", () => {
       head -c 4m /dev/zero > "$TRACKER_HOME/filler" 2>/dev/null
       "$@"`;
     const home = `${place.root}/disk`;
-    const { BINARY, runProgram } = await import("../helpers/binary.ts");
     const list = [BINARY, "issues", "list"];
     const outcome = await runProgram(["unshare", "-m", "sh", "-c", script, "sh", home, ...list], {
       cwd: place.repository,
