@@ -46,7 +46,7 @@ export class DatabaseError extends TrackerError {
  * @throws DatabaseError when the file cannot be opened or is not a database
  * @throws MigrationError when its schema cannot be brought up to date
  */
-export function openSqlite(path: string): Promise<Database> {
+export async function openSqlite(path: string): Promise<Database> {
   return migrated(path, connectSqlite(path));
 }
 
@@ -57,37 +57,47 @@ export function openSqlite(path: string): Promise<Database> {
  * @throws DatabaseError when the file is not a database
  * @throws MigrationError when its schema cannot be brought up to date
  */
-export function openSqliteCopy(path: string): Promise<Database> {
+export async function openSqliteCopy(path: string): Promise<Database> {
+  return migrated(path, new Kysely<Schema>({ dialect: new BunSqliteDialect(copyOf(path)) }));
+}
+
+function copyOf(path: string): SqliteFile {
   const content = readContent(path);
   try {
     const file = content === null ? new SqliteFile(":memory:") : SqliteFile.deserialize(content);
     file.run("pragma foreign_keys = on");
-    return migrated(path, new Kysely<Schema>({ dialect: new BunSqliteDialect(file) }));
+    return file;
   } catch (error) {
     throw new DatabaseError(path, error);
   }
 }
 
-/** The content of a database with what its log adds, in the format without a log; null when it cannot be read. */
+/** The content of a database, in the format without a log; null when it cannot be read. */
 function readContent(path: string): Uint8Array | null {
   try {
-    const content = existsSync(`${path}-wal`) ? readWithLog(path) : readFileSync(path);
+    const content = readWithLog(path) ?? readFileSync(path);
     if (content.length === 0) return null;
     content.set(FORMAT_VERSIONS.withoutLog, FORMAT_VERSIONS.offset);
     return content;
   } catch (error) {
-    if (new DatabaseError(path, error).isUnwritable) return null;
-    throw new DatabaseError(path, error);
+    const failure = new DatabaseError(path, error);
+    if (failure.isUnwritable) return null;
+    throw failure;
   }
 }
 
-/** SQLite reads the log of a file that it must not write where another process has left its index. */
-function readWithLog(path: string): Uint8Array {
-  const file = new SqliteFile(path, { readonly: true });
+/**
+ * The content together with its log, which a process that runs or was killed
+ * has left; null without a log, and where SQLite would have to write to read it.
+ */
+function readWithLog(path: string): Uint8Array | null {
+  if (!existsSync(`${path}-wal`)) return null;
   try {
+    using file = new SqliteFile(path, { readonly: true });
     return file.serialize();
-  } finally {
-    file.close();
+  } catch (error) {
+    if (new DatabaseError(path, error).isUnwritable) return null;
+    throw error;
   }
 }
 

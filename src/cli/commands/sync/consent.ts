@@ -1,5 +1,6 @@
 import type { TrackerService } from "../../../service.ts";
 import { TrackerError } from "../../../shared/errors.ts";
+import { escapeText } from "../../../shared/text.ts";
 import type { ArgumentDefs } from "../../argv.ts";
 import { confirm } from "../../ask.ts";
 import type { Invocation } from "../../invocation.ts";
@@ -20,8 +21,8 @@ export const CONSENT_ARGS = {
  * @throws TrackerError `untrusted_binding` where no prompt is possible, or the answer is no
  */
 export async function withConsent<T>(
-  { io }: Invocation,
-  service: TrackerService,
+  { io }: Pick<Invocation, "io">,
+  service: Pick<TrackerService, "trustBinding">,
   yes: boolean,
   write: () => Promise<T>,
 ): Promise<T> {
@@ -31,7 +32,7 @@ export async function withConsent<T>(
     if (!(error instanceof TrackerError) || error.code !== "untrusted_binding") throw error;
     if (!yes) {
       if (!io.canPrompt) throw error;
-      io.stderr.write(`${error.message}\n`);
+      io.stderr.write(`${escapeText(error.message)}\n`);
       if (!(await confirm(io, "Write to it from this folder?"))) throw error;
     }
     await service.trustBinding();
