@@ -2,9 +2,10 @@
  * ControlPlaneClient: one generic call for every row of `protocol/calls.ts`. The
  * embedded control plane is called through the same client; only `fetch` differs.
  */
+import type * as v from "valibot";
 import { AuthorizedChannel, type ClientOptions } from "./client/authorized-channel.ts";
 import type { Exchange } from "./client/channel.ts";
-import { ControlPlaneError } from "./client/errors.ts";
+import { ControlPlaneError, notOffered } from "./client/errors.ts";
 import { eventually, Operations, type WorkListener, type WorkOutcome } from "./client/operations.ts";
 import {
   CALLS,
@@ -67,6 +68,11 @@ export class ControlPlaneClient {
     });
   }
 
+  /** The control plane is in this process. */
+  get isEmbedded(): boolean {
+    return this.#operations.isEmbedded;
+  }
+
   /** The name of this control plane in messages. */
   get name(): string {
     return this.#channel.name;
@@ -88,8 +94,12 @@ export class ControlPlaneClient {
     const { response } = CALLS[name];
     const { caller, job, ...row }: Call = CALLS[name];
     const exchange = exchangeOf(row, request, options.idempotencyKey);
-    if (job === undefined) return this.#channel.send(exchange, response, caller);
-    const begin = () => this.#channel.send(exchange, eventually(response), caller);
+    const send = <S extends v.GenericSchema>(schema: S) =>
+      this.#channel.send(exchange, schema, caller).catch((error: unknown) => {
+        throw notOffered(this.name, { ...row, caller }, error);
+      });
+    if (job === undefined) return send(response);
+    const begin = () => send(eventually(response));
     const answer = await (job === "binding" ? this.#begin(begin, options) : begin());
     return this.#operations.resultOf(answer, response, options, job);
   }

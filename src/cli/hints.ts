@@ -244,6 +244,11 @@ const HINTS_BY_CODE: Readonly<Record<string, Hint>> = {
   response_too_large: CHECK_CONTROL_PLANE,
   invalid_response: ({ details }) =>
     "operation_id" in details ? operationHint(details, null) : CHECK_CONTROL_PLANE,
+  http_4xx: CHECK_CONTROL_PLANE,
+  http_5xx: CHECK_ADDRESS,
+  not_offered: "Control planes of `tracker host serve` offer it.",
+  dry_run_not_offered: "Without --dry-run, the command writes.",
+  dry_run_not_confirmed: "Check what was written: tracker issues list",
   host_timeout: CHECK_ADDRESS,
   host_unreachable: ({ details: { network } }) => networkHint(recordOf(network)) ?? CHECK_ADDRESS,
   team_mismatch: "Name a team that you belong to: TRACKER_TEAM=<slug>. Your teams: tracker auth status",
@@ -276,7 +281,7 @@ export function hintOf(error: TrackerError): string | null {
   const { code, provider, unfinished, userActionRequired, retryAfterSeconds } = error;
   const details = recordOf(error.details);
   const typed = provider ?? "<provider>";
-  const key = /^http_\d+$/.test(code) ? "host_unreachable" : code;
+  const key = code.replace(/^http_([45])\d\d$/, "http_$1xx");
   // A control plane may send any code, also the name of something that all objects inherit.
   const hint = Object.hasOwn(HINTS_BY_CODE, key) ? HINTS_BY_CODE[key] : null;
   const facts = { provider: typed, name: providerName(typed), details, retryAfterSeconds };
@@ -293,6 +298,7 @@ export function hintOf(error: TrackerError): string | null {
 /** The hint of {@link hintOf}, for people who have just run `tracker doctor`. */
 export function doctorHintOf(error: TrackerError): string | null {
   const hint = hintOf(error);
+  if (hint === CHECK_CONTROL_PLANE) return "Is the address above that of a tracker control plane?";
   return hint?.includes("`tracker doctor`") === true ? "Check the address above and your network." : hint;
 }
 

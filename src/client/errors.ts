@@ -1,7 +1,7 @@
 import * as v from "valibot";
-import { ErrorEnvelope } from "../protocol.ts";
+import { type Call, ErrorEnvelope } from "../protocol.ts";
 import { type ErrorFacts, NotAuthenticatedError, TrackerError } from "../shared/errors.ts";
-import { parseJson } from "../shared/json.ts";
+import { jsonText, parseJson } from "../shared/json.ts";
 import type { Answer, Limits, NoAnswerError } from "../shared/network/fetch-once.ts";
 import { retryAfterSeconds } from "../shared/network/retry-after.ts";
 import { isHosted } from "../shared/providers.ts";
@@ -136,6 +136,30 @@ export function refused(
   });
 }
 
+/** The codes of an answer to a path or a method that the other side does not have. */
+const UNROUTED_CODES: ReadonlySet<string> = new Set([
+  "http_404",
+  "http_405",
+  "not_found",
+  "method_not_allowed",
+]);
+
+/** Returns the error of a call that only some control planes serve; other errors as they are. */
+export function notOffered(
+  name: string,
+  { extension, caller }: Pick<Call, "extension" | "caller">,
+  error: unknown,
+): unknown {
+  if (extension === undefined || !(error instanceof TrackerError)) return error;
+  // Some control planes want a credential before they look for the path.
+  const isUnrouted = caller === "anyone" && error instanceof NotAuthenticatedError;
+  if (!isUnrouted && !UNROUTED_CODES.has(error.code)) return error;
+  return new ControlPlaneError("not_offered", `${name} does not offer ${extension}.`, {
+    requestId: error.requestId ?? undefined,
+    cause: error,
+  });
+}
+
 /** The facts of an error answer besides its body. */
 interface AnswerFacts {
   readonly status?: number;
@@ -190,10 +214,18 @@ export function parseEnvelope(text: string): ErrorEnvelope | null {
   return code === null && error_code === null && message === null ? null : result.output;
 }
 
+/** An error body of other control planes. */
+const ErrorText = v.pipe(
+  jsonText(v.object({ error: v.string() })),
+  v.transform(({ error }) => error),
+);
+
 /** The first readable line of a body that is not an envelope, for `HTTP 502: Bad gateway`. */
 function firstLine(body: string, headers: Headers): string {
   const isHtml = /html/i.test(headers.get("content-type") ?? "");
-  const text = isHtml ? body.replace(/<[^<>]*>/g, " ") : body;
+  const parsed = v.safeParse(ErrorText, body);
+  const plain = isHtml ? body.replace(/<[^<>]*>/g, " ") : body;
+  const text = parsed.success ? parsed.output : plain;
   const line = text.split("\n").find((candidate) => candidate.trim() !== "");
   return line === undefined ? "" : `: ${readable(line.trim())}`;
 }

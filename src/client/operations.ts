@@ -101,6 +101,10 @@ export class Operations {
     this.#options = options;
   }
 
+  get isEmbedded(): boolean {
+    return this.#options.isEmbedded;
+  }
+
   /**
    * Polls an operation until it has ended: after 1, 2, 4, … seconds, at most 30; each second when it is embedded.
    *

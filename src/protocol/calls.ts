@@ -75,6 +75,8 @@ export interface Call {
   readonly job?: "binding" | "connection";
   /** `user` is anyone with a credential, `member` and `owner` are of the team. */
   readonly caller: "anyone" | "user" | "member" | "owner";
+  /** The thing that control planes of another make need not offer, as a sentence names it. */
+  readonly extension?: string;
   /** The call whose route answers this one, too. */
   readonly variantOf?: string;
 }
@@ -88,6 +90,7 @@ export const CALLS = {
     response: HealthResponse,
     repeat: "safe",
     caller: "anyone",
+    extension: "a health check",
   },
   me: {
     summary: "Show the caller and the caller's teams",
@@ -97,6 +100,7 @@ export const CALLS = {
     response: MeResponse,
     repeat: "safe",
     caller: "user",
+    extension: "the account of a credential",
   },
 
   // Discovery and binding
@@ -144,6 +148,7 @@ export const CALLS = {
     response: InstallationsResponse,
     repeat: "safe",
     caller: "member",
+    extension: "a list of connections",
   },
 
   // Work on a binding
@@ -230,6 +235,7 @@ export const CALLS = {
     response: ConflictsResponse,
     repeat: "safe",
     caller: "member",
+    extension: "conflicts",
   },
   resolveConflict: {
     summary: "Decide a conflict",
@@ -239,6 +245,7 @@ export const CALLS = {
     response: ResolveConflictResponse,
     repeat: "unsafe",
     caller: "member",
+    extension: "decisions of conflicts",
   },
   operation: {
     summary: "Show an operation",
@@ -257,6 +264,7 @@ export const CALLS = {
     response: MissionSeedResponse,
     repeat: "costly",
     caller: "member",
+    extension: "missions from issues",
   },
   publishMission: {
     summary: "Publish the state of a mission to its issue",
@@ -267,6 +275,7 @@ export const CALLS = {
     repeat: "keyed",
     job: "binding",
     caller: "member",
+    extension: "reports of missions",
   },
 
   // Administration: only this product's hosts
@@ -278,6 +287,7 @@ export const CALLS = {
     response: ConnectionsResponse,
     repeat: "safe",
     caller: "owner",
+    extension: "connections",
   },
   connect: {
     summary: "Connect a provider and discover its resources",
@@ -288,6 +298,7 @@ export const CALLS = {
     repeat: "unsafe",
     job: "connection",
     caller: "owner",
+    extension: "connecting a provider",
   },
   testConnection: {
     summary: "Check that a connection works",
@@ -297,6 +308,7 @@ export const CALLS = {
     response: Connection,
     repeat: "unsafe",
     caller: "owner",
+    extension: "tests of a connection",
   },
   refreshConnection: {
     summary: "Discover the resources of a connection again",
@@ -307,6 +319,7 @@ export const CALLS = {
     repeat: "unsafe",
     job: "connection",
     caller: "owner",
+    extension: "refreshing a connection",
   },
   removeConnection: {
     summary: "Remove a connection and erase its credential",
@@ -316,6 +329,7 @@ export const CALLS = {
     response: NoContent,
     repeat: "safe",
     caller: "owner",
+    extension: "removing a connection",
   },
   updateMapping: {
     summary: "Change the ownership and the settings of a mapping",
@@ -325,6 +339,7 @@ export const CALLS = {
     response: UpdatedMapping,
     repeat: "safe",
     caller: "owner",
+    extension: "changes of a mapping",
   },
   deleteMapping: {
     summary: "Delete a mapping",
@@ -334,6 +349,7 @@ export const CALLS = {
     response: NoContent,
     repeat: "safe",
     caller: "owner",
+    extension: "deleting a mapping",
   },
 } as const satisfies Readonly<Record<string, Call>>;
 

@@ -43,14 +43,15 @@ export type Named = v.InferOutput<typeof Named>;
 /** An issue as people look for it. */
 export const Ticket = v.looseObject({
   external_issue_id: text,
-  identifier: text,
+  /** Null where a host leaves it out. */
+  identifier: nullableText,
   title: text,
   url: nullableText,
   state: v.looseObject({ name: text }),
   team: Named,
   assignee: Named,
-  created_at: instant,
-  updated_at: instant,
+  created_at: nullable(instant),
+  updated_at: nullable(instant),
   body: nullableText,
 });
 export type Ticket = v.InferOutput<typeof Ticket>;

@@ -6,7 +6,7 @@ import { isBoundHosted, isBoundLocal } from "../config.ts";
 import type { Context } from "../shared/context.ts";
 import { TrackerError } from "../shared/errors.ts";
 import { findGit } from "../shared/git.ts";
-import { providerName } from "../shared/providers.ts";
+import { type HostedProvider, isHosted, providerName } from "../shared/providers.ts";
 
 /** The result of one check. */
 export interface Check {
@@ -76,14 +76,28 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
 
   const reachable = await check<true>("reachable", async () => {
     if (plane === null) return skipped("no control plane");
-    const { version, database } = await (await patient.openClient()).call("health", {});
-    return { ...ok([`version ${version ?? "unknown"}`, database].filter(Boolean).join(", ")), found: true };
+    const client = await patient.openClient();
+    try {
+      const { version, database } = await client.call("health", {});
+      return { ...ok([`version ${version ?? "unknown"}`, database].filter(Boolean).join(", ")), found: true };
+    } catch (error) {
+      if (!isNotOffered(error)) throw error;
+      await client.call("resources", { provider: boundProvider(project) }).catch((refusal: unknown) => {
+        if (!(refusal instanceof TrackerError) || refusal.code !== "no_installation") throw refusal;
+      });
+      return { ...ok("answers; it has no health check"), found: true };
+    }
   });
 
   await check("session", async () => {
     if (reachable === null) return skipped("control plane not reachable");
-    const { name, email, teams } = await (await patient.openClient()).call("me", {});
-    return ok(`${name ?? email ?? "you"} in ${teams.map(({ slug }) => slug).join(", ") || "no team"}`);
+    try {
+      const { name, email, teams } = await (await patient.openClient()).call("me", {});
+      return ok(`${name ?? email ?? "you"} in ${teams.map(({ slug }) => slug).join(", ") || "no team"}`);
+    } catch (error) {
+      if (isNotOffered(error)) return skipped(error.message);
+      throw error;
+    }
   });
 
   await check("binding", async () => {
@@ -129,6 +143,16 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
   });
 
   return checks;
+}
+
+function isNotOffered(error: unknown): error is TrackerError {
+  return error instanceof TrackerError && error.code === "not_offered";
+}
+
+/** The provider to ask about: that of the project, else any. */
+function boundProvider(project: Project | null): HostedProvider {
+  const provider = project?.config.tracker.provider ?? "";
+  return isHosted(provider) ? provider : "github";
 }
 
 /** Hosts have one reason for a binding that was deleted and for one that they never had. */

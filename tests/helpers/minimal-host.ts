@@ -2,8 +2,14 @@ import * as v from "valibot";
 import { TEAM, TOKEN } from "./scripted-control-plane.ts";
 import { SyncWorker } from "./sync-worker.ts";
 
-/** How a host spells the two error keys that exist in two spellings. */
-type ErrorSpelling = "code" | "error_code";
+/** How a host spells the two error keys that exist in two spellings; `error` is a body with a text and nothing else. */
+type ErrorSpelling = "code" | "error_code" | "error";
+
+/** What a host knows of dry runs: to announce them in its health answer, and to confirm one. */
+interface DryRuns {
+  readonly announced: boolean;
+  readonly confirmed: boolean;
+}
 
 const BASE = "/api/v1/tracker";
 
@@ -33,6 +39,33 @@ interface ForeignMapping {
 }
 
 const LABELS = ["Payments (PAY)", "Payments Platform (PPL)"] as const;
+const IDENTITY_PATH = {
+  type: "installation",
+  installation_id: "inst_1",
+  user_link_id: null,
+  provider: "linear",
+  provider_account_id: "acct_1",
+};
+const SUMMARY = { total: 0, succeeded: 0, failed: 0, skipped: 0 };
+const ENVELOPE = { status: "ok", summary: SUMMARY, identity_path: IDENTITY_PATH };
+const PULLED = { summary: SUMMARY, items: [], has_more: false, next_cursor: null };
+const PUSHED = { summary: SUMMARY, items: [] };
+/** The first has all that the contract documents, the second has neither key nor times. */
+const TICKETS = [
+  {
+    external_issue_id: "id-1",
+    identifier: "PAY-1",
+    title: "Refund twice",
+    url: null,
+    state: { name: "Todo" },
+    team: "Payments",
+    assignee: null,
+    created_at: "2026-03-01T00:00:00Z",
+    updated_at: "2026-03-02T00:00:00Z",
+    body: null,
+  },
+  { external_issue_id: "id-2", title: "Rotate keys", state: { name: "Done" }, updated_at: null },
+];
 const BOUND_AT = "2026-03-04T05:06:07Z";
 
 /**
@@ -44,12 +77,17 @@ const BOUND_AT = "2026-03-04T05:06:07Z";
 export class MinimalHost implements Disposable {
   /** Requests that no client of the contract would send. */
   readonly problems: string[] = [];
+  /** Calls that arrived, without their query. */
+  readonly calls: string[] = [];
   readonly #spelling: ErrorSpelling;
+  /** Null for a host without a health path. */
+  readonly #dryRuns: DryRuns | null;
   readonly #mappings = new Map<string, ForeignMapping>();
   readonly #server = new SyncWorker((request) => this.#answer(request));
 
-  constructor(spelling: ErrorSpelling) {
+  constructor(spelling: ErrorSpelling, dryRuns: DryRuns | null = null) {
     this.#spelling = spelling;
+    this.#dryRuns = dryRuns;
   }
 
   /** Connections that were opened and never used. */
@@ -69,9 +107,15 @@ export class MinimalHost implements Disposable {
 
   async #answer(request: Request): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
-    if (request.headers.get("authorization") !== `Bearer ${TOKEN}`) return this.#refuse(401, "unauthorized");
-    if (request.headers.get("x-team-slug") !== TEAM) return this.#refuse(403, "team_mismatch");
     const route = `${request.method} ${pathname.replace(BASE, "")}`;
+    this.calls.push(route);
+    if (route === "GET /health/" && this.#dryRuns !== null) {
+      return Response.json({ status: "ok", features: this.#dryRuns.announced ? ["dry_run"] : [] });
+    }
+    // It wants a credential before it looks for a path.
+    if (request.headers.get("authorization") !== `Bearer ${TOKEN}`) return this.#refuse(401, "unauthorized");
+    const isOfTeam = request.headers.get("x-team-slug") === TEAM;
+    if (pathname.startsWith(BASE) && !isOfTeam) return this.#refuse(403, "team_mismatch");
     switch (route) {
       case "GET /resources/":
         return Response.json({
@@ -89,6 +133,22 @@ export class MinimalHost implements Disposable {
         return this.#validate(this.#read(Validate, await request.json()).binding_ref);
       case "GET /status/":
         return this.#status(searchParams);
+      case "POST /list-tickets/":
+        return Response.json({ tickets: TICKETS, resource_type: "team", resource_id: "PAY" });
+      case "POST /issue-search/":
+        return Response.json({ candidates: TICKETS, resource_type: "team", resource_id: "PAY" });
+      case "POST /pull/":
+        return Response.json({ ...ENVELOPE, ...PULLED });
+      case "POST /push/":
+        return Response.json({ ...ENVELOPE, ...PUSHED });
+      case "POST /run/":
+        // What it does not know in a request it ignores.
+        return Response.json({
+          ...ENVELOPE,
+          pull: PULLED,
+          push: PUSHED,
+          ...(this.#dryRuns?.confirmed && { dry_run: true }),
+        });
       default:
         // What a web framework says to a path that it does not know.
         return new Response("<html><body><h1>Not Found</h1></body></html>", {
@@ -179,16 +239,7 @@ export class MinimalHost implements Disposable {
       provider: "linear",
       connected: true,
       configured: true,
-      binding_ref: mapping.bindingRef,
-      display_label: mapping.label,
-      provider_context: {},
-      identity_path: {
-        type: "installation",
-        installation_id: "inst_1",
-        user_link_id: null,
-        provider: "linear",
-        provider_account_id: "acct_1",
-      },
+      identity_path: IDENTITY_PATH,
       sync_state: "never",
       last_synced_at: null,
       issue_count: 0,
@@ -198,6 +249,9 @@ export class MinimalHost implements Disposable {
   }
 
   #refuse(status: number, code: string): Response {
+    if (this.#spelling === "error") {
+      return Response.json({ error: `The foreign host says ${code}.` }, { status });
+    }
     const category = "request";
     const spelled =
       this.#spelling === "code" ? { code, category } : { error_code: code, error_category: category };

@@ -434,6 +434,7 @@ describe("sync push", () => {
       [["run"], "The next `tracker sync run` does the rest."],
       [["run", "--dry-run"], ""],
     ] as const) {
+      if (command.some((word) => word === "--dry-run")) person.stubs.on("GET", HEALTH, dryRuns());
       person.stubs.on("POST", `${BASE}/${command[0]}/`, () => {
         press();
         return new Promise<Response>(() => {});
@@ -498,6 +499,10 @@ describe("sync push", () => {
   });
 });
 
+const HEALTH = `${BASE}/health/`;
+/** The health of a control plane that offers dry runs. */
+const dryRuns = (): Response => Response.json({ status: "ok", features: ["dry_run"] });
+
 describe("sync run", () => {
   const RUN = `${BASE}/run/`;
 
@@ -523,8 +528,11 @@ describe("sync run", () => {
       outcome: index === 2 ? "noop" : "applied",
       remote_ref: null,
     }));
-    const plan = ran({ push: { summary: summary(2), item_errors: null, items: steps } });
-    person.stubs.on("POST", RUN, Response.json(plan)).on("POST", RUN, Response.json(plan));
+    const push = { summary: summary(2), item_errors: null, items: steps };
+    const plan = ran({ push, dry_run: true });
+    for (const _ of [1, 2]) {
+      person.stubs.on("GET", HEALTH, dryRuns()).on("POST", RUN, Response.json(plan));
+    }
     const { code, out } = await person.run(["sync", "run", "--dry-run"]);
     expect(code).toBe(0);
     expect(person.sent()).toEqual([{ ...KEY, pull_first: true, limit: 100, dry_run: true }]);
@@ -566,7 +574,8 @@ describe("sync run", () => {
   });
 
   test("--dry-run says when there is nothing to do", async () => {
-    person.stubs.on("POST", RUN, Response.json(ran({ pull: {}, push: {} })));
+    const plan = ran({ pull: {}, push: {}, dry_run: true });
+    person.stubs.on("GET", HEALTH, dryRuns()).on("POST", RUN, Response.json(plan));
     const { out } = await person.run(["sync", "run", "--dry-run"]);
     expect(out).toBe("A run would change nothing (Linear); nothing was written.\n");
   });
@@ -740,18 +749,25 @@ const CALLS: readonly (readonly [args: string[], target: string, answer: object]
   [["sync", "pull"], `${BASE}/pull/`, envelope({ items: [], has_more: false })],
   [["sync", "push", "--items-json", "-"], `${BASE}/push/`, pushed([])],
   [["sync", "run"], `${BASE}/run/`, ran()],
-  [["sync", "run", "--dry-run"], `${BASE}/run/`, ran()],
+  [["sync", "run", "--dry-run"], `${BASE}/run/`, ran({ dry_run: true })],
   [["sync", "conflicts"], `${BASE}/conflicts/`, { conflicts: [] }],
 ];
 
 describe.each(CALLS)("tracker %j", (args, target, answer) => {
   const run = (more: readonly string[] = [], env: Readonly<Record<string, string>> = {}) =>
     person.run([...args, ...more], { stdin: "[]", env });
+  /** Announces dry runs before a run that is one. */
+  const announce = (): void => {
+    if (args.includes("--dry-run")) person.stubs.on("GET", HEALTH, dryRuns());
+  };
 
   test("an older config is upgraded, or the upgrade is reported where that is wanted", async () => {
     person.config = LEGACY;
     const upgraded = () => Response.json({ ...answer, ...UPGRADE });
-    person.stubs.on("POST", target, upgraded()).on("POST", target, upgraded());
+    for (const _ of [1, 2]) {
+      announce();
+      person.stubs.on("POST", target, upgraded());
+    }
     const { out } = await run(["--json"], { TRACKER_NO_UPGRADE: "1" });
     expect(JSON.parse(out).pending_binding_upgrade).toEqual(UPGRADE);
     expect(person.config).toBe(LEGACY);
@@ -765,6 +781,7 @@ describe.each(CALLS)("tracker %j", (args, target, answer) => {
   test.each(["binding_not_found", "mapping_disabled", "project_mismatch"])(
     "%s makes the binding stale",
     async (code) => {
+      announce();
       person.stubs.on("POST", target, Response.json(errorBody(code), { status: 404 }));
       const outcome = await run(["--json"]);
       expect(outcome.code).toBe(1);

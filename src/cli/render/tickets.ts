@@ -9,12 +9,12 @@ import { renderTable } from "./table.ts";
  * @param now milliseconds since the epoch
  */
 export function renderTickets(tickets: readonly Ticket[], now: number, style: Style): string {
-  const rows = tickets.map(({ identifier, title, state, assignee, updated_at }) => [
-    { text: identifier, paint: style.colors.bold, isWhole: true },
+  const rows = tickets.map(({ external_issue_id, identifier, title, state, assignee, updated_at }) => [
+    { text: identifier ?? external_issue_id, paint: style.colors.bold, isWhole: true },
     { text: title },
     { text: state.name },
     { text: nameOf(assignee) },
-    { text: timeAgo(updated_at, now), paint: style.colors.dim },
+    { text: updated_at === null ? "" : timeAgo(updated_at, now), paint: style.colors.dim },
   ]);
   return renderTable(["Key", "Title", "Status", "Assignee", "Updated"], rows, style);
 }

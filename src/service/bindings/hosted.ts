@@ -78,8 +78,15 @@ export class HostedBinding implements BoundTracker {
     else throw notBound();
   }
 
-  status() {
-    return this.call("status", {});
+  /** Other control planes may leave out what the config records anyway. */
+  async status() {
+    const status = await this.call("status", {});
+    const { bindingRef, displayLabel } = this.#project.config.tracker;
+    return {
+      ...status,
+      binding_ref: status.binding_ref ?? bindingRef,
+      display_label: status.display_label ?? displayLabel,
+    };
   }
 
   async mappings(): Promise<readonly Mapping[]> {
@@ -105,8 +112,12 @@ export class HostedBinding implements BoundTracker {
   }
 
   async run(query: RunQuery, listener: WorkListener) {
-    if (query.dry_run !== true) await this.#requireTrust();
-    return this.call("run", { pull_first: true, ...query }, listener);
+    const isDry = query.dry_run === true;
+    if (isDry) await requireDryRuns(this.#dependencies.client);
+    else await this.#requireTrust();
+    const result = await this.call("run", { pull_first: true, ...query }, listener);
+    if (isDry && result.dry_run !== true) throw unconfirmedDryRun(this.#dependencies.client.name);
+    return result;
   }
 
   conflicts() {
@@ -225,6 +236,31 @@ function upgradeEdit(
       projectSlug: null,
     }),
   };
+}
+
+/**
+ * Makes sure that a dry run is dry: a control plane that does not know the field would ignore it and write.
+ *
+ * @throws TrackerError `dry_run_not_offered`
+ */
+async function requireDryRuns(client: ControlPlaneClient): Promise<void> {
+  if (client.isEmbedded) return;
+  const features = await client.call("health", {}).then(
+    (health) => health.features,
+    (error: unknown): readonly string[] => {
+      if (error instanceof TrackerError && error.code === "not_offered") return [];
+      throw error;
+    },
+  );
+  if (features.includes("dry_run")) return;
+  throw new TrackerError("dry_run_not_offered", `${client.name} does not offer dry runs; nothing was sent.`);
+}
+
+function unconfirmedDryRun(name: string): TrackerError {
+  return new TrackerError(
+    "dry_run_not_confirmed",
+    `${name} did not confirm that the run was a dry one. It may have written.`,
+  );
 }
 
 function itemsNeeded(provider: HostedProvider): UsageError {

@@ -18,7 +18,7 @@ export const runCommand = defineAction({
   },
   run: async (invocation, args) => {
     const isDry = args["dry-run"];
-    const answer = await withService(invocation, async (service) => {
+    const result = await withService(invocation, async (service) => {
       const tracker = await service.boundTracker();
       const limit = pageLimit(tracker, args.limit);
       const activity = isDry
@@ -30,8 +30,6 @@ export const runCommand = defineAction({
         ),
       );
     });
-    // Hosts may leave `dry_run` out of a plan.
-    const result = isDry ? { ...answer, dry_run: true } : answer;
     return showSync(invocation, { kind: "run", result });
   },
 });
