@@ -3,7 +3,7 @@ import type { Conflict, NormalizedIssue, PullResult, PushResult, Ticket } from "
 import type { FailureClass } from "../sdk/errors.ts";
 import type { CanonicalIssue, CanonicalLink, ExternalRef, IssueFields } from "../sdk/model.ts";
 import type { ConflictRecord, IssueRecord } from "../sdk/stores/store.ts";
-import { wireField } from "./doctrine.ts";
+import { wireField } from "./ownership.ts";
 
 /** The result of one phase of a sync. */
 export type PullPhase = Pick<PullResult, "summary" | "items" | "item_errors" | "has_more" | "next_cursor">;

@@ -3,8 +3,8 @@ import type { ItemError } from "../protocol.ts";
 import type { SyncEvent } from "../sdk/engine.ts";
 import { CORE_FIELDS, type CoreField } from "../sdk/model.ts";
 import { sentence } from "../sdk/text.ts";
-import { wireField } from "./doctrine.ts";
 import { itemCode, wireRef } from "./envelope.ts";
+import { wireField } from "./ownership.ts";
 
 /** The outcome of an item. */
 export interface Outcome {

@@ -1,4 +1,4 @@
-import { Doctrine } from "../../sync/doctrine.ts";
+import { Doctrine } from "../../sync/ownership.ts";
 import { check, hostedProvider } from "../check.ts";
 import {
   deleteMapping,

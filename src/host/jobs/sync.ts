@@ -12,9 +12,9 @@ import {
   RunRequest,
 } from "../../protocol.ts";
 import { TrackerSdkError } from "../../sdk/errors.ts";
-import { policyOf } from "../../sync/doctrine.ts";
 import { type Summary, statusOf, totalOf } from "../../sync/envelope.ts";
 import { conflictCode } from "../../sync/failure.ts";
+import { policyOf } from "../../sync/ownership.ts";
 import { ResourceSync, type ResourceSyncOptions } from "../../sync/resource-sync.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import type { Sources } from "../connections/sources.ts";

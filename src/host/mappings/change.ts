@@ -3,7 +3,7 @@
 import type { ConnectorSettings } from "../../protocol.ts";
 import { HOSTED_SETTINGS, isHostedProvider } from "../../sdk/connectors/params.ts";
 import { providerName } from "../../shared/providers.ts";
-import type { Doctrine } from "../../sync/doctrine.ts";
+import type { Doctrine } from "../../sync/ownership.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import { check } from "../check.ts";
 import { HostError } from "../errors.ts";

@@ -11,7 +11,7 @@ import {
 } from "../../protocol.ts";
 import { parseJson } from "../../shared/json.ts";
 import { type HostedProvider, isHosted, providerName } from "../../shared/providers.ts";
-import { Doctrine } from "../../sync/doctrine.ts";
+import { Doctrine } from "../../sync/ownership.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import { parseContext, parseRouting, plainRef, type RoutingMetadata } from "../database/json.ts";
 import { HostError } from "../errors.ts";

@@ -12,6 +12,10 @@ import {
   identityOf,
 } from "../model.ts";
 import { type CreateIntent, fieldsOf, type IssueRecord, type StoreTransaction } from "../stores/store.ts";
+import { localAfter, receiptBase } from "./after-write.ts";
+import type { EngineContext } from "./context.ts";
+import { about, failed, type SyncEvent } from "./events.ts";
+import { copyField, sameField } from "./merge.ts";
 import {
   type Absorbed,
   absorb,
@@ -22,11 +26,7 @@ import {
   putAbsorbed,
   type Receipt,
   refreshEnds,
-} from "./absorb.ts";
-import type { EngineContext } from "./context.ts";
-import { about, failed, type SyncEvent } from "./events.ts";
-import { copyField, sameField } from "./merge.ts";
-import { localAfter, receiptBase } from "./receipt.ts";
+} from "./merge-record.ts";
 
 /** Looks for the issues of creates whose outcome is unknown. */
 export async function* settleIntents(context: EngineContext): AsyncGenerator<SyncEvent> {

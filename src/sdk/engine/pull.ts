@@ -15,6 +15,9 @@ import {
   type StoreTransaction,
   type SyncCheckpoint,
 } from "../stores/store.ts";
+import type { EngineContext } from "./context.ts";
+import { settleIntents } from "./create.ts";
+import { about, failed, type SyncEvent, type UnchangedReason } from "./events.ts";
 import {
   type Absorbed,
   absorb,
@@ -25,10 +28,7 @@ import {
   meet,
   pendingFor,
   putAbsorbed,
-} from "./absorb.ts";
-import type { EngineContext } from "./context.ts";
-import { settleIntents } from "./create.ts";
-import { about, failed, type SyncEvent, type UnchangedReason } from "./events.ts";
+} from "./merge-record.ts";
 
 interface PullScope {
   /** Everything instead of what changed; issues that are not listed are asked for one by one. */

@@ -11,14 +11,14 @@ import type {
   IssuePatch,
 } from "../model.ts";
 import type { CreateIntent, IssueRecord } from "../stores/store.ts";
-import { deletedEvent, isRemote, localEvents, type Met, meet, refreshEnds } from "./absorb.ts";
+import { localAfter, receiptBase } from "./after-write.ts";
 import type { EngineContext } from "./context.ts";
 import { attachCreated, type Created, create } from "./create.ts";
 import { about, failed, type SyncEvent } from "./events.ts";
-import { inOrder } from "./in-order.ts";
+import { inOrder } from "./map-in-order.ts";
 import { linkIdentity, sameField, sendablePatch } from "./merge.ts";
+import { deletedEvent, isRemote, localEvents, type Met, meet, refreshEnds } from "./merge-record.ts";
 import { ownerOf } from "./policy.ts";
-import { localAfter, receiptBase } from "./receipt.ts";
 import { ATTEMPTS } from "./retry.ts";
 
 interface PushScope {

@@ -19,7 +19,7 @@ import { ConfigError, TrackerError, UsageError } from "../../shared/errors.ts";
 import { isInRepository, trustedPath } from "../../shared/git.ts";
 import { jsonText } from "../../shared/json.ts";
 import { isLocal, type LocalProvider, providerName } from "../../shared/providers.ts";
-import { Doctrine } from "../../sync/doctrine.ts";
+import { Doctrine } from "../../sync/ownership.ts";
 import { LocalMapping, OnDeviceBinding } from "./on-device.ts";
 import { explained } from "./on-device-failures.ts";
 

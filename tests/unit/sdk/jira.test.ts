@@ -8,8 +8,6 @@ import {
   writtenCustomFields,
 } from "../../../src/sdk/connectors/jira/custom-fields.ts";
 import { issueOf, NativeIssue } from "../../../src/sdk/connectors/jira/map.ts";
-import { quoted } from "../../../src/sdk/connectors/jira/project.ts";
-import { wordsInJql } from "../../../src/sdk/connectors/jira/search.ts";
 import {
   meaningOfLink,
   meaningOfStatus,
@@ -17,7 +15,9 @@ import {
   mostUsual,
   priorityFor,
   rankOfPriority,
-} from "../../../src/sdk/connectors/jira/words.ts";
+} from "../../../src/sdk/connectors/jira/names.ts";
+import { quoted } from "../../../src/sdk/connectors/jira/project.ts";
+import { wordsInJql } from "../../../src/sdk/connectors/jira/search.ts";
 import { parsePayload } from "../../../src/sdk/connectors/shared/arguments.ts";
 import { CanonicalIssue, identityOf } from "../../../src/sdk/model.ts";
 

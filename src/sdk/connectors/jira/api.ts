@@ -31,10 +31,10 @@ import { IssueComments } from "./comments.ts";
 import { creationProperty, findCreated } from "./creation.ts";
 import { customFieldsOf, writtenCustomFields } from "./custom-fields.ts";
 import { FIELDS, issueOf, linkOf, NativeIssue, NativeStatus, Placed, type Reading } from "./map.ts";
+import { isNamed, meaningOfStatus } from "./names.ts";
 import { JiraProject } from "./project.ts";
 import { isMissing, isRefused, JiraRest, PROVIDER } from "./rest.ts";
 import { PAGE_SIZE, wordsInJql } from "./search.ts";
-import { isNamed, meaningOfStatus } from "./words.ts";
 
 const CAPABILITIES: Capabilities = {
   ...NO_CAPABILITIES,

@@ -16,8 +16,8 @@ import {
 import { AdfDocument } from "./adf.ts";
 import { markdownOf } from "./adf-markdown.ts";
 import { type CustomField, readCustomFields } from "./custom-fields.ts";
+import { meaningOfLink, meaningOfStatus, meaningOfType, rankOfPriority, type StatusNames } from "./names.ts";
 import { PROVIDER } from "./rest.ts";
-import { meaningOfLink, meaningOfStatus, meaningOfType, rankOfPriority, type StatusNames } from "./words.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 

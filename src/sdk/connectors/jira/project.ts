@@ -2,8 +2,6 @@
 import * as v from "valibot";
 import { CapabilityNotSupportedError, ConnectorRequestError } from "../../errors.ts";
 import type { CanonicalIssueType, LinkType } from "../../model.ts";
-import { isMissing, isRefused, type JiraRest, PROVIDER } from "./rest.ts";
-import { type SearchPage, type SearchRequest, searchPage } from "./search.ts";
 import {
   isNamed,
   meaningOfLink,
@@ -12,7 +10,9 @@ import {
   priorityFor,
   rankOfPriority,
   TYPE_NAMES,
-} from "./words.ts";
+} from "./names.ts";
+import { isMissing, isRefused, type JiraRest, PROVIDER } from "./rest.ts";
+import { type SearchPage, type SearchRequest, searchPage } from "./search.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 const count = v.pipe(v.number(), v.integer());
