@@ -68,75 +68,77 @@ export const NO_CAPABILITIES: Capabilities = {
 export type CapabilityFlag = Exclude<keyof Capabilities, "statuses" | "linkTypes" | "customFieldNames">;
 
 /** The reason for which `field` cannot carry its value in `fields`; null when it can. */
-export function refusal(
+export function unsupportedError(
   provider: string,
   capabilities: Capabilities,
   field: CoreField,
   fields: IssuePatch,
 ): CapabilityNotSupportedError | null {
-  const refuse = (capability: keyof Capabilities, what: string) =>
+  const unsupportedBy = (capability: keyof Capabilities, what: string) =>
     new CapabilityNotSupportedError(
       provider,
       capability,
       `${providerName(provider)} does not support ${what}.`,
     );
-  const lacks = (capability: CapabilityFlag, what: string) =>
-    capabilities[capability] ? null : refuse(capability, what);
+  const ifMissing = (capability: CapabilityFlag, what: string) =>
+    capabilities[capability] ? null : unsupportedBy(capability, what);
   const { status, assignees = [], links = [] } = fields;
   switch (field) {
     case "status":
       if (status === undefined) return null;
       return (
         (status === "done" || status === "canceled"
-          ? lacks("terminalTransition", `setting the status ${status}`)
+          ? ifMissing("terminalTransition", `setting the status ${status}`)
           : null) ??
         (capabilities.statuses.includes(status)
           ? null
-          : refuse("statuses", `the status ${status}, only ${capabilities.statuses.join(", ")}`))
+          : unsupportedBy("statuses", `the status ${status}, only ${capabilities.statuses.join(", ")}`))
       );
     case "assignees":
       return (
-        lacks("assignment", "setting assignees") ??
-        (assignees.length > 1 ? lacks("multiAssignee", "more than one assignee") : null)
+        ifMissing("assignment", "setting assignees") ??
+        (assignees.length > 1 ? ifMissing("multiAssignee", "more than one assignee") : null)
       );
     case "parent":
-      return lacks("hierarchy", "parents");
+      return ifMissing("hierarchy", "parents");
     case "links": {
-      const uncarried = links.find(({ type }) => !capabilities.linkTypes.includes(type));
+      const unsupported = links.find(({ type }) => !capabilities.linkTypes.includes(type));
       return (
-        lacks("dependencies", "links between issues") ??
+        ifMissing("dependencies", "links between issues") ??
         (links.some(({ type }) => type === "parent_of" || type === "child_of")
-          ? lacks("hierarchy", "links between parents and children")
+          ? ifMissing("hierarchy", "links between parents and children")
           : null) ??
-        (uncarried === undefined ? null : refuse("linkTypes", `links of the type ${uncarried.type}`))
+        (unsupported === undefined
+          ? null
+          : unsupportedBy("linkTypes", `links of the type ${unsupported.type}`))
       );
     }
     case "customFields": {
       const { customFieldNames: names } = capabilities;
-      const uncarried = Object.keys(fields.customFields ?? {}).find(
+      const unsupported = Object.keys(fields.customFields ?? {}).find(
         (name) => names?.includes(name) === false,
       );
       return (
-        lacks("customFields", "custom fields") ??
-        (uncarried === undefined
+        ifMissing("customFields", "custom fields") ??
+        (unsupported === undefined
           ? null
-          : refuse("customFieldNames", `the custom field ${uncarried}, only ${names?.join(", ")}`))
+          : unsupportedBy("customFieldNames", `the custom field ${unsupported}, only ${names?.join(", ")}`))
       );
     }
     case "priority":
-      return lacks("priority", "setting priorities");
+      return ifMissing("priority", "setting priorities");
     case "issueType":
-      return lacks("issueType", "setting issue types");
+      return ifMissing("issueType", "setting issue types");
     default:
       return null;
   }
 }
 
 /** @throws CapabilityNotSupportedError for the first field of `patch` that cannot be carried */
-export function assertCarried(provider: string, capabilities: Capabilities, patch: IssuePatch): void {
+export function assertSupported(provider: string, capabilities: Capabilities, patch: IssuePatch): void {
   for (const field of CORE_FIELDS) {
     if (patch[field] === undefined) continue;
-    const error = refusal(provider, capabilities, field, patch);
+    const error = unsupportedError(provider, capabilities, field, patch);
     if (error !== null) throw error;
   }
 }

@@ -99,7 +99,7 @@ export interface TrackerConnector {
 
   capabilities(): Capabilities;
   /** A body as this tracker gives it back; missing where texts are kept as they are. */
-  keptBody?(body: string): string | null;
+  storedBody?(body: string): string | null;
   /**
    * Set when this tracker rewrites bodies, which only shows afterwards: the body of the issue
    * that a write returns is then what became of the one that was written.
@@ -146,29 +146,29 @@ export interface TrackerConnector {
 }
 
 /** The body of a patch as the tracker would give it back; nothing when the patch has none. */
-export function keptBodyOf(
-  connector: Pick<TrackerConnector, "keptBody">,
+export function storedBodyOf(
+  connector: Pick<TrackerConnector, "storedBody">,
   { body }: IssuePatch,
 ): Pick<IssuePatch, "body"> {
-  if (typeof body !== "string" || connector.keptBody === undefined) return {};
-  return { body: connector.keptBody(body) };
+  if (typeof body !== "string" || connector.storedBody === undefined) return {};
+  return { body: connector.storedBody(body) };
 }
 
 /** The labels and assignees of a patch, brought to an issue that may have moved on since the caller saw it. */
-export function setsFor(
+export function mergedSets(
   current: Pick<IssueFields, "labels" | "assignees">,
   { labels, assignees }: IssuePatch,
   seen: Pick<IssueFields, "labels" | "assignees"> | undefined,
 ): Pick<IssuePatch, "labels" | "assignees"> {
   if (seen === undefined) return {};
   return {
-    ...(labels !== undefined && { labels: moved(current.labels, seen.labels, labels) }),
-    ...(assignees !== undefined && { assignees: moved(current.assignees, seen.assignees, assignees) }),
+    ...(labels !== undefined && { labels: mergeSet(current.labels, seen.labels, labels) }),
+    ...(assignees !== undefined && { assignees: mergeSet(current.assignees, seen.assignees, assignees) }),
   };
 }
 
 /** `current` with what `wanted` has and `seen` has not, and without what `seen` has and `wanted` has not. */
-function moved(current: readonly string[], seen: readonly string[], wanted: readonly string[]): string[] {
+function mergeSet(current: readonly string[], seen: readonly string[], wanted: readonly string[]): string[] {
   const kept = current.filter((name) => wanted.includes(name) || !seen.includes(name));
   const added = wanted.filter((name) => !seen.includes(name) && !current.includes(name));
   return [...kept, ...added];

@@ -88,7 +88,7 @@ export async function discoverWorkspaces(
 ): Promise<Page<DiscoveredWorkspace>> {
   const found = parse(source.provider, WorkspacePage, await source.listWorkspaces(cursor));
   for (const [index, item] of found.items.entries()) {
-    demand(source.provider, `items[${index}].provider`, item.provider, source.provider);
+    requireEqual(source.provider, `items[${index}].provider`, item.provider, source.provider);
   }
   return found;
 }
@@ -107,8 +107,8 @@ export async function discoverResources(
 ): Promise<Page<DiscoveredResource>> {
   const found = parse(source.provider, ResourcePage, await source.listResources(workspace, cursor));
   for (const [index, item] of found.items.entries()) {
-    demand(source.provider, `items[${index}].provider`, item.provider, source.provider);
-    demand(source.provider, `items[${index}].workspaceId`, item.workspaceId, workspace.id);
+    requireEqual(source.provider, `items[${index}].provider`, item.provider, source.provider);
+    requireEqual(source.provider, `items[${index}].workspaceId`, item.workspaceId, workspace.id);
   }
   return found;
 }
@@ -127,9 +127,9 @@ export async function findResource(
   const found = parse(source.provider, v.nullable(FoundResource), await source.findResource(names));
   if (found === null) return null;
   const { workspace, resource } = found;
-  demand(source.provider, "workspace.provider", workspace.provider, source.provider);
-  demand(source.provider, "resource.provider", resource.provider, source.provider);
-  demand(source.provider, "resource.workspaceId", resource.workspaceId, workspace.id);
+  requireEqual(source.provider, "workspace.provider", workspace.provider, source.provider);
+  requireEqual(source.provider, "resource.provider", resource.provider, source.provider);
+  requireEqual(source.provider, "resource.workspaceId", resource.workspaceId, workspace.id);
   return found;
 }
 
@@ -152,7 +152,7 @@ function fieldPath(path: readonly { readonly key: unknown }[]): string {
   return steps.join("").replace(/^\./, "") || "(answer)";
 }
 
-function demand(provider: string, path: string, actual: string, expected: string): void {
+function requireEqual(provider: string, path: string, actual: string, expected: string): void {
   if (actual !== expected) {
     throw new DiscoveryContractError(provider, path, `is "${actual}" instead of the requested "${expected}"`);
   }

@@ -15,9 +15,9 @@ import type { EngineContext } from "./engine/context.ts";
 import type { SyncEvent } from "./engine/events.ts";
 import { createLocally, type Decision, discard, edit, parseLocal, resolveConflict } from "./engine/local.ts";
 import { OwnershipPolicy } from "./engine/policy.ts";
-import { pull, takeOne } from "./engine/pull.ts";
+import { fetchIssue, pull } from "./engine/pull.ts";
 import { push } from "./engine/push.ts";
-import { ask } from "./engine/retry.ts";
+import { withRetries } from "./engine/retry.ts";
 import { SyncConflictError } from "./errors.ts";
 import {
   type CanonicalIssue,
@@ -46,7 +46,7 @@ export interface SyncEngineOptions {
    * Reports whether a page may be merged; one that may not is requested again with half
    * as many issues, down to one, which always may. Every page by default.
    */
-  readonly canTake?: (page: readonly CanonicalIssue[]) => boolean;
+  readonly canMerge?: (page: readonly CanonicalIssue[]) => boolean;
   /** Issues that are pushed at the same time; 4 by default. */
   readonly concurrency?: number;
   readonly now?: () => Date;
@@ -109,11 +109,11 @@ export class SyncEngine {
       name: options.name ?? `${connector.provider}:${connector.workspace}`,
       overlapMs: options.overlapMs ?? 5 * 60_000,
       pageSize: options.pageSize ?? 100,
-      canTake: options.canTake ?? (() => true),
+      canMerge: options.canMerge ?? (() => true),
       concurrency: options.concurrency ?? 4,
       instant: () => now().toISOString(),
       newId: options.newId ?? (() => Bun.randomUUIDv7()),
-      ask: (request) => ask(request, retry),
+      send: (request) => withRetries(request, retry),
       writes: "sent",
     };
   }
@@ -158,8 +158,8 @@ export class SyncEngine {
    * @throws IssueNotFoundError when the provider has no such issue; a known one is a tombstone then
    * @throws TrackerSdkError when it cannot be read
    */
-  take(ref: ExternalRef, read: CanonicalIssue | null = null): Promise<IssueRecord> {
-    return takeOne(this.#context, ref, read);
+  fetch(ref: ExternalRef, read: CanonicalIssue | null = null): Promise<IssueRecord> {
+    return fetchIssue(this.#context, ref, read);
   }
 
   /**
@@ -168,8 +168,8 @@ export class SyncEngine {
    *
    * @throws TrackerSdkError when it fails for good, or too often
    */
-  ask<T>(request: (attempt: number) => Promise<T>): Promise<T> {
-    return this.#context.ask(request);
+  send<T>(request: (attempt: number) => Promise<T>): Promise<T> {
+    return this.#context.send(request);
   }
 
   /**
@@ -211,7 +211,7 @@ export class SyncEngine {
 
   async *#run(phases: readonly Phase[], dryRun = false): AsyncGenerator<SyncEvent> {
     if (dryRun) {
-      yield* await rehearse(this.#context, phases);
+      yield* await runDry(this.#context, phases);
       return;
     }
     for (const phase of phases) yield* phase(this.#context);
@@ -231,7 +231,7 @@ export class SyncEngine {
 type Phase = (context: EngineContext) => AsyncIterable<SyncEvent>;
 
 /** Carries a rehearsal's events out of the transaction that it undoes. */
-class RehearsalOver {
+class DryRunEnd {
   readonly events: readonly SyncEvent[];
 
   constructor(events: readonly SyncEvent[]) {
@@ -240,7 +240,7 @@ class RehearsalOver {
 }
 
 /** Runs the phases for real within one transaction, sends no write, and undoes the transaction. */
-async function rehearse(context: EngineContext, phases: readonly Phase[]): Promise<readonly SyncEvent[]> {
+async function runDry(context: EngineContext, phases: readonly Phase[]): Promise<readonly SyncEvent[]> {
   try {
     return await context.store.transaction(async (transaction): Promise<never> => {
       const store: IssueStore = { transaction: (work) => work(transaction), close: async () => {} };
@@ -248,10 +248,10 @@ async function rehearse(context: EngineContext, phases: readonly Phase[]): Promi
       for (const phase of phases) {
         for await (const event of phase({ ...context, store, writes: "planned" })) events.push(event);
       }
-      throw new RehearsalOver(events);
+      throw new DryRunEnd(events);
     });
   } catch (error) {
-    if (error instanceof RehearsalOver) return error.events;
+    if (error instanceof DryRunEnd) return error.events;
     throw error;
   }
 }

@@ -79,7 +79,7 @@ export class IssueNotFoundError extends TrackerSdkError {
 }
 
 /** Returns the result of reading an issue; null when it does not exist. */
-export async function ifThere<T>(read: Promise<T>): Promise<T | null> {
+export async function nullIfNotFound<T>(read: Promise<T>): Promise<T | null> {
   try {
     return await read;
   } catch (error) {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { jsonText } from "../shared/json.ts";
 import { providerName } from "../shared/providers.ts";
-import { assertCarried } from "./capabilities.ts";
+import { assertSupported } from "./capabilities.ts";
 import type { TrackerConnector } from "./connector.ts";
 import { CapabilityNotSupportedError, ConnectorRequestError, TrackerSdkError } from "./errors.ts";
 import {
@@ -24,7 +24,7 @@ export const MISSION_FIELD = "spec_kitty_mission";
 export const DECISIONS_FIELD = "decision_refs";
 
 /** The number of attempts to write to an issue that keeps changing. */
-const ATTEMPTS = 3;
+const MAX_UPDATE_ATTEMPTS = 3;
 
 /** Text of one line, however it came. */
 const Line = v.pipe(
@@ -121,19 +121,19 @@ export async function publishMissionUpdate(
   }
   const { targetStatus, decisionReferences } = parsed.output;
   const { customFields, customFieldNames, dependencies, comments } = connector.capabilities();
-  const known = Object.entries(factsOf(parsed.output));
-  const facts = known.filter(([name]) => customFields && customFieldNames?.includes(name) !== false);
+  const known = Object.entries(missionFieldsOf(parsed.output));
+  const fields = known.filter(([name]) => customFields && customFieldNames?.includes(name) !== false);
   const blockers = decisionReferences
     .filter(({ blocking }) => blocking)
     .flatMap(({ externalRef }) => (externalRef === undefined ? [] : [externalRef]))
     .map((target): CanonicalLink => ({ type: "blocked_by", target }));
   const wanted = dependencies ? blockers.filter(({ target }) => isReachable(connector, target)) : [];
   if (targetStatus !== undefined) {
-    assertCarried(connector.provider, connector.capabilities(), { status: targetStatus });
+    assertSupported(connector.provider, connector.capabilities(), { status: targetStatus });
   }
 
   const before = read ?? (await connector.getIssue(issueRef));
-  let issue = await recordFacts(connector, before, Object.fromEntries(facts));
+  let issue = await writeFields(connector, before, Object.fromEntries(fields));
   const links: CanonicalLink[] = [];
   for (const link of wanted) {
     const linked: CanonicalIssue | null = hasLink(issue, link)
@@ -146,15 +146,15 @@ export async function publishMissionUpdate(
   const isSaid = comments && (await commentOnce(connector, issueRef, missionComment(parsed.output)));
   if (targetStatus !== undefined && issue.status !== targetStatus) {
     issue = await connector.transitionIssue(issueRef, targetStatus, {
-      idempotencyKey: keyOf("status", before, targetStatus),
+      idempotencyKey: writeKey("status", before, targetStatus),
       current: issue,
     });
   } else if (issue !== before || isSaid) {
     issue = await connector.getIssue(issueRef);
   }
   const lost = [
-    ...facts
-      .filter(([name, value]) => !hasFact(issue, name, value))
+    ...fields
+      .filter(([name, value]) => !hasField(issue, name, value))
       .map(([name]) => `the custom field ${name}`),
     ...(links.every((link) => hasLink(issue, link)) ? [] : ["a link"]),
     ...(targetStatus !== undefined && issue.status !== targetStatus ? ["the status"] : []),
@@ -166,7 +166,7 @@ export async function publishMissionUpdate(
   return {
     issue,
     omitted: [
-      ...(facts.length === known.length ? [] : ["custom_field" as const]),
+      ...(fields.length === known.length ? [] : ["custom_field" as const]),
       ...(links.length === blockers.length ? [] : ["links" as const]),
       ...(comments ? [] : ["comment" as const]),
     ],
@@ -179,14 +179,14 @@ export async function publishMissionUpdate(
  */
 export function missionComment(update: MissionUpdate): string {
   const { missionId, missionState, summary, missionUrl, decisionReferences } = v.parse(MissionUpdate, update);
-  const facts: readonly (readonly [string, string | undefined])[] = [
+  const fields: readonly (readonly [string, string | undefined])[] = [
     ["Spec Kitty mission update", missionId],
     ["State", missionState],
     ["Summary", summary],
     ["Mission", missionUrl],
     ["Decision refs", decisionReferences.map(({ id }) => id).join(", ")],
   ];
-  return facts.flatMap(([name, fact]) => (fact ? [`${name}: ${fact}`] : [])).join("\n");
+  return fields.flatMap(([name, fact]) => (fact ? [`${name}: ${fact}`] : [])).join("\n");
 }
 
 /** A reference as people and other programs write it down; an id alone is one that blocks nothing. */
@@ -236,7 +236,7 @@ function listIn(value: JsonValue | undefined): readonly unknown[] {
 }
 
 /** The custom fields of an update; without decisions, the present ones stay. */
-function factsOf({ missionId, decisionReferences }: MissionUpdate): Record<string, JsonValue> {
+function missionFieldsOf({ missionId, decisionReferences }: MissionUpdate): Record<string, JsonValue> {
   const decisions = decisionReferences.map(({ id, blocking, title, externalRef }) => ({
     id,
     blocking,
@@ -246,30 +246,30 @@ function factsOf({ missionId, decisionReferences }: MissionUpdate): Record<strin
   return { [MISSION_FIELD]: missionId, ...(decisions.length > 0 && { [DECISIONS_FIELD]: decisions }) };
 }
 
-function hasFact({ customFields }: CanonicalIssue, name: string, value: JsonValue): boolean {
+function hasField({ customFields }: CanonicalIssue, name: string, value: JsonValue): boolean {
   return canonicalJson(customFields[name] ?? null) === canonicalJson(value);
 }
 
 /** Writes facts next to the other custom fields, as they are at that moment. Returns the issue afterwards. */
-async function recordFacts(
+async function writeFields(
   connector: TrackerConnector,
   issue: CanonicalIssue,
-  facts: Readonly<Record<string, JsonValue>>,
+  fields: Readonly<Record<string, JsonValue>>,
 ): Promise<CanonicalIssue> {
   let current = issue;
-  const isMissing = ([name, value]: readonly [string, JsonValue]) => !hasFact(current, name, value);
-  for (let attempt = 1; Object.entries(facts).some(isMissing); attempt++) {
-    const customFields = { ...current.customFields, ...facts };
+  const isMissing = ([name, value]: readonly [string, JsonValue]) => !hasField(current, name, value);
+  for (let attempt = 1; Object.entries(fields).some(isMissing); attempt++) {
+    const customFields = { ...current.customFields, ...fields };
     const { revision } = current;
     const guard =
       connector.capabilities().conditionalWrites && revision !== null ? { expectedRevision: revision } : {};
     try {
-      const idempotencyKey = keyOf("custom_field", current, canonicalJson(facts));
+      const idempotencyKey = writeKey("custom_field", current, canonicalJson(fields));
       const options = { idempotencyKey, ...guard, current, readBack: "later" } as const;
       return await connector.updateIssue(issue.ref, { customFields }, options);
     } catch (error) {
       const changed = error instanceof TrackerSdkError && error.failureClass === "conflict";
-      if (!changed || attempt === ATTEMPTS) throw error;
+      if (!changed || attempt === MAX_UPDATE_ATTEMPTS) throw error;
       current = await connector.getIssue(issue.ref);
     }
   }
@@ -320,7 +320,7 @@ function hasLink(issue: CanonicalIssue, { type, target }: CanonicalLink): boolea
 }
 
 /** The key of a write to an issue as it is now: after another change it is another write. */
-function keyOf(part: string, issue: CanonicalIssue, value: string): string {
+function writeKey(part: string, issue: CanonicalIssue, value: string): string {
   return digest([part, identityOf(issue.ref), issue.revision ?? issue.updatedAt, value]);
 }
 

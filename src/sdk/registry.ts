@@ -10,7 +10,7 @@ import {
   type LocalTracker,
   parseParams,
 } from "./connectors/params.ts";
-import type { Environment } from "./connectors/shared/program.ts";
+import type { ProgramEnvironment } from "./connectors/shared/program.ts";
 import type { DiscoverySource } from "./discovery.ts";
 import type { Transport } from "./http/transport.ts";
 
@@ -40,7 +40,7 @@ export interface LocalEntry<T extends LocalTracker> {
   /** Schema of its params. */
   readonly params: (typeof LOCAL_PARAMS)[T];
   /** Loads what makes a connector; programs are started with what they need of the environment. */
-  readonly load: () => Promise<(params: LocalParams<T>, environment: Environment) => TrackerConnector>;
+  readonly load: () => Promise<(params: LocalParams<T>, environment: ProgramEnvironment) => TrackerConnector>;
 }
 
 /** The hosted part of the catalog. */
@@ -102,7 +102,7 @@ export const CONNECTORS = { ...HOSTED_CONNECTORS, ...LOCAL_CONNECTORS } as const
 export async function createLocalConnector<T extends LocalTracker>(
   tracker: T,
   params: LocalParamsInput<T>,
-  environment: Environment = Bun.env,
+  environment: ProgramEnvironment = Bun.env,
 ): Promise<TrackerConnector> {
   const entry: LocalEntry<T> = LOCAL_CONNECTORS[tracker];
   const valid = parseParams(tracker, entry.params, params);

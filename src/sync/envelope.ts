@@ -53,7 +53,7 @@ export function wireIssue(
 }
 
 /** An issue as people look for it, of a team, a project or a repository. */
-export function ticketOf(
+export function wireTicket(
   { ref, title, body, status, assignees, createdAt, updatedAt }: CanonicalIssue,
   team: { readonly id: string | null; readonly name: string },
 ): Ticket {
@@ -102,13 +102,13 @@ export function itemCode(failureClass: FailureClass): string {
 }
 
 /** `ok` when all went well, `error` when nothing did, `partial` in between. */
-export function statusOf({ failed, succeeded, skipped }: Summary): "ok" | "partial" | "error" {
+export function summaryStatus({ failed, succeeded, skipped }: Summary): "ok" | "partial" | "error" {
   if (failed === 0) return "ok";
   return succeeded + skipped === 0 ? "error" : "partial";
 }
 
 /** The sum of several phases. */
-export function totalOf(...summaries: readonly Summary[]): Summary {
+export function summaryTotal(...summaries: readonly Summary[]): Summary {
   const sum = (name: keyof Summary) => summaries.reduce((total, summary) => total + summary[name], 0);
   return {
     total: sum("total"),

@@ -3,19 +3,19 @@ import type { ItemError, PushItem, PushResultItem } from "../protocol.ts";
 import type { TrackerConnector } from "../sdk/connector.ts";
 import { linkIdentity } from "../sdk/engine/merge.ts";
 import type { SyncEngine, SyncEvent } from "../sdk/engine.ts";
-import { IssueNotFoundError, ifThere, TrackerSdkError } from "../sdk/errors.ts";
+import { IssueNotFoundError, nullIfNotFound, TrackerSdkError } from "../sdk/errors.ts";
 import { BLANK, type CanonicalIssue, type IssuePatch, identityOf } from "../sdk/model.ts";
 import { StoreError } from "../sdk/stores/serial.ts";
 import type { IssueRecord, IssueStore } from "../sdk/stores/store.ts";
 import { sentence } from "../sdk/text.ts";
 import { itemCode, wireRef } from "./envelope.ts";
-import { type NamedIssue, namedIssue } from "./named-issue.ts";
-import { type Outcome, outcomeOf } from "./outcome.ts";
+import { findNamedIssue, type NamedIssue } from "./named-issue.ts";
+import { type ItemOutcome, outcomeOf } from "./outcome.ts";
 import { type NamedRef, parseItem, patchOf, type WirePatch } from "./push-item.ts";
 import { SyncRequestError } from "./request.ts";
 
 /** The advice for an item that failed before it became a local edit, or is none. */
-const NOT_KEPT = "It was not saved. Check whether the provider has it, then push it again.";
+const NOT_SAVED = "It was not saved. Check whether the provider has it, then push it again.";
 
 /** The outcome of an item, with its error. */
 export interface PushedItem {
@@ -24,8 +24,8 @@ export interface PushedItem {
 }
 
 /** The outcome of a write, and the issue as it is known afterwards. */
-interface Written {
-  readonly outcome: Outcome;
+interface ItemResult {
+  readonly outcome: ItemOutcome;
   readonly record: IssueRecord | null;
 }
 
@@ -59,9 +59,9 @@ export class ItemWriter {
       if (!(error instanceof TrackerSdkError) || error instanceof StoreError) throw error;
       const { failureClass, retryable, message } = error;
       const code = error instanceof SyncRequestError ? "invalid_request" : itemCode(failureClass);
-      const outcome: Outcome = {
+      const outcome: ItemOutcome = {
         ...(retryable
-          ? { outcome: "failed", message: `${sentence(message)} ${NOT_KEPT}` }
+          ? { outcome: "failed", message: `${sentence(message)} ${NOT_SAVED}` }
           : { outcome: "rejected", message }),
         errors: [{ ref: item.ref, code, message, retryable }],
         refused: [],
@@ -71,70 +71,70 @@ export class ItemWriter {
   }
 
   /** The outcome of a push by the engine for one issue, which the request did not name. */
-  async conclude(key: string, events: readonly SyncEvent[]): Promise<PushedItem> {
-    const written = await this.#settle(key, events);
+  async resultOf(key: string, events: readonly SyncEvent[]): Promise<PushedItem> {
+    const written = await this.#discardRefused(key, events);
     const { record } = written;
     const isCreate = record?.ref === null || events.some(({ kind }) => kind === "created");
     return pushedItem(nameOf(record), isCreate ? "create" : "update", written);
   }
 
-  async #write(item: PushItem, key: string, attempt: Attempt): Promise<Written> {
+  async #write(item: PushItem, key: string, attempt: Attempt): Promise<ItemResult> {
     const { connector, engine } = this.#options;
-    const asked = parseItem(connector.provider, item);
-    switch (asked.action) {
+    const parsed = parseItem(connector.provider, item);
+    switch (parsed.action) {
       case "create":
-        await this.#createOnce(key, await this.#patch(asked.patch));
-        return created(await this.#outcome(key, engine.push({ key })));
+        await this.#createOnce(key, await this.#patch(parsed.patch));
+        return appliedCreate(await this.#outcome(key, engine.push({ key })));
       case "update": {
-        const issue = await this.#named(asked.ref, "ref");
-        return this.#edit(issue, await this.#patch(asked.patch));
+        const issue = await this.#findNamed(parsed.ref, "ref");
+        return this.#edit(issue, await this.#patch(parsed.patch));
       }
       case "transition":
-        return this.#edit(await this.#named(asked.ref, "ref"), { status: asked.status });
+        return this.#edit(await this.#findNamed(parsed.ref, "ref"), { status: parsed.status });
       case "link": {
-        const { ref: target } = await this.#named(asked.target, "link.target");
-        const link = { type: asked.type, target };
-        const issue = await this.#read(await this.#named(asked.ref, "ref"));
-        const { links } = (await engine.take(issue.ref, issue.found)).fields;
+        const { ref: target } = await this.#findNamed(parsed.target, "link.target");
+        const link = { type: parsed.type, target };
+        const issue = await this.#read(await this.#findNamed(parsed.ref, "ref"));
+        const { links } = (await engine.fetch(issue.ref, issue.found)).fields;
         const isKnown = links.some((known) => linkIdentity(known) === linkIdentity(link));
         // One that is known here may still have to be sent.
         return this.#edit(issue, { links: isKnown ? links : [...links, link] });
       }
       case "comment": {
-        const issue = await this.#named(asked.ref, "ref");
-        const { record } = await this.#known(issue);
-        await engine.ask((count) => {
+        const issue = await this.#findNamed(parsed.ref, "ref");
+        const { record } = await this.#recordFor(issue);
+        await engine.send((count) => {
           // After a failure the comment may be there.
           const lookUp = attempt === "first" && count === 1 ? "never" : "first";
-          return connector.addComment(issue.ref, asked.body, { idempotencyKey: key, lookUp });
+          return connector.addComment(issue.ref, parsed.body, { idempotencyKey: key, lookUp });
         });
         return { outcome: { ...outcomeOf([]), outcome: "applied" }, record };
       }
     }
   }
 
-  async #edit(issue: NamedIssue, patch: IssuePatch): Promise<Written> {
-    const { record, read } = await this.#known(issue);
+  async #edit(issue: NamedIssue, patch: IssuePatch): Promise<ItemResult> {
+    const { record, read } = await this.#recordFor(issue);
     return this.#outcome(record.key, this.#options.engine.write(record.key, patch, read));
   }
 
   /** The record of an issue, and the issue where it was read; it is read only where it is not known. */
-  async #known(issue: NamedIssue): Promise<{ record: IssueRecord; read: CanonicalIssue | null }> {
+  async #recordFor(issue: NamedIssue): Promise<{ record: IssueRecord; read: CanonicalIssue | null }> {
     const { engine, store } = this.#options;
     const identity = identityOf(issue.ref);
     const known = await store.transaction((transaction) => transaction.findByRefs([identity]));
     const record = known.get(identity);
     if (record !== undefined) return { record, read: issue.found };
     const { ref, found } = await this.#read(issue);
-    return { record: await engine.take(ref, found), read: found };
+    return { record: await engine.fetch(ref, found), read: found };
   }
 
   /** @throws IssueNotFoundError when the issue is gone, which is then recorded */
   async #read({ ref, found }: NamedIssue): Promise<NamedIssue & { readonly found: CanonicalIssue }> {
     const { connector, engine } = this.#options;
-    const read = found ?? (await ifThere(engine.ask(() => connector.getIssue(ref))));
+    const read = found ?? (await nullIfNotFound(engine.send(() => connector.getIssue(ref))));
     if (read !== null) return { ref, found: read };
-    await engine.take(ref);
+    await engine.fetch(ref);
     throw new IssueNotFoundError(connector.provider, ref.id);
   }
 
@@ -145,16 +145,16 @@ export class ItemWriter {
   }
 
   /** The outcome of a push for one issue. Events about the other ends of its links are left out. */
-  async #outcome(key: string, push: AsyncIterable<SyncEvent>): Promise<Written> {
+  async #outcome(key: string, push: AsyncIterable<SyncEvent>): Promise<ItemResult> {
     const events: SyncEvent[] = [];
     for await (const event of push) {
       if (event.kind !== "progress" && event.key === key) events.push(event);
     }
-    return this.#settle(key, events);
+    return this.#discardRefused(key, events);
   }
 
   /** Gives up what the provider refuses for good, so that later runs do not try it again. */
-  async #settle(key: string, events: readonly SyncEvent[]): Promise<Written> {
+  async #discardRefused(key: string, events: readonly SyncEvent[]): Promise<ItemResult> {
     const { engine, store } = this.#options;
     const outcome = outcomeOf(events);
     if (outcome.refused.length > 0) await engine.discard(key, outcome.refused);
@@ -179,17 +179,17 @@ export class ItemWriter {
   async #patch(wire: WirePatch): Promise<IssuePatch> {
     const { parent_ref: parent } = wire;
     if (parent === undefined) return patchOf(wire);
-    const ref = parent === null ? null : (await this.#named(parent, "patch.parent_ref")).ref;
+    const ref = parent === null ? null : (await this.#findNamed(parent, "patch.parent_ref")).ref;
     return { ...patchOf(wire), parent: ref };
   }
 
-  #named(ref: NamedRef, name: string): Promise<NamedIssue> {
-    return namedIssue(this.#options, ref, name);
+  #findNamed(ref: NamedRef, name: string): Promise<NamedIssue> {
+    return findNamedIssue(this.#options, ref, name);
   }
 }
 
 /** A create that was sent before, and whose answer was lost, has come to what it was to come to. */
-function created({ outcome, record }: Written): Written {
+function appliedCreate({ outcome, record }: ItemResult): ItemResult {
   const isThere = record !== null && record.ref !== null && outcome.outcome === "noop";
   return { outcome: isThere ? { ...outcome, outcome: "applied" } : outcome, record };
 }
@@ -204,7 +204,7 @@ function nameOf(record: IssueRecord | null) {
 function pushedItem(
   ref: unknown,
   action: PushItem["action"],
-  { outcome: { outcome, message, errors }, record }: Written,
+  { outcome: { outcome, message, errors }, record }: ItemResult,
 ): PushedItem {
   const remote = record?.ref ?? null;
   const version = record?.base?.revision ?? record?.base?.updatedAt ?? null;

@@ -21,7 +21,7 @@ export interface NamedIssue {
  * @param name What it is called in the request, for example `link.target`
  * @throws TrackerSdkError when it is another resource's, or nobody's
  */
-export async function namedIssue(
+export async function findNamedIssue(
   { connector, engine }: { readonly connector: TrackerConnector; readonly engine: SyncEngine },
   named: NamedRef,
   name: string,
@@ -34,7 +34,7 @@ export async function namedIssue(
   if (named.id !== null) return { ref: { system: provider, workspace, id: named.id }, found: null };
   if (named.key === null) throw refusal("must have an id or a key");
   const { key } = named;
-  const found = await engine.ask(() => connector.findIssue(key));
+  const found = await engine.send(() => connector.findIssue(key));
   if (found === null) throw new IssueNotFoundError(provider, key);
   return { ref: found.ref, found };
 }

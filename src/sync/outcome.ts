@@ -7,7 +7,7 @@ import { itemCode, wireRef } from "./envelope.ts";
 import { wireField } from "./ownership.ts";
 
 /** The outcome of an item. */
-export interface Outcome {
+export interface ItemOutcome {
   readonly outcome: "applied" | "noop" | "rejected" | "conflict" | "failed";
   /** The reason, for people; null for an item that was written as requested. */
   readonly message: string | null;
@@ -19,7 +19,7 @@ export interface Outcome {
 type FailedEvent = Extract<SyncEvent, { kind: "failed" }>;
 
 /** The events of one issue's push as one outcome; the worst of them counts. */
-export function outcomeOf(events: readonly SyncEvent[]): Outcome {
+export function outcomeOf(events: readonly SyncEvent[]): ItemOutcome {
   const failures = events.filter((event) => event.kind === "failed");
   const conflicts = events.filter((event) => event.kind === "conflict").map(({ conflict }) => conflict);
   const written = events.some(({ kind }) => kind === "created" || kind === "updated");
@@ -27,18 +27,18 @@ export function outcomeOf(events: readonly SyncEvent[]): Outcome {
   const isGone =
     reasons.has("deleted remotely") ||
     events.some((event) => event.kind === "updated" && event.presence === "deleted");
-  const outcome = (name: Outcome["outcome"], message: string | null): Outcome => ({
+  const outcome = (name: ItemOutcome["outcome"], message: string | null): ItemOutcome => ({
     outcome: name,
     message,
     errors: failures.map(itemError),
     refused: isGone
       ? CORE_FIELDS
-      : failures.filter((failure) => !mayPass(failure)).flatMap(({ fields }) => fields),
+      : failures.filter((failure) => !mayPassLater(failure)).flatMap(({ fields }) => fields),
   });
   if (isGone) return outcome("rejected", "The issue no longer exists.");
   if (failures.length > 0) {
     const message = [...new Set(failures.map((failure) => failure.message))].join(" ");
-    if (failures.some(mayPass)) {
+    if (failures.some(mayPassLater)) {
       return outcome("failed", `${sentence(message)} The change is kept, and the next run sends it again.`);
     }
     return outcome("rejected", message);
@@ -65,7 +65,7 @@ export function outcomeOf(events: readonly SyncEvent[]): Outcome {
 const NO_REFUSAL: ReadonlySet<FailedEvent["failureClass"]> = new Set(["auth", "conflict", "contract"]);
 
 /** Reports whether the item may succeed another time. */
-function mayPass({ retryable, failureClass }: FailedEvent): boolean {
+function mayPassLater({ retryable, failureClass }: FailedEvent): boolean {
   return retryable || NO_REFUSAL.has(failureClass);
 }
 

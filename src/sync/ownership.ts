@@ -4,7 +4,7 @@ import { ConflictStrategy, FieldOwner, OwnershipMode, type OwnershipPolicy } fro
 import type { CoreField } from "../sdk/model.ts";
 
 /** The SDK's name of each field. */
-const FIELDS = {
+const SDK_FIELDS = {
   title: "title",
   body: "body",
   status: "status",
@@ -31,34 +31,34 @@ const FieldName = v.picklist([
 ]);
 
 /** The ownership of a binding; without one the provider is the authority. */
-export const Doctrine = v.object({
+export const Ownership = v.object({
   mode: v.optional(OwnershipMode, "external_authoritative"),
   field_owners: v.optional(v.record(FieldName, FieldOwner), {}),
   /** Decides a field that both sides own and changed; the engine's default when absent. */
   conflict_strategy: v.exactOptional(ConflictStrategy),
 });
-export type Doctrine = v.InferOutput<typeof Doctrine>;
+export type Ownership = v.InferOutput<typeof Ownership>;
 
 /**
  * The engine's policy. Under `external_authoritative` a push is an explicit
  * wish: it is written where the provider has not changed the field since both
  * sides agreed, and gives way, on record, where it has.
  */
-export function policyOf({
+export function ownershipPolicy({
   mode,
   field_owners,
   conflict_strategy: strategy,
-}: Doctrine): v.InferInput<typeof OwnershipPolicy> {
+}: Ownership): v.InferInput<typeof OwnershipPolicy> {
   if (mode === "external_authoritative") return { mode: "split_ownership", strategy: "external_wins" };
   const owners: Partial<Record<CoreField, FieldOwner>> = {};
   for (const name of FieldName.options) {
     const owner = field_owners[name];
-    if (owner !== undefined) owners[FIELDS[name]] = owner;
+    if (owner !== undefined) owners[SDK_FIELDS[name]] = owner;
   }
   return { mode, fieldOwners: owners, ...(strategy !== undefined && { strategy }) };
 }
 
 /** The wire's name of a field. */
 export function wireField(field: CoreField): string {
-  return FieldName.options.find((name) => FIELDS[name] === field) ?? field;
+  return FieldName.options.find((name) => SDK_FIELDS[name] === field) ?? field;
 }

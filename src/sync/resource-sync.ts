@@ -35,7 +35,7 @@ import {
 } from "./envelope.ts";
 import { type Attempt, ItemWriter, type PushedItem } from "./item-writer.ts";
 import { missionUpdateOf, wireSeed } from "./mission.ts";
-import { type NamedIssue, namedIssue } from "./named-issue.ts";
+import { findNamedIssue, type NamedIssue } from "./named-issue.ts";
 import { itemError } from "./outcome.ts";
 import { NamedRef } from "./push-item.ts";
 import { parsePart, SyncRequestError } from "./request.ts";
@@ -58,7 +58,7 @@ export interface ResourceSyncOptions {
   /** Ends the work, between two items, when it is aborted. */
   readonly signal?: AbortSignal;
   /** The time for which a rate-limited provider is waited for now, in milliseconds; the engine's own by default. */
-  readonly longestWait?: () => number;
+  readonly maxWaitMs?: () => number;
   /** The limit of a pull's issues as JSON, in bytes; unlimited by default. */
   readonly answerBytes?: number;
 }
@@ -67,11 +67,11 @@ export interface ResourceSyncOptions {
 type OnProgress = (done: number) => void;
 
 /** The treatment of issues that are read and have not changed. */
-interface Known {
+interface UnchangedIssues {
   readonly known?: "given" | "skipped";
 }
 
-export interface PullRequest {
+export interface PullInput {
   /** Issues to read at most, 1 or more. */
   readonly limit: number;
   /** `next_cursor` of the pull before; null to go on where the last pull ended. */
@@ -84,14 +84,14 @@ export interface PullRequest {
 }
 
 /** Observes a pull, and can end it early. */
-interface PullControl {
+interface PullObserver {
   readonly onProgress?: OnProgress;
   /** Asked after each page: whether the pull ends here, and goes on another time. */
   readonly isEnough?: () => boolean;
 }
 
 /** The identity of a push, by which it is resumed. */
-export interface PushRequest {
+export interface PushInput {
   /** The same key is the same push, however often it is made. */
   readonly key: string;
   /** `first` when no push was made with this key before. Default `repeated`. */
@@ -103,7 +103,7 @@ export interface PushRequest {
   readonly onItem?: (index: number, item: PushedItem) => Promise<void>;
 }
 
-export interface RunRequest {
+export interface RunInput {
   readonly pullFirst: boolean;
   /** Issues to pull at most, 1 or more. */
   readonly limit: number;
@@ -130,7 +130,7 @@ export class ResourceSync {
 
   constructor(options: ResourceSyncOptions) {
     const { connector, store, policy, now, signal, answerBytes } = options;
-    const { longestWait = () => Number.POSITIVE_INFINITY } = options;
+    const { maxWaitMs = () => Number.POSITIVE_INFINITY } = options;
     this.#options = options;
     this.#connector = connector;
     this.#store = store;
@@ -139,13 +139,13 @@ export class ResourceSync {
       connector,
       store,
       policy,
-      ...(answerBytes !== undefined && { canTake: (page) => isSmallPage(page, answerBytes) }),
+      ...(answerBytes !== undefined && { canMerge: (page) => isSmallPage(page, answerBytes) }),
       now,
       name: CHECKPOINT,
       // Keys tell when they were made, and providers are asked for what is newer: by one clock.
       newId: () => Bun.randomUUIDv7("hex", now()),
       sleep: async (milliseconds) => {
-        if (milliseconds > longestWait()) throw tooLong(connector, milliseconds);
+        if (milliseconds > maxWaitMs()) throw waitTooLongError(connector, milliseconds);
         await setTimeout(milliseconds, undefined, { signal: this.#signal });
       },
     });
@@ -157,7 +157,7 @@ export class ResourceSync {
    *
    * @throws TrackerSdkError when nothing could be read, and (`invalid`) when the cursor is not this resource's
    */
-  async pull({ limit, cursor, reread = null }: PullRequest, control: PullControl = {}): Promise<PullPhase> {
+  async pull({ limit, cursor, reread = null }: PullInput, control: PullObserver = {}): Promise<PullPhase> {
     const { updatedSince, window } = await this.#checkpoint();
     if (cursor !== null && cursor !== cursorOf(window)) {
       const problem = "is outdated; pull again without a cursor, no change is lost";
@@ -186,7 +186,7 @@ export class ResourceSync {
     items,
     done = new Map(),
     onItem = async () => {},
-  }: PushRequest): Promise<PushPhase> {
+  }: PushInput): Promise<PushPhase> {
     const pushed: PushedItem[] = [];
     for (const [index, item] of items.entries()) {
       this.#signal.throwIfAborted();
@@ -208,23 +208,23 @@ export class ResourceSync {
    *
    * @throws TrackerSdkError when nothing could be read
    */
-  async run(request: RunRequest, control: PullControl = {}): Promise<{ pull: PullPhase; push: PushPhase }> {
+  async run(request: RunInput, control: PullObserver = {}): Promise<{ pull: PullPhase; push: PushPhase }> {
     if (request.dryRun !== true) return this.#run(request, control);
     const store = await copyToMemory(this.#store, CHECKPOINT);
     return new ResourceSync({ ...this.#options, store }).#run(request, control);
   }
 
   async #run(
-    { pullFirst, limit, dryRun = false }: RunRequest,
-    control: PullControl,
+    { pullFirst, limit, dryRun = false }: RunInput,
+    control: PullObserver,
   ): Promise<{ pull: PullPhase; push: PushPhase }> {
-    const doPull = () => this.#pullPhase(this.#read(limit), control);
-    const doPush = () => this.#pushPhase(this.#engine.push({ dryRun }));
+    const pullPhase = () => this.#pullPhase(this.#read(limit), control);
+    const pushPhaseOf = () => this.#pushPhase(this.#engine.push({ dryRun }));
     if (!pullFirst) {
-      const push = await doPush();
-      return { pull: await doPull(), push };
+      const push = await pushPhaseOf();
+      return { pull: await pullPhase(), push };
     }
-    return { pull: await doPull(), push: await doPush() };
+    return { pull: await pullPhase(), push: await pushPhaseOf() };
   }
 
   /**
@@ -233,8 +233,8 @@ export class ResourceSync {
    * @throws TrackerSdkError when there is no such issue
    */
   async seedMission({ issue, mission_id }: Pick<MissionSeedRequest, "issue" | "mission_id">) {
-    const named = await this.#named(issue);
-    const found = named.found ?? (await this.#engine.ask(() => this.#connector.getIssue(named.ref)));
+    const named = await this.#findNamed(issue);
+    const found = named.found ?? (await this.#engine.send(() => this.#connector.getIssue(named.ref)));
     return wireSeed(missionSeedFromIssue(found, mission_id ?? undefined));
   }
 
@@ -244,9 +244,9 @@ export class ResourceSync {
    * @throws TrackerSdkError when there is no such issue, or the provider does not keep the update
    */
   async publishMission({ issue, update }: Pick<MissionPublishRequest, "issue" | "update">) {
-    const { ref, found } = await this.#named(issue);
+    const { ref, found } = await this.#findNamed(issue);
     // After a failure the issue may be another one.
-    const { issue: published, omitted } = await this.#engine.ask((attempt) =>
+    const { issue: published, omitted } = await this.#engine.send((attempt) =>
       publishMissionUpdate(this.#connector, ref, missionUpdateOf(update), attempt === 1 ? found : null),
     );
     return { ...wireIssue(published.ref, published, published), omitted: [...omitted] };
@@ -286,18 +286,18 @@ export class ResourceSync {
 
   async #pullPhase(
     events: AsyncIterable<SyncEvent>,
-    { onProgress = () => {}, isEnough = () => false, known = "skipped" }: PullControl & Known,
+    { onProgress = () => {}, isEnough = () => false, known = "skipped" }: PullObserver & UnchangedIssues,
   ): Promise<PullPhase> {
     const answer = new BoundedAnswer(this.#options.answerBytes ?? Number.POSITIVE_INFINITY);
     /** Not in the answer yet, by key. */
     const changed = new Map<string, IssueRecord>();
     const errors: ItemError[] = [];
     let skipped = 0;
-    let gone = 0;
-    const give = () => {
+    let deleted = 0;
+    const addChanged = () => {
       for (const [key, record] of changed) {
         const issue = normalizedIssue(record);
-        if (issue !== null && !answer.add(key, issue)) errors.push(tooLarge(issue.ref));
+        if (issue !== null && !answer.add(key, issue)) errors.push(tooLargeError(issue.ref));
       }
       changed.clear();
     };
@@ -310,8 +310,8 @@ export class ResourceSync {
       switch (event.kind) {
         case "progress":
           onProgress(event.done);
-          give();
-          if (answer.isFull || isEnough()) return this.#pulled(answer.items, errors, { skipped, gone });
+          addChanged();
+          if (answer.isFull || isEnough()) return this.#pulled(answer.items, errors, { skipped, deleted });
           break;
         case "unchanged":
           if (known === "given") change(event);
@@ -322,24 +322,24 @@ export class ResourceSync {
           errors.push(itemError(event));
           break;
         case "updated":
-          if (event.presence === "deleted") gone += 1;
+          if (event.presence === "deleted") deleted += 1;
           else change(event);
           break;
         default:
           change(event);
       }
     }
-    give();
-    return this.#pulled(answer.items, errors, { skipped, gone });
+    addChanged();
+    return this.#pulled(answer.items, errors, { skipped, deleted });
   }
 
   async #pulled(
     items: PullPhase["items"],
     errors: ItemError[],
-    { skipped, gone }: { readonly skipped: number; readonly gone: number },
+    { skipped, deleted }: { readonly skipped: number; readonly deleted: number },
   ): Promise<PullPhase> {
     const { window } = await this.#checkpoint();
-    const succeeded = items.length + gone;
+    const succeeded = items.length + deleted;
     return {
       summary: summaryOf(succeeded, errors.length, skipped),
       items,
@@ -363,13 +363,13 @@ export class ResourceSync {
       byKey.set(event.key, [...(byKey.get(event.key) ?? []), event]);
     }
     const pushed: PushedItem[] = [];
-    for (const [key, about] of byKey) pushed.push(await this.#writer.conclude(key, about));
+    for (const [key, about] of byKey) pushed.push(await this.#writer.resultOf(key, about));
     return pushPhase(pushed);
   }
 
-  #named(issue: unknown): Promise<NamedIssue> {
+  #findNamed(issue: unknown): Promise<NamedIssue> {
     const named = parsePart(this.#connector.provider, NamedRef, issue, "issue");
-    return namedIssue({ connector: this.#connector, engine: this.#engine }, named, "issue");
+    return findNamedIssue({ connector: this.#connector, engine: this.#engine }, named, "issue");
   }
 
   #checkpoint(): Promise<SyncCheckpoint> {
@@ -391,7 +391,7 @@ function failureOf(
 }
 
 /** The provider asks for more time than there is. */
-function tooLong({ provider }: TrackerConnector, milliseconds: number): ConnectorRequestError {
+function waitTooLongError({ provider }: TrackerConnector, milliseconds: number): ConnectorRequestError {
   const retryAfterSeconds = Math.ceil(milliseconds / 1000);
   return new ConnectorRequestError(
     `${providerName(provider)}'s rate limit is reached. Retry in ${retryAfterSeconds} s.`,
@@ -404,7 +404,7 @@ function tooLong({ provider }: TrackerConnector, milliseconds: number): Connecto
 }
 
 /** An issue that is left out of an answer, which is told. */
-function tooLarge(ref: ItemError["ref"]): ItemError {
+function tooLargeError(ref: ItemError["ref"]): ItemError {
   const message = "The issue is too large for the answer and was left out.";
   return { ref, code: "payload_too_large", message, retryable: false };
 }

@@ -8,7 +8,7 @@
  */
 import { existsSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Outcome } from "../../src/sdk/connectors/shared/program.ts";
+import type { ProgramResult } from "../../src/sdk/connectors/shared/program.ts";
 
 interface Dependency {
   readonly issue_id: string;
@@ -112,7 +112,7 @@ interface Surroundings {
 }
 
 /** Runs one command and returns what it prints. */
-export function runBeads(args: readonly string[], { cwd, stdin, isEnveloped }: Surroundings): Outcome {
+export function runBeads(args: readonly string[], { cwd, stdin, isEnveloped }: Surroundings): ProgramResult {
   const json = (answer: object): string => {
     const marked = Array.isArray(answer) ? answer : { ...answer, schema_version: 1 };
     return `${JSON.stringify(isEnveloped ? { schema_version: 1, data: answer } : marked, null, 2)}\n`;

@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import type { Outcome } from "../../src/sdk/connectors/shared/program.ts";
+import type { ProgramResult } from "../../src/sdk/connectors/shared/program.ts";
 
 interface Comment {
   readonly id: string;
@@ -61,7 +61,7 @@ interface Call {
 }
 
 /** Runs one command in a folder and returns what it prints. */
-export function runFp(args: readonly string[], cwd: string): Outcome {
+export function runFp(args: readonly string[], cwd: string): ProgramResult {
   const file = join(cwd, FP_FILE);
   try {
     const call = parse(args);

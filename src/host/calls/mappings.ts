@@ -1,4 +1,4 @@
-import { Doctrine } from "../../sync/ownership.ts";
+import { Ownership } from "../../sync/ownership.ts";
 import { check, hostedProvider } from "../check.ts";
 import {
   deleteMapping,
@@ -22,7 +22,7 @@ export const mappingCalls = {
   updateMapping: async ({ scope }, { binding_ref, doctrine, connector_settings }) => {
     const { changeMapping } = await import("../mappings/change.ts");
     const mapping = await changeMapping(scope, binding_ref, {
-      ...(doctrine !== undefined && { doctrine: check(Doctrine, doctrine, "doctrine") }),
+      ...(doctrine !== undefined && { doctrine: check(Ownership, doctrine, "doctrine") }),
       ...(connector_settings !== undefined && { settings: connector_settings }),
     });
     return { ...toWire(mapping), doctrine: mapping.doctrine, connector_settings: mapping.settings };

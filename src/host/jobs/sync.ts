@@ -12,9 +12,9 @@ import {
   RunRequest,
 } from "../../protocol.ts";
 import { TrackerSdkError } from "../../sdk/errors.ts";
-import { type Summary, statusOf, totalOf } from "../../sync/envelope.ts";
+import { type Summary, summaryStatus, summaryTotal } from "../../sync/envelope.ts";
 import { conflictCode } from "../../sync/failure.ts";
-import { policyOf } from "../../sync/ownership.ts";
+import { ownershipPolicy } from "../../sync/ownership.ts";
 import { ResourceSync, type ResourceSyncOptions } from "../../sync/resource-sync.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import type { Sources } from "../connections/sources.ts";
@@ -170,7 +170,7 @@ export class Synchronization {
       const errors = [...(pull.item_errors ?? []), ...(push.item_errors ?? [])];
       const item_errors = errors.length === 0 ? null : errors;
       return {
-        ...envelopeOf(mapping, totalOf(pull.summary, push.summary)),
+        ...envelopeOf(mapping, summaryTotal(pull.summary, push.summary)),
         item_errors,
         pull,
         push,
@@ -250,7 +250,7 @@ export class Synchronization {
 
   #optionsOf(scope: TeamScope, { doctrine }: MappingView) {
     return {
-      policy: policyOf(doctrine),
+      policy: ownershipPolicy(doctrine),
       now: () => new Date(scope.now()),
       signal: this.#background.signal,
       answerBytes: ANSWER_BYTES,
@@ -259,11 +259,11 @@ export class Synchronization {
 }
 
 /** The time for which a sync waits for a provider. */
-type Waiting = Pick<ResourceSyncOptions, "longestWait">;
+type Waiting = Pick<ResourceSyncOptions, "maxWaitMs">;
 
 /** Somebody waits for the answer until then, so it comes before. */
 function waitingUntil(scope: TeamScope, until: number): Waiting {
-  return { longestWait: () => Math.max(0, until - scope.now()) };
+  return { maxWaitMs: () => Math.max(0, until - scope.now()) };
 }
 
 /** The part of a sync's result that the mapping's state records. */
@@ -293,7 +293,7 @@ function upgradeFor(mapping: MappingView, routedBy: v.InferOutput<typeof Routed>
 
 function envelopeOf(mapping: MappingView, summary: Summary) {
   return {
-    status: statusOf(summary),
+    status: summaryStatus(summary),
     summary,
     identity_path: identityPathOf(mapping),
     doctrine: mapping.doctrine,

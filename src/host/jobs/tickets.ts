@@ -10,7 +10,7 @@ import type {
 import type { TrackerConnector } from "../../sdk/connector.ts";
 import type { CanonicalIssue } from "../../sdk/model.ts";
 import { type HostedProvider, providerName } from "../../shared/providers.ts";
-import { ticketOf } from "../../sync/envelope.ts";
+import { wireTicket } from "../../sync/envelope.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import { requireConnections } from "../connections/connections.ts";
 import type { Sources } from "../connections/sources.ts";
@@ -90,7 +90,7 @@ async function read(
   });
   const resource_id = plainRef(mapping.routing, mapping.resourceRef);
   return {
-    issues: issues.map((issue) => ticketOf(issue, { id: resource_id, name: mapping.label })),
+    issues: issues.map((issue) => wireTicket(issue, { id: resource_id, name: mapping.label })),
     resource_type: mapping.routing.resource.kind,
     resource_id,
     ...(key !== null && "project_slug" in key && upgradeOf(mapping)),

@@ -3,7 +3,7 @@
 import type { ConnectorSettings } from "../../protocol.ts";
 import { HOSTED_SETTINGS, isHostedProvider } from "../../sdk/connectors/params.ts";
 import { providerName } from "../../shared/providers.ts";
-import type { Doctrine } from "../../sync/ownership.ts";
+import type { Ownership } from "../../sync/ownership.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import { check } from "../check.ts";
 import { HostError } from "../errors.ts";
@@ -11,7 +11,7 @@ import { type MappingView, mappingByRef } from "./mappings.ts";
 
 /** The values that change; an absent one stays. */
 interface MappingChange {
-  readonly doctrine?: Doctrine;
+  readonly doctrine?: Ownership;
   /** Merged into the settings there are: null removes one (RFC 7396). */
   readonly settings?: ConnectorSettings;
 }

@@ -11,7 +11,7 @@ import {
 } from "../../protocol.ts";
 import { parseJson } from "../../shared/json.ts";
 import { type HostedProvider, isHosted, providerName } from "../../shared/providers.ts";
-import { Doctrine } from "../../sync/ownership.ts";
+import { Ownership } from "../../sync/ownership.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import { parseContext, parseRouting, plainRef, type RoutingMetadata } from "../database/json.ts";
 import { HostError } from "../errors.ts";
@@ -27,7 +27,7 @@ export interface MappingView extends KnownMapping {
   readonly context: ProviderContext;
   readonly routing: RoutingMetadata;
   /** The owner of each field of its issues. */
-  readonly doctrine: Doctrine;
+  readonly doctrine: Ownership;
   /** Connector params that people decided about. */
   readonly settings: ConnectorSettings;
   readonly boundAt: string;
@@ -95,7 +95,7 @@ function toView(row: Row): MappingView {
     label: row.display_label,
     context: parseContext(row.provider_context),
     routing: parseRouting(row.routing_metadata),
-    doctrine: v.parse(Doctrine, parseJson(row.ownership ?? "{}")),
+    doctrine: v.parse(Ownership, parseJson(row.ownership ?? "{}")),
     settings: v.parse(ConnectorSettings, parseJson(row.connector_settings ?? "{}")),
     boundAt: row.created_at,
     connected: row.connection_removed_at === null && row.connection_status !== "revoked",

@@ -5,7 +5,7 @@ import type { DiscoverySource } from "../discovery.ts";
 import { type NangoConnectionContext, NangoTransport } from "../http/nango.ts";
 import type { Transport } from "../http/transport.ts";
 import { HOSTED_CONNECTORS, type HostedEntry } from "../registry.ts";
-import { demandHosted, type HOSTED_PARAMS, type HostedProvider, parseParams } from "./params.ts";
+import { type HOSTED_PARAMS, type HostedProvider, parseParams, requireHosted } from "./params.ts";
 
 /** The resource of a provider, and the way there. */
 export type HostedConnectorRequest<P extends HostedProvider> = {
@@ -27,7 +27,7 @@ export async function createHostedConnector<P extends HostedProvider>(
   request: HostedConnectorRequest<P>,
 ): Promise<TrackerConnector> {
   const { provider } = request;
-  demandHosted(provider);
+  requireHosted(provider);
   const entry: HostedEntry<P> = HOSTED_CONNECTORS[provider];
   const params = parseParams(provider, entry.params, request.params);
   const transport = request.transport ?? new NangoTransport({ provider, context: request.nangoContext });
@@ -46,7 +46,7 @@ export interface DiscoveryRequest {
 /** The discovery of a hosted provider. Nothing is sent until it is used. */
 export async function createDiscoverySource(request: DiscoveryRequest): Promise<DiscoverySource> {
   const { provider, transport, baseUrl = null } = request;
-  demandHosted(provider);
+  requireHosted(provider);
   const { discover } = await HOSTED_CONNECTORS[provider].load();
   return discover(transport, baseUrl);
 }

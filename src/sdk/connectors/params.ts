@@ -130,7 +130,7 @@ export function isHostedProvider(name: string): name is HostedProvider {
  *
  * @throws ConnectorConfigError when it is not a hosted one
  */
-export function demandHosted(name: string): void {
+export function requireHosted(name: string): void {
   if (!isHostedProvider(name)) throw new ConnectorConfigError(name, `"${name}" is not a hosted provider.`);
 }
 
@@ -181,7 +181,7 @@ export function connectorParamsToHostedParams<P extends HostedProvider>(
   provider: P,
   connectorParams: Readonly<Record<string, unknown>>,
 ): HostedParams<P> {
-  demandHosted(provider);
+  requireHosted(provider);
   const schema = HOSTED_PARAMS[provider];
   const known = Object.entries(connectorParams).filter(([name]) => Object.hasOwn(schema.entries, name));
   return parseParams(provider, schema, Object.fromEntries(known), "connectorParams");

@@ -11,7 +11,7 @@ import { copyField, sameField } from "./merge.ts";
  * value (it took the write and wrote it its own way, or somebody changed it
  * since). Sets are judged element by element, so `before` serves them.
  */
-export function receiptBase(
+export function baseAfterWrite(
   before: IssueFields,
   sent: IssueFields,
   after: IssueFields,
@@ -48,7 +48,7 @@ export function receiptBase(
  * The local values after a write, given the provider's result: of a body
  * that it wrote its own way the one that it keeps, unless ours was edited since.
  */
-export function localAfter(
+export function localAfterWrite(
   now: IssueFields,
   sent: IssueFields,
   { body }: Pick<IssuePatch, "body">,

@@ -14,13 +14,13 @@ export interface EngineContext {
   readonly overlapMs: number;
   readonly pageSize: number;
   /** Reports whether a page may be merged; a page of one issue always is. */
-  readonly canTake: (page: readonly CanonicalIssue[]) => boolean;
+  readonly canMerge: (page: readonly CanonicalIssue[]) => boolean;
   readonly concurrency: number;
   /** The time, as ISO 8601 in UTC. */
   readonly instant: () => string;
   readonly newId: () => string;
   /** Sends a request, again when its failure says that this can help. */
-  readonly ask: <T>(request: (attempt: number) => Promise<T>) => Promise<T>;
+  readonly send: <T>(request: (attempt: number) => Promise<T>) => Promise<T>;
   /** Sends writes to the connector, or only plans them. */
   readonly writes: "sent" | "planned";
 }

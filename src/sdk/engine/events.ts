@@ -16,29 +16,29 @@ export type UnchangedReason =
   | "deleted remotely";
 
 /** The issue of an event. `ref` is null while the issue exists locally only. */
-interface About {
+interface EventIssue {
   readonly key: string;
   readonly ref: ExternalRef | null;
   readonly fields: readonly CoreField[];
 }
 
 /** An issue, and the record of it at that moment; null when the issue is gone. */
-interface Known extends About {
+interface EventRecord extends EventIssue {
   readonly record: IssueRecord | null;
 }
 
 /** One outcome. Under `dryRun` it is what would have come of it. */
 export type SyncEvent =
-  | (Known & { readonly kind: "created"; readonly side: Side })
-  | (Known & {
+  | (EventRecord & { readonly kind: "created"; readonly side: Side })
+  | (EventRecord & {
       readonly kind: "updated";
       readonly side: Side;
       /** Set when the issue itself went or came back, whatever its fields. */
       readonly presence?: "deleted" | "revived";
     })
-  | (Known & { readonly kind: "unchanged"; readonly side: Side; readonly reason: UnchangedReason })
-  | (Known & { readonly kind: "conflict"; readonly conflict: ConflictRecord })
-  | (Omit<About, "key"> & {
+  | (EventRecord & { readonly kind: "unchanged"; readonly side: Side; readonly reason: UnchangedReason })
+  | (EventRecord & { readonly kind: "conflict"; readonly conflict: ConflictRecord })
+  | (Omit<EventIssue, "key"> & {
       readonly kind: "failed";
       readonly side: Side;
       /** Null when no single issue failed but the listing. */
@@ -90,10 +90,10 @@ export async function collect(events: AsyncIterable<SyncEvent>): Promise<SyncRes
   return { stats, conflicts, errors };
 }
 
-/** The event of what went wrong with `about`. */
-export function failed(
+/** The event of what went wrong with `eventRecord`. */
+export function failedEvent(
   side: Side,
-  about: Omit<About, "key"> & { readonly key: string | null },
+  about: Omit<EventIssue, "key"> & { readonly key: string | null },
   error: Pick<TrackerSdkError, "failureClass" | "retryable" | "retryAfterSeconds" | "message">,
 ): FailedEvent {
   const { failureClass, retryable, retryAfterSeconds, message } = error;
@@ -102,6 +102,6 @@ export function failed(
 }
 
 /** The part of an event that tells its issue. */
-export function about(record: IssueRecord, fields: readonly CoreField[]) {
+export function eventRecord(record: IssueRecord, fields: readonly CoreField[]) {
   return { key: record.key, ref: record.ref, fields, record };
 }

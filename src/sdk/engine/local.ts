@@ -1,6 +1,6 @@
 /** A person's changes to the local side: edits, new issues, decisions. */
 import * as v from "valibot";
-import { keptBodyOf } from "../connector.ts";
+import { storedBodyOf } from "../connector.ts";
 import { IssueNotFoundError, TrackerSdkError } from "../errors.ts";
 import { CORE_FIELDS, type CoreField, IssueFields, IssuePatch, identityOf, problemOf } from "../model.ts";
 import type { ConflictRecord, FieldEdit, IssueRecord } from "../stores/store.ts";
@@ -19,7 +19,7 @@ export async function edit(
   key: string,
   patch: IssuePatch,
 ): Promise<IssueRecord> {
-  const values = { ...patch, ...keptBodyOf(connector, patch) };
+  const values = { ...patch, ...storedBodyOf(connector, patch) };
   return store.transaction(async (transaction) => {
     const [record] = await transaction.records([key]);
     if (record === undefined) throw new IssueNotFoundError(LOCAL, key);
@@ -62,7 +62,7 @@ export async function createLocally(
   fields: IssueFields,
 ): Promise<IssueRecord> {
   const parsed = parseLocal(IssueFields, fields);
-  const values = { ...parsed, ...keptBodyOf(connector, parsed) };
+  const values = { ...parsed, ...storedBodyOf(connector, parsed) };
   const pulled = identityOf({ system: connector.provider, workspace: connector.workspace, id: "" });
   if (key === "" || key.startsWith(pulled)) {
     throw new TrackerSdkError(
@@ -114,8 +114,8 @@ export async function resolveConflict(
     const base = { ...record.base.fields };
     // The field may have been edited on since: what is given up stays on record.
     const decided = { ...conflict, local: localValue(conflict, fields), resolution: decision };
-    take(conflict, base);
-    if (decision === "external") take(conflict, fields);
+    applyRemoteValue(conflict, base);
+    if (decision === "external") applyRemoteValue(conflict, fields);
     await transaction.put([{ ...record, fields, base: { ...record.base, fields: base } }]);
     await transaction.putConflicts([decided]);
     // The remote side may have moved on while the field was frozen: the next push looks.
@@ -129,7 +129,7 @@ function editsOf(key: string, fields: readonly CoreField[], changedAt: string): 
 }
 
 /** Puts the remote value of a conflict into `target`. */
-function take(conflict: ConflictRecord, target: IssueFields): void {
+function applyRemoteValue(conflict: ConflictRecord, target: IssueFields): void {
   if (conflict.field !== "customFields") {
     copyField(
       conflict.field,

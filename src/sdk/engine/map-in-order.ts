@@ -5,7 +5,7 @@
  * results in the items' order. When one throws, or the reader leaves, no more
  * is begun and what runs is waited for.
  */
-export async function* inOrder<Item, Result>(
+export async function* mapInOrder<Item, Result>(
   items: AsyncIterable<Item>,
   limit: number,
   work: (item: Item) => Promise<Result>,

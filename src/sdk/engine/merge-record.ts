@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { providerName } from "../../shared/providers.ts";
 import type { ReadOptions } from "../connector.ts";
-import { ifThere, TrackerSdkError } from "../errors.ts";
+import { nullIfNotFound, TrackerSdkError } from "../errors.ts";
 import {
   type CanonicalIssue,
   CORE_FIELDS,
@@ -20,13 +20,13 @@ import {
   type StoreTransaction,
 } from "../stores/store.ts";
 import type { EngineContext } from "./context.ts";
-import { about, failed, type SyncEvent } from "./events.ts";
+import { eventRecord, failedEvent, type SyncEvent } from "./events.ts";
 import { conflictId, mergeIssue, sameField } from "./merge.ts";
 import { ownerOf } from "./policy.ts";
-import { ATTEMPTS } from "./retry.ts";
+import { MAX_ATTEMPTS } from "./retry.ts";
 
 /** The result of merging one fetched issue. */
-export interface Absorbed {
+export interface MergedRecord {
   /** The record as it is now; to be put when `isChanged`. */
   readonly record: IssueRecord;
   readonly isChanged: boolean;
@@ -75,21 +75,21 @@ export function isStale(
 }
 
 /** The state of an issue when it was written, where that is known better than by its record. */
-export interface Receipt {
+export interface WriteReceipt {
   /** The values on which both sides agreed before. */
   readonly base: IssueFields | null;
   /** The local values. */
   readonly local: IssueFields;
 }
 
-/** Merges `remote` into `record`. Writes nothing; see {@link putAbsorbed}. */
-export function absorb(
+/** Merges `remote` into `record`. Writes nothing; see {@link putMerged}. */
+export function mergeRecord(
   { policy, connector, instant }: EngineContext,
   record: IssueRecord,
   remote: CanonicalIssue,
   { dirty, open }: Pending,
-  { base, local }: Receipt = { base: record.base?.fields ?? null, local: record.fields },
-): Absorbed {
+  { base, local }: WriteReceipt = { base: record.base?.fields ?? null, local: record.fields },
+): MergedRecord {
   const { key } = record;
   const frozen = new Set(open.map(({ field }) => field));
   const merge = mergeIssue({
@@ -134,51 +134,51 @@ export function absorb(
 }
 
 /** Writes merged issues, as many queries for all of them as for one. */
-export async function putAbsorbed(
+export async function putMerged(
   transaction: StoreTransaction,
-  absorbed: readonly Absorbed[],
+  merged: readonly MergedRecord[],
 ): Promise<void> {
-  await transaction.putConflicts(absorbed.flatMap(({ conflicts }) => conflicts));
-  await transaction.clearDirty(absorbed.flatMap(({ settled }) => settled));
-  await transaction.markDirty(absorbed.flatMap(({ edits }) => edits));
-  await transaction.put(absorbed.filter(({ isChanged }) => isChanged).map(({ record }) => record));
+  await transaction.putConflicts(merged.flatMap(({ conflicts }) => conflicts));
+  await transaction.clearDirty(merged.flatMap(({ settled }) => settled));
+  await transaction.markDirty(merged.flatMap(({ edits }) => edits));
+  await transaction.put(merged.filter(({ isChanged }) => isChanged).map(({ record }) => record));
 }
 
 /** The events that report the merge of a fetched issue. */
-export function localEvents({ record, changed, reverted, isRevived, conflicts }: Absorbed): SyncEvent[] {
+export function localEvents({ record, changed, reverted, isRevived, conflicts }: MergedRecord): SyncEvent[] {
   const events: SyncEvent[] = conflicts.map((conflict) => ({
     kind: "conflict",
-    ...about(record, [conflict.field]),
+    ...eventRecord(record, [conflict.field]),
     conflict,
   }));
   if (reverted.length > 0) {
     events.push({
       kind: "unchanged",
       side: "remote",
-      ...about(record, reverted),
+      ...eventRecord(record, reverted),
       reason: "owned externally",
     });
   }
   const fields = changed.filter((field) => !reverted.includes(field));
   if (isRevived) {
-    events.push({ kind: "updated", side: "local", ...about(record, fields), presence: "revived" });
+    events.push({ kind: "updated", side: "local", ...eventRecord(record, fields), presence: "revived" });
   } else if (fields.length > 0) {
-    events.push({ kind: "updated", side: "local", ...about(record, fields) });
+    events.push({ kind: "updated", side: "local", ...eventRecord(record, fields) });
   }
   return events;
 }
 
 /** An issue that was just read, and what came of taking it in. */
-export interface Met extends Absorbed {
+export interface MergedIssue extends MergedRecord {
   readonly remote: CanonicalIssue;
 }
 
 /** The knowledge that an issue is merged with. */
-interface MeetOptions extends ReadOptions {
+interface MergeOptions extends ReadOptions {
   /** The issue as it was just read or as a write returned it; null to read it. */
   readonly read?: CanonicalIssue | null;
   /** The write that came before, if there was one. */
-  readonly receiptFor?: (remote: CanonicalIssue, record: IssueRecord) => Receipt;
+  readonly receiptFor?: (remote: CanonicalIssue, record: IssueRecord) => WriteReceipt;
 }
 
 /**
@@ -188,17 +188,17 @@ interface MeetOptions extends ReadOptions {
  *
  * @throws TrackerSdkError when the issue cannot be read, or only as it was before
  */
-export async function meet(
+export async function fetchAndMerge(
   context: EngineContext,
   key: string,
   ref: ExternalRef,
-  { read = null, receiptFor, ...options }: MeetOptions = {},
-): Promise<Met | null> {
-  const { ask, connector, store } = context;
-  for (let count = 1; count <= ATTEMPTS; count += 1) {
+  { read = null, receiptFor, ...options }: MergeOptions = {},
+): Promise<MergedIssue | null> {
+  const { send, connector, store } = context;
+  for (let count = 1; count <= MAX_ATTEMPTS; count += 1) {
     const isAtHand = read !== null && count === 1;
-    const remote = isAtHand ? read : await ifThere(ask(() => connector.getIssue(ref, options)));
-    const met = await store.transaction(async (transaction): Promise<Met | "gone" | "stale"> => {
+    const remote = isAtHand ? read : await nullIfNotFound(send(() => connector.getIssue(ref, options)));
+    const merged = await store.transaction(async (transaction): Promise<MergedIssue | "gone" | "stale"> => {
       const [record] = await transaction.records([key]);
       if (record === undefined) return "gone";
       if (remote === null) {
@@ -209,12 +209,12 @@ export async function meet(
       }
       if (isStale(context, record, remote)) return "stale";
       const pending = await pendingFor(transaction, [key]);
-      const absorbed = absorb(context, record, remote, pending(key), receiptFor?.(remote, record));
-      await putAbsorbed(transaction, [absorbed]);
-      return { ...absorbed, remote };
+      const merged = mergeRecord(context, record, remote, pending(key), receiptFor?.(remote, record));
+      await putMerged(transaction, [merged]);
+      return { ...merged, remote };
     });
-    if (met === "gone") return null;
-    if (met !== "stale") return met;
+    if (merged === "gone") return null;
+    if (merged !== "stale") return merged;
   }
   throw new TrackerSdkError(
     `${providerName(connector.provider)} returned an outdated state of issue ${ref.id}.`,
@@ -231,7 +231,7 @@ export function deletedEvent(key: string, ref: ExternalRef | null): SyncEvent {
 }
 
 /** Takes in the other ends of links that were written: providers show a link at both. */
-export async function refreshEnds(
+export async function refreshLinkEnds(
   context: EngineContext,
   ends: readonly ExternalRef[],
 ): Promise<readonly SyncEvent[]> {
@@ -243,13 +243,13 @@ export async function refreshEnds(
     const record = known.get(identity);
     if (record === undefined || record.ref === null) continue;
     const { key, ref } = record;
-    if (await isBodyOnItsWay(context, key)) continue;
+    if (await isBodyPending(context, key)) continue;
     try {
-      const met = await meet(context, key, ref);
-      events.push(...(met === null ? [deletedEvent(key, ref)] : localEvents(met)));
+      const merged = await fetchAndMerge(context, key, ref);
+      events.push(...(merged === null ? [deletedEvent(key, ref)] : localEvents(merged)));
     } catch (error) {
-      if (!isRemote(context, error)) throw error;
-      events.push(failed("local", { key, ref, fields: ["links"] }, error));
+      if (!isProviderError(context, error)) throw error;
+      events.push(failedEvent("local", { key, ref, fields: ["links"] }, error));
     }
   }
   return events;
@@ -259,7 +259,7 @@ export async function refreshEnds(
  * Reports whether a body waits to be written, or is being written, that the provider writes its own way. Only the
  * write knows it again: whoever else read it would take it for somebody's edit.
  */
-async function isBodyOnItsWay({ connector, store }: EngineContext, key: string): Promise<boolean> {
+async function isBodyPending({ connector, store }: EngineContext, key: string): Promise<boolean> {
   if (connector.rewritesBodies !== true) return false;
   return store.transaction(async (transaction) => {
     const isBody = ({ field }: { readonly field: CoreField }) => field === "body";
@@ -269,6 +269,6 @@ async function isBodyOnItsWay({ connector, store }: EngineContext, key: string):
 }
 
 /** Reports whether a failure is the provider's, which concerns one issue, and not the store's, which ends the run. */
-export function isRemote({ connector }: EngineContext, error: unknown): error is TrackerSdkError {
+export function isProviderError({ connector }: EngineContext, error: unknown): error is TrackerSdkError {
   return error instanceof TrackerSdkError && error.provider === connector.provider;
 }

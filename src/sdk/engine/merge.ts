@@ -71,7 +71,7 @@ export function mergeIssue(input: MergeInput): Merge {
       ? []
       : owner === "shared"
         ? mergeShared(field, input, fields)
-        : overruled(field, owner, input);
+        : overruledChanges(field, owner, input);
     // Of two equal values the provider's stays, so that order and such settle.
     if (isShared && sameField(field, fields, remote)) copyField(field, remote, fields);
     conflicts.push(...found);
@@ -103,7 +103,7 @@ export function conflictId(identity: string, { field, base, local, remote }: Fie
 }
 
 /** Records the change of the other side to a field that one side owns and both changed. */
-function overruled(
+function overruledChanges(
   field: CoreField,
   owner: "external" | "local",
   input: MergeInput,

@@ -16,18 +16,18 @@ import {
   type SyncCheckpoint,
 } from "../stores/store.ts";
 import type { EngineContext } from "./context.ts";
-import { settleIntents } from "./create.ts";
-import { about, failed, type SyncEvent, type UnchangedReason } from "./events.ts";
+import { resolveIntents } from "./create.ts";
+import { eventRecord, failedEvent, type SyncEvent, type UnchangedReason } from "./events.ts";
 import {
-  type Absorbed,
-  absorb,
   deletedEvent,
-  isRemote,
+  fetchAndMerge,
+  isProviderError,
   isStale,
   localEvents,
-  meet,
+  type MergedRecord,
+  mergeRecord,
   pendingFor,
-  putAbsorbed,
+  putMerged,
 } from "./merge-record.ts";
 
 interface PullScope {
@@ -44,7 +44,7 @@ type Window = NonNullable<SyncCheckpoint["window"]>;
  * leaves the rest of its window to the next pull.
  */
 export async function* pull(context: EngineContext, { full, limit }: PullScope): AsyncGenerator<SyncEvent> {
-  yield* settleIntents(context);
+  yield* resolveIntents(context);
   const { store, name } = context;
   const checkpoint = await store.transaction((transaction) => transaction.checkpoint(name));
   const listed = new Set<string>();
@@ -63,21 +63,24 @@ export async function* pull(context: EngineContext, { full, limit }: PullScope):
       const asked = limit === null ? pageSize : Math.min(pageSize, limit - done);
       const page = await list(context, current, asked);
       const count = page.items.length;
-      if (asked > 1 && count > 1 && !context.canTake(page.items)) {
+      if (asked > 1 && count > 1 && !context.canMerge(page.items)) {
         pageSize = Math.ceil(Math.min(asked, count) / 2);
         continue;
       }
-      const taken = await takePage(context, page, { window: current, updatedSince: checkpoint.updatedSince });
+      const taken = await mergePage(context, page, {
+        window: current,
+        updatedSince: checkpoint.updatedSince,
+      });
       if (full) for (const { ref } of page.items) listed.add(identityOf(ref));
       yield* taken.events;
       done += count;
       yield { kind: "progress", phase: "pull", done };
       window = taken.next;
     } catch (error) {
-      if (!isRemote(context, error) || error instanceof ConnectorConfigError) throw error;
+      if (!isProviderError(context, error) || error instanceof ConnectorConfigError) throw error;
       const isCursorRefused = canRestart && current.cursor !== null && error.failureClass === "invalid";
       if (!isCursorRefused) {
-        yield failed("local", { key: null, ref: null, fields: [] }, error);
+        yield failedEvent("local", { key: null, ref: null, fields: [] }, error);
         return;
       }
       canRestart = false;
@@ -93,7 +96,7 @@ function nextWindow({ instant, overlapMs }: EngineContext, updatedSince: string 
 }
 
 function list(
-  { ask, connector }: EngineContext,
+  { send, connector }: EngineContext,
   { since, until, cursor }: Window,
   limit: number,
 ): Promise<Page<CanonicalIssue>> {
@@ -104,11 +107,11 @@ function list(
     // What a clock ahead of ours has marked is there all the same.
     ...(!connector.capabilities().currentReads && { until }),
   };
-  return ask(() => connector.listIssues(query));
+  return send(() => connector.listIssues(query));
 }
 
 /** Merges a page and stores how far the pull has come with it, in one transaction with as many queries for any page. */
-function takePage(
+function mergePage(
   context: EngineContext,
   { items, nextCursor }: Page<CanonicalIssue>,
   { window, updatedSince }: { readonly window: Window; readonly updatedSince: string | null },
@@ -121,24 +124,24 @@ function takePage(
       [...known.values()].map(({ key }) => key),
     );
     const created: IssueRecord[] = [];
-    const absorbed: Absorbed[] = [];
+    const merged: MergedRecord[] = [];
     const events: SyncEvent[] = [];
     for (const [identity, issue] of issues) {
       const record = known.get(identity);
       if (record === undefined) {
         const fresh = newRecord(issue);
         created.push(fresh);
-        events.push({ kind: "created", side: "local", ...about(fresh, CORE_FIELDS) });
+        events.push({ kind: "created", side: "local", ...eventRecord(fresh, CORE_FIELDS) });
       } else if (isStale(context, record, issue)) {
         events.push(unchanged(record, "older than known"));
       } else {
-        const merged = absorb(context, record, issue, pending(record.key));
-        absorbed.push(merged);
-        events.push(...pulledEvents(merged));
+        const result = mergeRecord(context, record, issue, pending(record.key));
+        merged.push(result);
+        events.push(...pulledEvents(result));
       }
     }
     await transaction.put(created);
-    await putAbsorbed(transaction, absorbed);
+    await putMerged(transaction, merged);
     const next = nextCursor === null ? null : { ...window, cursor: nextCursor };
     const reached = next === null ? latest(updatedSince, readUntil(context, window)) : updatedSince;
     await transaction.putCheckpoint(context.name, { updatedSince: reached, window: next });
@@ -176,13 +179,13 @@ function unchanged(
   reason: UnchangedReason,
   fields: readonly CoreField[] = [],
 ): SyncEvent {
-  return { kind: "unchanged", side: "local", ...about(record, fields), reason };
+  return { kind: "unchanged", side: "local", ...eventRecord(record, fields), reason };
 }
 
 /** The events of an issue that was known and is listed again. */
-function pulledEvents(absorbed: Absorbed): readonly SyncEvent[] {
-  const { record, push } = absorbed;
-  const events = localEvents(absorbed);
+function pulledEvents(merged: MergedRecord): readonly SyncEvent[] {
+  const { record, push } = merged;
+  const events = localEvents(merged);
   if (push.length > 0) return [...events, unchanged(record, "waits to be pushed", push)];
   return events.length > 0 ? events : [unchanged(record, "already equal")];
 }
@@ -194,22 +197,22 @@ function newRecord(issue: CanonicalIssue): IssueRecord {
 }
 
 /** See SyncEngine.take. */
-export async function takeOne(
+export async function fetchIssue(
   context: EngineContext,
   ref: ExternalRef,
   read: CanonicalIssue | null,
 ): Promise<IssueRecord> {
-  const { ask, connector, store } = context;
+  const { send, connector, store } = context;
   const identity = identityOf(ref);
   const find = (transaction: StoreTransaction) =>
     transaction.findByRefs([identity]).then((found) => found.get(identity));
   const known = await store.transaction(find);
   if (known !== undefined) {
-    const met = await meet(context, known.key, ref, { read });
-    if (met === null) throw new IssueNotFoundError(connector.provider, ref.id);
-    return met.record;
+    const merged = await fetchAndMerge(context, known.key, ref, { read });
+    if (merged === null) throw new IssueNotFoundError(connector.provider, ref.id);
+    return merged.record;
   }
-  const issue = read ?? (await ask(() => connector.getIssue(ref)));
+  const issue = read ?? (await send(() => connector.getIssue(ref)));
   return store.transaction(async (transaction) => {
     const record = (await find(transaction)) ?? newRecord(issue);
     await transaction.put([record]);
@@ -232,11 +235,11 @@ async function* confirmUnlisted(
       after = key;
       if (ref === null || deletedAt !== null || listed.has(identityOf(ref))) continue;
       try {
-        const met = await meet(context, key, ref);
-        yield* met === null ? [deletedEvent(key, ref)] : localEvents(met);
+        const merged = await fetchAndMerge(context, key, ref);
+        yield* merged === null ? [deletedEvent(key, ref)] : localEvents(merged);
       } catch (error) {
-        if (!isRemote(context, error)) throw error;
-        yield failed("local", { key, ref, fields: [] }, error);
+        if (!isProviderError(context, error)) throw error;
+        yield failedEvent("local", { key, ref, fields: [] }, error);
       }
     }
     if (records.length < pageSize) return;

@@ -1,5 +1,5 @@
 /** Bringing local edits to the provider: what changed, and nothing unseen overwritten. */
-import { refusal } from "../capabilities.ts";
+import { unsupportedError } from "../capabilities.ts";
 import type { ChangeOptions } from "../connector.ts";
 import { ConnectorRequestError, notApplied, type TrackerSdkError } from "../errors.ts";
 import type {
@@ -11,15 +11,22 @@ import type {
   IssuePatch,
 } from "../model.ts";
 import type { CreateIntent, IssueRecord } from "../stores/store.ts";
-import { localAfter, receiptBase } from "./after-write.ts";
+import { baseAfterWrite, localAfterWrite } from "./after-write.ts";
 import type { EngineContext } from "./context.ts";
-import { attachCreated, type Created, create } from "./create.ts";
-import { about, failed, type SyncEvent } from "./events.ts";
-import { inOrder } from "./map-in-order.ts";
+import { attachCreated, type CreateResult, create } from "./create.ts";
+import { eventRecord, failedEvent, type SyncEvent } from "./events.ts";
+import { mapInOrder } from "./map-in-order.ts";
 import { linkIdentity, sameField, sendablePatch } from "./merge.ts";
-import { deletedEvent, isRemote, localEvents, type Met, meet, refreshEnds } from "./merge-record.ts";
+import {
+  deletedEvent,
+  fetchAndMerge,
+  isProviderError,
+  localEvents,
+  type MergedIssue,
+  refreshLinkEnds,
+} from "./merge-record.ts";
 import { ownerOf } from "./policy.ts";
-import { ATTEMPTS } from "./retry.ts";
+import { MAX_ATTEMPTS } from "./retry.ts";
 
 interface PushScope {
   /** One issue; null for every issue that has dirty fields, in the order of their first edits. */
@@ -36,7 +43,7 @@ export async function* push(context: EngineContext, { key, read }: PushScope): A
     return;
   }
   let done = 0;
-  const pushed = inOrder(dirtyKeys(context), context.concurrency, (key) => pushIssue(context, key, null));
+  const pushed = mapInOrder(dirtyKeys(context), context.concurrency, (key) => pushIssue(context, key, null));
   for await (const events of pushed) {
     yield* events;
     done += 1;
@@ -60,7 +67,7 @@ async function* dirtyKeys({ store, pageSize }: EngineContext): AsyncGenerator<st
 }
 
 /** The state of an issue when its turn comes. */
-interface Turn {
+interface PendingPush {
   readonly record: IssueRecord;
   /** Dirty fields that wait for nobody's decision. */
   readonly dirty: readonly CoreField[];
@@ -75,68 +82,71 @@ async function pushIssue(
   key: string,
   read: CanonicalIssue | null,
 ): Promise<SyncEvent[]> {
-  const turn = await takeTurn(context, key);
-  if (turn === null) return [];
-  const { record, dirty, frozen, intent, isIntentNew } = turn;
+  const pending = await readPendingPush(context, key);
+  if (pending === null) return [];
+  const { record, dirty, frozen, intent, isIntentNew } = pending;
   const { ref, deletedAt } = record;
   if (deletedAt !== null) {
-    return [{ kind: "unchanged", side: "remote", ...about(record, dirty), reason: "deleted remotely" }];
+    return [{ kind: "unchanged", side: "remote", ...eventRecord(record, dirty), reason: "deleted remotely" }];
   }
   const events: SyncEvent[] = [];
   if (frozen.length > 0) {
     events.push({
       kind: "unchanged",
       side: "remote",
-      ...about(record, frozen),
+      ...eventRecord(record, frozen),
       reason: "waits for a decision",
     });
   }
   if (dirty.length === 0) return events;
   try {
     if (ref !== null) {
-      await pushFields(context, turn, ref, read, events);
+      await pushFields(context, pending, ref, read, events);
     } else if (intent !== null) {
       const attached = isIntentNew ? null : await attachCreated(context, intent);
       if (attached !== null) {
         events.push(...attached, ...(await pushIssue(context, key, null)));
       } else {
-        const created = await createAll(context, record, intent);
+        const created = await createOrAttach(context, record, intent);
         events.push(...created.events);
-        if (created.isBodyOpen) {
+        if (created.isBodyUnconfirmed) {
           // That the body was written is told already.
-          const isNews = (event: SyncEvent) =>
+          const isUnreported = (event: SyncEvent) =>
             event.kind !== "updated" ||
             event.side === "local" ||
             event.fields.some((field) => field !== "body");
-          events.push(...(await pushIssue(context, key, null)).filter(isNews));
+          events.push(...(await pushIssue(context, key, null)).filter(isUnreported));
         }
       }
     }
   } catch (error) {
-    if (!isRemote(context, error)) throw error;
-    events.push(failed("remote", { key, ref, fields: dirty }, error));
+    if (!isProviderError(context, error)) throw error;
+    events.push(failedEvent("remote", { key, ref, fields: dirty }, error));
   }
   return events;
 }
 
 /** Creates an issue with what it takes. Where a part of that is refused, the issue is there all the same. */
-async function createAll(
+async function createOrAttach(
   context: EngineContext,
   record: IssueRecord,
   intent: CreateIntent,
-): Promise<Created> {
+): Promise<CreateResult> {
   try {
     return await create(context, record, intent);
   } catch (error) {
-    if (!isRemote(context, error) || error.retryable || error.failureClass === "auth") throw error;
+    if (!isProviderError(context, error) || error.retryable || error.failureClass === "auth") throw error;
     const attached = await attachCreated(context, intent);
     if (attached === null) throw error;
-    return { events: [...attached, ...(await pushIssue(context, record.key, null))], isBodyOpen: false };
+    return {
+      events: [...attached, ...(await pushIssue(context, record.key, null))],
+      isBodyUnconfirmed: false,
+    };
   }
 }
 
 /** Reads what is to be done for an issue; the intent of a create is stored before anything is sent. */
-function takeTurn({ store, newId }: EngineContext, key: string): Promise<Turn | null> {
+function readPendingPush({ store, newId }: EngineContext, key: string): Promise<PendingPush | null> {
   return store.transaction(async (transaction) => {
     const [record] = await transaction.records([key]);
     const dirty = (await transaction.dirtyFields([key])).map(({ field }) => field);
@@ -159,22 +169,26 @@ function takeTurn({ store, newId }: EngineContext, key: string): Promise<Turn | 
 /** Pushes the fields of an issue that exists remotely. What happened before a failure is in `events` still. */
 async function pushFields(
   context: EngineContext,
-  { record: { key, base, fields }, dirty }: Turn,
+  { record: { key, base, fields }, dirty }: PendingPush,
   ref: ExternalRef,
   read: CanonicalIssue | null,
   events: SyncEvent[],
 ): Promise<void> {
   const { connector, policy } = context;
-  const refusalOf = (field: CoreField, values: IssueFields) =>
-    refusal(connector.provider, connector.capabilities(), field, values);
+  const unsupportedErrorOf = (field: CoreField, values: IssueFields) =>
+    unsupportedError(connector.provider, connector.capabilities(), field, values);
   const refuse = (refused: readonly CoreField[], values: IssueFields): void => {
     for (const field of refused) {
-      const error = refusalOf(field, values);
-      if (error !== null) events.push(failed("remote", { key, ref, fields: [field] }, error));
+      const error = unsupportedErrorOf(field, values);
+      if (error !== null) events.push(failedEvent("remote", { key, ref, fields: [field] }, error));
     }
   };
   // What cannot be carried needs no request to be refused; what the provider owns has to be read to be reverted.
-  if (dirty.every((field) => ownerOf(policy, field) !== "external" && refusalOf(field, fields) !== null)) {
+  if (
+    dirty.every(
+      (field) => ownerOf(policy, field) !== "external" && unsupportedErrorOf(field, fields) !== null,
+    )
+  ) {
     refuse(dirty, fields);
     return;
   }
@@ -182,35 +196,35 @@ async function pushFields(
   // Links that are not written need not be read where that costs a request of its own.
   const known = base === null || dirty.includes("links") ? {} : { links: base.fields.links };
   for (let count = 1; ; count += 1) {
-    const met = await meet(context, key, ref, { read: count === 1 ? read : null, ...known });
-    if (met === null) {
+    const merged = await fetchAndMerge(context, key, ref, { read: count === 1 ? read : null, ...known });
+    if (merged === null) {
       events.push(deletedEvent(key, ref));
       return;
     }
-    events.push(...localEvents(met));
-    const wanted = met.record.fields;
-    const writable = met.push.filter((field) => refusalOf(field, wanted) === null);
+    events.push(...localEvents(merged));
+    const wanted = merged.record.fields;
+    const writable = merged.push.filter((field) => unsupportedErrorOf(field, wanted) === null);
     if (writable.length === 0) {
-      refuse(met.push, wanted);
+      refuse(merged.push, wanted);
       if (events.length === 0) {
-        const unchanged = about(met.record, dirty);
+        const unchanged = eventRecord(merged.record, dirty);
         events.push({ kind: "unchanged", side: "remote", ...unchanged, reason: "already equal" });
       }
       return;
     }
     if (context.writes === "planned") {
-      events.push({ kind: "updated", side: "remote", ...about(met.record, writable) });
-      refuse(met.push, wanted);
+      events.push({ kind: "updated", side: "remote", ...eventRecord(merged.record, writable) });
+      refuse(merged.push, wanted);
       return;
     }
-    const written = await write(context, met, writable);
+    const written = await write(context, merged, writable);
     if (written !== "changed meanwhile") {
-      events.push(...(await confirm(context, met, writable, written)));
-      refuse(met.push, wanted);
-      events.push(...(await refreshEnds(context, written.linked)));
+      events.push(...(await mergeAfterWrite(context, merged, writable, written)));
+      refuse(merged.push, wanted);
+      events.push(...(await refreshLinkEnds(context, written.linked)));
       return;
     }
-    if (count === ATTEMPTS) {
+    if (count === MAX_ATTEMPTS) {
       throw new ConnectorRequestError(`Issue ${ref.id} changed again before every attempt to write it.`, {
         provider: connector.provider,
         failureClass: "conflict",
@@ -220,7 +234,7 @@ async function pushFields(
 }
 
 /** The outcome of a write, as far as the provider's answers show it. */
-interface Written {
+interface WriteResult {
   readonly failures: ReadonlyMap<CoreField, TrackerSdkError>;
   /** The issue after the last part; null when it has to be read. */
   readonly after: CanonicalIssue | null;
@@ -242,7 +256,7 @@ interface Part {
 /** The parts of a write: values first, then links, status last, so that a refused transition loses nothing else. */
 function partsOf(
   { connector, newId }: EngineContext,
-  { record, remote }: Met,
+  { record, remote }: MergedIssue,
   fields: readonly CoreField[],
 ): readonly Part[] {
   const { ref, revision } = remote;
@@ -283,31 +297,31 @@ function partsOf(
   return parts;
 }
 
-/** Writes `fields` of `met`. A failure is that of its part alone. */
+/** Writes `fields` of `merged`. A failure is that of its part alone. */
 async function write(
   context: EngineContext,
-  met: Met,
+  merged: MergedIssue,
   fields: readonly CoreField[],
-): Promise<Written | "changed meanwhile"> {
-  const { ask, connector } = context;
+): Promise<WriteResult | "changed meanwhile"> {
+  const { send, connector } = context;
   const failures = new Map<CoreField, TrackerSdkError>();
-  let rewritten: Written["rewritten"] = {};
+  let rewritten: WriteResult["rewritten"] = {};
   /** The issue as far as it is known; only what the last part returns is certain. */
-  let known: CanonicalIssue = met.remote;
+  let known: CanonicalIssue = merged.remote;
   let after: CanonicalIssue | null = null;
-  const parts = partsOf(context, met, fields);
+  const parts = partsOf(context, merged, fields);
   for (const [index, part] of parts.entries()) {
     const isLast = index === parts.length - 1;
     const current = known;
     try {
-      known = await ask((attempt) =>
+      known = await send((attempt) =>
         // After an attempt that failed the issue may be another one.
         part.send({ readBack: isLast ? "now" : "later", ...(attempt === 1 && { current }) }),
       );
       if (isLast) after = known;
       if (connector.rewritesBodies === true && part.fields.includes("body")) rewritten = { body: known.body };
     } catch (error) {
-      if (!isRemote(context, error)) throw error;
+      if (!isProviderError(context, error)) throw error;
       if (part.kind === "values" && error.failureClass === "conflict") return "changed meanwhile";
       for (const field of part.fields) failures.set(field, error);
     }
@@ -327,32 +341,33 @@ function linkChanges(
 }
 
 /** Merges the issue as it is after a write. Returns the fields that have arrived and those that have not. */
-async function confirm(
+async function mergeAfterWrite(
   context: EngineContext,
-  { record, remote }: Met,
+  { record, remote }: MergedIssue,
   fields: readonly CoreField[],
-  { after, failures, rewritten }: Written,
+  { after, failures, rewritten }: WriteResult,
 ): Promise<SyncEvent[]> {
   const { key } = record;
   const { ref } = remote;
   const accepted = new Set(fields.filter((field) => !failures.has(field)));
-  const met = await meet(context, key, ref, {
+  const merged = await fetchAndMerge(context, key, ref, {
     read: after,
     ...(!fields.includes("links") && { links: remote.links }),
     receiptFor: (issue, now) => ({
-      base: receiptBase(remote, record.fields, issue, accepted),
-      local: localAfter(now.fields, record.fields, rewritten),
+      base: baseAfterWrite(remote, record.fields, issue, accepted),
+      local: localAfterWrite(now.fields, record.fields, rewritten),
     }),
   });
-  if (met === null) return [deletedEvent(key, ref)];
+  if (merged === null) return [deletedEvent(key, ref)];
   const isMissing = (field: CoreField) =>
-    met.push.includes(field) && sameField(field, met.record.fields, record.fields);
+    merged.push.includes(field) && sameField(field, merged.record.fields, record.fields);
   const arrived = fields.filter((field) => !isMissing(field));
   const events: SyncEvent[] = [];
-  if (arrived.length > 0) events.push({ kind: "updated", side: "remote", ...about(met.record, arrived) });
+  if (arrived.length > 0)
+    events.push({ kind: "updated", side: "remote", ...eventRecord(merged.record, arrived) });
   for (const field of fields.filter(isMissing)) {
     const error = failures.get(field) ?? notApplied(context.connector.provider, field);
-    events.push(failed("remote", { key, ref, fields: [field] }, error));
+    events.push(failedEvent("remote", { key, ref, fields: [field] }, error));
   }
-  return [...events, ...localEvents(met)];
+  return [...events, ...localEvents(merged)];
 }

@@ -2,10 +2,10 @@
 import { TrackerSdkError } from "../errors.ts";
 
 /** Requests that are sent for one answer, the first one included. */
-export const ATTEMPTS = 3;
+export const MAX_ATTEMPTS = 3;
 const FIRST_DELAY_MS = 200;
 /** A provider that asks for more than this is left alone until the next run. */
-const LONGEST_DELAY_MS = 60_000;
+const MAX_DELAY_MS = 60_000;
 
 interface RetryOptions {
   readonly sleep: (milliseconds: number) => Promise<void>;
@@ -21,7 +21,7 @@ interface RetryOptions {
  * @param request Receives the number of the attempt, from 1
  * @throws whatever the request throws, when it is not to be tried again
  */
-export async function ask<T>(
+export async function withRetries<T>(
   request: (attempt: number) => Promise<T>,
   { sleep, random }: RetryOptions,
 ): Promise<T> {
@@ -29,12 +29,12 @@ export async function ask<T>(
     try {
       return await request(attempt);
     } catch (error) {
-      if (!(error instanceof TrackerSdkError && error.retryable) || attempt === ATTEMPTS) throw error;
+      if (!(error instanceof TrackerSdkError && error.retryable) || attempt === MAX_ATTEMPTS) throw error;
       const delay =
         error.retryAfterSeconds === null
           ? FIRST_DELAY_MS * 2 ** (attempt - 1) * random()
           : error.retryAfterSeconds * 1000;
-      if (delay > LONGEST_DELAY_MS) throw error;
+      if (delay > MAX_DELAY_MS) throw error;
       await sleep(delay);
     }
   }

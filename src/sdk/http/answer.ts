@@ -28,7 +28,7 @@ export function failureClassOf({ status, headers }: TransportResponse): FailureC
 }
 
 /** The problem that the answer names, as the end of a sentence: the first text in one of the usual places. */
-export function problemOf(body: unknown): string {
+export function refusalText(body: unknown): string {
   const [error, message] = [memberOf(body, "error"), memberOf(body, "message")];
   const places = [
     message,

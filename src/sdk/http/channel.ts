@@ -9,7 +9,7 @@ import { retryAfterSeconds } from "../../shared/network/retry-after.ts";
 import { type Fetch, plainFetch } from "../../shared/network.ts";
 import { providerName } from "../../shared/providers.ts";
 import { ConnectorConfigError, type FailureClass } from "../errors.ts";
-import { parseBody, problemOf, typeNameOf } from "./answer.ts";
+import { parseBody, refusalText, typeNameOf } from "./answer.ts";
 import {
   baseUrlProblem,
   type RequestBody,
@@ -103,7 +103,7 @@ export class Channel {
     const { status, headers } = response;
     if (isRedirect(status)) {
       return this.#failure(
-        `${this.#provider} redirects ${label}${targetOf(headers)}; redirects are refused.`,
+        `${this.#provider} redirects ${label}${redirectTarget(headers)}; redirects are refused.`,
         {
           failureClass: "contract",
           processed: "maybe",
@@ -112,7 +112,7 @@ export class Channel {
       );
     }
     const { speaker, failureClass } = this.#classify(response);
-    return this.#failure(`${speaker} answered ${status} to ${label}${problemOf(response.body)}`, {
+    return this.#failure(`${speaker} answered ${status} to ${label}${refusalText(response.body)}`, {
       failureClass,
       processed: status >= 500 || status === 408 ? "maybe" : "no",
       retryAfterSeconds: retryAfterSeconds(headers, this.#now()),
@@ -160,7 +160,7 @@ export class Channel {
 }
 
 /** Only the origin: the rest of a redirect's target may be as good as a credential. */
-function targetOf(headers: Headers): string {
+function redirectTarget(headers: Headers): string {
   const location = headers.get("location") ?? "";
   return URL.canParse(location) ? ` to ${new URL(location).origin}` : "";
 }

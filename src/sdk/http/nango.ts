@@ -59,7 +59,7 @@ export class NangoTransport implements Transport {
     this.#context = context;
     const baseUrl = context.baseUrl ?? "https://api.nango.dev";
     this.#channel = new Channel(options, baseUrl, [context.secretKey], (response) =>
-      isNangosOwn(response)
+      isNangoRefusal(response)
         ? { speaker: `${providerName(provider)} through Nango`, failureClass: nangoFailureClassOf(response) }
         : { speaker: provider, failureClass: failureClassOf(response) },
     );
@@ -82,19 +82,19 @@ export class NangoTransport implements Transport {
     for (const [name, value] of Object.entries(request.headers ?? {})) {
       headers.set(`nango-proxy-${name}`, value);
     }
-    return this.#channel.send(request, `/proxy${request.path}`, headers).catch(withoutNangosOwn);
+    return this.#channel.send(request, `/proxy${request.path}`, headers).catch(rethrowForConnector);
   }
 }
 
 /** Nango's own refusals carry an object with a code under `error`; none of the providers' do. */
-function isNangosOwn({ body }: TransportResponse): boolean {
+function isNangoRefusal({ body }: TransportResponse): boolean {
   const error = memberOf(body, "error");
   return typeof memberOf(error, "code") === "string";
 }
 
 /** Connectors read an answer as their provider's: Nango's own is not passed on, only what it means. */
-function withoutNangosOwn(error: unknown): never {
-  if (!(error instanceof TransportError) || error.response === null || !isNangosOwn(error.response))
+function rethrowForConnector(error: unknown): never {
+  if (!(error instanceof TransportError) || error.response === null || !isNangoRefusal(error.response))
     throw error;
   const { message, provider, failureClass, retryAfterSeconds, processed } = error;
   throw new TransportError(message, { provider, failureClass, retryAfterSeconds, processed });

@@ -77,7 +77,7 @@ export class TransportError extends ConnectorRequestError {
   }
 
   /** The same failure, as somebody tells it who knows the provider better. */
-  retold(better: {
+  reclassified(better: {
     readonly message?: string;
     readonly failureClass?: FailureClass;
     readonly retryAfterSeconds?: number | null;

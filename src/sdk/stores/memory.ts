@@ -1,6 +1,6 @@
 /** The store for tests and for runs that need not remember anything. */
 import { identityOf } from "../model.ts";
-import { refTaken, SerialQueue, transactionOver } from "./serial.ts";
+import { refTakenError, SerialQueue, transactionEndedError } from "./serial.ts";
 import type {
   ConflictRecord,
   CreateIntent,
@@ -144,7 +144,7 @@ class MemoryTransaction implements StoreTransaction {
   }
 
   get #open(): Content {
-    if (this.#content === null) throw transactionOver();
+    if (this.#content === null) throw transactionEndedError();
     return this.#content;
   }
 
@@ -169,7 +169,7 @@ class MemoryTransaction implements StoreTransaction {
     for (const record of records) {
       const identity = record.ref === null ? null : identityOf(record.ref);
       const holder = identity === null ? undefined : content.keys.get(identity);
-      if (identity !== null && holder !== undefined && holder !== record.key) throw refTaken(identity);
+      if (identity !== null && holder !== undefined && holder !== record.key) throw refTakenError(identity);
       const old = content.records.get(record.key)?.ref;
       if (old) content.keys.delete(identityOf(old));
       if (identity !== null) content.keys.set(identity, record.key);

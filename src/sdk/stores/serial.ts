@@ -45,13 +45,13 @@ export class SerialQueue {
 }
 
 /** The refusal of a reference that another issue has. */
-export function refTaken(identity: string): StoreError {
+export function refTakenError(identity: string): StoreError {
   return new StoreError(`The store already has another issue with the reference ${identity}.`, {
     retryable: false,
   });
 }
 
 /** The refusal of a transaction that is used after its end. */
-export function transactionOver(): StoreError {
+export function transactionEndedError(): StoreError {
   return new StoreError("The transaction has ended.", { retryable: false });
 }

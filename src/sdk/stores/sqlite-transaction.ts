@@ -15,7 +15,7 @@ import {
   readRows,
   type SqlValue,
 } from "./rows.ts";
-import { refTaken, type StoreError, transactionOver } from "./serial.ts";
+import { refTakenError, type StoreError, transactionEndedError } from "./serial.ts";
 import type {
   ConflictRecord,
   CreateIntent,
@@ -233,7 +233,7 @@ class SqliteTransaction implements StoreTransaction {
     for (const { key, ref } of records) {
       const identity = ref === null ? "" : identityOf(ref);
       const owner = owners.get(identity);
-      if (owner !== undefined && owner.key !== key) return refTaken(identity);
+      if (owner !== undefined && owner.key !== key) return refTakenError(identity);
     }
     return null;
   }
@@ -252,7 +252,7 @@ class SqliteTransaction implements StoreTransaction {
 
   /** Every statement has the scope as its first parameter. */
   async #run(sql: string, lists: readonly (readonly SqlValue[])[]): Promise<readonly unknown[]> {
-    if (this.#execute === null) throw transactionOver();
+    if (this.#execute === null) throw transactionEndedError();
     return this.#execute(
       sql,
       lists.map((parameters) => [this.#scope, ...parameters]),

@@ -117,18 +117,18 @@ export function openSqliteStore(path: string): IssueStore {
   try {
     const file = openSqliteFile(path);
     try {
-      upgrade(file, path);
+      upgradeSchema(file, path);
       return new SqliteIssueStore(file, path);
     } catch (error) {
       file.close();
       throw error;
     }
   } catch (error) {
-    throw unusable(path, error);
+    throw unusableError(path, error);
   }
 }
 
-function upgrade(file: Database, path: string): void {
+function upgradeSchema(file: Database, path: string): void {
   const run = file.transaction(() => {
     const version = file.query<{ user_version: number }, []>("pragma user_version").get()?.user_version ?? 0;
     const statements = UPGRADES.get(version);
@@ -142,7 +142,7 @@ function upgrade(file: Database, path: string): void {
   run.immediate();
 }
 
-function unusable(path: string, error: unknown): StoreError {
+function unusableError(path: string, error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   const reason = error instanceof Error ? error.message : String(error);
   return new StoreError(`The issue store ${path} cannot be used: ${reason}.`, {
@@ -178,7 +178,7 @@ class SqliteIssueStore implements IssueStore {
         return result;
       } catch (error) {
         if (this.#file.inTransaction) this.#file.run("rollback");
-        throw error instanceof SQLiteError ? unusable(this.#path, error) : error;
+        throw error instanceof SQLiteError ? unusableError(this.#path, error) : error;
       }
     });
   }

@@ -47,7 +47,7 @@ export interface RemoteIssue {
 }
 
 /** A write with an idempotency key, and the id of the issue that it made or changed. */
-interface Receipt {
+interface KeyedWrite {
   readonly content: string;
   readonly id: string;
 }
@@ -67,7 +67,7 @@ export class MemoryRemote {
   readonly system: string;
   readonly workspace: string;
   /** The writes with a key, kept beyond the connector that sent them. */
-  readonly receipts = new Map<string, Receipt>();
+  readonly receipts = new Map<string, KeyedWrite>();
   readonly #now: () => number;
   readonly #issues = new Map<string, RemoteIssue>();
   readonly #deleted = new Map<string, RemoteIssue>();

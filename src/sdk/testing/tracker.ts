@@ -2,11 +2,11 @@ import { Buffer } from "node:buffer";
 import * as v from "valibot";
 import { parseJson } from "../../shared/json.ts";
 import { providerName } from "../../shared/providers.ts";
-import { assertCarried, type Capabilities, type CapabilityFlag, NO_CAPABILITIES } from "../capabilities.ts";
+import { assertSupported, type Capabilities, type CapabilityFlag, NO_CAPABILITIES } from "../capabilities.ts";
 import {
   type IssueQuery,
   type IssueSearch,
-  setsFor,
+  mergedSets,
   type TrackerConnector,
   type UpdateOptions,
   type WriteOptions,
@@ -80,7 +80,7 @@ const MemoryFilters = v.strictObject({
   labels: v.exactOptional(v.array(v.string())),
 });
 
-const ListQuery = v.object({
+const MemoryListQuery = v.object({
   updatedSince: v.optional(Instant),
   until: v.optional(Instant),
   cursor: v.optional(v.string()),
@@ -155,7 +155,7 @@ export class MemoryTracker implements TrackerConnector {
   }
 
   /** Resets the counts of requests. */
-  forgetRequests(): void {
+  clearRequests(): void {
     this.#requests = [];
   }
 
@@ -168,7 +168,7 @@ export class MemoryTracker implements TrackerConnector {
   }
 
   async listIssues(query: IssueQuery): Promise<Page<CanonicalIssue>> {
-    const { cursor, limit, ...window } = this.#parse(ListQuery, query, "query");
+    const { cursor, limit, ...window } = this.#parse(MemoryListQuery, query, "query");
     const { updatedSince, until, filters } = window;
     const size = this.#capabilities.bulkRead ? (limit ?? this.#pageSize) : 1;
     const question = canonicalJson(window);
@@ -230,7 +230,7 @@ export class MemoryTracker implements TrackerConnector {
     const wanted = this.#parse(IssueFields, fields, "issue");
     const key = this.#receiptKey("createIssue", idempotencyKey);
     this.#assertReferences(wanted);
-    assertCarried(this.provider, this.#capabilities, filledPatch(wanted));
+    assertSupported(this.provider, this.#capabilities, filledPatch(wanted));
     return this.#request("createIssue", (fault) => {
       const receipt = this.remote.receipts.get(key);
       if (receipt !== undefined) return this.#answer(this.#refOf(receipt.id));
@@ -253,7 +253,7 @@ export class MemoryTracker implements TrackerConnector {
     const { expectedRevision } = options;
     this.remote.assertScope(ref);
     this.#assertReferences(wanted);
-    assertCarried(this.provider, this.#capabilities, wanted);
+    assertSupported(this.provider, this.#capabilities, wanted);
     if (expectedRevision !== undefined)
       this.#need("conditionalWrites", "refuse an update of a changed issue");
     return this.#write("updateIssue", ref, wanted, options, (fault) => {
@@ -264,7 +264,7 @@ export class MemoryTracker implements TrackerConnector {
           `Issue ${ref.id} is at revision ${current.revision}, not ${expectedRevision}.`,
         );
       }
-      const sets = setsFor(current, wanted, options.seen);
+      const sets = mergedSets(current, wanted, options.seen);
       this.remote.edit(ref, withoutLost({ ...wanted, ...sets }, fault));
     });
   }
@@ -276,7 +276,7 @@ export class MemoryTracker implements TrackerConnector {
   ): Promise<CanonicalIssue> {
     const wanted = this.#parse(CanonicalStatus, status, "status");
     this.remote.assertScope(ref);
-    assertCarried(this.provider, this.#capabilities, { status: wanted });
+    assertSupported(this.provider, this.#capabilities, { status: wanted });
     return this.#write("transitionIssue", ref, wanted, options, (fault) => {
       this.remote.edit(ref, withoutLost({ status: wanted }, fault));
     });
@@ -415,7 +415,7 @@ export class MemoryTracker implements TrackerConnector {
     const parsed = this.#parse(CanonicalLink, link, "link");
     this.remote.assertScope(ref);
     this.#assertReferences({ links: [parsed] });
-    assertCarried(this.provider, this.#capabilities, { links: [parsed] });
+    assertSupported(this.provider, this.#capabilities, { links: [parsed] });
     return parsed;
   }
 

@@ -19,7 +19,7 @@ import { ConfigError, TrackerError, UsageError } from "../../shared/errors.ts";
 import { isInRepository, trustedPath } from "../../shared/git.ts";
 import { jsonText } from "../../shared/json.ts";
 import { isLocal, type LocalProvider, providerName } from "../../shared/providers.ts";
-import { Doctrine } from "../../sync/ownership.ts";
+import { Ownership } from "../../sync/ownership.ts";
 import { LocalMapping, OnDeviceBinding } from "./on-device.ts";
 import { explained } from "./on-device-failures.ts";
 
@@ -222,8 +222,8 @@ export function requireDoctrine(request: OwnershipRequest): void {
 function parseDoctrine(
   { mode, fieldOwners, conflictStrategy }: OwnershipRequest,
   failure: (path: string, problem: string) => TrackerError,
-): Doctrine {
-  const parsed = v.safeParse(Doctrine, {
+): Ownership {
+  const parsed = v.safeParse(Ownership, {
     ...(mode !== null && { mode }),
     field_owners: fieldOwners,
     ...(conflictStrategy !== null && { conflict_strategy: conflictStrategy }),
@@ -252,7 +252,7 @@ function keyOf(
  *
  * @throws ConfigError when it names no mode, field or owner that there is
  */
-function doctrineOf({ tracker: { ownership } }: ProjectConfig): Doctrine {
+function doctrineOf({ tracker: { ownership } }: ProjectConfig): Ownership {
   return parseDoctrine(ownership, (path, problem) => {
     const place = path === "conflict_strategy" ? path : `doctrine.${path}`;
     return new ConfigError("config_invalid", `tracker.${place}: ${problem}`);

@@ -29,8 +29,8 @@ import { openSqliteStore } from "../../sdk/stores/sqlite.ts";
 import type { Nature } from "../../shared/context.ts";
 import { UsageError } from "../../shared/errors.ts";
 import { type LocalProvider, providerName } from "../../shared/providers.ts";
-import { statusOf, ticketOf, totalOf } from "../../sync/envelope.ts";
-import { type Doctrine, policyOf } from "../../sync/ownership.ts";
+import { summaryStatus, summaryTotal, wireTicket } from "../../sync/envelope.ts";
+import { type Ownership, ownershipPolicy } from "../../sync/ownership.ts";
 import { ResourceSync } from "../../sync/resource-sync.ts";
 import type { BoundTracker, MappingRequest, PullListener } from "../bindings.ts";
 import { decided, explained } from "./on-device-failures.ts";
@@ -51,7 +51,7 @@ interface OnDeviceBindingOptions {
   readonly connector: TrackerConnector;
   /** Absolute path of the database of synchronized issues. */
   readonly storePath: string;
-  readonly doctrine: Doctrine;
+  readonly doctrine: Ownership;
   readonly now: () => Date;
   readonly sleep: Nature["sleep"];
   /** The issues of work packages. */
@@ -138,7 +138,7 @@ export class OnDeviceBinding implements BoundTracker {
     // A dry run works on a copy.
     const { pull, push } = await (request.dryRun ? this.#work(work) : this.#alone(work));
     return answer(RunResult, {
-      ...this.#envelope(totalOf(pull.summary, push.summary)),
+      ...this.#envelope(summaryTotal(pull.summary, push.summary)),
       pull,
       push,
       ...(dry_run === true && { dry_run }),
@@ -218,7 +218,7 @@ export class OnDeviceBinding implements BoundTracker {
     return explained(async () => {
       const store = openSqliteStore(storePath);
       try {
-        const policy = policyOf(doctrine);
+        const policy = ownershipPolicy(doctrine);
         return await work(new ResourceSync({ connector, store, policy, now, reads: "everything" }));
       } finally {
         await store.close();
@@ -226,9 +226,9 @@ export class OnDeviceBinding implements BoundTracker {
     });
   }
 
-  #envelope(summary: Parameters<typeof statusOf>[0]) {
+  #envelope(summary: Parameters<typeof summaryStatus>[0]) {
     const { provider, doctrine } = this.#options;
-    return { status: statusOf(summary), summary, provider, identity_path: null, doctrine };
+    return { status: summaryStatus(summary), summary, provider, identity_path: null, doctrine };
   }
 
   #resource() {
@@ -243,7 +243,7 @@ export class OnDeviceBinding implements BoundTracker {
 
   #tickets(issues: readonly CanonicalIssue[]): Ticket[] {
     const team = { id: null, name: this.#options.workspace };
-    return issues.map((issue) => ticketOf(issue, team));
+    return issues.map((issue) => wireTicket(issue, team));
   }
 }
 

@@ -4,7 +4,11 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { BeadsApi } from "../../../src/sdk/connectors/beads/api.ts";
 import { beadsOptions } from "../../../src/sdk/connectors/beads/index.ts";
-import { type Outcome, Program, type ProgramOptions } from "../../../src/sdk/connectors/shared/program.ts";
+import {
+  Program,
+  type ProgramOptions,
+  type ProgramResult,
+} from "../../../src/sdk/connectors/shared/program.ts";
 import { ProviderConnector } from "../../../src/sdk/connectors/shared/provider-connector.ts";
 import { BEADS_FILE, type BeadsStore, runBeads } from "../../simulators/beads.ts";
 import { type ConnectorSubject, SAMPLE } from "../connector-contract.ts";
@@ -13,7 +17,7 @@ import { type ConnectorSubject, SAMPLE } from "../connector-contract.ts";
 export class CountingProgram extends Program {
   runs = 0;
 
-  override run(args: readonly string[], stdin?: string): Promise<Outcome> {
+  override run(args: readonly string[], stdin?: string): Promise<ProgramResult> {
     this.runs++;
     return super.run(args, stdin);
   }
@@ -21,14 +25,14 @@ export class CountingProgram extends Program {
 
 /** A simulated program that runs in this process. */
 export class ProgramInMemory extends CountingProgram {
-  readonly #simulate: (args: readonly string[], stdin: string) => Outcome;
+  readonly #simulate: (args: readonly string[], stdin: string) => ProgramResult;
 
-  constructor(options: ProgramOptions, simulate: (args: readonly string[], stdin: string) => Outcome) {
+  constructor(options: ProgramOptions, simulate: (args: readonly string[], stdin: string) => ProgramResult) {
     super(options);
     this.#simulate = simulate;
   }
 
-  override async run(args: readonly string[], stdin = ""): Promise<Outcome> {
+  override async run(args: readonly string[], stdin = ""): Promise<ProgramResult> {
     this.runs++;
     return this.#simulate(args, stdin);
   }

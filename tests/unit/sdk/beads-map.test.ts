@@ -14,7 +14,7 @@ import { CanonicalIssueType, type IssueFields } from "../../../src/sdk/model.ts"
 import { failureOf } from "../../helpers/failure.ts";
 
 /** A line of an export with what bd never leaves out. */
-const line = (members: Readonly<Record<string, unknown>> = {}) => ({
+const line = (membersOf: Readonly<Record<string, unknown>> = {}) => ({
   _type: "issue",
   id: "pay-1",
   title: "Refund twice",
@@ -23,7 +23,7 @@ const line = (members: Readonly<Record<string, unknown>> = {}) => ({
   issue_type: "task",
   created_at: "2026-03-01T10:00:00+01:00",
   updated_at: "2026-03-02T09:00:00.123456Z",
-  ...members,
+  ...membersOf,
 });
 
 const text = (...lines: readonly unknown[]) => lines.map((each) => `${JSON.stringify(each)}\n`).join("");
@@ -32,8 +32,8 @@ function read(lines: readonly unknown[], custom: Readonly<Record<string, string>
   return canonicalIssues(readExport(text(...lines)), "payments", new Map(Object.entries(custom)));
 }
 
-function only(members: Readonly<Record<string, unknown>> = {}, custom?: Readonly<Record<string, string>>) {
-  const [issue] = read([line(members)], custom);
+function only(membersOf: Readonly<Record<string, unknown>> = {}, custom?: Readonly<Record<string, string>>) {
+  const [issue] = read([line(membersOf)], custom);
   if (issue === undefined) throw new Error("there is no issue");
   return issue;
 }

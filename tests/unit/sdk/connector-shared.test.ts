@@ -4,14 +4,14 @@ import fc from "fast-check";
 import * as v from "valibot";
 import {
   assertScope,
-  Filled,
   ListQuery,
   parseArgument,
   parsePayload,
+  ReadableText,
   SearchQuery,
   UpdatePatch,
 } from "../../../src/sdk/connectors/shared/arguments.ts";
-import { cursorText, placeOf } from "../../../src/sdk/connectors/shared/cursor.ts";
+import { cursorText, readCursor } from "../../../src/sdk/connectors/shared/cursor.ts";
 import { earliestUse, markOf, readMark, withMark } from "../../../src/sdk/connectors/shared/marker.ts";
 import { nativeStatus } from "../../../src/sdk/connectors/shared/statuses.ts";
 import {
@@ -138,9 +138,9 @@ describe("cursors", () => {
           );
           const cursor = cursorText(question, place);
           expect(cursor).toMatch(/^[\w-]+$/);
-          expect(placeOf("github", question, cursor)).toEqual(place);
+          expect(readCursor("github", question, cursor)).toEqual(place);
           if (other !== question) {
-            expect(thrownBy(() => placeOf("github", other, cursor))).toMatchObject(invalid);
+            expect(thrownBy(() => readCursor("github", other, cursor))).toMatchObject(invalid);
           }
         },
       ),
@@ -148,7 +148,7 @@ describe("cursors", () => {
   });
 
   test("are none at the start", () => {
-    expect(placeOf("github", "q", undefined)).toBeNull();
+    expect(readCursor("github", "q", undefined)).toBeNull();
   });
 
   test.each([
@@ -159,7 +159,7 @@ describe("cursors", () => {
     Buffer.from('{"question":"q"}').toString("base64url"),
     Buffer.from('{"question":"q","place":1,"more":2}').toString("base64url"),
   ])("that nobody gave are refused: %j", (cursor) => {
-    const error = thrownBy(() => placeOf("github", "q", cursor));
+    const error = thrownBy(() => readCursor("github", "q", cursor));
     expect(error).toBeInstanceOf(ConnectorRequestError);
     expect(error).toMatchObject(invalid);
   });
@@ -167,7 +167,7 @@ describe("cursors", () => {
   test("nested deeper than the stack are refused", () => {
     const place = "[".repeat(100_000) + "]".repeat(100_000);
     const cursor = Buffer.from(`{"question":"q","place":${place}}`).toString("base64url");
-    expect(thrownBy(() => placeOf("github", "q", cursor))).toMatchObject(invalid);
+    expect(thrownBy(() => readCursor("github", "q", cursor))).toMatchObject(invalid);
   });
 });
 
@@ -194,7 +194,7 @@ describe("arguments", () => {
     [SearchQuery, { limit: 101 }, "query.limit"],
     [UpdatePatch, { status: "done" }, "query.status"],
     [UpdatePatch, { labels: ["a", ""] }, "query.labels.1: must not be empty"],
-    [Filled, " \n", "query: must not be empty"],
+    [ReadableText, " \n", "query: must not be empty"],
   ])("that are wrong are named", (schema, value, start) => {
     const error = thrownBy(() => parse(schema, value));
     expect(error).toBeInstanceOf(ConnectorRequestError);

@@ -84,7 +84,7 @@ async function knownIssue(fields: Partial<IssueFields> = {}): Promise<{ ref: Ext
   const { ref } = remote.add({ title: "Title", ...fields });
   await all(engine.pull());
   now += 1000;
-  tracker.forgetRequests();
+  tracker.clearRequests();
   return { ref, key: identityOf(ref) };
 }
 
@@ -162,9 +162,9 @@ describe("pull", () => {
 
   test("takes in a page that is too much in parts, down to single issues", async () => {
     for (const title of ["a", "b", "c", "d", "e"]) remote.add({ title });
-    const pulledBy = async (canTake: NonNullable<SyncEngineOptions["canTake"]>) => {
+    const pulledBy = async (canMerge: NonNullable<SyncEngineOptions["canMerge"]>) => {
       store = new MemoryIssueStore();
-      setUp({ canTake });
+      setUp({ canMerge });
       const events = await all(engine.pull());
       return events.flatMap((event) => (event.kind === "progress" ? [event.done] : []));
     };
@@ -358,7 +358,7 @@ describe("push", () => {
     await engine.edit(key, { title: "Mine" });
     remote.remove(ref);
     expect(told(await all(engine.push()))).toEqual([`updated local ${key} deleted`]);
-    tracker.forgetRequests();
+    tracker.clearRequests();
     expect(told(await all(engine.push()))).toEqual([`unchanged remote ${key} title (deleted remotely)`]);
     expect(tracker.requests).toEqual([]);
     remote.restore(ref);
@@ -495,7 +495,7 @@ describe("create", () => {
     expect(told(await all(engine.sync({ dryRun: true })))).toEqual([gone, waits]);
     expect(await sync()).toEqual([gone, waits]);
     expect(await recordOf("draft")).toMatchObject({ ref: null, deletedAt: expect.any(String) });
-    tracker.forgetRequests();
+    tracker.clearRequests();
     expect(await sync()).toEqual([waits]);
     expect(tracker.requests).toEqual(["listIssues"]);
     await engine.discard("draft", CORE_FIELDS);
@@ -634,7 +634,7 @@ describe("manual review", () => {
     ]);
     expect((await recordOf(key)).fields).toMatchObject({ title: "Mine", body: "Mine too" });
     expect(remote.issue(ref)).toMatchObject({ title: "Theirs", body: "Mine too" });
-    tracker.forgetRequests();
+    tracker.clearRequests();
     expect(told(await all(engine.push()))).toEqual([`unchanged remote ${key} title (waits for a decision)`]);
     expect(tracker.requests).toEqual([]);
   });
@@ -727,7 +727,7 @@ describe("a rehearsal", () => {
 
 test("a body that the tracker writes its own way is no edit", async () => {
   const { key } = await knownIssue({ body: "- a" });
-  Object.assign(tracker, { keptBody: (body: string) => body.replaceAll("* ", "- ") });
+  Object.assign(tracker, { storedBody: (body: string) => body.replaceAll("* ", "- ") });
   await engine.edit(key, { body: "* a" });
   expect(await dirtyOf(key)).toEqual([]);
   await engine.edit(key, { body: "* a\n* b" });

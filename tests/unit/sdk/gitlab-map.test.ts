@@ -5,12 +5,12 @@ import * as v from "valibot";
 import {
   canonicalComment,
   canonicalIssue,
-  changesOf,
   displacedLabels,
-  issueOf,
-  keyOf,
-  linksOf,
   NativeNote,
+  parseIssueKey,
+  readIssue,
+  readLinks,
+  setChanges,
 } from "../../../src/sdk/connectors/gitlab/map.ts";
 import { withMark } from "../../../src/sdk/connectors/shared/marker.ts";
 import { CanonicalIssue } from "../../../src/sdk/model.ts";
@@ -33,7 +33,7 @@ const PAYLOAD = {
   weight: null,
 };
 
-const read = (change: object = {}) => canonicalIssue(issueOf({ ...PAYLOAD, ...change }), []);
+const read = (change: object = {}) => canonicalIssue(readIssue({ ...PAYLOAD, ...change }), []);
 
 test("every field is where it belongs", () => {
   const { subscribed: _, ...raw } = PAYLOAD;
@@ -111,7 +111,7 @@ test.each([
 
 test("an issue of a server that has no types is a task", () => {
   const { issue_type: _, ...payload } = PAYLOAD;
-  expect(canonicalIssue(issueOf(payload), []).issueType).toBe("task");
+  expect(canonicalIssue(readIssue(payload), []).issueType).toBe("task");
 });
 
 test("a closed issue tells since when", () => {
@@ -127,7 +127,7 @@ test("links are seen from the issue that was asked; what has no project is left 
   const link = { iid: 2, project_id: 5, web_url: "https://gitlab.example/x/-/issues/2", issue_link_id: 8 };
   const target = { system: "gitlab", workspace: "5", id: "2", key: "#2", url: link.web_url };
   const types = ["blocks", "is_blocked_by", "relates_to"].map((link_type) => ({ ...link, link_type }));
-  expect(linksOf([...types, { ...link, project_id: null, link_type: "relates_to" }])).toEqual([
+  expect(readLinks([...types, { ...link, project_id: null, link_type: "relates_to" }])).toEqual([
     { id: 8, link: { type: "blocks", target } },
     { id: 8, link: { type: "blocked_by", target } },
     { id: 8, link: { type: "relates_to", target } },
@@ -148,7 +148,7 @@ test("what was added and removed leads from the one set to the other", () => {
   const set = fc.uniqueArray(fc.string({ maxLength: 2 }));
   fc.assert(
     fc.property(set, set, (before, after) => {
-      const { added, removed } = changesOf(before, after);
+      const { added, removed } = setChanges(before, after);
       const there = new Set(before).difference(new Set(removed)).union(new Set(added));
       expect(there).toEqual(new Set(after));
       expect(new Set(added).isDisjointFrom(new Set(before))).toBe(true);
@@ -182,7 +182,7 @@ describe("a key", () => {
     ],
     ["https://gitlab.example/root/acme/web/issues/12/", "https://gitlab.example/root/acme/web", "12"],
   ])("%s is an issue of %p", (key, project, id) => {
-    expect(keyOf(key)).toEqual({ project, id });
+    expect(parseIssueKey(key)).toEqual({ project, id });
   });
 
   test.each([
@@ -195,6 +195,6 @@ describe("a key", () => {
     "twelve",
     "https://gitlab.example/acme/web/-/merge_requests/1",
   ])("%s is none", (key) => {
-    expect(keyOf(key)).toBeNull();
+    expect(parseIssueKey(key)).toBeNull();
   });
 });

@@ -7,16 +7,16 @@ import {
   readCustomFields,
   writtenCustomFields,
 } from "../../../src/sdk/connectors/jira/custom-fields.ts";
-import { issueOf, NativeIssue } from "../../../src/sdk/connectors/jira/map.ts";
+import { canonicalIssue, NativeIssue } from "../../../src/sdk/connectors/jira/map.ts";
 import {
   meaningOfLink,
   meaningOfStatus,
   meaningOfType,
-  mostUsual,
+  mostCommon,
   priorityFor,
   rankOfPriority,
 } from "../../../src/sdk/connectors/jira/names.ts";
-import { quoted } from "../../../src/sdk/connectors/jira/project.ts";
+import { jqlText } from "../../../src/sdk/connectors/jira/project.ts";
 import { wordsInJql } from "../../../src/sdk/connectors/jira/search.ts";
 import { parsePayload } from "../../../src/sdk/connectors/shared/arguments.ts";
 import { CanonicalIssue, identityOf } from "../../../src/sdk/model.ts";
@@ -76,7 +76,7 @@ test("priorities", () => {
     "Low",
     undefined,
   ]);
-  expect(mostUsual([{ name: "Odd" }, { name: "bug" }], ["Bug"])).toEqual({ name: "bug" });
+  expect(mostCommon([{ name: "Odd" }, { name: "bug" }], ["Bug"])).toEqual({ name: "bug" });
 });
 
 test("links read the same in whatever letters", () => {
@@ -94,8 +94,8 @@ test("nothing that somebody looks for gets out of its quotes in JQL", () => {
   );
   expect(wordsInJql("a AND b")).toBe('"a and b"');
   expect(wordsInJql("?!")).toBeNull();
-  expect(quoted("10001")).toBe("10001");
-  expect(quoted('PAY" OR 1')).toBe('"PAY\\" OR 1"');
+  expect(jqlText("10001")).toBe("10001");
+  expect(jqlText('PAY" OR 1')).toBe('"PAY\\" OR 1"');
 });
 
 test("decisions come back as they were written, whatever is in them; what people write is kept as text", () => {
@@ -160,7 +160,7 @@ describe("an issue", () => {
   test("is read whole, and keeps its payload", () => {
     fc.assert(
       fc.property(native, (raw) => {
-        const issue = issueOf(parsePayload("jira", NativeIssue, raw, "issue"), raw, reading);
+        const issue = canonicalIssue(parsePayload("jira", NativeIssue, raw, "issue"), raw, reading);
         expect(v.parse(CanonicalIssue, issue)).toEqual(issue);
         const { fields } = raw;
         expect(issue).toMatchObject({

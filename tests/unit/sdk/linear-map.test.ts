@@ -2,9 +2,9 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import * as v from "valibot";
 import {
-  askedFor,
   canonicalComment,
   canonicalIssue,
+  identifierFrom,
   idOf,
   type NativeIssue,
   type NativeState,
@@ -226,5 +226,5 @@ test.each([
   ["ENG-", null],
   ["ENG 7", null],
 ])("%p asks for %p", (key, asked) => {
-  expect(askedFor(key)).toEqual(asked);
+  expect(identifierFrom(key)).toEqual(asked);
 });

@@ -361,7 +361,7 @@ describe("requests", () => {
     await expect(comment).rejects.toMatchObject({ capability: "comments" });
     expect(connector.requests).toEqual(["getIssue", "updateIssue"]);
     expect([connector.reads, connector.writes]).toEqual([1, 1]);
-    connector.forgetRequests();
+    connector.clearRequests();
     expect(connector.requests).toEqual([]);
   });
 

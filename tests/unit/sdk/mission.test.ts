@@ -151,7 +151,7 @@ describe("publishMissionUpdate", () => {
     await publishMissionUpdate(connector, issue.ref, update);
     for (const body of ["nice", "thanks", "when?", "soon", "ok"]) remote.comment(issue.ref, body);
     const before = remote.issue(issue.ref);
-    connector.forgetRequests();
+    connector.clearRequests();
     expect((await publishMissionUpdate(connector, issue.ref, update)).issue).toEqual(before);
     expect(connector.writes).toBe(0);
     expect(remote.comments(issue.ref)).toHaveLength(6);

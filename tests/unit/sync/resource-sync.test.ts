@@ -635,7 +635,7 @@ test("a second run writes nothing", async () => {
   await run();
   await push([update(known.id, { title: "Renamed" })]);
   await run();
-  tracker.forgetRequests();
+  tracker.clearRequests();
   const { pull, push: pushed } = await run();
   expect({ pulled: pull.items, pushed: pushed.items }).toEqual({ pulled: [], pushed: [] });
   expect(tracker.writes).toBe(0);
@@ -646,7 +646,7 @@ test("a dry run tells what it would do, and does nothing", async () => {
   await pull();
   tracker.faults.add({ kind: "fail" }, { on: "updateIssue", times: 3 });
   await push([update(known.id, { title: "Renamed" })]);
-  tracker.forgetRequests();
+  tracker.clearRequests();
   const { push: planned } = await run({ dryRun: true });
   expect(planned.items).toMatchObject([{ action: "update", outcome: "applied" }]);
   expect(tracker.writes).toBe(0);
@@ -656,7 +656,7 @@ test("a dry run tells what it would do, and does nothing", async () => {
 test("a mission reads the issue that it starts from once", async () => {
   const { id } = file("Refund twice");
   for (const issue of ["DEMO-1", { id }]) {
-    tracker.forgetRequests();
+    tracker.clearRequests();
     expect(await sync.seedMission({ issue, mission_id: null })).toMatchObject({ title: "Refund twice" });
     expect(tracker.requests).toEqual(["getIssue"]);
   }

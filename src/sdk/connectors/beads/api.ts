@@ -14,7 +14,7 @@ import type {
 import { parsePayload } from "../shared/arguments.ts";
 import { markOf, withMark } from "../shared/marker.ts";
 import { type Program, withTextFile } from "../shared/program.ts";
-import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
+import type { ApiPage, ChangeQuery, ProviderApi } from "../shared/provider-connector.ts";
 import { SnapshotReader } from "../shared/snapshot.ts";
 import { nativeStatus } from "../shared/statuses.ts";
 import { bd, readAnswer } from "./command.ts";
@@ -26,10 +26,10 @@ import {
   commentsOf,
   createMark,
   dependenciesOf,
-  hasOwnStatus,
+  hasCustomStatus,
   LINK_DEPENDENCIES,
   MARK_KEY,
-  members,
+  membersOf,
   nativePriority,
   nativeType,
   readExport,
@@ -80,7 +80,7 @@ export class BeadsApi implements ProviderApi {
     this.#reader = new SnapshotReader(BEADS, async () => this.#canonical(await this.#export()));
   }
 
-  listChanges(query: ChangeQuery): Promise<Portion<CanonicalIssue>> {
+  listChanges(query: ChangeQuery): Promise<ApiPage<CanonicalIssue>> {
     return this.#reader.list(query);
   }
 
@@ -191,7 +191,7 @@ export class BeadsApi implements ProviderApi {
     return null;
   }
 
-  async comments(id: string): Promise<Portion<CanonicalComment>> {
+  async comments(id: string): Promise<ApiPage<CanonicalComment>> {
     const items = commentsOf(issueOf(await this.#export(), id)).map(({ comment }) => comment);
     return { items, next: null };
   }
@@ -221,7 +221,7 @@ export class BeadsApi implements ProviderApi {
 
   /** Asked for only where an issue has a status that is not every tracker's. */
   async #customStatuses(issues: readonly BeadsIssue[]): Promise<CustomStatuses> {
-    if (!issues.some(hasOwnStatus)) return new Map();
+    if (!issues.some(hasCustomStatus)) return new Map();
     const answer = readAnswer(await bd(this.#program, ["--json", "statuses"]), "statuses");
     const { custom_statuses } = parsePayload(BEADS, Statuses, answer, "statuses");
     return new Map((custom_statuses ?? []).map(({ name, category }) => [name, category]));
@@ -232,7 +232,7 @@ export class BeadsApi implements ProviderApi {
   }
 
   #write(args: readonly string[], body: string | null = null): Promise<string> {
-    this.#reader.forget();
+    this.#reader.invalidate();
     return bd(this.#program, ["--json", ...args], body ?? "");
   }
 }
@@ -257,6 +257,6 @@ function listItem(label: string): string {
 
 /** The mark of the create, kept where bd replaces metadata as a whole. */
 function markIn({ raw }: CanonicalIssue): { readonly [name: string]: JsonValue } {
-  const { [MARK_KEY]: mark } = members(members(raw).metadata);
+  const { [MARK_KEY]: mark } = membersOf(membersOf(raw).metadata);
   return mark === undefined ? {} : { [MARK_KEY]: mark };
 }

@@ -4,7 +4,7 @@ import { jsonText } from "../../../shared/json.ts";
 import { ConnectorConfigError, ConnectorRequestError } from "../../errors.ts";
 import { JsonValue } from "../../model.ts";
 import { sentence } from "../../text.ts";
-import { firstLine, type Outcome, type Program, readJson } from "../shared/program.ts";
+import { firstLine, type Program, type ProgramResult, readJson } from "../shared/program.ts";
 import { BEADS } from "./map.ts";
 
 /**
@@ -28,7 +28,7 @@ export async function bd(program: Program, args: readonly string[], stdin?: stri
 }
 
 /** The answer itself. Releases wrap all answers, lists alone, or none. */
-const Answer = v.union([
+const CommandAnswer = v.union([
   v.pipe(
     v.object({ schema_version: v.number(), data: JsonValue }),
     v.transform(({ data }) => data),
@@ -42,7 +42,7 @@ const Answer = v.union([
 
 /** Parses the output of `bd --json`. @throws IssuePayloadContractError when it is no JSON */
 export function readAnswer(text: string, name: string): JsonValue {
-  return v.parse(Answer, readJson(BEADS, text, name));
+  return v.parse(CommandAnswer, readJson(BEADS, text, name));
 }
 
 const NO_TRACKER = /no beads (database|project)|no active beads workspace|not initialized|bd init/i;
@@ -52,7 +52,7 @@ const READ_ONLY = /read-?only|permission denied/i;
 const NOT_FOUND = /not found|no issues? found/i;
 
 /** Errors come on either stream, as JSON or as text; see cmd/bd/errors.go of beads. */
-function failureOf({ exitCode, stdout, stderr }: Outcome): Error {
+function failureOf({ exitCode, stdout, stderr }: ProgramResult): Error {
   const message =
     messageOf(stdout) ??
     messageOf(stderr) ??

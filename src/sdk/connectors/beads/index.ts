@@ -1,14 +1,22 @@
 /** Connector to beads, the issue tracker in a repository's own `.beads` folder. */
 import type { TrackerConnector } from "../../connector.ts";
 import type { LocalParams } from "../params.ts";
-import { type Environment, Program, type ProgramOptions, programEnvironment } from "../shared/program.ts";
+import {
+  Program,
+  type ProgramEnvironment,
+  type ProgramOptions,
+  programEnvironment,
+} from "../shared/program.ts";
 import { ProviderConnector } from "../shared/provider-connector.ts";
 import { BeadsApi } from "./api.ts";
 import { FIXED_ENVIRONMENT } from "./command.ts";
 import { BEADS } from "./map.ts";
 
 /** A connector to the tracker of the folder `cwd`. Nothing runs until it is used. */
-export function connectBeads(params: LocalParams<"beads">, environment: Environment): TrackerConnector {
+export function connectBeads(
+  params: LocalParams<"beads">,
+  environment: ProgramEnvironment,
+): TrackerConnector {
   const program = new Program(beadsOptions(params, environment));
   return new ProviderConnector(new BeadsApi(program, params.workspace));
 }
@@ -16,7 +24,7 @@ export function connectBeads(params: LocalParams<"beads">, environment: Environm
 /** The way to run the program `bd`. */
 export function beadsOptions(
   { command, cwd }: LocalParams<"beads">,
-  environment: Environment,
+  environment: ProgramEnvironment,
 ): ProgramOptions {
   return {
     provider: BEADS,

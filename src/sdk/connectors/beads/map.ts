@@ -28,7 +28,7 @@ const Dependency = v.object({ issue_id: v.string(), depends_on_id: v.string(), t
 /** That `issue_id` depends on `depends_on_id`. */
 type Dependency = v.InferOutput<typeof Dependency>;
 
-const Comment = v.object({
+const NativeComment = v.object({
   id: v.union([v.string(), v.number()]),
   author: v.optional(v.string(), ""),
   text: v.string(),
@@ -46,7 +46,7 @@ const Record = v.object({
   assignee: v.optional(v.string(), ""),
   labels: v.optional(v.nullable(v.array(v.string()))),
   dependencies: v.optional(v.nullable(v.array(Dependency))),
-  comments: v.optional(v.nullable(v.array(Comment))),
+  comments: v.optional(v.nullable(v.array(NativeComment))),
   metadata: v.optional(JsonValue),
   created_at: Instant,
   updated_at: Instant,
@@ -60,7 +60,7 @@ export interface BeadsIssue {
 }
 
 /** Kinds of records that are bd's own machinery. */
-const MACHINERY: ReadonlySet<string> = new Set("agent event gate message molecule rig role".split(" "));
+const INTERNAL_KINDS: ReadonlySet<string> = new Set("agent event gate message molecule rig role".split(" "));
 const Kind = v.object({
   _type: v.optional(v.string(), "issue"),
   status: v.optional(v.string()),
@@ -79,7 +79,7 @@ export function readExport(text: string): readonly BeadsIssue[] {
     const name = `export.${index + 1}`;
     const raw = parsePayload(BEADS, JsonValue, readJson(BEADS, line, name), name);
     const { _type, status, issue_type = "" } = parsePayload(BEADS, Kind, raw, name);
-    if (_type !== "issue" || status === "tombstone" || MACHINERY.has(issue_type)) return [];
+    if (_type !== "issue" || status === "tombstone" || INTERNAL_KINDS.has(issue_type)) return [];
     return [{ record: parsePayload(BEADS, Record, raw, name), raw }];
   });
 }
@@ -109,7 +109,7 @@ const CATEGORIES = new Map<string, CanonicalStatus>([
 export type CustomStatuses = ReadonlyMap<string, string>;
 
 /** Reports whether reading the issue needs the project's own statuses. */
-export function hasOwnStatus({ record: { status } }: BeadsIssue): boolean {
+export function hasCustomStatus({ record: { status } }: BeadsIssue): boolean {
   return !STATUSES.has(status) && !v.is(CanonicalStatus, status);
 }
 
@@ -181,7 +181,7 @@ export const LINK_DEPENDENCIES: ReadonlyMap<CanonicalLink["type"], readonly stri
 ]);
 
 /** The link that a dependency is at its own end, and at the other; null where it does not show. */
-const ENDS = new Map<string, readonly [CanonicalLink["type"], CanonicalLink["type"] | null]>([
+const LINK_ENDS = new Map<string, readonly [CanonicalLink["type"], CanonicalLink["type"] | null]>([
   ["blocks", ["blocked_by", "blocks"]],
   ["related", ["relates_to", "relates_to"]],
   ["relates-to", ["relates_to", "relates_to"]],
@@ -190,7 +190,7 @@ const ENDS = new Map<string, readonly [CanonicalLink["type"], CanonicalLink["typ
 
 /** The mark of the create that made an issue; null when it was not made from here. */
 export function createMark({ record: { metadata } }: BeadsIssue): string | null {
-  const mark = members(metadata)[MARK_KEY];
+  const mark = membersOf(metadata)[MARK_KEY];
   return typeof mark === "string" ? mark : null;
 }
 
@@ -213,7 +213,7 @@ export function canonicalIssues(
     links.get(from)?.set(linkIdentity(link), link);
   };
   for (const { issue_id, depends_on_id, type } of issues.flatMap(dependenciesOf)) {
-    const [own, other] = ENDS.get(type) ?? [null, null];
+    const [own, other] = LINK_ENDS.get(type) ?? [null, null];
     if (!byId.has(depends_on_id)) continue;
     if (own !== null) addLink(issue_id, own, depends_on_id);
     if (other !== null) addLink(depends_on_id, other, issue_id);
@@ -223,7 +223,7 @@ export function canonicalIssues(
     const parent = dependenciesOf(issue).find(
       ({ type, depends_on_id }) => type === "parent-child" && byId.has(depends_on_id),
     );
-    const { [MARK_KEY]: _, ...customFields } = members(record.metadata);
+    const { [MARK_KEY]: _, ...customFields } = membersOf(record.metadata);
     return {
       ref: refTo(record.id),
       title: record.title,
@@ -273,7 +273,7 @@ export function commentsOf({
 }
 
 /** Metadata as custom fields; any JSON is allowed there, but only objects have members. */
-export function members(metadata: JsonValue | undefined): { readonly [name: string]: JsonValue } {
+export function membersOf(metadata: JsonValue | undefined): { readonly [name: string]: JsonValue } {
   if (Array.isArray(metadata)) return {};
   const parsed = v.safeParse(v.record(v.string(), JsonValue), metadata);
   return parsed.success ? parsed.output : {};

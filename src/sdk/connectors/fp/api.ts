@@ -17,8 +17,8 @@ import type {
 } from "../../model.ts";
 import { sentence } from "../../text.ts";
 import { markOf, withMark } from "../shared/marker.ts";
-import { firstLine, type Outcome, type Program, withTextFile } from "../shared/program.ts";
-import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
+import { firstLine, type Program, type ProgramResult, withTextFile } from "../shared/program.ts";
+import type { ApiPage, ChangeQuery, ProviderApi } from "../shared/provider-connector.ts";
 import { SnapshotReader } from "../shared/snapshot.ts";
 import { nativeStatus } from "../shared/statuses.ts";
 import {
@@ -65,7 +65,7 @@ export class FpApi implements ProviderApi {
     this.#reader = new SnapshotReader(FP, async () => canonicalIssues(await this.#list(), workspace));
   }
 
-  listChanges(query: ChangeQuery): Promise<Portion<CanonicalIssue>> {
+  listChanges(query: ChangeQuery): Promise<ApiPage<CanonicalIssue>> {
     return this.#reader.list(query);
   }
 
@@ -136,7 +136,7 @@ export class FpApi implements ProviderApi {
     return this.#depend(current, link, (dependencies, id) => dependencies.filter((other) => other !== id));
   }
 
-  async comments(id: string): Promise<Portion<CanonicalComment>> {
+  async comments(id: string): Promise<ApiPage<CanonicalComment>> {
     const items = (await this.#comments(id)).map(({ comment }) => comment);
     return { items, next: null };
   }
@@ -182,7 +182,7 @@ export class FpApi implements ProviderApi {
   }
 
   async #write(args: readonly string[]): Promise<void> {
-    this.#reader.forget();
+    this.#reader.invalidate();
     await this.#run(args);
   }
 
@@ -210,7 +210,7 @@ function noLabels(): CapabilityNotSupportedError {
 }
 
 /** fp says what went wrong in prose, on either stream, with exit code 1. */
-function failureOf({ exitCode, stdout, stderr }: Outcome): Error {
+function failureOf({ exitCode, stdout, stderr }: ProgramResult): Error {
   const text = `${stderr}\n${stdout}`.replace(/^timestamp=.*$/gm, "");
   const message = `fp: ${firstLine(text) || `failed with exit code ${exitCode}`}`;
   if (/\.fp directory not found|not registered with fp/i.test(text)) {

@@ -1,19 +1,27 @@
 /** Connector to fp, the issue tracker in a project's own `.fp` folder. */
 import type { TrackerConnector } from "../../connector.ts";
 import type { LocalParams } from "../params.ts";
-import { type Environment, Program, type ProgramOptions, programEnvironment } from "../shared/program.ts";
+import {
+  Program,
+  type ProgramEnvironment,
+  type ProgramOptions,
+  programEnvironment,
+} from "../shared/program.ts";
 import { ProviderConnector } from "../shared/provider-connector.ts";
 import { FpApi } from "./api.ts";
 import { FP } from "./map.ts";
 
 /** A connector to the project of the folder `cwd`. Nothing runs until it is used. */
-export function connectFp(params: LocalParams<"fp">, environment: Environment): TrackerConnector {
+export function connectFp(params: LocalParams<"fp">, environment: ProgramEnvironment): TrackerConnector {
   const program = new Program(fpOptions(params, environment));
   return new ProviderConnector(new FpApi(program, params.workspace));
 }
 
 /** The way to run the program `fp`. */
-export function fpOptions({ command, cwd }: LocalParams<"fp">, environment: Environment): ProgramOptions {
+export function fpOptions(
+  { command, cwd }: LocalParams<"fp">,
+  environment: ProgramEnvironment,
+): ProgramOptions {
   return {
     provider: FP,
     command,

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
 import { linkIdentity } from "../../engine/merge.ts";
-import { ifThere, TrackerSdkError } from "../../errors.ts";
+import { nullIfNotFound, TrackerSdkError } from "../../errors.ts";
 import {
   type CanonicalComment,
   type CanonicalIssue,
@@ -16,7 +16,7 @@ import {
 import type { GitHubParams } from "../params.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { earliestUse, markOf, readMark, withMark } from "../shared/marker.ts";
-import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
+import type { ApiPage, ChangeQuery, ProviderApi } from "../shared/provider-connector.ts";
 import { type Dated, type PageRequest, type ProviderPage, readWindow } from "../shared/window.ts";
 import { GitHubComments } from "./comments.ts";
 import { GitHubFields } from "./fields.ts";
@@ -26,13 +26,13 @@ import { GitHubRepository } from "./repository.ts";
 import { FIRST_PAGE, GITHUB, type GitHubRest } from "./rest.ts";
 
 /** Changes per portion: a page repeats the last two seconds of the page before, and this is what fits beside. */
-const PORTION_ROWS = 90;
+const CHANGES_PER_PAGE = 90;
 
 /** Somebody waits for a search: so many of the issues that it found are read at a time. */
 const PARALLEL_READS = 8;
 
 /** The number of latest changes that are searched for issues: where most are pull requests, more is not worth it. */
-const MOST_LATEST = 1000;
+const MAX_LATEST = 1000;
 
 const CAPABILITIES: Capabilities = {
   ...NO_CAPABILITIES,
@@ -90,13 +90,13 @@ export class GitHubApi implements ProviderApi {
     this.workspace = this.#repository.name;
   }
 
-  async listChanges({ since, until, limit, place }: ChangeQuery): Promise<Portion<CanonicalIssue>> {
+  async listChanges({ since, until, limit, place }: ChangeQuery): Promise<ApiPage<CanonicalIssue>> {
     const { rows, next } = await readWindow(
       {
         provider: GITHUB,
         since: since === null ? null : new Date(secondOf(since)).toISOString(),
         until,
-        limit: Math.min(limit, PORTION_ROWS),
+        limit: Math.min(limit, CHANGES_PER_PAGE),
         place,
       },
       (request) => this.#changes(request),
@@ -104,7 +104,7 @@ export class GitHubApi implements ProviderApi {
     const items: CanonicalIssue[] = [];
     for (const { row, path } of rows) {
       const issue = await this.#issues.fromRow(row, path);
-      const complete = issue === null ? null : await ifThere(this.#issues.complete(issue, null));
+      const complete = issue === null ? null : await nullIfNotFound(this.#issues.complete(issue, null));
       if (complete !== null) items.push(complete);
     }
     return { items, next };
@@ -118,11 +118,11 @@ export class GitHubApi implements ProviderApi {
   async find(key: string): Promise<CanonicalIssue | null> {
     const [, name = "", number] = /^(?:([^#\s]*)#)?([1-9]\d*)$/.exec(key) ?? [];
     if (number !== undefined) {
-      return name === "" || isSameName(name, this.workspace) ? ifThere(this.get(number)) : null;
+      return name === "" || isSameName(name, this.workspace) ? nullIfNotFound(this.get(number)) : null;
     }
     const [, page = "", id = ""] = /^(https?:\/\/\S+\/issues\/([1-9]\d*))(?:[?#]\S*)?$/.exec(key) ?? [];
     if (!isSameName(page.split("/").slice(3, 5).join("/"), this.workspace)) return null;
-    const issue = await ifThere(this.get(id));
+    const issue = await nullIfNotFound(this.get(id));
     return issue !== null && isSameName(page, issue.ref.url ?? "") ? issue : null;
   }
 
@@ -148,7 +148,9 @@ export class GitHubApi implements ProviderApi {
     const issues: CanonicalIssue[] = [];
     for (let start = 0; start < items.length; start += PARALLEL_READS) {
       const some = items.slice(start, start + PARALLEL_READS);
-      const read = await Promise.all(some.map(({ number }) => ifThere(this.#issues.read(String(number)))));
+      const read = await Promise.all(
+        some.map(({ number }) => nullIfNotFound(this.#issues.read(String(number)))),
+      );
       for (const issue of read) if (issue !== null) issues.push(this.#issues.withoutLinks(issue));
     }
     return issues;
@@ -257,7 +259,7 @@ export class GitHubApi implements ProviderApi {
     return isCounted ? this.#issues.afterWrite(answered, expected) : null;
   }
 
-  comments(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
+  comments(id: string, place: JsonValue): Promise<ApiPage<CanonicalComment>> {
     return this.#comments.list(id, place);
   }
 
@@ -310,7 +312,7 @@ export class GitHubApi implements ProviderApi {
       if (issue !== null && !found.has(issue.native.number)) {
         found.set(issue.native.number, this.#issues.withoutLinks(issue));
       }
-      if (found.size === limit || looked === MOST_LATEST) break;
+      if (found.size === limit || looked === MAX_LATEST) break;
     }
     return [...found.values()];
   }

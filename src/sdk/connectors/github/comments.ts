@@ -4,7 +4,7 @@ import type { CanonicalComment, JsonValue } from "../../model.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { parsePlace } from "../shared/cursor.ts";
 import { earliestUse, markOf, readMark, withMark } from "../shared/marker.ts";
-import type { Portion } from "../shared/provider-connector.ts";
+import type { ApiPage } from "../shared/provider-connector.ts";
 import type { GitHubIssues } from "./issues.ts";
 import { canonicalComment, isSameName, NativeComment } from "./map.ts";
 import type { GitHubRepository } from "./repository.ts";
@@ -29,7 +29,7 @@ export class GitHubComments {
    * Comments are listed by ascending id. One that is deleted while the pages are
    * read moves the others forward: every portion starts with the page before.
    */
-  async list(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
+  async list(id: string, place: JsonValue): Promise<ApiPage<CanonicalComment>> {
     const { page: first, after } = parsePlace(GITHUB, Place, place) ?? { page: FIRST_PAGE, after: 0 };
     for (let page = first; ; ) {
       const path = this.#repository.path("issues", id, "comments");

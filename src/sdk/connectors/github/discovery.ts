@@ -11,7 +11,7 @@ import {
 import { TrackerSdkError } from "../../errors.ts";
 import type { Page } from "../../model.ts";
 import { parseDiscovered } from "../shared/arguments.ts";
-import { GITHUB, type GitHubRest, isGone, isRedirect } from "./rest.ts";
+import { GITHUB, type GitHubRest, isGone, isRedirectError } from "./rest.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 /** Ids are numbers at GitHub and text here. */
@@ -105,7 +105,7 @@ export class GitHubDiscovery implements DiscoverySource {
     } catch (error) {
       if (!isGone(error)) throw error;
       const moved = /\/repositories\/\d+$/.exec(error.response?.headers.get("location") ?? "")?.[0];
-      return isRedirect(error) && moved !== undefined && moved !== path ? this.#followed(moved) : null;
+      return isRedirectError(error) && moved !== undefined && moved !== path ? this.#followed(moved) : null;
     }
   }
 

@@ -5,7 +5,7 @@ import type { CanonicalIssue, CanonicalLink, ExternalRef } from "../../model.ts"
 import { parsePayload } from "../shared/arguments.ts";
 import type { GitHubIssues } from "./issues.ts";
 import { databaseId, isSameName, issueIn, type ReadIssue } from "./map.ts";
-import { type GitHubRepository, pathOf } from "./repository.ts";
+import { type GitHubRepository, repositoryPath } from "./repository.ts";
 import { GITHUB, type GitHubRest, isGone } from "./rest.ts";
 
 const LabelRows = v.array(v.object({ name: v.string() }));
@@ -74,7 +74,7 @@ export class GitHubFields {
       } catch (error) {
         if (!isGone(error)) throw error;
         const repository = this.#repository.name;
-        throw refused(`"${login}" cannot be assigned in ${repository}: no user with access has that login.`);
+        throw invalid(`"${login}" cannot be assigned in ${repository}: no user with access has that login.`);
       }
     }
   }
@@ -86,7 +86,7 @@ export class GitHubFields {
       await this.#issues.write(parent.id, "POST", ["sub_issues"], { ...json, replace_parent: true });
     } else if (current.parent !== null) {
       // The parent may be another repository's.
-      const path = pathOf(current.parent.workspace, "issues", current.parent.id, "sub_issue");
+      const path = repositoryPath(current.parent.workspace, "issues", current.parent.id, "sub_issue");
       await this.#rest.send({ method: "DELETE", path, body: { json } });
     }
     return null;
@@ -119,10 +119,10 @@ function missingIn(there: readonly string[], wanted: readonly string[]): readonl
 function assertSpelling(what: string, added: readonly string[], kept: readonly string[]): void {
   for (const name of missingIn(kept, added)) {
     const own = kept.find((other) => isSameName(other, name));
-    if (own !== undefined) throw refused(`GitHub spells the ${what} "${name}" as "${own}".`);
+    if (own !== undefined) throw invalid(`GitHub spells the ${what} "${name}" as "${own}".`);
   }
 }
 
-function refused(message: string): ConnectorRequestError {
+function invalid(message: string): ConnectorRequestError {
   return new ConnectorRequestError(message, { provider: GITHUB, failureClass: "invalid" });
 }

@@ -13,7 +13,7 @@ import {
   readIssue,
 } from "./map.ts";
 import type { GitHubRepository } from "./repository.ts";
-import { GITHUB, type GitHubRest, isGone, isRedirect } from "./rest.ts";
+import { GITHUB, type GitHubRest, isGone, isRedirectError } from "./rest.ts";
 
 /** The issues of one repository, one at a time. */
 export class GitHubIssues {
@@ -38,7 +38,7 @@ export class GitHubIssues {
       if (!isGone(error)) throw error;
       await this.#repository.assertReadable();
       // A transferred issue has another address. Any other redirect is no news of the issue.
-      if (isRedirect(error) && !/\/issues\/\d+$/.test(error.response?.headers.get("location") ?? ""))
+      if (isRedirectError(error) && !/\/issues\/\d+$/.test(error.response?.headers.get("location") ?? ""))
         throw error;
       throw new IssueNotFoundError(GITHUB, id);
     }

@@ -6,7 +6,7 @@ import type { CanonicalIssueType } from "../../model.ts";
 import type { GitHubParams } from "../params.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { isSameName, typeNameFor } from "./map.ts";
-import { GITHUB, type GitHubRest, isGone, isRedirect } from "./rest.ts";
+import { GITHUB, type GitHubRest, isGone, isRedirectError } from "./rest.ts";
 
 const RepositoryState = v.object({ full_name: v.string(), has_issues: v.boolean() });
 const IssueTypeRows = v.array(v.object({ name: v.string(), is_enabled: v.optional(v.boolean(), true) }));
@@ -27,7 +27,7 @@ export class GitHubRepository {
 
   /** A path below the repository, of parts that are not encoded yet. */
   path(...parts: readonly (string | number)[]): string {
-    return pathOf(this.name, ...parts);
+    return repositoryPath(this.name, ...parts);
   }
 
   /**
@@ -91,7 +91,7 @@ export class GitHubRepository {
       return await this.#rest.send({ method: "GET", path: this.path() });
     } catch (error) {
       if (!isGone(error)) throw error;
-      if (isRedirect(error)) throw this.#moved(error);
+      if (isRedirectError(error)) throw this.#moved(error);
       throw this.#failure("not_found", "does not exist, or this credential cannot see it", error);
     }
   }
@@ -149,7 +149,7 @@ export class GitHubRepository {
 }
 
 /** A path below any repository. */
-export function pathOf(repository: string, ...parts: readonly (string | number)[]): string {
+export function repositoryPath(repository: string, ...parts: readonly (string | number)[]): string {
   const below = parts.map((part) => `/${encodeURIComponent(part)}`).join("");
   return `/repos/${repository.split("/").map(encodeURIComponent).join("/")}${below}`;
 }

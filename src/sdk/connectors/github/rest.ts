@@ -11,7 +11,7 @@ export const GITHUB = "github";
 const PAGE_ROWS = 100;
 
 /** The wait for a limit without a time, in seconds; also the shortest for a secondary limit. */
-const LEAST_WAIT = 60;
+const MIN_WAIT_SECONDS = 60;
 
 const HEADERS = {
   accept: "application/vnd.github+json",
@@ -90,7 +90,7 @@ export class GitHubRest {
     try {
       return await this.#transport.send({ ...request, headers: HEADERS });
     } catch (error) {
-      throw error instanceof TransportError ? explained(error) : error;
+      throw error instanceof TransportError ? classified(error) : error;
     }
   }
 }
@@ -119,21 +119,21 @@ function nextPlace(link: string | null, place: string, rows: number): string | n
 
 /** Reports whether GitHub has nothing (any more) at the requested address: 404, 410, or a redirect. */
 export function isGone(error: unknown): error is TransportError {
-  return error instanceof TransportError && (error.failureClass === "not_found" || isRedirect(error));
+  return error instanceof TransportError && (error.failureClass === "not_found" || isRedirectError(error));
 }
 
 /** Reports whether the requested thing has another address now. */
-export function isRedirect({ response }: TransportError): boolean {
+export function isRedirectError({ response }: TransportError): boolean {
   return response !== null && REDIRECTS.has(response.status);
 }
 
 /** The error in the words that GitHub's documentation has for it. */
-function explained(error: TransportError): TransportError {
+function classified(error: TransportError): TransportError {
   const wait = limitSeconds(error);
-  if (wait !== null) return error.retold({ failureClass: "rate_limited", retryAfterSeconds: wait });
+  if (wait !== null) return error.reclassified({ failureClass: "rate_limited", retryAfterSeconds: wait });
   const details = detailsOf(error.response?.body);
   if (details === "") return error;
-  return error.retold({ message: `${error.message.replace(/\.$/, "")} (${details}).` });
+  return error.reclassified({ message: `${error.message.replace(/\.$/, "")} (${details}).` });
 }
 
 /**
@@ -147,11 +147,11 @@ function limitSeconds({ response, message, retryAfterSeconds }: TransportError):
   const { status, headers } = response;
   if (headers.get("x-ratelimit-remaining") === "0") {
     const reset = Number(headers.get("x-ratelimit-reset") ?? Number.NaN);
-    const untilReset = Number.isFinite(reset) ? secondsUntil(reset * 1000, response) : LEAST_WAIT;
+    const untilReset = Number.isFinite(reset) ? secondsUntil(reset * 1000, response) : MIN_WAIT_SECONDS;
     return Math.max(1, untilReset, retryAfterSeconds ?? 0);
   }
   const isLimit = status === 429 || retryAfterSeconds !== null || /rate limit|abuse detection/i.test(message);
-  return isLimit ? Math.max(LEAST_WAIT, retryAfterSeconds ?? 0) : null;
+  return isLimit ? Math.max(MIN_WAIT_SECONDS, retryAfterSeconds ?? 0) : null;
 }
 
 const Details = v.object({

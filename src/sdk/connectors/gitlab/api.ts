@@ -9,7 +9,7 @@
 import * as v from "valibot";
 import { providerName } from "../../../shared/providers.ts";
 import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
-import { IssueNotFoundError, IssuePayloadContractError, ifThere } from "../../errors.ts";
+import { IssueNotFoundError, IssuePayloadContractError, nullIfNotFound } from "../../errors.ts";
 import type { Transport, TransportRequest } from "../../http/transport.ts";
 import type {
   CanonicalComment,
@@ -22,13 +22,21 @@ import type {
 } from "../../model.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { earliestUse, markOf, readMark, withMark } from "../shared/marker.ts";
-import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
+import type { ApiPage, ChangeQuery, ProviderApi } from "../shared/provider-connector.ts";
 import { type ProviderPage, readWindow } from "../shared/window.ts";
 import { IssueLinks } from "./links.ts";
-import { canonicalIssue, changesOf, displacedLabels, issueOf, keyOf, NativeId, NativeIssue } from "./map.ts";
+import {
+  canonicalIssue,
+  displacedLabels,
+  NativeId,
+  NativeIssue,
+  parseIssueKey,
+  readIssue,
+  setChanges,
+} from "./map.ts";
 import { IssueNotes } from "./notes.ts";
 import { GitLabProject } from "./project.ts";
-import { assertTaken, invalid, PAGE_SIZE, PROVIDER, send } from "./requests.ts";
+import { assertTextSaved, GITLAB, invalid, PAGE_SIZE, send } from "./requests.ts";
 
 /** GitLab sends links only when they are asked for, issue by issue; so many are asked for at a time. */
 const PARALLEL_READS = 8;
@@ -50,7 +58,7 @@ const Users = v.array(v.object({ id: NativeId, username: v.string() }));
 
 /** The API of a project's issues: https://docs.gitlab.com/api/issues/ */
 export class GitLabApi implements ProviderApi {
-  readonly provider = PROVIDER;
+  readonly provider = GITLAB;
   readonly workspace: string;
   readonly capabilities = CAPABILITIES;
   readonly #transport: Transport;
@@ -67,29 +75,29 @@ export class GitLabApi implements ProviderApi {
     this.#notes = new IssueNotes(this.#project);
   }
 
-  async listChanges({ since, until, limit, place }: ChangeQuery): Promise<Portion<CanonicalIssue>> {
-    const { rows, next } = await readWindow({ provider: PROVIDER, since, until, limit, place }, (request) =>
+  async listChanges({ since, until, limit, place }: ChangeQuery): Promise<ApiPage<CanonicalIssue>> {
+    const { rows, next } = await readWindow({ provider: GITLAB, since, until, limit, place }, (request) =>
       this.#readChanges(request.since, until, request.next === null ? 1 : Number(request.next)),
     );
     return { items: await this.#withLinks(rows.map(({ issue }) => issue)), next };
   }
 
   async get(id: string, links: readonly CanonicalLink[] | null = null): Promise<CanonicalIssue> {
-    const issue = issueOf((await this.#project.sendToIssue(id)).body);
-    if (String(issue.project_id) !== this.workspace) throw new IssueNotFoundError(PROVIDER, id);
+    const issue = readIssue((await this.#project.sendToIssue(id)).body);
+    if (String(issue.project_id) !== this.workspace) throw new IssueNotFoundError(GITLAB, id);
     return canonicalIssue(issue, links ?? (await this.#links.read(id)));
   }
 
   /** Takes `#7`, `7`, `group/project#7` and the addresses of this project's issues. */
   async find(key: string): Promise<CanonicalIssue | null> {
-    const named = keyOf(key);
+    const named = parseIssueKey(key);
     if (named === null) return null;
     if (named.project !== null) {
       const { path_with_namespace, web_url } = await this.#project.read();
       const own = [path_with_namespace, web_url].map((name) => name.toLowerCase());
       if (!own.includes(named.project.toLowerCase())) return null;
     }
-    return ifThere(this.get(named.id));
+    return nullIfNotFound(this.get(named.id));
   }
 
   async search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]> {
@@ -111,12 +119,12 @@ export class GitLabApi implements ProviderApi {
       json: {
         title,
         description,
-        ...(labels.length > 0 && { labels: joined(labels) }),
+        ...(labels.length > 0 && { labels: labelList(labels) }),
         ...(assignees.length > 0 && { assignee_ids: await this.#userIds(assignees) }),
       },
     });
-    const created = issueOf(answer);
-    assertTaken("body", description, created.description);
+    const created = readIssue(answer);
+    assertTextSaved("body", description, created.description);
     assertScopes(labels, created.labels);
     return canonicalIssue(created, []);
   }
@@ -146,15 +154,15 @@ export class GitLabApi implements ProviderApi {
   /** The API takes labels by what changes, and assignees only as a whole. */
   async update(current: CanonicalIssue, patch: IssuePatch): Promise<CanonicalIssue> {
     const { title, body, labels, assignees } = patch;
-    const { added, removed } = changesOf(current.labels, labels ?? current.labels);
+    const { added, removed } = setChanges(current.labels, labels ?? current.labels);
     const kept = await this.#change(current.ref.id, {
       ...(title !== undefined && { title }),
       ...(body !== undefined && { description: body }),
-      ...(added.length > 0 && { add_labels: joined(added) }),
-      ...(removed.length > 0 && { remove_labels: joined(removed) }),
+      ...(added.length > 0 && { add_labels: labelList(added) }),
+      ...(removed.length > 0 && { remove_labels: labelList(removed) }),
       ...(assignees !== undefined && { assignee_ids: await this.#assigneeIds(current, assignees) }),
     });
-    if (body !== undefined) assertTaken("body", body, kept.description);
+    if (body !== undefined) assertTextSaved("body", body, kept.description);
     assertScopes(added, kept.labels);
     return canonicalIssue(kept, current.links);
   }
@@ -174,7 +182,7 @@ export class GitLabApi implements ProviderApi {
     return null;
   }
 
-  comments(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
+  comments(id: string, place: JsonValue): Promise<ApiPage<CanonicalComment>> {
     return this.#notes.list(id, place);
   }
 
@@ -188,7 +196,7 @@ export class GitLabApi implements ProviderApi {
 
   /** Changes an issue. The answer shows all of it but its links, which no such change touches. */
   async #change(id: string, json: Readonly<Record<string, unknown>>): Promise<NativeIssue> {
-    return issueOf((await this.#project.sendToIssue(id, { method: "PUT", json })).body);
+    return readIssue((await this.#project.sendToIssue(id, { method: "PUT", json })).body);
   }
 
   /** The issues with their links; without those that went while they were read. */
@@ -196,7 +204,7 @@ export class GitLabApi implements ProviderApi {
     const complete: CanonicalIssue[] = [];
     for (let start = 0; start < issues.length; start += PARALLEL_READS) {
       const some = issues.slice(start, start + PARALLEL_READS).map(async (issue) => {
-        const links = await ifThere(this.#links.read(String(issue.iid)));
+        const links = await nullIfNotFound(this.#links.read(String(issue.iid)));
         return links === null ? [] : [canonicalIssue(issue, links)];
       });
       complete.push(...(await Promise.all(some)).flat());
@@ -233,10 +241,10 @@ export class GitLabApi implements ProviderApi {
       path: "/issues",
       query: { scope: "all", state: "all", ...query },
     });
-    const issues = parsePayload(PROVIDER, v.array(NativeIssue), body, "issues");
+    const issues = parsePayload(GITLAB, v.array(NativeIssue), body, "issues");
     const foreign = issues.findIndex(({ project_id }) => String(project_id) !== this.workspace);
     if (foreign === -1) return issues;
-    throw new IssuePayloadContractError(PROVIDER, `issues.${foreign}.project_id`, "is another project's");
+    throw new IssuePayloadContractError(GITLAB, `issues.${foreign}.project_id`, "is another project's");
   }
 
   /**
@@ -245,9 +253,9 @@ export class GitLabApi implements ProviderApi {
    * `[0]` is nobody.
    */
   async #assigneeIds(current: CanonicalIssue, names: readonly string[]): Promise<readonly number[]> {
-    const { added, removed } = changesOf(current.assignees, names);
+    const { added, removed } = setChanges(current.assignees, names);
     const addedIds = await this.#userIds(added);
-    const { assignees } = issueOf((await this.#project.sendToIssue(current.ref.id)).body);
+    const { assignees } = readIssue((await this.#project.sendToIssue(current.ref.id)).body);
     const kept = assignees.filter(({ username }) => !removed.includes(username)).map(({ id }) => id);
     const ids = [...new Set([...kept, ...addedIds])];
     return ids.length === 0 ? [0] : ids;
@@ -261,9 +269,9 @@ export class GitLabApi implements ProviderApi {
         path: "/api/v4/users",
         query: { username },
       });
-      const found = parsePayload(PROVIDER, Users, body, "users").find((user) => user.username === username);
+      const found = parsePayload(GITLAB, Users, body, "users").find((user) => user.username === username);
       if (found === undefined)
-        throw invalid(`${providerName(PROVIDER)} has no user with the username ${username}.`);
+        throw invalid(`${providerName(GITLAB)} has no user with the username ${username}.`);
       ids.push(found.id);
     }
     return ids;
@@ -271,9 +279,9 @@ export class GitLabApi implements ProviderApi {
 }
 
 /** The API takes labels as one text. */
-function joined(labels: readonly string[]): string {
+function labelList(labels: readonly string[]): string {
   const unfit = labels.find((label) => label.includes(","));
-  if (unfit !== undefined) throw invalid(`${providerName(PROVIDER)} labels cannot contain commas: ${unfit}`);
+  if (unfit !== undefined) throw invalid(`${providerName(GITLAB)} labels cannot contain commas: ${unfit}`);
   return labels.join(",");
 }
 
@@ -281,7 +289,5 @@ function joined(labels: readonly string[]): string {
 function assertScopes(added: readonly string[], kept: readonly string[]): void {
   const displaced = displacedLabels(added, kept);
   if (displaced.length === 0) return;
-  throw invalid(
-    `${providerName(PROVIDER)} allows one label per scope and would drop ${displaced.join(", ")}.`,
-  );
+  throw invalid(`${providerName(GITLAB)} allows one label per scope and would drop ${displaced.join(", ")}.`);
 }

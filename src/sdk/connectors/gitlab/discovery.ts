@@ -17,7 +17,7 @@ import type { Page } from "../../model.ts";
 import { parseDiscovered } from "../shared/arguments.ts";
 import { foreignCursor } from "../shared/cursor.ts";
 import { NativeId } from "./map.ts";
-import { isNotFound, PAGE_SIZE, PROVIDER, send } from "./requests.ts";
+import { GITLAB, isNotFound, PAGE_SIZE, send } from "./requests.ts";
 
 /** Access levels from here on can read issues: https://docs.gitlab.com/api/access_requests/#valid-access-levels */
 const GUEST = 10;
@@ -68,7 +68,7 @@ interface Root {
  * them afterwards sends nothing more.
  */
 export class GitLabDiscovery implements DiscoverySource {
-  readonly provider = PROVIDER;
+  readonly provider = GITLAB;
   readonly #transport: Transport;
   readonly #baseUrl: string | null;
   #projects: readonly NativeProject[] | null = null;
@@ -79,7 +79,7 @@ export class GitLabDiscovery implements DiscoverySource {
   }
 
   async account(): Promise<string> {
-    return String(parseDiscovered(PROVIDER, NativeAccount, await this.#get("/user"), "user").id);
+    return String(parseDiscovered(GITLAB, NativeAccount, await this.#get("/user"), "user").id);
   }
 
   async listWorkspaces(cursor: string | null): Promise<Page<DiscoveredWorkspace>> {
@@ -110,7 +110,7 @@ export class GitLabDiscovery implements DiscoverySource {
       throw error;
     });
     if (body === null) return null;
-    const project = parseDiscovered(PROVIDER, NativeProject, body, "project");
+    const project = parseDiscovered(GITLAB, NativeProject, body, "project");
     if (!isBindable(project) || !isSameSite(resourceUrl, project.web_url)) return null;
     const workspace = workspaceOf(await this.#rootOf([project]));
     return { workspace, resource: this.#resourceOf(project, workspace) };
@@ -125,7 +125,7 @@ export class GitLabDiscovery implements DiscoverySource {
     const all: NativeProject[] = [];
     for (let after: number | undefined; ; ) {
       const page = parseDiscovered(
-        PROVIDER,
+        GITLAB,
         v.array(NativeProject),
         await this.#get("/projects", {
           membership: true,
@@ -146,7 +146,7 @@ export class GitLabDiscovery implements DiscoverySource {
       if (page.length < PAGE_SIZE || last === undefined) return all;
       if (after !== undefined && last <= after) {
         throw new DiscoveryContractError(
-          PROVIDER,
+          GITLAB,
           "projects",
           "the next page starts before the end of this one",
         );
@@ -169,7 +169,7 @@ export class GitLabDiscovery implements DiscoverySource {
     try {
       const query = { with_projects: false };
       const found = await this.#get(`/groups/${encodeURIComponent(path)}`, query);
-      const group = parseDiscovered(PROVIDER, NativeGroup, found, "group");
+      const group = parseDiscovered(GITLAB, NativeGroup, found, "group");
       return { path: group.full_path, kind: "group", id: group.id, name: group.name, url };
     } catch (error) {
       const isHidden =
@@ -186,7 +186,7 @@ export class GitLabDiscovery implements DiscoverySource {
       stableRef: String(id),
       displayName: name_with_namespace,
       kind: "project",
-      provider: PROVIDER,
+      provider: GITLAB,
       workspaceId: workspace.id,
       connectorParams: { projectId: id, ...(this.#baseUrl !== null && { baseUrl: this.#baseUrl }) },
       routingMetadata: {
@@ -212,7 +212,7 @@ function workspaceOf({ path, kind, id, name, url }: Root): DiscoveredWorkspace {
     id: id === null ? path.toLowerCase() : String(id),
     display: name,
     kind,
-    provider: PROVIDER,
+    provider: GITLAB,
     providerContext: {
       ...(id !== null && { [kind === "group" ? "group_id" : "namespace_id"]: id }),
       full_path: path,
@@ -258,5 +258,5 @@ function isBindable(project: NativeProject): boolean {
 }
 
 function assertFirstPage(cursor: string | null): void {
-  if (cursor !== null) throw foreignCursor(PROVIDER);
+  if (cursor !== null) throw foreignCursor(GITLAB);
 }

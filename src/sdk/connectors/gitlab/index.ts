@@ -5,7 +5,7 @@ import { ProviderConnector } from "../shared/provider-connector.ts";
 import { TimedTransport } from "../shared/timed-transport.ts";
 import { GitLabApi } from "./api.ts";
 import { GitLabDiscovery } from "./discovery.ts";
-import { PROVIDER } from "./requests.ts";
+import { GITLAB } from "./requests.ts";
 
 /** GitLab projects: gitlab.com and servers of one's own, from GitLab 14 on. */
 export const gitlab: HostedModule<"gitlab"> = {
@@ -13,8 +13,8 @@ export const gitlab: HostedModule<"gitlab"> = {
   connect: ({ projectId }, transport) => {
     if (!/^[1-9]\d*$/.test(projectId)) {
       throw new ConnectorConfigError(
-        PROVIDER,
-        `${providerName(PROVIDER)}: params.projectId: must be the project's number.`,
+        GITLAB,
+        `${providerName(GITLAB)}: params.projectId: must be the project's number.`,
       );
     }
     const timed = new TimedTransport(transport);

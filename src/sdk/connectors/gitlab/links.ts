@@ -3,9 +3,9 @@ import { linkIdentity } from "../../engine/merge.ts";
 import { CapabilityNotSupportedError, ConnectorRequestError } from "../../errors.ts";
 import { TransportError } from "../../http/transport.ts";
 import type { CanonicalLink } from "../../model.ts";
-import { type IdentifiedLink, linksOf } from "./map.ts";
-import { type GitLabProject, pathOf } from "./project.ts";
-import { PROVIDER } from "./requests.ts";
+import { type IdentifiedLink, readLinks } from "./map.ts";
+import { type GitLabProject, issuePath } from "./project.ts";
+import { GITLAB } from "./requests.ts";
 
 /**
  * The links between issues: https://docs.gitlab.com/api/issue_links/
@@ -40,7 +40,7 @@ export class IssueLinks {
     try {
       await this.#project.send({
         method: "POST",
-        path: pathOf(from, "/links"),
+        path: issuePath(from, "/links"),
         json: {
           target_project_id: Number(target.workspace),
           target_issue_iid: Number(to),
@@ -59,7 +59,7 @@ export class IssueLinks {
     const links = await this.#readIdentified(id);
     const found = links.find((known) => linkIdentity(known.link) === linkIdentity(link));
     if (found === undefined) return;
-    await this.#project.send({ method: "DELETE", path: pathOf(id, `/links/${found.id}`) });
+    await this.#project.send({ method: "DELETE", path: issuePath(id, `/links/${found.id}`) });
   }
 
   /** Returns when the link is there after all. */
@@ -70,8 +70,8 @@ export class IssueLinks {
     const other = links.find((known) => linkIdentity({ ...known, type }) === linkIdentity(link));
     if (other !== undefined) {
       throw new ConnectorRequestError(
-        `${providerName(PROVIDER)} allows one link between two issues: remove #${id} ${other.type} #${target.id} first.`,
-        { provider: PROVIDER, failureClass: "invalid", cause: refusal },
+        `${providerName(GITLAB)} allows one link between two issues: remove #${id} ${other.type} #${target.id} first.`,
+        { provider: GITLAB, failureClass: "invalid", cause: refusal },
       );
     }
     await this.#project.sendToIssue(target.id);
@@ -79,14 +79,14 @@ export class IssueLinks {
   }
 
   async #readIdentified(id: string): Promise<readonly IdentifiedLink[]> {
-    return linksOf((await this.#project.sendToIssue(id, { path: "/links" })).body);
+    return readLinks((await this.#project.sendToIssue(id, { path: "/links" })).body);
   }
 }
 
 function needsPremium(type: CanonicalLink["type"]): CapabilityNotSupportedError {
   return new CapabilityNotSupportedError(
-    PROVIDER,
+    GITLAB,
     "linkTypes",
-    `${providerName(PROVIDER)} does not support links of the type ${type} in this project: they require GitLab Premium.`,
+    `${providerName(GITLAB)} does not support links of the type ${type} in this project: they require GitLab Premium.`,
   );
 }

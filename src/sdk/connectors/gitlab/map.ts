@@ -19,7 +19,7 @@ import {
 } from "../../model.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { bodyWithoutMark, readMark } from "../shared/marker.ts";
-import { PROVIDER } from "./requests.ts";
+import { GITLAB } from "./requests.ts";
 
 /** Ids and counts; GitLab writes them as numbers. */
 export const NativeId = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
@@ -100,8 +100,8 @@ export interface IdentifiedLink {
 }
 
 /** @throws IssuePayloadContractError naming the path of what is missing or wrong */
-export function issueOf(payload: unknown, name = "issue"): NativeIssue {
-  return parsePayload(PROVIDER, NativeIssue, payload, name);
+export function readIssue(payload: unknown, name = "issue"): NativeIssue {
+  return parsePayload(GITLAB, NativeIssue, payload, name);
 }
 
 /** The issue in the canonical model. */
@@ -132,8 +132,8 @@ export function canonicalIssue(native: NativeIssue, links: readonly CanonicalLin
  *
  * @throws IssuePayloadContractError naming the path of what is missing or wrong
  */
-export function linksOf(payload: unknown): readonly IdentifiedLink[] {
-  return parsePayload(PROVIDER, v.array(NativeLink), payload, "links").flatMap((native) =>
+export function readLinks(payload: unknown): readonly IdentifiedLink[] {
+  return parsePayload(GITLAB, v.array(NativeLink), payload, "links").flatMap((native) =>
     native.project_id === null
       ? []
       : [
@@ -159,7 +159,7 @@ export function canonicalComment({ id, body, author, created_at }: NativeNote): 
  * The issue that people call by `#7`, `7`, `group/project#7` or its address, and
  * the path or address of its project when the key tells; null when it is no key.
  */
-export function keyOf(key: string): { readonly project: string | null; readonly id: string } | null {
+export function parseIssueKey(key: string): { readonly project: string | null; readonly id: string } | null {
   const [, project = null, id] =
     /^(https?:\/\/.+?)(?:\/-)?\/(?:issues|work_items)\/([1-9]\d{0,9})(?:[/?#].*)?$/.exec(key) ??
     /^(?:([^#\s]+)?#)?([1-9]\d{0,9})$/.exec(key) ??
@@ -168,7 +168,7 @@ export function keyOf(key: string): { readonly project: string | null; readonly 
 }
 
 /** The elements that were added to a set, and those that were removed from it. */
-export function changesOf(
+export function setChanges(
   before: readonly string[],
   after: readonly string[],
 ): { readonly added: readonly string[]; readonly removed: readonly string[] } {
@@ -199,5 +199,5 @@ function scopeOf(label: string): string | null {
 }
 
 function refOf({ iid, web_url }: { iid: number; web_url: string }, projectId: number): ExternalRef {
-  return { system: PROVIDER, workspace: String(projectId), id: String(iid), key: `#${iid}`, url: web_url };
+  return { system: GITLAB, workspace: String(projectId), id: String(iid), key: `#${iid}`, url: web_url };
 }

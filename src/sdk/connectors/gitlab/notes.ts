@@ -3,10 +3,10 @@ import type { CanonicalComment, JsonValue } from "../../model.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { parsePlace } from "../shared/cursor.ts";
 import { earliestUse, markOf, readMark, withMark } from "../shared/marker.ts";
-import type { Portion } from "../shared/provider-connector.ts";
+import type { ApiPage } from "../shared/provider-connector.ts";
 import { canonicalComment, NativeNote } from "./map.ts";
 import type { GitLabProject } from "./project.ts";
-import { assertTaken, nextPage, PAGE_SIZE, PROVIDER } from "./requests.ts";
+import { assertTextSaved, GITLAB, nextPage, PAGE_SIZE } from "./requests.ts";
 
 const PageNumber = v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1)));
 
@@ -24,8 +24,8 @@ export class IssueNotes {
     this.#project = project;
   }
 
-  async list(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
-    for (let page = parsePlace(PROVIDER, PageNumber, place) ?? 1; ; ) {
+  async list(id: string, place: JsonValue): Promise<ApiPage<CanonicalComment>> {
+    for (let page = parsePlace(GITLAB, PageNumber, place) ?? 1; ; ) {
       const { notes, next } = await this.#read(id, "asc", page);
       const items = notes.filter(({ system }) => !system).map(canonicalComment);
       if (items.length > 0 || next === null) return { items, next };
@@ -40,8 +40,8 @@ export class IssueNotes {
       path: "/notes",
       json: { body: text },
     });
-    const note = parsePayload(PROVIDER, NativeNote, answer.body, "note");
-    assertTaken("comment", text, note.body);
+    const note = parsePayload(GITLAB, NativeNote, answer.body, "note");
+    assertTextSaved("comment", text, note.body);
     return canonicalComment(note);
   }
 
@@ -62,7 +62,7 @@ export class IssueNotes {
   async #read(id: string, sort: "asc" | "desc", page: number): Promise<NotePage> {
     const query = { order_by: "created_at", sort, per_page: PAGE_SIZE, page };
     const answer = await this.#project.sendToIssue(id, { path: "/notes", query });
-    const notes = parsePayload(PROVIDER, v.array(NativeNote), answer.body, "notes");
+    const notes = parsePayload(GITLAB, v.array(NativeNote), answer.body, "notes");
     return { notes, next: nextPage(answer, page, notes.length) };
   }
 }

@@ -3,7 +3,7 @@ import { providerName } from "../../../shared/providers.ts";
 import { ConnectorRequestError, IssueNotFoundError } from "../../errors.ts";
 import type { Transport, TransportRequest, TransportResponse } from "../../http/transport.ts";
 import { parsePayload } from "../shared/arguments.ts";
-import { isNotFound, PROVIDER, send } from "./requests.ts";
+import { GITLAB, isNotFound, send } from "./requests.ts";
 
 /** The project as far as it is asked for: https://docs.gitlab.com/api/projects/ */
 const NativeProject = v.object({
@@ -47,8 +47,8 @@ export class GitLabProject {
     } catch (error) {
       if (!isNotFound(error) || /^\/issues\/./.test(path)) throw error;
       throw new ConnectorRequestError(
-        `${providerName(PROVIDER)} project ${this.#id} does not exist, or this credential cannot see it.`,
-        { provider: PROVIDER, failureClass: "not_found", cause: error },
+        `${providerName(GITLAB)} project ${this.#id} does not exist, or this credential cannot see it.`,
+        { provider: GITLAB, failureClass: "not_found", cause: error },
       );
     }
   }
@@ -56,15 +56,15 @@ export class GitLabProject {
   /** @throws IssueNotFoundError when the project is there, has issues, and this one is not among them */
   async sendToIssue(issue: string, request: ProjectRequest = {}): Promise<TransportResponse> {
     try {
-      return await this.send({ ...request, path: pathOf(issue, request.path) });
+      return await this.send({ ...request, path: issuePath(issue, request.path) });
     } catch (error) {
       if (!isNotFound(error)) throw error;
       const { issues_access_level, issues_enabled } = await this.read();
       if (issues_access_level !== "disabled" && issues_enabled !== false) {
-        throw new IssueNotFoundError(PROVIDER, issue);
+        throw new IssueNotFoundError(GITLAB, issue);
       }
-      throw new ConnectorRequestError(`${providerName(PROVIDER)} project ${this.#id} has issues disabled.`, {
-        provider: PROVIDER,
+      throw new ConnectorRequestError(`${providerName(GITLAB)} project ${this.#id} has issues disabled.`, {
+        provider: GITLAB,
         failureClass: "permission",
         cause: error,
       });
@@ -72,11 +72,11 @@ export class GitLabProject {
   }
 
   async read(): Promise<NativeProject> {
-    return parsePayload(PROVIDER, NativeProject, (await this.send()).body, "project");
+    return parsePayload(GITLAB, NativeProject, (await this.send()).body, "project");
   }
 }
 
 /** The path of an issue, and what is below it. */
-export function pathOf(issue: string, below = ""): string {
+export function issuePath(issue: string, below = ""): string {
   return `/issues/${encodeURIComponent(issue)}${below}`;
 }

@@ -9,7 +9,7 @@ import {
 } from "../../http/transport.ts";
 import { secondsUntil } from "../shared/limits.ts";
 
-export const PROVIDER = "gitlab";
+export const GITLAB = "gitlab";
 
 /** The most rows that a page can have: https://docs.gitlab.com/api/rest/#offset-based-pagination */
 export const PAGE_SIZE = 100;
@@ -46,16 +46,16 @@ export function nextPage({ headers }: TransportResponse, page: number, rows: num
  *
  * @throws ConnectorRequestError (`invalid`) when more than that is missing
  */
-export function assertTaken(what: string, sent: string | null, kept: string | null): void {
+export function assertTextSaved(what: string, sent: string | null, kept: string | null): void {
   const [wanted, is] = [sent, kept].map((text) => (text ?? "").replaceAll("\r", "").trimEnd());
   if (wanted === is) return;
   throw invalid(
-    `${providerName(PROVIDER)} changed the ${what}: it treats lines that start with a slash as quick actions.`,
+    `${providerName(GITLAB)} changed the ${what}: it treats lines that start with a slash as quick actions.`,
   );
 }
 
 export function invalid(message: string): ConnectorRequestError {
-  return new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "invalid" });
+  return new ConnectorRequestError(message, { provider: GITLAB, failureClass: "invalid" });
 }
 
 /**
@@ -69,5 +69,5 @@ function withWait(error: TransportError): TransportError {
   if (failureClass !== "rate_limited" || response === null || error.retryAfterSeconds !== null) return error;
   const reset = response.headers.get("ratelimit-reset") ?? "";
   if (!/^\d+$/.test(reset)) return error;
-  return error.retold({ retryAfterSeconds: secondsUntil(Number(reset) * 1000, response) });
+  return error.reclassified({ retryAfterSeconds: secondsUntil(Number(reset) * 1000, response) });
 }

@@ -4,7 +4,7 @@
  * widths, merged cells, who was mentioned) is left out.
  */
 import { type AdfMark, type AdfNode, attribute, INLINE } from "./adf.ts";
-import { BREAK, isSame, linkTo, normalized, plain, type Run, type Style } from "./adf-runs.ts";
+import { BREAK, isSameText, linkTo, normalized, plainRun, type Run, type TextStyle } from "./adf-runs.ts";
 import { PANELS, parseBlocks } from "./markdown-blocks.ts";
 import { writeInline } from "./markdown-writer.ts";
 
@@ -13,7 +13,7 @@ export function writeBlocks(nodes: readonly AdfNode[]): string {
   return joined(nodes, "\n\n");
 }
 
-const STYLES: ReadonlyMap<string, Style> = new Map([
+const STYLES: ReadonlyMap<string, TextStyle> = new Map([
   ["strong", "strong"],
   ["em", "em"],
   ["strike", "strike"],
@@ -94,15 +94,17 @@ function written(node: AdfNode, sign: string): string {
     case "rule":
       return "---";
     case "blockquote":
-      return quoted(joined(content, "\n\n"));
+      return jqlText(joined(content, "\n\n"));
     case "panel": {
       const name = PANELS[attribute(node, "panelType") ?? ""] ?? "NOTE";
       const text = joined(content, "\n\n");
-      return quoted(text === "" ? `[!${name}]` : `[!${name}]\n${text}`);
+      return jqlText(text === "" ? `[!${name}]` : `[!${name}]\n${text}`);
     }
     case "expand":
     case "nestedExpand": {
-      const title = writeInline(normalized([plain(attribute(node, "title") ?? "")]), { lineBreak: "<br>" });
+      const title = writeInline(normalized([plainRun(attribute(node, "title") ?? "")]), {
+        lineBreak: "<br>",
+      });
       const text = joined(content, "\n\n");
       return [
         "<details>",
@@ -133,7 +135,7 @@ function paragraphText(runs: readonly Run[]): string {
       if (/^\[( |x|!\w+)\]/i.test(text)) return false;
       const [block, ...more] = parseBlocks(text);
       const isParagraph = block?.type === "paragraph" && more.length === 0;
-      return runs.length === 0 ? text === "" : isParagraph && isSame(runsOf(block.content ?? []), runs);
+      return runs.length === 0 ? text === "" : isParagraph && isSameText(runsOf(block.content ?? []), runs);
     },
   });
 }
@@ -144,7 +146,7 @@ function headingText(level: number, runs: readonly Run[]): string {
     lineBreak: "<br>",
     isRead: (written) => {
       const [block] = parseBlocks(`${signs} ${written}`);
-      return block?.type === "heading" && isSame(runsOf(block.content ?? []), runs);
+      return block?.type === "heading" && isSameText(runsOf(block.content ?? []), runs);
     },
   });
   return `${signs} ${text}`.trimEnd();
@@ -158,7 +160,7 @@ function fenced(text: string, language: string): string {
   return [fence + name, ...(code === "" ? [] : [code]), fence].join("\n");
 }
 
-function quoted(text: string): string {
+function jqlText(text: string): string {
   return text
     .split("\n")
     .map((line) => (line === "" ? ">" : `> ${line}`))
@@ -169,10 +171,10 @@ function mediaText(content: readonly AdfNode[]): string {
   const [media, ...rest] = content;
   const url = media === undefined ? null : attribute(media, "url");
   if (media === undefined || url === null) return paragraphText(runsOf(content));
-  const alt = normalized([plain(attribute(media, "alt") ?? "image")]).map(({ text }) =>
+  const alt = normalized([plainRun(attribute(media, "alt") ?? "image")]).map(({ text }) =>
     text.replace(/\s/g, " "),
   );
-  const picture: Run = { ...plain(alt.join("")), link: linkTo(url, null, "image") };
+  const picture: Run = { ...plainRun(alt.join("")), link: linkTo(url, null, "image") };
   const text = writeInline([picture], { lineBreak: "<br>" });
   const caption = joined(rest, "\n\n");
   return caption === "" ? text : `${text}\n\n${caption}`;
@@ -231,19 +233,19 @@ function flattened(nodes: readonly AdfNode[]): readonly Run[] {
       case "heading":
         return runsOf(content);
       case "codeBlock":
-        return content.map(({ text = "" }) => ({ ...plain(text), styles: new Set<Style>(["code"]) }));
+        return content.map(({ text = "" }) => ({ ...plainRun(text), styles: new Set<TextStyle>(["code"]) }));
       case "rule":
-        return [plain("---")];
+        return [plainRun("---")];
       case "orderedList":
       case "bulletList":
       case "taskList":
       case "decisionList":
-        return between(content.map((item) => [plain("• "), ...flattened(item.content ?? [])]));
+        return between(content.map((item) => [plainRun("• "), ...flattened(item.content ?? [])]));
       case "mediaSingle":
       case "mediaGroup":
         return between(content.map((media) => runsOf([media])));
       default:
-        return between([[plain(attribute(node, "title") ?? "")], flattened(content)]);
+        return between([[plainRun(attribute(node, "title") ?? "")], flattened(content)]);
     }
   });
   return normalized(between(lines));
@@ -297,7 +299,7 @@ function rawRunsOf(node: AdfNode): readonly Run[] {
 }
 
 function decoratedRun(text: string, marks: readonly AdfMark[]): Run {
-  const styles = new Set<Style>();
+  const styles = new Set<TextStyle>();
   let link: Run["link"] = null;
   for (const mark of marks) {
     const style = STYLES.get(mark.type);

@@ -1,7 +1,7 @@
 /** The content of a line: text with its decorations, which both ADF and Markdown are read into. */
 
 /** A decoration of text that both sides know. */
-export type Style = "strong" | "em" | "strike" | "underline" | "sub" | "sup" | "code";
+export type TextStyle = "strong" | "em" | "strike" | "underline" | "sub" | "sup" | "code";
 
 /** The address of a link or of a picture. */
 export interface Link {
@@ -13,7 +13,7 @@ export interface Link {
 /** A stretch of text that is decorated alike. A line break is a run of its own. */
 export interface Run {
   readonly text: string;
-  readonly styles: ReadonlySet<Style>;
+  readonly styles: ReadonlySet<TextStyle>;
   readonly link: Link | null;
 }
 
@@ -32,7 +32,7 @@ export const BREAK: Run = { text: "\n", styles: new Set(), link: null };
 /** Decorations that Markdown cannot put around outer spaces. */
 const TIGHT = ["strong", "em", "strike"] as const;
 
-export function plain(text: string): Run {
+export function plainRun(text: string): Run {
   return { text, styles: new Set(), link: null };
 }
 
@@ -56,7 +56,7 @@ export function normalized(runs: readonly Run[]): readonly Run[] {
 }
 
 /** Reports whether two lines read the same; an address is the same as a link to itself. */
-export function isSame(one: readonly Run[], other: readonly Run[]): boolean {
+export function isSameText(one: readonly Run[], other: readonly Run[]): boolean {
   const [a, b] = [merged(one.map(withoutOwnLink)), merged(other.map(withoutOwnLink))];
   return (
     a.length === b.length && a.every((run, index) => run.text === b[index]?.text && isAlike(run, b[index]))
@@ -132,7 +132,7 @@ function hoisted(line: readonly Run[]): readonly Run[] {
   });
 }
 
-function without(styles: ReadonlySet<Style>, lost: readonly Style[]): ReadonlySet<Style> {
+function without(styles: ReadonlySet<TextStyle>, lost: readonly TextStyle[]): ReadonlySet<TextStyle> {
   return styles.difference(new Set(lost));
 }
 

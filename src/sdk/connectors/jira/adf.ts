@@ -33,12 +33,12 @@ const AdfNode: v.GenericSchema<AdfNode> = v.object({
 });
 
 /** The deepest level of nodes that is read; Jira's editor makes about ten. */
-const DEEPEST = 200;
+const MAX_DEPTH = 200;
 
 /** A whole document. */
 export const AdfDocument = v.pipe(
   v.unknown(),
-  v.check((value) => depthOf(value) <= DEEPEST, `must not be nested deeper than ${DEEPEST} levels`),
+  v.check((value) => depthOf(value) <= MAX_DEPTH, `must not be nested deeper than ${MAX_DEPTH} levels`),
   v.object({ type: v.literal("doc"), version: v.number(), content: v.array(AdfNode) }),
 );
 export type AdfDocument = v.InferOutput<typeof AdfDocument>;
@@ -49,7 +49,7 @@ const Parent = v.object({ content: v.array(v.unknown()) });
 function depthOf(value: unknown): number {
   let level: readonly unknown[] = [value];
   let depth = 0;
-  for (; level.length > 0 && depth <= DEEPEST; depth++) {
+  for (; level.length > 0 && depth <= MAX_DEPTH; depth++) {
     level = level.flatMap((node) => (v.is(Parent, node) ? node.content : []));
   }
   return depth;

@@ -10,7 +10,7 @@ import {
   CapabilityNotSupportedError,
   ConnectorRequestError,
   IssueNotFoundError,
-  ifThere,
+  nullIfNotFound,
 } from "../../errors.ts";
 import type { Transport } from "../../http/transport.ts";
 import {
@@ -25,15 +25,23 @@ import {
 import type { JiraParams } from "../params.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { parsePlace } from "../shared/cursor.ts";
-import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
+import type { ApiPage, ChangeQuery, ProviderApi } from "../shared/provider-connector.ts";
 import { documentOf, markdownOf } from "./adf-markdown.ts";
 import { IssueComments } from "./comments.ts";
 import { creationProperty, findCreated } from "./creation.ts";
 import { customFieldsOf, writtenCustomFields } from "./custom-fields.ts";
-import { FIELDS, issueOf, linkOf, NativeIssue, NativeStatus, Placed, type Reading } from "./map.ts";
+import {
+  canonicalIssue,
+  ISSUE_FIELDS,
+  IssueLocation,
+  linkOf,
+  NativeIssue,
+  NativeStatus,
+  type ReadingContext,
+} from "./map.ts";
 import { isNamed, meaningOfStatus } from "./names.ts";
 import { JiraProject } from "./project.ts";
-import { isMissing, isRefused, JiraRest, PROVIDER } from "./rest.ts";
+import { isMissing, isRefused, JIRA, JiraRest } from "./rest.ts";
 import { PAGE_SIZE, wordsInJql } from "./search.ts";
 
 const CAPABILITIES: Capabilities = {
@@ -63,13 +71,13 @@ const Token = v.nullable(filled);
 
 /** The API of a project's issues. */
 export class JiraApi implements ProviderApi {
-  readonly provider = PROVIDER;
+  readonly provider = JIRA;
   readonly workspace: string;
   readonly capabilities: Capabilities;
   readonly #rest: JiraRest;
   readonly #project: JiraProject;
   readonly #comments: IssueComments;
-  readonly #reading: Reading;
+  readonly #reading: ReadingContext;
   /** The transitions of issues as they were read, by the payload of the issue. */
   readonly #offered = new WeakMap<object, readonly Transition[]>();
   readonly #fields: readonly string[];
@@ -82,7 +90,7 @@ export class JiraApi implements ProviderApi {
     this.#project = new JiraProject(this.#rest, { projectId, projectKey });
     this.#comments = new IssueComments(this.#rest);
     this.#defaultIssueType = params.defaultIssueType ?? null;
-    this.#fields = [...FIELDS, ...customFields.map(({ id }) => id)];
+    this.#fields = [...ISSUE_FIELDS, ...customFields.map(({ id }) => id)];
     this.workspace = this.#project.name;
     this.capabilities = {
       ...CAPABILITIES,
@@ -98,7 +106,7 @@ export class JiraApi implements ProviderApi {
   }
 
   /** Jira keeps what a body says and not how its Markdown is written: `* a` and `- a` are one list. */
-  keptBody(body: string): string | null {
+  storedBody(body: string): string | null {
     return markdownOf(documentOf(body)) || null;
   }
 
@@ -112,7 +120,7 @@ export class JiraApi implements ProviderApi {
    * JQL is told whole minutes, and what is outside of the window is left out
    * here: how exactly it compares is not documented.
    */
-  async listChanges({ since, until, limit, place }: ChangeQuery): Promise<Portion<CanonicalIssue>> {
+  async listChanges({ since, until, limit, place }: ChangeQuery): Promise<ApiPage<CanonicalIssue>> {
     const from = since === null ? null : Math.floor(Date.parse(since) / MINUTE) * MINUTE;
     const to = until === null ? null : Math.ceil(Date.parse(until) / MINUTE) * MINUTE;
     const jql = [
@@ -120,7 +128,7 @@ export class JiraApi implements ProviderApi {
       ...(from === null ? [] : [`updated >= ${from}`]),
       ...(to === null ? [] : [`updated < ${to}`]),
     ].join(" AND ");
-    let token = parsePlace(PROVIDER, Token, place);
+    let token = parsePlace(JIRA, Token, place);
     for (;;) {
       const page = await this.#changes(
         `${jql} ORDER BY updated ASC, key ASC`,
@@ -144,11 +152,11 @@ export class JiraApi implements ProviderApi {
     const { transitions, ...raw } = await this.#missingIsNotFound(id, () =>
       this.#rest.get(WithTransitions, "issue", pathOf(id), query),
     );
-    const native = parsePayload(PROVIDER, NativeIssue, raw, "issue");
+    const native = parsePayload(JIRA, NativeIssue, raw, "issue");
     // A moved issue is still found by its id and by its old key.
-    if (native.fields.project.id !== (await this.#project.id())) throw new IssueNotFoundError(PROVIDER, id);
+    if (native.fields.project.id !== (await this.#project.id())) throw new IssueNotFoundError(JIRA, id);
     this.#offered.set(raw, transitions);
-    return issueOf(native, raw, this.#reading);
+    return canonicalIssue(native, raw, this.#reading);
   }
 
   /** Takes `PAY-7`, an id, and an issue's address on this site. */
@@ -157,7 +165,7 @@ export class JiraApi implements ProviderApi {
     const isAddress = key.toLowerCase().startsWith(address.toLowerCase());
     const name = isAddress ? key.slice(address.length).replace(/[/?#].*$/, "") : key;
     if (!/^([a-z][a-z0-9_]*-)?\d+$/i.test(name)) return null;
-    return ifThere(this.get(name.toUpperCase()));
+    return nullIfNotFound(this.get(name.toUpperCase()));
   }
 
   async search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]> {
@@ -248,7 +256,7 @@ export class JiraApi implements ProviderApi {
         `"${name}" to "${to.name}" (${meaningOfStatus(to, statusNames) ?? to.statusCategory.key})`,
     );
     const message = `${current.ref.key} has no transition to ${status} from its current status, only: ${names.join(", ") || "none"}.`;
-    throw new CapabilityNotSupportedError(PROVIDER, "statuses", message);
+    throw new CapabilityNotSupportedError(JIRA, "statuses", message);
   }
 
   #fitting(offered: readonly Transition[], status: CanonicalStatus): Transition | null {
@@ -279,7 +287,7 @@ export class JiraApi implements ProviderApi {
   }
 
   async unlink(current: CanonicalIssue, { type, target }: CanonicalLink): Promise<null> {
-    const { fields } = parsePayload(PROVIDER, NativeIssue, current.raw, "issue");
+    const { fields } = parsePayload(JIRA, NativeIssue, current.raw, "issue");
     for (const native of fields.issuelinks ?? []) {
       const link = linkOf(native);
       if (link?.type !== type || link.other.id !== target.id) continue;
@@ -289,7 +297,7 @@ export class JiraApi implements ProviderApi {
     return null;
   }
 
-  async comments(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
+  async comments(id: string, place: JsonValue): Promise<ApiPage<CanonicalComment>> {
     if (place === null) await this.#assertHere(id);
     return this.#comments.list(id, place);
   }
@@ -317,9 +325,9 @@ export class JiraApi implements ProviderApi {
     const page = await this.#project.search({ ...request, fields: this.#fields });
     const projectId = await this.#project.id();
     const items = page.issues.flatMap((raw, index) => {
-      const issue = parsePayload(PROVIDER, NativeIssue, raw, `search.issues.${index}`);
+      const issue = parsePayload(JIRA, NativeIssue, raw, `search.issues.${index}`);
       // The index may still have here what was moved to another project.
-      return issue.fields.project.id === projectId ? [issueOf(issue, raw, this.#reading)] : [];
+      return issue.fields.project.id === projectId ? [canonicalIssue(issue, raw, this.#reading)] : [];
     });
     return { items, next: page.next, isEmpty: page.issues.length === 0 };
   }
@@ -327,9 +335,9 @@ export class JiraApi implements ProviderApi {
   /** Comments do not tell whose they are. */
   async #assertHere(id: string): Promise<void> {
     const { fields } = await this.#missingIsNotFound(id, () =>
-      this.#rest.get(Placed, "issue", pathOf(id), { fields: "project" }),
+      this.#rest.get(IssueLocation, "issue", pathOf(id), { fields: "project" }),
     );
-    if (fields.project.id !== (await this.#project.id())) throw new IssueNotFoundError(PROVIDER, id);
+    if (fields.project.id !== (await this.#project.id())) throw new IssueNotFoundError(JIRA, id);
   }
 
   async #missingIsNotFound<T>(id: string, read: () => Promise<T>): Promise<T> {
@@ -338,14 +346,14 @@ export class JiraApi implements ProviderApi {
     } catch (error) {
       if (!isMissing(error)) throw error;
       await this.#project.confirm();
-      throw new IssueNotFoundError(PROVIDER, id);
+      throw new IssueNotFoundError(JIRA, id);
     }
   }
 
   /** A document that keeps what Markdown cannot show of the parts that stay. */
   #descriptionOf({ raw }: CanonicalIssue, body: string | null): unknown {
     if (body === null || body.trim() === "") return null;
-    const { fields } = parsePayload(PROVIDER, NativeIssue, raw, "issue");
+    const { fields } = parsePayload(JIRA, NativeIssue, raw, "issue");
     return documentOf(body, fields.description ?? null);
   }
 }
@@ -372,10 +380,10 @@ function labelChanges(before: readonly string[], after: readonly string[]): read
 function withoutSpaces(labels: readonly string[]): readonly string[] {
   const unfit = labels.find((label) => /\s/.test(label));
   if (unfit !== undefined)
-    throw invalid(`labels: ${providerName(PROVIDER)} labels cannot contain spaces: "${unfit}".`);
+    throw invalid(`labels: ${providerName(JIRA)} labels cannot contain spaces: "${unfit}".`);
   return labels;
 }
 
 function invalid(message: string): ConnectorRequestError {
-  return new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "invalid" });
+  return new ConnectorRequestError(message, { provider: JIRA, failureClass: "invalid" });
 }

@@ -3,10 +3,10 @@ import * as v from "valibot";
 import type { CanonicalComment, JsonValue } from "../../model.ts";
 import { parsePlace } from "../shared/cursor.ts";
 import { earliestUse, markOf } from "../shared/marker.ts";
-import type { Portion } from "../shared/provider-connector.ts";
+import type { ApiPage } from "../shared/provider-connector.ts";
 import { documentOf } from "./adf-markdown.ts";
-import { commentOf, NativeComment } from "./map.ts";
-import { type JiraRest, PROVIDER } from "./rest.ts";
+import { canonicalComment, NativeComment } from "./map.ts";
+import { JIRA, type JiraRest } from "./rest.ts";
 
 const PAGE_SIZE = 100;
 const PROPERTY = "tracker.comment";
@@ -28,16 +28,16 @@ export class IssueComments {
   }
 
   /** Oldest first. */
-  async list(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
-    const start = parsePlace(PROVIDER, Place, place) ?? 0;
+  async list(id: string, place: JsonValue): Promise<ApiPage<CanonicalComment>> {
+    const start = parsePlace(JIRA, Place, place) ?? 0;
     const { items, next } = await this.#read(id, start, "created");
-    return { items: items.map(commentOf), next };
+    return { items: items.map(canonicalComment), next };
   }
 
   async add(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
     const value = { mark: markOf(idempotencyKey) };
     const json = { body: documentOf(body), properties: [{ key: PROPERTY, value }] };
-    return commentOf(await this.#rest.send(NativeComment, "comment", "POST", pathOf(id), { json }));
+    return canonicalComment(await this.#rest.send(NativeComment, "comment", "POST", pathOf(id), { json }));
   }
 
   /** The comment that a key added: latest first, as far back as it can be. */
@@ -46,13 +46,13 @@ export class IssueComments {
     const earliest = earliestUse(idempotencyKey);
     let start: number | null = 0;
     while (start !== null) {
-      const { items, next }: Portion<NativeComment> & { next: number | null } = await this.#read(
+      const { items, next }: ApiPage<NativeComment> & { next: number | null } = await this.#read(
         id,
         start,
         "-created",
       );
       const found = items.find((comment) => markIn(comment) === mark);
-      if (found !== undefined) return commentOf(found);
+      if (found !== undefined) return canonicalComment(found);
       start = earliest !== null && items.some(({ created }) => created < earliest) ? null : next;
     }
     return null;

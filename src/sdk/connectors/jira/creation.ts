@@ -7,17 +7,17 @@ import * as v from "valibot";
 import { Instant } from "../../model.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { earliestUse, markOf } from "../shared/marker.ts";
-import { Placed, prefixOf } from "./map.ts";
+import { IssueLocation, keyPrefix } from "./map.ts";
 import type { JiraProject } from "./project.ts";
-import { isMissing, PROVIDER } from "./rest.ts";
+import { isMissing, JIRA } from "./rest.ts";
 import { PAGE_SIZE } from "./search.ts";
 
 const PROPERTY = "tracker.create";
 
 /** After so many numbers in a row that nobody has, no higher one is tried. */
-const MOST_MISSES = 3;
+const MAX_MISSES = 3;
 /** Numbers between indexed issues that are looked at, the highest first; most of them are of deleted issues. */
-const MOST_GAPS = 5;
+const MAX_GAPS = 5;
 
 /** The property that marks an issue as the one of a key. */
 export function creationProperty(idempotencyKey: string): { readonly key: string; readonly value: unknown } {
@@ -25,12 +25,12 @@ export function creationProperty(idempotencyKey: string): { readonly key: string
 }
 
 const Marked = v.object({
-  ...Placed.entries,
+  ...IssueLocation.entries,
   properties: v.optional(v.object({ [PROPERTY]: v.optional(v.unknown()) })),
 });
 const Found = v.object({
   ...Marked.entries,
-  fields: v.object({ ...Placed.entries.fields.entries, created: Instant }),
+  fields: v.object({ ...IssueLocation.entries.fields.entries, created: Instant }),
 });
 const Property = v.object({ mark: v.string() });
 
@@ -55,7 +55,7 @@ export async function findCreated(project: JiraProject, idempotencyKey: string):
       token,
     });
     const issues = page.issues.map((issue, index) =>
-      parsePayload(PROVIDER, Found, issue, `search.issues.${index}`),
+      parsePayload(JIRA, Found, issue, `search.issues.${index}`),
     );
     const made = issues.find((issue) => markIn(issue) === mark);
     if (made !== undefined) return made.id;
@@ -85,7 +85,7 @@ async function probe(
   earliest: string | null,
 ): Promise<string | null> {
   const [newest] = latest.issues;
-  const prefix = newest === undefined ? (await project.identity()).key : prefixOf(newest.key);
+  const prefix = newest === undefined ? (await project.identity()).key : keyPrefix(newest.key);
   const highest = Math.max(0, ...latest.issues.map(numberOf));
   /** Null when nobody has the number; else the id, if it is the issue of the key. */
   const look = async (number: number): Promise<{ readonly id: string | null } | null> => {
@@ -104,7 +104,7 @@ async function probe(
     if (found?.id) return found.id;
   }
   let misses = 0;
-  for (let number = highest + 1; misses < MOST_MISSES; number++) {
+  for (let number = highest + 1; misses < MAX_MISSES; number++) {
     const found = await look(number);
     if (found?.id) return found.id;
     if (found === null) misses++;
@@ -129,7 +129,7 @@ function gapsIn({ issues, isAll }: Latest, earliest: string | null): readonly nu
   const gaps: number[] = [];
   for (
     let number = Math.max(0, ...created.keys()) - 1;
-    number >= lowest && gaps.length < MOST_GAPS;
+    number >= lowest && gaps.length < MAX_GAPS;
     number--
   ) {
     const instant = created.get(number);

@@ -7,7 +7,7 @@ import { canonicalJson, type IssueFields, JsonValue } from "../../model.ts";
 import type { JiraParams } from "../params.ts";
 import { AdfDocument, type AdfNode } from "./adf.ts";
 import { markdownOf } from "./adf-markdown.ts";
-import { PROVIDER } from "./rest.ts";
+import { JIRA } from "./rest.ts";
 
 /** A member of `customFields` and the field of the site that it is kept in. */
 export interface CustomField {
@@ -46,7 +46,7 @@ export function readCustomFields(
   const members = custom.flatMap(({ name, id, fromNative }): (readonly [string, JsonValue])[] => {
     const parsed = v.safeParse(NativeText, fields[id]);
     if (!parsed.success) {
-      throw new IssuePayloadContractError(PROVIDER, `issue.fields.${id}`, "must be a text field");
+      throw new IssuePayloadContractError(JIRA, `issue.fields.${id}`, "must be a text field");
     }
     const value = parsed.output ? fromNative(parsed.output) : null;
     return value === null ? [] : [[name, value]];
@@ -75,7 +75,7 @@ function missionField(id: string): CustomField {
     toNative: (value) => {
       if (value === null || typeof value === "string") return value;
       const message = `customFields.${MISSION_FIELD}: must be text.`;
-      throw new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "invalid" });
+      throw new ConnectorRequestError(message, { provider: JIRA, failureClass: "invalid" });
     },
     fromNative: (value) => (typeof value === "string" ? value : markdownOf(value)) || null,
   };

@@ -14,7 +14,7 @@ import type { Page } from "../../model.ts";
 import { parseDiscovered } from "../shared/arguments.ts";
 import { foreignCursor } from "../shared/cursor.ts";
 import { whoami } from "./project.ts";
-import { isMissing, JiraRest, PROVIDER, sendClassified } from "./rest.ts";
+import { isMissing, JIRA, JiraRest, sendClassified } from "./rest.ts";
 
 const PAGE_SIZE = 50;
 
@@ -34,11 +34,11 @@ const NativeProject = v.object({
 });
 type NativeProject = v.InferOutput<typeof NativeProject>;
 const Projects = v.object({ values: v.array(NativeProject), isLast: v.boolean() });
-const Context = v.object({ site_url: filled, cloud_id: v.exactOptional(filled) });
+const SiteContext = v.object({ site_url: filled, cloud_id: v.exactOptional(filled) });
 
 /** The sites and projects that a credential can see. */
 export class JiraDiscovery implements DiscoverySource {
-  readonly provider = PROVIDER;
+  readonly provider = JIRA;
   readonly #transport: Transport;
   readonly #siteUrl: string | null;
 
@@ -54,7 +54,7 @@ export class JiraDiscovery implements DiscoverySource {
     const [site] = await this.#sites();
     if (site === undefined) {
       const message = "This credential cannot access any Jira site.";
-      throw new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "permission" });
+      throw new ConnectorRequestError(message, { provider: JIRA, failureClass: "permission" });
     }
     return whoami(this.#rest(site.id));
   }
@@ -73,14 +73,14 @@ export class JiraDiscovery implements DiscoverySource {
     { id, providerContext }: DiscoveredWorkspace,
     cursor: string | null,
   ): Promise<Page<DiscoveredResource>> {
-    const context = parseDiscovered(PROVIDER, Context, providerContext, "workspace");
+    const context = parseDiscovered(JIRA, SiteContext, providerContext, "workspace");
     const { site_url: siteUrl, cloud_id: cloudId } = context;
     const gatewayId = this.#siteUrl === null ? (cloudId ?? id) : null;
     const rest = this.#rest(gatewayId);
     const startAt = startOf(cursor);
     const query = { startAt, maxResults: PAGE_SIZE, status: "live", action: "browse", orderBy: "key" };
     const found = await rest.get(v.unknown(), "projects", "/rest/api/3/project/search", query);
-    const { values, isLast } = parseDiscovered(PROVIDER, Projects, found, "projects");
+    const { values, isLast } = parseDiscovered(JIRA, Projects, found, "projects");
     // A credential that has ended is answered like a stranger: with nothing.
     if (values.length === 0) await whoami(rest);
     const site = { workspaceId: id, siteUrl, cloudId: cloudId ?? null, gatewayId };
@@ -97,8 +97,8 @@ export class JiraDiscovery implements DiscoverySource {
     const workspace = await this.#siteOf(resourceUrl);
     if (workspace === null) return null;
     const { site_url: siteUrl, cloud_id: cloudId = null } = parseDiscovered(
-      PROVIDER,
-      Context,
+      JIRA,
+      SiteContext,
       workspace.providerContext,
       "workspace",
     );
@@ -111,7 +111,7 @@ export class JiraDiscovery implements DiscoverySource {
         throw error;
       });
     if (found === null) return null;
-    const project = parseDiscovered(PROVIDER, NativeProject, found, "project");
+    const project = parseDiscovered(JIRA, NativeProject, found, "project");
     if (!isBindable(project)) return null;
     const resource = resourceOf(project, { workspaceId: workspace.id, siteUrl, cloudId, gatewayId });
     return { workspace, resource };
@@ -135,7 +135,7 @@ export class JiraDiscovery implements DiscoverySource {
   async #sites(): Promise<v.InferOutput<typeof Sites>> {
     const path = "/oauth/token/accessible-resources";
     const body = await sendClassified(this.#transport, { method: "GET", path });
-    const sites = parseDiscovered(PROVIDER, Sites, body, "sites");
+    const sites = parseDiscovered(JIRA, Sites, body, "sites");
     const withJira = sites.filter(
       ({ scopes }) => scopes.length === 0 || scopes.some((scope) => /jira/i.test(scope)),
     );
@@ -173,7 +173,7 @@ function resourceOf({ id, key, name }: NativeProject, site: Site): DiscoveredRes
     stableRef: id,
     displayName: name,
     kind: "project",
-    provider: PROVIDER,
+    provider: JIRA,
     workspaceId,
     connectorParams: {
       baseUrl: siteUrl,
@@ -198,7 +198,7 @@ function workspaceOf(url: string, cloudId: string | null, display: string): Disc
     id: cloudId ?? siteUrl,
     display,
     kind: "site",
-    provider: PROVIDER,
+    provider: JIRA,
     providerContext: {
       ...(cloudId !== null && { cloud_id: cloudId }),
       site_url: siteUrl,
@@ -211,5 +211,5 @@ function workspaceOf(url: string, cloudId: string | null, display: string): Disc
 function startOf(cursor: string | null): number {
   if (cursor === null) return 0;
   if (/^\d{1,9}$/.test(cursor)) return Number(cursor);
-  throw foreignCursor(PROVIDER);
+  throw foreignCursor(JIRA);
 }

@@ -17,12 +17,12 @@ import { AdfDocument } from "./adf.ts";
 import { markdownOf } from "./adf-markdown.ts";
 import { type CustomField, readCustomFields } from "./custom-fields.ts";
 import { meaningOfLink, meaningOfStatus, meaningOfType, rankOfPriority, type StatusNames } from "./names.ts";
-import { PROVIDER } from "./rest.ts";
+import { JIRA } from "./rest.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
 /** The fields that make an issue here; nothing else is asked for. */
-export const FIELDS = [
+export const ISSUE_FIELDS = [
   "summary",
   "description",
   "status",
@@ -48,7 +48,7 @@ const NativeLink = v.object({
 });
 
 /** The place of an issue: enough to decide whether it belongs to this project. */
-export const Placed = v.object({
+export const IssueLocation = v.object({
   id: filled,
   key: filled,
   fields: v.object({ project: v.object({ id: filled, key: filled }) }),
@@ -57,7 +57,7 @@ export const Placed = v.object({
 export const NativeStatus = v.object({ name: filled, statusCategory: v.object({ key: filled }) });
 
 /**
- * An issue with {@link FIELDS}. Jira leaves out what a project has no field
+ * An issue with {@link ISSUE_FIELDS}. Jira leaves out what a project has no field
  * for (priority, labels, description, links), and `parent` where there is none.
  */
 export const NativeIssue = v.object({
@@ -98,7 +98,7 @@ export const NativeComment = v.object({
 export type NativeComment = v.InferOutput<typeof NativeComment>;
 
 /** The facts about a project that reading its issues needs. */
-export interface Reading {
+export interface ReadingContext {
   readonly workspace: string;
   /** Address of the site, without a final slash. */
   readonly siteUrl: string;
@@ -110,17 +110,17 @@ export interface Reading {
  * @param raw What `native` was read from
  * @throws IssuePayloadContractError naming the path of what the model cannot hold
  */
-export function issueOf(native: NativeIssue, raw: unknown, reading: Reading): CanonicalIssue {
+export function canonicalIssue(native: NativeIssue, raw: unknown, reading: ReadingContext): CanonicalIssue {
   const { fields, id, key } = native;
   const status = meaningOfStatus(fields.status, reading.statusNames);
   if (status === null) {
     const { name, statusCategory } = fields.status;
     const problem = `"${name}" has the category "${statusCategory.key}", which implies no status; map it with statusNameMap`;
-    throw new IssuePayloadContractError(PROVIDER, "issue.fields.status.statusCategory.key", problem);
+    throw new IssuePayloadContractError(JIRA, "issue.fields.status.statusCategory.key", problem);
   }
   const refTo = (other: { readonly id: string; readonly key: string }): ExternalRef => ({
-    system: PROVIDER,
-    workspace: prefixOf(other.key) === prefixOf(key) ? reading.workspace : prefixOf(other.key),
+    system: JIRA,
+    workspace: keyPrefix(other.key) === keyPrefix(key) ? reading.workspace : keyPrefix(other.key),
     ...other,
     url: `${reading.siteUrl}/browse/${other.key}`,
   });
@@ -146,7 +146,7 @@ export function issueOf(native: NativeIssue, raw: unknown, reading: Reading): Ca
 /** A value that was parsed from JSON. */
 const Json = v.custom<JsonValue>(() => true);
 
-export function commentOf({ id, body, author, created }: NativeComment): CanonicalComment {
+export function canonicalComment({ id, body, author, created }: NativeComment): CanonicalComment {
   return { id, body: markdownOf(body), author: author?.accountId ?? null, createdAt: created };
 }
 
@@ -161,7 +161,7 @@ export function linkOf(
 }
 
 /** `PAY` of `PAY-7`. */
-export function prefixOf(key: string): string {
+export function keyPrefix(key: string): string {
   return key.slice(0, Math.max(0, key.lastIndexOf("-"))) || key;
 }
 

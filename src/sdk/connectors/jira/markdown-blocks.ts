@@ -6,7 +6,7 @@
  * misplaced node. No text is lost.
  */
 import type { AdfNode } from "./adf.ts";
-import { BREAK, type Run, type Style, trimmed } from "./adf-runs.ts";
+import { BREAK, type Run, type TextStyle, trimmed } from "./adf-runs.ts";
 import { parseInline } from "./markdown-inline.ts";
 
 /** The places that hold blocks. */
@@ -123,9 +123,9 @@ class BlockReader {
     const alert = ALERT.exec(lines[0] ?? "")?.[1]?.toUpperCase();
     const panelType = Object.entries(PANELS).find(([, name]) => name === alert)?.[0];
     if (panelType === undefined) {
-      return { type: "blockquote", content: filled(new BlockReader(lines, "blockquote").read()) };
+      return { type: "blockquote", content: nonEmptyBlocks(new BlockReader(lines, "blockquote").read()) };
     }
-    const content = filled(new BlockReader(lines.slice(1), "panel").read());
+    const content = nonEmptyBlocks(new BlockReader(lines.slice(1), "panel").read());
     return { type: "panel", attrs: { panelType }, content };
   }
 
@@ -140,7 +140,7 @@ class BlockReader {
     const title = parseInline(own?.[1] ?? opening[1] ?? "").map(({ text }) => text);
     const type = this.#place === "doc" ? "expand" : "nestedExpand";
     const content = new BlockReader(this.#lines.slice(start, start + length), type).read();
-    return { type, attrs: { title: title.join("").replaceAll("\n", " ") }, content: filled(content) };
+    return { type, attrs: { title: title.join("").replaceAll("\n", " ") }, content: nonEmptyBlocks(content) };
   }
 
   #table(): AdfNode | null {
@@ -186,7 +186,7 @@ class BlockReader {
     }
     const content = items.map((lines) => ({
       type: "listItem",
-      content: filled(new BlockReader(lines, "listItem").read()),
+      content: nonEmptyBlocks(new BlockReader(lines, "listItem").read()),
     }));
     if (first[3] === undefined) return { type: "bulletList", content };
     const order = Number(first[3]);
@@ -331,7 +331,7 @@ function picture(url: string, alt: string): AdfNode {
 }
 
 /** ADF wants at least one block in most places. */
-function filled(nodes: readonly AdfNode[]): readonly AdfNode[] {
+function nonEmptyBlocks(nodes: readonly AdfNode[]): readonly AdfNode[] {
   return nodes.length > 0 ? nodes : [{ type: "paragraph", content: [] }];
 }
 
@@ -373,7 +373,7 @@ function uncheckable(entry: AdfNode): AdfNode {
 function textNodes(runs: readonly Run[]): readonly AdfNode[] {
   return runs.map((run) => {
     if (run.text === BREAK.text) return { type: "hardBreak" };
-    const marks = [...run.styles].sort().map(markOf);
+    const marks = [...run.styles].sort().map(adfMark);
     const { link } = run;
     if (link !== null) {
       marks.push({
@@ -385,6 +385,6 @@ function textNodes(runs: readonly Run[]): readonly AdfNode[] {
   });
 }
 
-function markOf(style: Style): { type: string; attrs?: Record<string, string> } {
+function adfMark(style: TextStyle): { type: string; attrs?: Record<string, string> } {
   return style === "sub" || style === "sup" ? { type: "subsup", attrs: { type: style } } : { type: style };
 }

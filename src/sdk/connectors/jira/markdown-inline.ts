@@ -3,7 +3,7 @@
  * with GitHub's strikethrough and bare addresses, and HTML tags for what
  * Markdown has no signs for. A line end is a line break, as in trackers' own editors.
  */
-import { BREAK, type Link, linkTo, normalized, type Run, type Style } from "./adf-runs.ts";
+import { BREAK, type Link, linkTo, normalized, type Run, type TextStyle } from "./adf-runs.ts";
 
 /** An address that is a link as it stands. */
 export const ADDRESS = /https?:\/\/[^\s<>"'`*|\\^{}[\]()~]*[\w/=&#%+-]/y;
@@ -14,7 +14,7 @@ const AUTOLINK = /<([a-z][a-z0-9+.-]{1,31}:[^\s<>]*)>/iy;
 const ENTITY = /&(?:(amp|lt|gt|quot|apos|nbsp)|#(\d{1,7})|#x([0-9a-f]{1,6}));/iy;
 const DESTINATION = /\(\s*(?:<((?:\\.|[^<>\\\n])*)>|((?:\\.|[^\s()<>\\])+))(?:\s+"((?:\\.|[^"\\])*)")?\s*\)/y;
 
-const TAG_STYLES: ReadonlyMap<string, Style> = new Map([
+const TAG_STYLES: ReadonlyMap<string, TextStyle> = new Map([
   ["u", "underline"],
   ["sub", "sub"],
   ["sup", "sup"],
@@ -37,9 +37,9 @@ const ENTITIES: ReadonlyMap<string, string> = new Map([
 /** A piece of a line while it is read; what is left of a sign that found no partner is text. */
 interface Piece {
   text: string;
-  styles: Set<Style>;
+  styles: Set<TextStyle>;
   link: Link | null;
-  readonly opens?: Style | "[" | "![";
+  readonly opens?: TextStyle | "[" | "![";
   readonly sign?: {
     readonly char: string;
     count: number;

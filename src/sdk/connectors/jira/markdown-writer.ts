@@ -3,12 +3,12 @@
  * way is tried first, with the fewest signs; what it cannot say is written
  * with every sign escaped and with HTML tags.
  */
-import { isSame, isSameLink, type Link, type Run, type Style } from "./adf-runs.ts";
+import { isSameLink, isSameText, type Link, type Run, type TextStyle } from "./adf-runs.ts";
 import { ADDRESS, parseInline } from "./markdown-inline.ts";
 
 /** One way to write. */
-interface Manner {
-  readonly signs: (style: Style) => readonly [open: string, close: string];
+interface WriteMode {
+  readonly signs: (style: TextStyle) => readonly [open: string, close: string];
   readonly escape: (text: string, before: string, isLinkText: boolean) => string;
   /** Escapes what would start a block. */
   readonly lineStart: (line: string) => string;
@@ -25,7 +25,7 @@ const TAGS = {
   sup: tag("sup"),
 } as const;
 
-const signsWith = (em: string) => (style: Style) => {
+const signsWith = (em: string) => (style: TextStyle) => {
   switch (style) {
     case "strong":
       return ["**", "**"] as const;
@@ -40,7 +40,7 @@ const signsWith = (em: string) => (style: Style) => {
   }
 };
 
-const MANNERS: readonly Manner[] = [
+const WRITE_MODES: readonly WriteMode[] = [
   ...["*", "_"].flatMap((em) => [
     { signs: signsWith(em), escape: escapedWhereNeeded, lineStart: (line: string) => line },
     { signs: signsWith(em), escape: escapedWhereNeeded, lineStart: escapedStart },
@@ -61,7 +61,7 @@ interface Frame {
 
 /** Writes normalized runs. */
 export function writeInline(runs: readonly Run[], { lineBreak, isRead = isReadAlone }: Frame): string {
-  const written = MANNERS.map((manner) => () => {
+  const written = WRITE_MODES.map((manner) => () => {
     const text = spelled(runs, manner, lineBreak);
     return lineBreak === "\n" ? text.split("\n").map(manner.lineStart).join("\n") : manner.lineStart(text);
   });
@@ -74,15 +74,15 @@ export function writeInline(runs: readonly Run[], { lineBreak, isRead = isReadAl
 }
 
 function isReadAlone(text: string, runs: readonly Run[]): boolean {
-  return isSame(parseInline(text), runs);
+  return isSameText(parseInline(text), runs);
 }
 
-type Opened = Style | Link;
+type Opened = TextStyle | Link;
 
 /** The order of decorations that start together, the outer one first. */
-const ORDER: readonly Style[] = ["strong", "em", "strike", "underline", "sub", "sup", "code"];
+const ORDER: readonly TextStyle[] = ["strong", "em", "strike", "underline", "sub", "sup", "code"];
 
-function spelled(runs: readonly Run[], manner: Manner, lineBreak: string): string {
+function spelled(runs: readonly Run[], manner: WriteMode, lineBreak: string): string {
   const open: Opened[] = [];
   let text = "";
   const closeFrom = (index: number) => {

@@ -79,7 +79,7 @@ export function rankOfPriority(name: string): number | null {
 }
 
 /** The usual one of several things, by the order of the usual names; the first when none is usual. */
-export function mostUsual<T extends { readonly name: string }>(
+export function mostCommon<T extends { readonly name: string }>(
   things: readonly T[],
   names: readonly string[],
 ): T | undefined {
@@ -93,7 +93,7 @@ export function priorityFor<T extends { readonly name: string }>(
   rank: number,
 ): T | undefined {
   const fitting = priorities.filter(({ name }) => rankOfPriority(name) === rank);
-  return mostUsual(fitting, PRIORITY_NAMES[rank] ?? []);
+  return mostCommon(fitting, PRIORITY_NAMES[rank] ?? []);
 }
 
 /** The link type that one end's description names; null when it is none that is carried. */

@@ -6,16 +6,16 @@ import {
   isNamed,
   meaningOfLink,
   meaningOfType,
-  mostUsual,
+  mostCommon,
   priorityFor,
   rankOfPriority,
   TYPE_NAMES,
 } from "./names.ts";
-import { isMissing, isRefused, type JiraRest, PROVIDER } from "./rest.ts";
+import { isMissing, isRefused, JIRA, type JiraRest } from "./rest.ts";
 import { type SearchPage, type SearchRequest, searchPage } from "./search.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
-const count = v.pipe(v.number(), v.integer());
+const wholeNumber = v.pipe(v.number(), v.integer());
 
 const Identity = v.object({ id: filled, key: filled });
 const IssueType = v.object({
@@ -28,7 +28,7 @@ const Priority = v.object({ id: filled, name: filled });
 const LinkTypes = v.object({
   issueLinkTypes: v.array(v.object({ id: filled, name: filled, inward: v.string(), outward: v.string() })),
 });
-const TypePage = v.object({ issueTypes: v.array(IssueType), startAt: count, total: count });
+const TypePage = v.object({ issueTypes: v.array(IssueType), startAt: wholeNumber, total: wholeNumber });
 const PriorityPage = v.object({ values: v.array(Priority), isLast: v.boolean() });
 
 /** The project that the params name. */
@@ -56,7 +56,7 @@ export class JiraProject {
 
   /** The project in JQL. */
   get jql(): string {
-    return `project = ${quoted(this.name)}`;
+    return `project = ${jqlText(this.name)}`;
   }
 
   async id(): Promise<string> {
@@ -106,7 +106,7 @@ export class JiraProject {
       wanted === "task" && substitute !== null && !fitting.some(({ name }) => isNamed("task", name))
         ? types.find(({ name }) => isNamed(substitute, name))
         : undefined;
-    const type = replaced ?? mostUsual(fitting, TYPE_NAMES[wanted]);
+    const type = replaced ?? mostCommon(fitting, TYPE_NAMES[wanted]);
     if (type !== undefined) return { id: type.id };
     throw this.#lacks("issueType", `issue type for ${wanted}`, types);
   }
@@ -142,7 +142,7 @@ export class JiraProject {
     } catch (cause) {
       if (!isMissing(cause)) throw cause;
       const message = `The Jira project ${this.name} does not exist, or this credential cannot see it.`;
-      throw new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "not_found", cause });
+      throw new ConnectorRequestError(message, { provider: JIRA, failureClass: "not_found", cause });
     }
   }
 
@@ -158,7 +158,7 @@ export class JiraProject {
     }
     if (types.length > 0) return types;
     const message = `This credential cannot create issues in the Jira project ${this.name}.`;
-    throw new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "permission" });
+    throw new ConnectorRequestError(message, { provider: JIRA, failureClass: "permission" });
   }
 
   /** Projects may have a selection of the site's priorities. */
@@ -180,7 +180,7 @@ export class JiraProject {
   ): CapabilityNotSupportedError {
     const names = known.map(({ name }) => `"${name}"`).join(", ");
     const message = `The Jira project ${this.name} has no ${what}, only: ${names || "none"}.`;
-    return new CapabilityNotSupportedError(PROVIDER, capability, message);
+    return new CapabilityNotSupportedError(JIRA, capability, message);
   }
 }
 
@@ -198,11 +198,11 @@ export async function whoami(rest: JiraRest): Promise<string> {
     if (!isMissing(cause)) throw cause;
     const message =
       "This address is not a Jira Cloud site: /rest/api/3 is missing. Jira Data Center is not supported.";
-    throw new ConnectorRequestError(message, { provider: PROVIDER, failureClass: "invalid", cause });
+    throw new ConnectorRequestError(message, { provider: JIRA, failureClass: "invalid", cause });
   }
 }
 
 /** A text in JQL: https://support.atlassian.com/jira-software-cloud/docs/jql-fields/ */
-export function quoted(text: string): string {
+export function jqlText(text: string): string {
   return /^\d+$/.test(text) ? text : `"${text.replace(/["\\]/g, "\\$&")}"`;
 }

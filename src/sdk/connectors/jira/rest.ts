@@ -10,10 +10,10 @@ import {
 import { parsePayload } from "../shared/arguments.ts";
 import { secondsUntil } from "../shared/limits.ts";
 
-export const PROVIDER = "jira";
+export const JIRA = "jira";
 
 /** https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/#status-codes */
-const Refusal = v.object({
+const RefusalBody = v.object({
   errorMessages: v.optional(v.array(v.string()), []),
   errors: v.optional(v.record(v.string(), v.string()), {}),
 });
@@ -46,7 +46,7 @@ export class JiraRest {
       ...(more.query && { query: more.query }),
       ...(more.json !== undefined && { body: { json: more.json } }),
     };
-    return parsePayload(PROVIDER, schema, await sendClassified(this.#transport, request), name);
+    return parsePayload(JIRA, schema, await sendClassified(this.#transport, request), name);
   }
 
   get<S extends v.GenericSchema>(
@@ -84,7 +84,7 @@ export function isRefused(error: unknown): boolean {
 function classified(error: TransportError): TransportError {
   const { response } = error;
   if (response === null) return error;
-  const told = v.safeParse(Refusal, response.body);
+  const told = v.safeParse(RefusalBody, response.body);
   const fields = told.success ? Object.entries(told.output.errors) : [];
   const problems = [
     ...(told.success && fields.length > 0 ? told.output.errorMessages : []),
@@ -98,7 +98,7 @@ function classified(error: TransportError): TransportError {
     ...(reason === null ? [] : [`(${short(reason)})`]),
   ].join(" ");
   const failureClass = failureClassOf(error, response);
-  return error.retold({
+  return error.reclassified({
     message,
     failureClass,
     retryAfterSeconds:

@@ -5,7 +5,7 @@
  */
 import * as v from "valibot";
 import { IssuePayloadContractError } from "../../errors.ts";
-import { type JiraRest, PROVIDER } from "./rest.ts";
+import { JIRA, type JiraRest } from "./rest.ts";
 
 export interface SearchRequest {
   readonly jql: string;
@@ -43,7 +43,7 @@ export async function searchPage(rest: JiraRest, request: SearchRequest): Promis
   const found = await rest.send(Results, "search", "POST", "/rest/api/3/search/jql", { json });
   const next = found.isLast === true ? null : (found.nextPageToken ?? null);
   if (next !== null && next === token) {
-    throw new IssuePayloadContractError(PROVIDER, "search.nextPageToken", "points to the same page again");
+    throw new IssuePayloadContractError(JIRA, "search.nextPageToken", "points to the same page again");
   }
   return { issues: found.issues, next };
 }

@@ -16,7 +16,7 @@ import {
 import type { LinearParams } from "../params.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { parsePlace } from "../shared/cursor.ts";
-import type { ChangeQuery, Portion, ProviderApi } from "../shared/provider-connector.ts";
+import type { ApiPage, ChangeQuery, ProviderApi } from "../shared/provider-connector.ts";
 import { readWindow } from "../shared/window.ts";
 import {
   CREATE_COMMENT,
@@ -33,11 +33,11 @@ import {
   UPDATE_ISSUE,
 } from "./documents.ts";
 import {
-  askedFor,
   CommentedIssue,
   canonicalComment,
   canonicalIssue,
-  IssueRow,
+  IssueNode,
+  identifierFrom,
   idOf,
   NativeComment,
   NativeInverseRelation,
@@ -81,11 +81,11 @@ const CAPABILITIES: Capabilities = {
 };
 
 const Team = v.object({ id: v.string(), archivedAt: v.nullable(v.string()) });
-const Found = v.object({ issue: IssueRow });
+const Found = v.object({ issue: IssueNode });
 const FoundPage = v.object({
   team: Team,
   issues: v.object({
-    nodes: v.array(IssueRow),
+    nodes: v.array(IssueNode),
     pageInfo: v.object({ ...Forward.entries, ...Backward.entries }),
   }),
 });
@@ -94,16 +94,16 @@ const Rest = <S extends v.GenericSchema>(node: S) =>
 const Commented = v.object({ issue: CommentedIssue });
 const done = v.object({ success: v.literal(true) });
 /** The schema lets a mutation answer without the issue. */
-const Answered = v.object({ ...done.entries, issue: v.nullable(IssueRow) });
-const Made = v.object({ issueCreate: Answered });
+const Answered = v.object({ ...done.entries, issue: v.nullable(IssueNode) });
+const IssueCreated = v.object({ issueCreate: Answered });
 const Updated = v.object({ issueUpdate: Answered });
 const Related = v.object({
   issueRelationCreate: v.object({
     ...done.entries,
-    issueRelation: v.object({ issue: IssueRow, relatedIssue: IssueRow }),
+    issueRelation: v.object({ issue: IssueNode, relatedIssue: IssueNode }),
   }),
 });
-const Said = v.object({ commentCreate: v.object({ ...done.entries, comment: NativeComment }) });
+const CommentCreated = v.object({ commentCreate: v.object({ ...done.entries, comment: NativeComment }) });
 const Place = v.nullable(v.string());
 
 /** One team, through one transport. */
@@ -133,7 +133,7 @@ export class LinearApi implements ProviderApi {
    * than its next change after it was linked. Archived issues are issues, those
    * in the trash are not.
    */
-  async listChanges(query: ChangeQuery): Promise<Portion<CanonicalIssue>> {
+  async listChanges(query: ChangeQuery): Promise<ApiPage<CanonicalIssue>> {
     const { since, until, limit, place } = query;
     const { rows, next } = await readWindow(
       { provider: this.provider, since, until, limit, place },
@@ -148,8 +148,8 @@ export class LinearApi implements ProviderApi {
         );
         const changed = oldestFirst(nodes, ({ updatedAt }) => updatedAt, "issues.nodes");
         return {
-          rows: changed.filter(isThere),
-          others: changed.filter((row) => !isThere(row)),
+          rows: changed.filter(isNotTrashed),
+          others: changed.filter((row) => !isNotTrashed(row)),
           next: cursorBefore(pageInfo, asked.next),
         };
       },
@@ -166,7 +166,7 @@ export class LinearApi implements ProviderApi {
   }
 
   async find(key: string): Promise<CanonicalIssue | null> {
-    const asked = askedFor(key);
+    const asked = identifierFrom(key);
     if (asked === null) return null;
     const found = await orNull(this.#requests.ask(ISSUE, { id: asked.id }, Found));
     if (found === null) await this.#assertTeam();
@@ -185,14 +185,14 @@ export class LinearApi implements ProviderApi {
     const and = words.map((word) => ({
       or: [{ title: { containsIgnoreCase: word } }, { description: { containsIgnoreCase: word } }],
     }));
-    const rows: IssueRow[] = [];
+    const rows: IssueNode[] = [];
     let after: string | null = null;
     do {
       const { nodes, pageInfo } = await this.#page(
         { ...(and.length > 0 && { and }) },
         { first: Math.min(limit, PAGE_SIZE), after },
       );
-      rows.push(...nodes.filter(isThere));
+      rows.push(...nodes.filter(isNotTrashed));
       after = cursorAfter(pageInfo, after);
     } while (after !== null && rows.length < limit);
     return this.#wholes(rows.slice(0, limit));
@@ -212,7 +212,7 @@ export class LinearApi implements ProviderApi {
       ...(labels.length > 0 && { labelIds: await labelIds(this.#requests, this.workspace, labels) }),
     };
     try {
-      const { issue } = (await this.#requests.ask(CREATE_ISSUE, { input }, Made)).issueCreate;
+      const { issue } = (await this.#requests.ask(CREATE_ISSUE, { input }, IssueCreated)).issueCreate;
       if (issue !== null) return await this.#whole(issue);
     } catch (error) {
       if (!isFailure(error, "conflict")) throw error;
@@ -244,7 +244,7 @@ export class LinearApi implements ProviderApi {
     try {
       return await this.#change(current.ref.id, { stateId });
     } catch (error) {
-      this.#workflow.forget();
+      this.#workflow.invalidate();
       throw error;
     }
   }
@@ -267,7 +267,7 @@ export class LinearApi implements ProviderApi {
     return null;
   }
 
-  async comments(id: string, place: JsonValue): Promise<Portion<CanonicalComment>> {
+  async comments(id: string, place: JsonValue): Promise<ApiPage<CanonicalComment>> {
     const before = parsePlace(this.provider, Place, place);
     const { nodes, pageInfo } = await this.#comments(id, {
       last: PAGE_SIZE,
@@ -288,7 +288,7 @@ export class LinearApi implements ProviderApi {
   async comment(issueId: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
     const id = idOf(["comment", issueId], idempotencyKey);
     try {
-      const made = await this.#requests.ask(CREATE_COMMENT, { input: { id, issueId, body } }, Said);
+      const made = await this.#requests.ask(CREATE_COMMENT, { input: { id, issueId, body } }, CommentCreated);
       return canonicalComment(made.commentCreate.comment);
     } catch (error) {
       const known = isFailure(error, "conflict") ? await this.findComment(issueId, idempotencyKey) : null;
@@ -329,7 +329,7 @@ export class LinearApi implements ProviderApi {
     return idOf(["issue", this.workspace], idempotencyKey);
   }
 
-  #isOurs({ team, trashed }: Pick<IssueRow, "team" | "trashed">): boolean {
+  #isOurs({ team, trashed }: Pick<IssueNode, "team" | "trashed">): boolean {
     return team.id === this.workspace && trashed !== true;
   }
 
@@ -350,14 +350,14 @@ export class LinearApi implements ProviderApi {
     );
   }
 
-  async #wholes(rows: readonly IssueRow[]): Promise<readonly CanonicalIssue[]> {
+  async #wholes(rows: readonly IssueNode[]): Promise<readonly CanonicalIssue[]> {
     const issues: CanonicalIssue[] = [];
     for (const row of rows) issues.push(await this.#whole(row));
     return issues;
   }
 
   /** The issue with all it has; more requests only where the row does not hold everything. */
-  async #whole(row: IssueRow): Promise<CanonicalIssue> {
+  async #whole(row: IssueNode): Promise<CanonicalIssue> {
     const every = async <S extends v.GenericSchema>(
       first: v.InferOutput<ReturnType<typeof connection<S>>>,
       document: string,
@@ -383,6 +383,6 @@ export class LinearApi implements ProviderApi {
 }
 
 /** Issues in the trash are deleted 30 days later. */
-function isThere({ trashed }: IssueRow): boolean {
+function isNotTrashed({ trashed }: IssueNode): boolean {
   return trashed !== true;
 }

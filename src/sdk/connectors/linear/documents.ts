@@ -30,7 +30,7 @@ fragment Whole on Issue {
 ${LINK_END}${PAGE_INFO}`;
 
 const COMMENT_FRAGMENT = `
-fragment Said on Comment {
+fragment CommentFields on Comment {
   id body createdAt
   user { displayName }
   externalUser { displayName }
@@ -92,7 +92,7 @@ query IssueComments($id: String!, $filter: CommentFilter, $last: Int!, $before: 
     id trashed
     team { id }
     comments(filter: $filter, last: $last, before: $before, orderBy: createdAt) {
-      nodes { ...Said }
+      nodes { ...CommentFields }
       pageInfo { hasPreviousPage startCursor }
     }
   }
@@ -152,7 +152,7 @@ mutation DeleteRelation($id: String!) { issueRelationDelete(id: $id) { success }
 
 export const CREATE_COMMENT = `
 mutation CreateComment($input: CommentCreateInput!) {
-  commentCreate(input: $input) { success comment { ...Said } }
+  commentCreate(input: $input) { success comment { ...CommentFields } }
 }
 ${COMMENT_FRAGMENT}`;
 

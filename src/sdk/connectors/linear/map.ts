@@ -63,13 +63,13 @@ const fields = {
 };
 
 /** An issue as it is answered: of what it has many of, the first few. */
-export const IssueRow = v.object({
+export const IssueNode = v.object({
   ...fields,
   labels: connection(NativeLabel),
   relations: connection(NativeRelation),
   inverseRelations: connection(NativeInverseRelation),
 });
-export type IssueRow = v.InferOutput<typeof IssueRow>;
+export type IssueNode = v.InferOutput<typeof IssueNode>;
 
 /** A whole issue. */
 export const NativeIssue = v.object({
@@ -80,14 +80,14 @@ export const NativeIssue = v.object({
 });
 export type NativeIssue = v.InferOutput<typeof NativeIssue>;
 
-const Named = v.nullable(v.object({ displayName: v.string() }));
+const DisplayNamed = v.nullable(v.object({ displayName: v.string() }));
 
 export const NativeComment = v.object({
   id: filled,
   body: v.string(),
   createdAt: Instant,
-  user: Named,
-  externalUser: Named,
+  user: DisplayNamed,
+  externalUser: DisplayNamed,
   botActor: v.nullable(v.object({ name: v.nullable(v.string()) })),
 });
 export type NativeComment = v.InferOutput<typeof NativeComment>;
@@ -254,23 +254,25 @@ export function idOf(scope: readonly string[], idempotencyKey: string): string {
  * identifier such as `ENG-7`, or the address of an issue; null when it is none
  * of them. An address tells the organization too.
  */
-export function askedFor(key: string): { readonly id: string; readonly organization: string | null } | null {
+export function identifierFrom(
+  key: string,
+): { readonly id: string; readonly organization: string | null } | null {
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(key)) {
     return { id: key.toLowerCase(), organization: null };
   }
   if (/^[a-z0-9_]+-\d+$/i.test(key)) return { id: key.toUpperCase(), organization: null };
-  const [organization, identifier] = partsOf(key);
+  const [organization, identifier] = addressParts(key);
   if (organization === undefined || identifier === undefined) return null;
   return { id: identifier.toUpperCase(), organization };
 }
 
 /** The organization's URL key in an issue's address. */
 export function organizationOf(url: string): string | null {
-  return partsOf(url)[0] ?? null;
+  return addressParts(url)[0] ?? null;
 }
 
 /** Organization and identifier of an address such as `https://linear.app/acme/issue/ENG-7/refund-twice`. */
-function partsOf(address: string): readonly string[] {
+function addressParts(address: string): readonly string[] {
   if (!URL.canParse(address)) return [];
   const found = /^\/([^/]+)\/issue\/([a-z0-9_]+-\d+)(\/|$)/i.exec(new URL(address).pathname);
   return found?.slice(1, 3) ?? [];

@@ -120,12 +120,12 @@ function failure(
   response: TransportResponse,
   cause: TransportError | undefined,
 ): ConnectorRequestError {
-  const told = errors.map((error) => ({ error, failureClass: failureClassOf(error, cause) }));
+  const failures = errors.map((error) => ({ error, failureClass: failureClassOf(error, cause) }));
   // One field's failure may come with a general one, which is what matters then.
-  const found = told.find(({ failureClass }) => failureClass !== "invalid") ?? told[0];
+  const found = failures.find(({ failureClass }) => failureClass !== "invalid") ?? failures[0];
   const failureClass = found?.failureClass ?? "contract";
   const message = found?.error.extensions?.userPresentableMessage ?? found?.error.message ?? "";
-  return new ConnectorRequestError(`Linear: ${presentable(message)}`, {
+  return new ConnectorRequestError(`Linear: ${redacted(message)}`, {
     provider: "linear",
     failureClass,
     retryAfterSeconds: failureClass === "rate_limited" ? retryAfter(response, cause) : null,
@@ -149,7 +149,7 @@ function failureClassOf(
 }
 
 /** One line, and nothing in it that looks like a key or token of Linear. */
-function presentable(message: string): string {
+function redacted(message: string): string {
   return message
     .replace(/\s+/g, " ")
     .replace(/\blin_\w+/g, "***")
@@ -191,7 +191,7 @@ export function cursorAfter(
   { hasNextPage, endCursor }: v.InferOutput<typeof Forward>,
   asked: string | null,
 ): string | null {
-  return hasNextPage ? demandCursor("endCursor", endCursor, asked) : null;
+  return hasNextPage ? requireCursor("endCursor", endCursor, asked) : null;
 }
 
 /** The cursor to go back with, null at the start. */
@@ -199,11 +199,11 @@ export function cursorBefore(
   { hasPreviousPage, startCursor }: v.InferOutput<typeof Backward>,
   asked: string | null,
 ): string | null {
-  return hasPreviousPage ? demandCursor("startCursor", startCursor, asked) : null;
+  return hasPreviousPage ? requireCursor("startCursor", startCursor, asked) : null;
 }
 
 /** A cursor that is missing or leads to the same page again would end the reading early, or never. */
-function demandCursor(name: string, cursor: string | null, asked: string | null): string {
+function requireCursor(name: string, cursor: string | null, asked: string | null): string {
   if (cursor !== null && cursor !== asked) return cursor;
   throw new IssuePayloadContractError(
     "linear",

@@ -16,7 +16,7 @@ const States = v.object({
   }),
 });
 
-interface Known {
+interface TeamWorkflow {
   /** Preferred ones first. */
   readonly states: readonly State[];
   /** State of new issues. */
@@ -38,7 +38,7 @@ export class Workflow {
   readonly #requests: LinearRequests;
   readonly #teamId: string;
   readonly #choices: StateChoices;
-  #known: Known | null = null;
+  #known: TeamWorkflow | null = null;
 
   constructor(requests: LinearRequests, teamId: string, choices: StateChoices) {
     this.#requests = requests;
@@ -67,11 +67,11 @@ export class Workflow {
   }
 
   /** The team's workflow is not what it was. */
-  forget(): void {
+  invalidate(): void {
     this.#known = null;
   }
 
-  #pick({ states, defaultId }: Known, status: CanonicalStatus): string | null {
+  #pick({ states, defaultId }: TeamWorkflow, status: CanonicalStatus): string | null {
     const chosen = this.#choices?.[status];
     const fits = states.filter((state) =>
       chosen === undefined ? statusOf(state, this.#choices) === status : state.id === chosen,
@@ -81,7 +81,7 @@ export class Workflow {
     return (start ?? first)?.id ?? null;
   }
 
-  async #read(): Promise<Known> {
+  async #read(): Promise<TeamWorkflow> {
     const read = async (after: string | null) =>
       (await this.#requests.ask(TEAM_STATES, { id: this.#teamId, after }, States)).team;
     const team = await read(null);

@@ -30,7 +30,7 @@ export const SearchQuery = v.object({
 export const UpdatePatch = v.omit(IssuePatch, ["status", "links"]);
 
 /** Text that somebody can read. */
-export const Filled = v.pipe(
+export const ReadableText = v.pipe(
   v.string(),
   v.check((text) => text.trim() !== "", "must not be empty"),
 );
@@ -63,7 +63,7 @@ export function parsePayload<S extends v.GenericSchema>(
   value: unknown,
   name: string,
 ): v.InferOutput<S> {
-  return parseAnswer(provider, schema, value, name, IssuePayloadContractError);
+  return parseReceived(provider, schema, value, name, IssuePayloadContractError);
 }
 
 /**
@@ -78,10 +78,10 @@ export function parseDiscovered<S extends v.GenericSchema>(
   value: unknown,
   name: string,
 ): v.InferOutput<S> {
-  return parseAnswer(provider, schema, value, name, DiscoveryContractError);
+  return parseReceived(provider, schema, value, name, DiscoveryContractError);
 }
 
-function parseAnswer<S extends v.GenericSchema>(
+function parseReceived<S extends v.GenericSchema>(
   provider: string,
   schema: S,
   value: unknown,

@@ -17,7 +17,7 @@ export function cursorText(question: string, place: JsonValue): string {
  *
  * @throws ConnectorRequestError (`invalid`) when it is none, or another listing's
  */
-export function placeOf(provider: string, question: string, cursor: string | undefined): JsonValue {
+export function readCursor(provider: string, question: string, cursor: string | undefined): JsonValue {
   if (cursor === undefined) return null;
   const parsed = v.safeParse(jsonText(Cursor), Buffer.from(cursor, "base64url").toString());
   if (parsed.success && parsed.output.question === question) return parsed.output.place;

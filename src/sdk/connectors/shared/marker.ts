@@ -31,7 +31,7 @@ export function bodyWithoutMark(body: string | null): string | null {
 }
 
 /** The time by which a provider's clock may be behind the one that made a key, in milliseconds. */
-const CLOCK_SLACK = 24 * 60 * 60_000;
+const CLOCK_SLACK_MS = 24 * 60 * 60_000;
 
 /**
  * The instant before which nothing can have been made under a key. Keys that
@@ -43,5 +43,5 @@ export function earliestUse(idempotencyKey: string): string | null {
     idempotencyKey,
   );
   if (found === null) return null;
-  return new Date(Number.parseInt(`${found[1]}${found[2]}`, 16) - CLOCK_SLACK).toISOString();
+  return new Date(Number.parseInt(`${found[1]}${found[2]}`, 16) - CLOCK_SLACK_MS).toISOString();
 }

@@ -13,7 +13,7 @@ import { providerName } from "../../../shared/providers.ts";
 import { ConnectorConfigError, ConnectorRequestError, IssuePayloadContractError } from "../../errors.ts";
 
 /** Environment variables by name. */
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type ProgramEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** The program, and the way to run it. */
 export interface ProgramOptions {
@@ -24,7 +24,7 @@ export interface ProgramOptions {
   /** Folder to run it in. Default: that of this process. */
   readonly cwd?: string;
   /** Its whole environment. See {@link programEnvironment}. */
-  readonly environment: Environment;
+  readonly environment: ProgramEnvironment;
   /** One sentence on how to get it. */
   readonly install: string;
   /** After so many milliseconds it is stopped. Default 30 s. */
@@ -34,7 +34,7 @@ export interface ProgramOptions {
 }
 
 /** The result of a program that ran to its end. */
-export interface Outcome {
+export interface ProgramResult {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -63,7 +63,7 @@ export class Program {
    * @throws ConnectorRequestError `invalid` for an argument that no program can be
    *   given, `transient` when it does not finish in time, `contract` when it writes too much
    */
-  async run(args: readonly string[], stdin = ""): Promise<Outcome> {
+  async run(args: readonly string[], stdin = ""): Promise<ProgramResult> {
     const { maxOutputBytes = 32 * 1024 * 1024, timeoutMs = 30_000 } = this.#options;
     this.#assertPassable(args, stdin);
     const child = await this.#start(args, stdin);
@@ -171,10 +171,10 @@ const PREFIXES = ["LC_", "XDG_", "GIT_"] as const;
  * @param fixed Variables that are set whatever the environment says
  */
 export function programEnvironment(
-  environment: Environment,
+  environment: ProgramEnvironment,
   prefixes: readonly string[],
-  fixed: Environment = {},
-): Environment {
+  fixed: ProgramEnvironment = {},
+): ProgramEnvironment {
   const wanted = [...PREFIXES, ...prefixes];
   const kept = Object.entries(environment).filter(
     ([name]) => NAMES.has(name.toUpperCase()) || wanted.some((prefix) => name.startsWith(prefix)),

@@ -8,15 +8,15 @@
 
 import type * as v from "valibot";
 import { providerName } from "../../../shared/providers.ts";
-import { assertCarried, type Capabilities } from "../../capabilities.ts";
+import { assertSupported, type Capabilities } from "../../capabilities.ts";
 import {
   type ChangeOptions,
   type CreateOptions,
   type IssueQuery,
   type IssueSearch,
-  keptBodyOf,
+  mergedSets,
   type ReadOptions,
-  setsFor,
+  storedBodyOf,
   type TrackerConnector,
   type UpdateOptions,
   type WriteOptions,
@@ -38,12 +38,19 @@ import {
   type Page,
   type TrackerEvent,
 } from "../../model.ts";
-import { assertScope, Filled, ListQuery, parseArgument, SearchQuery, UpdatePatch } from "./arguments.ts";
-import { cursorText, placeOf } from "./cursor.ts";
+import {
+  assertScope,
+  ListQuery,
+  parseArgument,
+  ReadableText,
+  SearchQuery,
+  UpdatePatch,
+} from "./arguments.ts";
+import { cursorText, readCursor } from "./cursor.ts";
 import type { TimedTransport } from "./timed-transport.ts";
 
 /** A part of a listing and the place where the next part starts; null when this is the last. */
-export interface Portion<T> {
+export interface ApiPage<T> {
   readonly items: readonly T[];
   readonly next: JsonValue | null;
 }
@@ -70,11 +77,11 @@ export interface ProviderApi {
   readonly workspace: string;
   readonly capabilities: Capabilities;
   /** A body as the provider gives it back; missing where texts are kept as they are. */
-  keptBody?(body: string): string | null;
+  storedBody?(body: string): string | null;
   /** See {@link TrackerConnector.rewritesBodies}. */
   readonly rewritesBodies?: boolean;
   /** Oldest change first; see `readWindow`. */
-  listChanges(query: ChangeQuery): Promise<Portion<CanonicalIssue>>;
+  listChanges(query: ChangeQuery): Promise<ApiPage<CanonicalIssue>>;
   /**
    * @param links Links as last known, for a caller who needs none; null to read them
    * @throws IssueNotFoundError only when it is certain: the resource is there and the issue is not in it
@@ -103,7 +110,7 @@ export interface ProviderApi {
   /** Removes a link that `current` has. */
   unlink(current: CanonicalIssue, link: CanonicalLink): Promise<CanonicalIssue | null>;
   /** Oldest first. */
-  comments(id: string, place: JsonValue): Promise<Portion<CanonicalComment>>;
+  comments(id: string, place: JsonValue): Promise<ApiPage<CanonicalComment>>;
   /**
    * The comment that this key added to the issue; null when there is none.
    *
@@ -139,14 +146,14 @@ export class ProviderConnector implements TrackerConnector {
     return this.#api.capabilities;
   }
 
-  keptBody(body: string): string | null {
-    return this.#api.keptBody === undefined ? body : this.#api.keptBody(body);
+  storedBody(body: string): string | null {
+    return this.#api.storedBody === undefined ? body : this.#api.storedBody(body);
   }
 
   async listIssues(query: IssueQuery): Promise<Page<CanonicalIssue>> {
     const { updatedSince = null, until = null, cursor, limit } = this.#parse(ListQuery, query, "query");
     const question = canonicalJson(["issues", this.workspace, updatedSince, until]);
-    const place = placeOf(this.provider, question, cursor);
+    const place = readCursor(this.provider, question, cursor);
     return page(question, await this.#api.listChanges({ since: updatedSince, until, limit, place }));
   }
 
@@ -156,7 +163,7 @@ export class ProviderConnector implements TrackerConnector {
   }
 
   async findIssue(key: string): Promise<CanonicalIssue | null> {
-    return this.#api.find(this.#parse(Filled, key, "key").trim());
+    return this.#api.find(this.#parse(ReadableText, key, "key").trim());
   }
 
   async searchIssues(query: IssueSearch): Promise<readonly CanonicalIssue[]> {
@@ -169,10 +176,10 @@ export class ProviderConnector implements TrackerConnector {
     { idempotencyKey, lookUp = "first" }: CreateOptions,
   ): Promise<CanonicalIssue> {
     const wanted = this.#parse(IssueFields, fields, "issue");
-    const key = this.#parse(Filled, idempotencyKey, "idempotencyKey");
+    const key = this.#parse(ReadableText, idempotencyKey, "idempotencyKey");
     this.#assertReferences(wanted);
     const asked = filledPatch(wanted);
-    assertCarried(this.provider, this.#api.capabilities, asked);
+    assertSupported(this.provider, this.#api.capabilities, asked);
     return this.#inTurn(async () => {
       const known = lookUp === "never" ? null : await this.#api.findCreated(key);
       return known ?? this.#complete(await this.#api.create(wanted, key), wanted, asked);
@@ -180,14 +187,14 @@ export class ProviderConnector implements TrackerConnector {
   }
 
   async findCreated(idempotencyKey: string): Promise<CanonicalIssue | null> {
-    return this.#api.findCreated(this.#parse(Filled, idempotencyKey, "idempotencyKey"));
+    return this.#api.findCreated(this.#parse(ReadableText, idempotencyKey, "idempotencyKey"));
   }
 
   async updateIssue(ref: ExternalRef, patch: IssuePatch, options: UpdateOptions): Promise<CanonicalIssue> {
     const wanted = this.#parseUnless(options, UpdatePatch, patch, "patch");
     assertScope(this, ref);
     this.#assertReferences(wanted);
-    assertCarried(this.provider, this.#api.capabilities, wanted);
+    assertSupported(this.provider, this.#api.capabilities, wanted);
     if (options.expectedRevision !== undefined) {
       throw new CapabilityNotSupportedError(
         this.provider,
@@ -205,7 +212,7 @@ export class ProviderConnector implements TrackerConnector {
   ): Promise<CanonicalIssue> {
     const wanted = this.#parseUnless(options, CanonicalStatus, status, "status");
     assertScope(this, ref);
-    assertCarried(this.provider, this.#api.capabilities, { status: wanted });
+    assertSupported(this.provider, this.#api.capabilities, { status: wanted });
     return this.#inTurn(async () => this.#transition(await this.#read(ref, options), wanted, options));
   }
 
@@ -232,8 +239,8 @@ export class ProviderConnector implements TrackerConnector {
     body: string,
     { idempotencyKey, lookUp = "first" }: CreateOptions,
   ): Promise<CanonicalComment> {
-    const text = this.#parse(Filled, body, "comment");
-    const key = this.#parse(Filled, idempotencyKey, "idempotencyKey");
+    const text = this.#parse(ReadableText, body, "comment");
+    const key = this.#parse(ReadableText, idempotencyKey, "idempotencyKey");
     assertScope(this, ref);
     this.#needComments();
     return this.#inTurn(async () => {
@@ -246,7 +253,7 @@ export class ProviderConnector implements TrackerConnector {
     assertScope(this, ref);
     this.#needComments();
     const question = canonicalJson(["comments", this.workspace, ref.id]);
-    return page(question, await this.#api.comments(ref.id, placeOf(this.provider, question, cursor)));
+    return page(question, await this.#api.comments(ref.id, readCursor(this.provider, question, cursor)));
   }
 
   async listEvents(): Promise<Page<TrackerEvent>> {
@@ -296,8 +303,8 @@ export class ProviderConnector implements TrackerConnector {
   }
 
   async #update(before: CanonicalIssue, patch: IssuePatch, options: UpdateOptions): Promise<CanonicalIssue> {
-    const sets = setsFor(before, patch, options.seen);
-    const wanted = { ...before, ...patch, ...keptBodyOf(this, patch), ...sets };
+    const sets = mergedSets(before, patch, options.seen);
+    const wanted = { ...before, ...patch, ...storedBodyOf(this, patch), ...sets };
     const changed = CORE_FIELDS.filter((field) => !sameField(field, wanted, before));
     if (changed.length === 0) return before;
     const answered = await this.#api.update(before, sendablePatch(wanted, changed));
@@ -361,7 +368,7 @@ export class ProviderConnector implements TrackerConnector {
     const parsed = this.#parseUnless(options, CanonicalLink, link, "link");
     assertScope(this, ref);
     assertScope(this, parsed.target);
-    assertCarried(this.provider, this.#api.capabilities, { links: [parsed] });
+    assertSupported(this.provider, this.#api.capabilities, { links: [parsed] });
     return parsed;
   }
 
@@ -413,7 +420,7 @@ function readBackUnless(isFollowed: boolean): ChangeOptions {
   return { readBack: isFollowed ? "later" : "now" };
 }
 
-function page<T>(question: string, { items, next }: Portion<T>): Page<T> {
+function page<T>(question: string, { items, next }: ApiPage<T>): Page<T> {
   return { items, nextCursor: next === null ? null : cursorText(question, next) };
 }
 

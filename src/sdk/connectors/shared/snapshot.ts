@@ -7,7 +7,7 @@ import * as v from "valibot";
 import { IssueNotFoundError } from "../../errors.ts";
 import type { CanonicalIssue } from "../../model.ts";
 import { parsePlace } from "./cursor.ts";
-import type { ChangeQuery, Portion } from "./provider-connector.ts";
+import type { ApiPage, ChangeQuery } from "./provider-connector.ts";
 
 /** The position of a listing: after the issue `id`, which was changed at `updatedAt`. */
 const Place = v.nullable(v.strictObject({ updatedAt: v.string(), id: v.string() }));
@@ -31,7 +31,7 @@ export class SnapshotReader {
    * window. Else it reads anew and goes on after its place, past which every
    * issue is that has changed.
    */
-  async list({ since, until, limit, place }: ChangeQuery): Promise<Portion<CanonicalIssue>> {
+  async list({ since, until, limit, place }: ChangeQuery): Promise<ApiPage<CanonicalIssue>> {
     const after = parsePlace(this.#provider, Place, place);
     if (after === null || this.#listed.length === 0) this.#listed = (await this.#read()).toSorted(byChange);
     const wanted = this.#listed.filter(
@@ -50,7 +50,7 @@ export class SnapshotReader {
   }
 
   /** To be called with every write: the rest of a listing is read anew then. */
-  forget(): void {
+  invalidate(): void {
     this.#listed = [];
   }
 

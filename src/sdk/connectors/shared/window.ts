@@ -73,10 +73,10 @@ export async function readWindow<T extends Dated>(
   const rows: T[] = [];
   for (;;) {
     const [from, known, wanted] = [since, seen, query.limit - rows.length];
-    const stretch: Stretch<T> = await readStretch(query, from, read, (found) => {
+    const part: WindowPart<T> = await readPart(query, from, read, (found) => {
       return found.filter(({ id, updatedAt }) => updatedAt === from && !known.has(id)).length >= wanted;
     });
-    for (const [index, row] of stretch.rows.entries()) {
+    for (const [index, row] of part.rows.entries()) {
       if (query.until !== null && row.updatedAt >= query.until) return { rows, next: null };
       if (since !== null && row.updatedAt < since) continue;
       if (row.updatedAt === since && seen.has(row.id)) continue;
@@ -85,10 +85,10 @@ export async function readWindow<T extends Dated>(
       seen.add(row.id);
       rows.push(row);
       if (rows.length < query.limit) continue;
-      const isDone = stretch.isLast && index === stretch.rows.length - 1;
+      const isDone = part.isLast && index === part.rows.length - 1;
       return { rows, next: isDone ? null : { since, seen: [...seen] } };
     }
-    const { isLast, reached } = stretch;
+    const { isLast, reached } = part;
     if (isLast || reached === null) return { rows, next: null };
     if (query.until !== null && reached >= query.until) return { rows, next: null };
     if (isLater(reached, since)) {
@@ -99,17 +99,17 @@ export async function readWindow<T extends Dated>(
 }
 
 /** The rows from an instant on, without a gap. */
-interface Stretch<T extends Dated> {
+interface WindowPart<T extends Dated> {
   readonly rows: readonly T[];
   readonly isLast: boolean;
   /** Everything in it, the rows too. */
-  readonly things: readonly Dated[];
+  readonly entries: readonly Dated[];
   /** Instant of the last thing in it; null when there is none. */
   readonly reached: string | null;
 }
 
 /** The number of readings of an instant before it is left to a later attempt. */
-const MOST_PASSES = 10;
+const MAX_PASSES = 10;
 
 /**
  * The first page from `since` on; and where that does not lead past `since`,
@@ -119,41 +119,41 @@ const MOST_PASSES = 10;
  * has to find at `since` what this one found. An issue that slips to an earlier
  * page does so because another one left, and that one would be missed.
  */
-async function readStretch<T extends Dated>(
+async function readPart<T extends Dated>(
   { provider }: WindowQuery,
   since: string | null,
   read: (request: PageRequest) => Promise<ProviderPage<T>>,
   isEnough: (rows: readonly T[]) => boolean,
-): Promise<Stretch<T>> {
-  let before: Stretch<T> | null = null;
-  for (let pass = 0; pass < MOST_PASSES; pass++) {
+): Promise<WindowPart<T>> {
+  let before: WindowPart<T> | null = null;
+  for (let pass = 0; pass < MAX_PASSES; pass++) {
     const rows: T[] = [];
-    const things: Dated[] = [];
+    const entries: Dated[] = [];
     let reached: string | null = null;
     let next: string | null = null;
     let pages = 0;
     do {
-      if (pages > 0 && isEnough(rows)) return { rows, things, isLast: false, reached };
+      if (pages > 0 && isEnough(rows)) return { rows, entries, isLast: false, reached };
       const { others = [], ...page }: ProviderPage<T> = await read({ since, next });
       // What changed between being sorted and being read would lead past what stands behind it.
-      if (!isInOrder(page.rows) || !isInOrder(others)) throw unsteady(provider, since);
+      if (!isInOrder(page.rows) || !isInOrder(others)) throw keepsChangingError(provider, since);
       pages += 1;
       rows.push(...page.rows);
       for (const thing of [...page.rows, ...others]) {
-        things.push(thing);
+        entries.push(thing);
         if (isLater(thing.updatedAt, reached)) reached = thing.updatedAt;
       }
       next = page.next;
     } while (next !== null && !isLater(reached, since));
-    const stretch: Stretch<T> = { rows, things, isLast: next === null, reached };
-    if (pages === 1) return stretch;
-    if (before !== null && foundAt(since, before.things) === foundAt(since, things)) return before;
-    before = stretch;
+    const part: WindowPart<T> = { rows, entries, isLast: next === null, reached };
+    if (pages === 1) return part;
+    if (before !== null && foundAt(since, before.entries) === foundAt(since, entries)) return before;
+    before = part;
   }
-  throw unsteady(provider, since);
+  throw keepsChangingError(provider, since);
 }
 
-function unsteady(provider: string, since: string | null): ConnectorRequestError {
+function keepsChangingError(provider: string, since: string | null): ConnectorRequestError {
   const which = since === null ? "issues" : `issues changed since ${since}`;
   return new ConnectorRequestError(
     `${providerName(provider)}: the ${which} changed during every attempt to list them.`,
@@ -164,13 +164,13 @@ function unsteady(provider: string, since: string | null): ConnectorRequestError
   );
 }
 
-function isInOrder(things: readonly Dated[]): boolean {
-  return things.every(({ updatedAt }, index) => updatedAt >= (things[index - 1]?.updatedAt ?? ""));
+function isInOrder(entries: readonly Dated[]): boolean {
+  return entries.every(({ updatedAt }, index) => updatedAt >= (entries[index - 1]?.updatedAt ?? ""));
 }
 
 /** Equal text for the same issues, in whatever order. */
-function foundAt(since: string | null, things: readonly Dated[]): string {
-  const found = things.filter(({ updatedAt }) => !isLater(updatedAt, since));
+function foundAt(since: string | null, entries: readonly Dated[]): string {
+  const found = entries.filter(({ updatedAt }) => !isLater(updatedAt, since));
   return JSON.stringify(found.map(({ id, updatedAt }) => `${updatedAt} ${id}`).sort());
 }
 
