@@ -128,6 +128,9 @@ describe.each([...PROVIDERS])("a clone of a repository bound to %s", (provider) 
     expect(git(job, "status", "--porcelain")).toBe("");
     const connections = await job.run(["host", "connections", "list", "--json"], { env });
     expect(resultOf(connections)).toEqual({ connections: [] });
+    // A stored connection takes the place of the token in the environment.
+    expect(await connect(place, company)).toMatchObject({ code: 0 });
+    expect(await place.run(["sync", "pull"])).toMatchObject({ code: 0 });
     // Without the token, the way to connect is what helps.
     const without = errorOf(await job.run(["issues", "list", "--json"]));
     expect(without).toMatchObject({

@@ -74,8 +74,14 @@ function addressOf(owner: HostedProvider | "nango", given: string | null): strin
   if (isBlank(given)) return null;
   const problem = baseUrlProblem(given);
   if (problem !== null) throw invalidRequest({ base_url: problem });
-  const address = new URL(given).href.replace(/\/+$/, "");
+  const url = new URL(given).href.replace(/\/+$/, "");
+  const address = owner === "github" ? githubSite(url) : url;
   return DEFAULT_ADDRESSES[owner].includes(address) ? null : address;
+}
+
+/** The address that people use of a GitHub whose API is named: below it, or in GitHub's cloud on a host of its own. */
+function githubSite(address: string): string {
+  return address.replace(/\/api\/v3$/, "").replace(/^https:\/\/api\.([^./]+\.ghe\.com)$/, "https://$1");
 }
 
 function demandHeaderText(fields: Readonly<Record<string, string>>): void {

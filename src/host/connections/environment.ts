@@ -87,14 +87,14 @@ function firstSet(env: Environment, names: readonly string[]): SetVariable | nul
   return null;
 }
 
-/** The address in a variable that holds an address or a host name; for GitHub without the path of its API. */
+/** The address in a variable that holds an address or a host name. */
 function addressOf(provider: HostedProvider, { name, value }: SetVariable): string {
   const text = value.trim();
   const address = text.includes("://") ? text : `https://${text}`;
   const problem = baseUrlProblem(address);
   // The value is not repeated: it may hold a password.
   if (problem !== null) throw unusableVariable(provider, `${name} ${problem}`);
-  return provider === "github" ? address.replace(/\/api\/v3\/?$/, "") : address;
+  return address;
 }
 
 function unusableVariable(provider: HostedProvider, problem: string): HostError {

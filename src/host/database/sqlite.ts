@@ -134,10 +134,14 @@ function openFile(path: string): SqliteFile {
   }
 }
 
-/** True for a disk without room for a write. File systems without a size report no blocks. */
+/** True for a disk without room for a write. File systems without a size report no blocks, or nothing. */
 function isFull(folder: string): boolean {
-  const { blocks, bavail, bsize } = statfsSync(folder);
-  return blocks > 0 && bavail * bsize < MIN_FREE_BYTES;
+  try {
+    const { blocks, bavail, bsize } = statfsSync(folder);
+    return blocks > 0 && bavail * bsize < MIN_FREE_BYTES;
+  } catch {
+    return false;
+  }
 }
 
 /** `bun:sqlite` in the shape that Kysely drives. */

@@ -30,6 +30,8 @@ describe("a token", () => {
     ["github", {}, {}],
     ["github", { base_url: "https://GitHub.com/" }, {}],
     ["github", { base_url: "https://ghe.acme.example" }, { baseUrl: "https://ghe.acme.example" }],
+    ["github", { base_url: "https://ghe.acme.example/api/v3/" }, { baseUrl: "https://ghe.acme.example" }],
+    ["github", { base_url: "https://api.acme.ghe.com" }, { baseUrl: "https://acme.ghe.com" }],
     [
       "gitlab",
       { base_url: "https://git.acme.example/gitlab/" },
