@@ -1,4 +1,3 @@
-/** The abilities of a connector, and the refusals that follow from them. */
 import { providerName } from "../shared/providers.ts";
 import { CapabilityNotSupportedError } from "./errors.ts";
 import {
@@ -9,42 +8,37 @@ import {
   type LinkType,
 } from "./model.ts";
 
-/** The abilities of a connector. Anything else is refused before the first request. */
+/** A connector's abilities. A value that needs another one is refused before the first request. */
 export interface Capabilities {
   readonly comments: boolean;
-  /** Parents and children. */
   readonly hierarchy: boolean;
   /** Links between issues, of the types in `linkTypes`. */
   readonly dependencies: boolean;
   readonly customFields: boolean;
   readonly multiAssignee: boolean;
-  /** Assignees can be set at all. */
   readonly assignment: boolean;
-  /** Issues can be closed and canceled, as far as `statuses` goes. */
+  /** Issues can be moved to `done` and `canceled`, as far as `statuses` lists them. */
   readonly terminalTransition: boolean;
-  /** Many issues per request. */
   readonly bulkRead: boolean;
   readonly delete: boolean;
   readonly webhooks: boolean;
   /** A write can be refused when the issue has changed since a revision. */
   readonly conditionalWrites: boolean;
   /**
-   * Every read gives the issue as it is at that moment, so a time of change that
-   * goes back, or lies ahead of our clock, is another clock's and no sign of an old page.
+   * Every read returns the current issue. A change time that goes back or lies ahead of this machine's clock
+   * then comes from another clock and is no sign of an outdated page.
    */
   readonly currentReads: boolean;
-  /** Priorities can be set. */
   readonly priority: boolean;
-  /** The type of an issue can be set. */
   readonly issueType: boolean;
-  /** The statuses that an issue can move to; a resource may have no place for some of them. */
+  /** The statuses that an issue can be moved to; a resource may lack some of them. */
   readonly statuses: readonly CanonicalStatus[];
   readonly linkTypes: readonly LinkType[];
-  /** Members that custom fields can have; missing where they can have any. */
+  /** The members that custom fields can have; absent where any are possible. */
   readonly customFieldNames?: readonly string[];
 }
 
-/** Nothing: a connector's capabilities name what it has beside. */
+/** No capability; a connector overrides those that it has. */
 export const NO_CAPABILITIES: Capabilities = {
   comments: false,
   hierarchy: false,
@@ -64,10 +58,9 @@ export const NO_CAPABILITIES: Capabilities = {
   linkTypes: [],
 };
 
-/** A capability that is there or not. */
 export type CapabilityFlag = Exclude<keyof Capabilities, "statuses" | "linkTypes" | "customFieldNames">;
 
-/** The reason for which `field` cannot carry its value in `fields`; null when it can. */
+/** The error for a field whose value is not supported; null when it is. */
 export function unsupportedError(
   provider: string,
   capabilities: Capabilities,
@@ -134,7 +127,7 @@ export function unsupportedError(
   }
 }
 
-/** @throws CapabilityNotSupportedError for the first field of `patch` that cannot be carried */
+/** @throws CapabilityNotSupportedError for the first unsupported field of `patch` */
 export function assertSupported(provider: string, capabilities: Capabilities, patch: IssuePatch): void {
   for (const field of CORE_FIELDS) {
     if (patch[field] === undefined) continue;

@@ -1,4 +1,3 @@
-/** The interface of every connector. */
 import type { Capabilities } from "./capabilities.ts";
 import type {
   CanonicalComment,
@@ -12,7 +11,7 @@ import type {
   TrackerEvent,
 } from "./model.ts";
 
-/** The query of a listing: a closed window of change, oldest change first, page by page. */
+/** A closed window of changes, oldest change first, page by page. */
 export interface IssueQuery {
   /** Changed at or after this instant. */
   readonly updatedSince?: string;
@@ -25,60 +24,54 @@ export interface IssueQuery {
   readonly filters?: Readonly<Record<string, unknown>>;
 }
 
-/** The query of a person's search. */
 export interface IssueSearch {
-  /** Words; all issues without them. */
+  /** Words to search for; all issues without them. */
   readonly text?: string;
-  /** At most so many, 1 to 100. Default 20. */
+  /** 1 to 100; 20 by default. */
   readonly limit?: number;
 }
 
-/** The caller's knowledge of an issue that is read. */
 export interface ReadOptions {
   /**
-   * The links as last known, for a caller who needs none: they are returned where
-   * reading them would cost a request of its own and nothing shows that they changed.
+   * The links as last known, for a caller that needs none: returned where reading them costs a request of its
+   * own and nothing shows that they changed.
    */
   readonly links?: readonly CanonicalLink[];
 }
 
-/** A write that is safe to repeat. */
 export interface WriteOptions {
   /** The same key is the same write, however often it is sent. */
   readonly idempotencyKey: string;
 }
 
-/** The write of something new, once per key. */
 export interface CreateOptions extends WriteOptions {
   /**
-   * `first`: the connector looks whether the key has created something already, and for a comment whether the
-   * issue exists. `never`: for a caller who knows both, which saves the requests. Default `first`.
+   * `first` looks for what the key created before, and for a comment whether the issue exists. `never` saves
+   * these requests for a caller that knows both. Default `first`.
    */
   readonly lookUp?: "first" | "never";
 }
 
-/** The caller's knowledge of an issue that is changed. */
 export interface ChangeOptions {
   /**
-   * The issue as last read, for a caller whose other arguments are parsed: neither is done again. Without it the
-   * connector parses its arguments and reads the issue first.
+   * The issue as last read, for a caller whose other arguments are parsed: the connector then neither reads
+   * nor parses again.
    */
   readonly current?: CanonicalIssue;
   /**
-   * `now`: an answer that does not show the whole issue is followed by a read. `later`: for a caller who changes
-   * more of the issue; what the answer does not show is then returned as it was asked for. Default `now`.
+   * `now` reads the issue back where the answer does not show all of it. `later` returns the requested values
+   * instead, for a caller that changes more of the issue. Default `now`.
    */
   readonly readBack?: "now" | "later";
 }
 
 /** An update that does not overwrite what its caller has not seen. */
 export interface UpdateOptions extends WriteOptions, ChangeOptions {
-  /** Refuse with a `conflict` failure when the issue is not at this revision; where the provider can. */
+  /** Refuses with a `conflict` failure when the issue is at another revision, where the provider supports that. */
   readonly expectedRevision?: string;
   /**
-   * The issue as the caller last saw it. Labels and assignees are then written as
-   * what the patch adds to and takes from these, so that what somebody else added
-   * since stays.
+   * The issue as the caller last saw it. Labels and assignees are written as additions to it and removals
+   * from it, so that another user's additions stay.
    */
   readonly seen?: Pick<IssueFields, "labels" | "assignees">;
 }
@@ -86,11 +79,10 @@ export interface UpdateOptions extends WriteOptions, ChangeOptions {
 /**
  * A connection to one resource of one tracker.
  *
- * Every method throws a TrackerSdkError: IssueNotFoundError for an issue that
- * is not there, CapabilityNotSupportedError (before any request) for what the
- * provider cannot carry, ScopeViolationError for a reference to another
- * resource, IssuePayloadContractError for an answer that the model cannot hold,
- * ConnectorRequestError for the rest.
+ * Every method throws a TrackerSdkError: IssueNotFoundError for an issue that does not exist,
+ * CapabilityNotSupportedError (before any request) for an unsupported value, ScopeViolationError for a
+ * reference to another resource, IssuePayloadContractError for an answer that the model cannot hold,
+ * ConnectorRequestError otherwise.
  */
 export interface TrackerConnector {
   /** Name in references and messages, such as `linear`. */
@@ -98,46 +90,45 @@ export interface TrackerConnector {
   readonly workspace: string;
 
   capabilities(): Capabilities;
-  /** A body as this tracker gives it back; missing where texts are kept as they are. */
+  /** A body as this tracker stores it; absent where texts are stored unchanged. */
   storedBody?(body: string): string | null;
   /**
-   * Set when this tracker rewrites bodies, which only shows afterwards: the body of the issue
-   * that a write returns is then what became of the one that was written.
+   * Set when this tracker rewrites bodies in a way that shows only afterwards: the issue that a write returns
+   * then has the rewritten body.
    */
   readonly rewritesBodies?: boolean;
-  /** The tracker's own time, as its last answer told it; null before, missing where answers do not tell. */
+  /** The tracker's time as of its last answer; null before the first one, absent where answers carry no time. */
   time?(): string | null;
   listIssues(query: IssueQuery): Promise<Page<CanonicalIssue>>;
   getIssue(ref: ExternalRef, options?: ReadOptions): Promise<CanonicalIssue>;
-  /** The issue that people call by this key, such as `PAY-7` or `#7`; null when there is none. */
+  /** The issue with this key, such as `PAY-7` or `#7`; null when there is none. */
   findIssue(key: string): Promise<CanonicalIssue | null>;
   /**
-   * Issues with these words in title or body, by the provider's own search; without words the latest changed first.
-   * For people to choose from: links may be left out, where they would cost a request for each issue.
+   * Issues with these words in title or body, by the provider's search; without words the latest changed
+   * first. Links may be missing where they cost a request per issue.
    */
   searchIssues(query: IssueSearch): Promise<readonly CanonicalIssue[]>;
   /**
    * Creates an issue, or returns the one that this key created before.
    *
-   * @throws IssueNotFoundError also when it knows of that one, and that it is gone
+   * @throws IssueNotFoundError also when that issue was deleted
    */
   createIssue(fields: IssueFields, options: CreateOptions): Promise<CanonicalIssue>;
   /**
-   * The issue that a create with this key made; null when there is none.
+   * The issue that this key created; null when there is none.
    *
-   * @throws IssueNotFoundError when it knows that there was one, and that it is gone
+   * @throws IssueNotFoundError when it was deleted
    */
   findCreated(idempotencyKey: string): Promise<CanonicalIssue | null>;
-  /** Changes fields other than status and links. Returns the issue as it is afterwards. */
+  /** Changes fields other than status and links. Returns the issue afterwards. */
   updateIssue(ref: ExternalRef, patch: IssuePatch, options: UpdateOptions): Promise<CanonicalIssue>;
   transitionIssue(
     ref: ExternalRef,
     status: CanonicalStatus,
     options: WriteOptions & ChangeOptions,
   ): Promise<CanonicalIssue>;
-  /** Adds a link that the issue does not have. Returns the issue as it is afterwards. */
+  /** Adds a link that the issue does not have. Returns the issue afterwards. */
   upsertLink(ref: ExternalRef, link: CanonicalLink, options?: ChangeOptions): Promise<CanonicalIssue>;
-  /** Removes a link that the issue has. Returns the issue as it is afterwards. */
   removeLink(ref: ExternalRef, link: CanonicalLink, options?: ChangeOptions): Promise<CanonicalIssue>;
   /** Adds a comment, or returns the one that this key added before. */
   addComment(ref: ExternalRef, body: string, options: CreateOptions): Promise<CanonicalComment>;
@@ -145,7 +136,7 @@ export interface TrackerConnector {
   listEvents(query: { readonly since?: string; readonly cursor?: string }): Promise<Page<TrackerEvent>>;
 }
 
-/** The body of a patch as the tracker would give it back; nothing when the patch has none. */
+/** The patch's body as the tracker stores it; empty without a body. */
 export function storedBodyOf(
   connector: Pick<TrackerConnector, "storedBody">,
   { body }: IssuePatch,
@@ -154,7 +145,7 @@ export function storedBodyOf(
   return { body: connector.storedBody(body) };
 }
 
-/** The labels and assignees of a patch, brought to an issue that may have moved on since the caller saw it. */
+/** The labels and assignees of a patch, applied to an issue that may have changed since the caller read it. */
 export function mergedSets(
   current: Pick<IssueFields, "labels" | "assignees">,
   { labels, assignees }: IssuePatch,
@@ -167,7 +158,7 @@ export function mergedSets(
   };
 }
 
-/** `current` with what `wanted` has and `seen` has not, and without what `seen` has and `wanted` has not. */
+/** `current` with what `wanted` adds to `seen`, without what it removes. */
 function mergeSet(current: readonly string[], seen: readonly string[], wanted: readonly string[]): string[] {
   const kept = current.filter((name) => wanted.includes(name) || !seen.includes(name));
   const added = wanted.filter((name) => !seen.includes(name) && !current.includes(name));

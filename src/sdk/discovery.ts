@@ -1,8 +1,6 @@
 /**
- * Hosted discovery: which workspaces and bindable resources a provider has.
- * A connector brings a {@link DiscoverySource}; these functions validate what
- * it found, so that everything behind them holds the same plain objects
- * whichever provider they came from.
+ * Hosted discovery: the workspaces and bindable resources of a provider. These functions validate what a
+ * {@link DiscoverySource} returns, so that the objects of all providers have the same shape.
  */
 import * as v from "valibot";
 import { DiscoveryContractError } from "./errors.ts";
@@ -10,7 +8,7 @@ import { type Page, problemOf } from "./model.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
-/** Provider-native facts; the keys named here are the same for every provider: text, or absent. */
+/** Provider-native facts. The named keys are the same for every provider: text, or absent. */
 const metadata = <K extends string>(normalized: Record<K, v.GenericSchema<string>>) =>
   v.objectWithRest(v.partial(v.object(normalized)).entries, v.unknown());
 
@@ -32,9 +30,8 @@ export const DiscoveredResource = v.object({
   displayName: filled,
   kind: filled,
   provider: filled,
-  /** `id` of the workspace that it belongs to. */
   workspaceId: filled,
-  /** The parameters with which the provider's connector works on this resource. */
+  /** The parameters of the provider's connector for this resource. */
   connectorParams: v.record(v.string(), v.unknown()),
   /** Native keys, plus `display_key` and `resource_url` where the provider has them. */
   routingMetadata: metadata({ display_key: filled, resource_url: filled }),
@@ -45,28 +42,26 @@ export type DiscoveredResource = v.InferOutput<typeof DiscoveredResource>;
 export interface ResourceNames {
   /** The provider's short key or full path: `PAY`, `acme/payments-api`. */
   readonly displayKey: string;
-  /** Address of the resource's page; null when it was not recorded. Another site than the source's finds nothing. */
+  /** Address of the resource's page; null when it was not recorded. An address on another site finds nothing. */
   readonly resourceUrl: string | null;
 }
 
-/** A resource and the workspace that it belongs to. */
 const FoundResource = v.object({ workspace: DiscoveredWorkspace, resource: DiscoveredResource });
 export type FoundResource = v.InferOutput<typeof FoundResource>;
 
 /**
- * The part of a connector that finds what can be bound. Its answers are
- * typed as unknown because they stem from a provider: the functions of this
- * file make them trustworthy.
+ * The part of a connector that finds bindable resources. Its answers are unknown because they come from a
+ * provider; the functions of this file validate them.
  */
 export interface DiscoverySource {
   readonly provider: string;
-  /** Id of the account whose credential this is: the same for every credential of that account. */
+  /** The id of the credential's account, the same for every credential of that account. */
   account(): Promise<string>;
   /** One page, `Page<DiscoveredWorkspace>` in shape. */
   listWorkspaces(cursor: string | null): Promise<unknown>;
   /** One page, `Page<DiscoveredResource>` in shape. */
   listResources(workspace: DiscoveredWorkspace, cursor: string | null): Promise<unknown>;
-  /** One resource by name, in a constant number of requests: `FoundResource` in shape, or null. */
+  /** One resource by name in a constant number of requests: `FoundResource` in shape, or null. */
   findResource(names: ResourceNames): Promise<unknown>;
 }
 
@@ -78,7 +73,6 @@ const ResourcePage = page(DiscoveredResource);
 /**
  * One page of the workspaces that the source can see.
  *
- * @param cursor `nextCursor` of the page before, null for the first
  * @throws DiscoveryContractError when the answer breaks the contract
  * @throws TrackerSdkError when the provider refuses or cannot be reached
  */
@@ -93,13 +87,7 @@ export async function discoverWorkspaces(
   return found;
 }
 
-/**
- * One page of the resources of a workspace.
- *
- * @param cursor `nextCursor` of the page before, null for the first
- * @throws DiscoveryContractError when the answer breaks the contract
- * @throws TrackerSdkError when the provider refuses or cannot be reached
- */
+/** One page of the resources of a workspace. Throws as {@link discoverWorkspaces}. */
 export async function discoverResources(
   source: DiscoverySource,
   workspace: DiscoveredWorkspace,
@@ -114,11 +102,8 @@ export async function discoverResources(
 }
 
 /**
- * The resource with these names, in a constant number of requests; null when
- * the source does not see it, or it cannot be bound.
- *
- * @throws DiscoveryContractError when the answer breaks the contract
- * @throws TrackerSdkError when the provider refuses or cannot be reached
+ * The resource with these names; null when the source does not see it or it cannot be bound. Throws as {@link
+ * discoverWorkspaces}.
  */
 export async function findResource(
   source: DiscoverySource,
@@ -133,7 +118,7 @@ export async function findResource(
   return found;
 }
 
-/** Reports whether two addresses are of the same site; an unrecorded address is of any. */
+/** Reports whether two addresses are on the same site; an unrecorded address is on any. */
 export function isSameSite(recorded: string | null, actual: string): boolean {
   if (recorded === null) return true;
   return URL.canParse(recorded) && new URL(recorded).origin === new URL(actual).origin;

@@ -1,12 +1,6 @@
 /**
- * The sync engine: keeps the issues of a store and those of one tracker
- * resource the same, field by field, by the ownership policy.
- *
- * Its parts: `engine/pull.ts` takes in what changed remotely, `engine/push.ts`
- * and `engine/create.ts` bring local edits out, `engine/local.ts` is what
- * people do locally, `merge.ts` decides. What the engine knows is in the store,
- * written before it is relied on: a run that dies anywhere is continued by the
- * next one.
+ * Keeps the issues of a store and those of one tracker resource in sync, field by field, by the ownership
+ * policy. State is stored before it is relied on: the next run continues a run that died anywhere.
  */
 import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
@@ -34,62 +28,61 @@ export type { Decision } from "./engine/local.ts";
 export interface SyncEngineOptions {
   readonly connector: TrackerConnector;
   readonly store: IssueStore;
-  /** The owners of fields; the provider owns all of them by default. */
+  /** The owners of fields; by default the provider owns all of them. */
   readonly policy?: v.InferInput<typeof OwnershipPolicy>;
-  /** Names the checkpoint, for stores that several resources share; the connector's provider and workspace by default. */
+  /** The checkpoint's name, for stores that several resources share; provider and workspace by default. */
   readonly name?: string;
-  /** The time before the last pull's end from which a pull reads again, in milliseconds; 5 minutes by default. */
+  /** Overlap of a pull with the pull before, in milliseconds; 5 minutes by default. */
   readonly overlapMs?: number;
   /** Issues per page and transaction, 1 to 1000; 100 by default. */
   readonly pageSize?: number;
   /**
-   * Reports whether a page may be merged; one that may not is requested again with half
-   * as many issues, down to one, which always may. Every page by default.
+   * Reports whether a page may be merged. One that may not is requested again with half as many issues, down
+   * to one, which always may. Default: every page.
    */
   readonly canMerge?: (page: readonly CanonicalIssue[]) => boolean;
   /** Issues that are pushed at the same time; 4 by default. */
   readonly concurrency?: number;
   readonly now?: () => Date;
   readonly sleep?: (milliseconds: number) => Promise<void>;
-  /** 0 ≤ x < 1; spreads retries. */
+  /** Spreads retries; 0 ≤ x < 1. */
   readonly random?: () => number;
-  /** Makes idempotency keys; each is another one, on all machines. UUIDs of version 7 by default: they tell when. */
+  /** Makes idempotency keys, unique on all machines; by default UUIDs of version 7, which carry their time. */
   readonly newId?: () => string;
 }
 
 export interface RunOptions {
-  /** Tells what would be done, and does nothing: no write to the store, none to the provider. */
+  /** Reports what a run would do and writes nothing, neither to the store nor to the provider. */
   readonly dryRun?: boolean;
 }
 
 export interface PullOptions extends RunOptions {
-  /** Reads everything, not only what changed, and finds out which issues are gone. */
+  /** Reads everything and finds deleted issues. */
   readonly full?: boolean;
-  /** Stops after this many issues, 1 or more; the next pull goes on from there. */
+  /** Stops after this many issues, 1 or more; the next pull continues from there. */
   readonly limit?: number | null;
 }
 
 export interface PushOptions extends RunOptions {
   /** Pushes this issue alone. */
   readonly key?: string | null;
-  /** That issue as the caller has just read it, which is then not read again. */
+  /** That issue as the caller has just read it, to save the read. */
   readonly read?: CanonicalIssue | null;
 }
 
 export interface SyncOptions extends RunOptions {
-  /** Pull, then push; the other way round when false. True by default. */
+  /** Pulls before it pushes; true by default. */
   readonly pullFirst?: boolean;
-  /** The pull stops after this many issues, 1 or more. */
+  /** Issues to pull at most, 1 or more. */
   readonly limit?: number | null;
 }
 
 /**
  * One engine for one store and one connector.
  *
- * A run is a stream: nothing happens before it is read, and it stops where its
- * reader stops. A failure that concerns one issue is an event; only a failing
- * store ends a run in an error, a connector that cannot list as it is set up, or
- * SyncConflictError under strict manual review.
+ * A run is a stream: nothing happens before it is read, and it stops where its reader stops. A failure of one
+ * issue is an event. A run throws only when the store fails, when the connector cannot list with its
+ * configuration, or when conflicts stay open under strict manual review (SyncConflictError).
  *
  * @example
  * const engine = new SyncEngine({ connector, store, policy: { mode: "split_ownership" } });
@@ -118,21 +111,20 @@ export class SyncEngine {
     };
   }
 
-  /** Takes in what changed at the provider since the last pull. */
+  /** Fetches the changes at the provider since the last pull. */
   pull({ full = false, limit = null, dryRun }: PullOptions = {}): AsyncGenerator<SyncEvent> {
     return this.#run([(context) => pull(context, { full, limit })], dryRun);
   }
 
-  /** Brings what was edited locally to the provider. */
+  /** Writes local edits to the provider. */
   push({ key = null, read = null, dryRun }: PushOptions = {}): AsyncGenerator<SyncEvent> {
     return this.#run([(context) => push(context, { key, read })], dryRun);
   }
 
   /**
-   * Edits an issue locally and pushes it. For values that are parsed already:
-   * unlike {@link edit} this does not parse them.
+   * Edits an issue locally and pushes it. Unlike {@link edit} it does not parse the patch.
    *
-   * @param read The issue, where the caller has just read it
+   * @param read The issue, if the caller has just read it
    */
   async *write(
     key: string,
@@ -143,7 +135,7 @@ export class SyncEngine {
     yield* this.push({ key, read });
   }
 
-  /** Both, in one stream. */
+  /** Pulls and pushes in one stream. */
   sync({ pullFirst = true, limit = null, dryRun }: SyncOptions = {}): AsyncGenerator<SyncEvent> {
     const pullChanges: Phase = (context) => pull(context, { full: false, limit });
     const pushAll: Phase = (context) => push(context, { key: null, read: null });
@@ -151,11 +143,10 @@ export class SyncEngine {
   }
 
   /**
-   * Reads one issue of the provider and merges it, known or not.
+   * Reads one issue of the provider and merges it, whether the store has it or not.
    *
-   * @param read The issue, where the caller has just read it
-   *
-   * @throws IssueNotFoundError when the provider has no such issue; a known one is a tombstone then
+   * @param read The issue, if the caller has just read it
+   * @throws IssueNotFoundError when the provider has no such issue; its record is then marked deleted
    * @throws TrackerSdkError when it cannot be read
    */
   fetch(ref: ExternalRef, read: CanonicalIssue | null = null): Promise<IssueRecord> {
@@ -163,47 +154,47 @@ export class SyncEngine {
   }
 
   /**
-   * Sends a request of the caller's to the provider as the engine sends its own:
-   * again when its failure is one that may pass. It must be safe to repeat.
+   * Sends a caller's request with the engine's retries. It must be safe to repeat.
    *
-   * @throws TrackerSdkError when it fails for good, or too often
+   * @throws TrackerSdkError when it fails for good or too often
    */
   send<T>(request: (attempt: number) => Promise<T>): Promise<T> {
     return this.#context.send(request);
   }
 
   /**
-   * Gives up local edits that are not pushed: the fields are what was last agreed.
-   * What was never agreed on keeps them: a draft waits on, and a tombstone is not pushed any more.
+   * Discards unpushed local edits and restores the last agreed values. A draft has none and keeps its edits;
+   * a deleted issue is no longer pushed.
    */
   discard(key: string, fields: readonly CoreField[]): Promise<void> {
     return discard(this.#context, key, fields);
   }
 
   /**
-   * Edits an issue locally; the fields that change are pushed by the next push.
+   * Edits an issue locally; the next push writes the fields that changed.
    *
    * @throws IssueNotFoundError when the store has no such issue
-   * @throws TrackerSdkError (`invalid`) when the patch is not one
+   * @throws TrackerSdkError (`invalid`) when the patch is malformed
    */
   async edit(key: string, patch: IssuePatch): Promise<IssueRecord> {
     return edit(this.#context, key, parseLocal(IssuePatch, patch));
   }
 
   /**
-   * Files an issue locally; the next push creates it at the provider.
+   * Creates an issue locally; the next push creates it at the provider.
    *
-   * @throws TrackerSdkError (`conflict`) when the key is taken, (`invalid`) when the fields are not an issue's
+   * @throws TrackerSdkError (`conflict`) when the key is taken, (`invalid`) when the fields are malformed
    */
   create(key: string, fields: IssueFields): Promise<IssueRecord> {
     return createLocally(this.#context, key, fields);
   }
 
   /**
-   * Decides an open conflict; the field is synchronized again from the next push on.
-   * Deciding the same again changes nothing.
+   * Decides an open conflict; the next push synchronizes the field again. Repeating a decision changes
+   * nothing.
    *
-   * @throws TrackerSdkError (`not_found`) when there is no such conflict, (`conflict`) when it was decided otherwise
+   * @throws TrackerSdkError (`not_found`) when there is no such conflict, (`conflict`) when it was decided
+   * otherwise
    */
   resolveConflict(id: string, decision: Decision): Promise<ConflictRecord> {
     return resolveConflict(this.#context, id, decision);
@@ -227,10 +218,9 @@ export class SyncEngine {
   }
 }
 
-/** A part of a run. */
 type Phase = (context: EngineContext) => AsyncIterable<SyncEvent>;
 
-/** Carries a rehearsal's events out of the transaction that it undoes. */
+/** Carries the events of a dry run out of the transaction that it rolls back. */
 class DryRunEnd {
   readonly events: readonly SyncEvent[];
 
@@ -239,7 +229,7 @@ class DryRunEnd {
   }
 }
 
-/** Runs the phases for real within one transaction, sends no write, and undoes the transaction. */
+/** Runs the phases within one transaction, sends no write, and rolls the transaction back. */
 async function runDry(context: EngineContext, phases: readonly Phase[]): Promise<readonly SyncEvent[]> {
   try {
     return await context.store.transaction(async (transaction): Promise<never> => {

@@ -12,11 +12,10 @@ export type FailureClass =
 
 const RETRYABLE: ReadonlySet<FailureClass> = new Set(["rate_limited", "transient"]);
 
-/** The fields of a failure besides its message. */
 export interface FailureFacts {
   readonly provider: string;
   readonly failureClass: FailureClass;
-  /** The wait that the provider's rate limit asks for; null when it names none. */
+  /** The wait that the provider's rate limit asks for; null without one. */
   readonly retryAfterSeconds?: number | null;
   readonly cause?: unknown;
 }
@@ -39,7 +38,7 @@ export class TrackerSdkError extends Error {
   }
 }
 
-/** A connector is set up with parameters that it cannot work with. */
+/** A connector cannot work with its parameters. */
 export class ConnectorConfigError extends TrackerSdkError {
   constructor(provider: string, message: string) {
     super(message, { provider, failureClass: "invalid" });
@@ -49,7 +48,7 @@ export class ConnectorConfigError extends TrackerSdkError {
 /** A provider refused a request or could not be reached. */
 export class ConnectorRequestError extends TrackerSdkError {}
 
-/** The provider answered as if it had taken a field, and has not. */
+/** The provider reported success and did not save a field. */
 export function notApplied(provider: string, field: string): ConnectorRequestError {
   return new ConnectorRequestError(`${providerName(provider)} did not apply ${field}, and gave no reason.`, {
     provider,
@@ -57,7 +56,7 @@ export function notApplied(provider: string, field: string): ConnectorRequestErr
   });
 }
 
-/** A provider described a workspace or resource in a way that breaks the discovery contract. */
+/** A provider's workspace or resource breaks the discovery contract. */
 export class DiscoveryContractError extends TrackerSdkError {
   /** The path of the problem, for example `items[3].routingMetadata.display_key`. */
   readonly fieldPath: string;
@@ -71,14 +70,14 @@ export class DiscoveryContractError extends TrackerSdkError {
   }
 }
 
-/** The issue is not there, or not visible to this connection. */
+/** The issue does not exist or is not visible to this connection. */
 export class IssueNotFoundError extends TrackerSdkError {
   constructor(provider: string, id: string) {
     super(`${providerName(provider)} has no issue ${id}.`, { provider, failureClass: "not_found" });
   }
 }
 
-/** Returns the result of reading an issue; null when it does not exist. */
+/** The result of a read; null for an issue that does not exist. */
 export async function nullIfNotFound<T>(read: Promise<T>): Promise<T | null> {
   try {
     return await read;
@@ -88,9 +87,8 @@ export async function nullIfNotFound<T>(read: Promise<T>): Promise<T | null> {
   }
 }
 
-/** A provider described an issue in a way that the model cannot hold; nothing was guessed. */
+/** A provider's issue does not fit the model; nothing was guessed. */
 export class IssuePayloadContractError extends TrackerSdkError {
-  /** The path of the problem, for example `fields.status`. */
   readonly fieldPath: string;
 
   constructor(provider: string, fieldPath: string, problem: string) {
@@ -102,7 +100,7 @@ export class IssuePayloadContractError extends TrackerSdkError {
   }
 }
 
-/** The provider cannot carry what was asked for; no request was made. */
+/** The provider does not support a requested value; no request was made. */
 export class CapabilityNotSupportedError extends TrackerSdkError {
   readonly capability: string;
 
@@ -112,14 +110,14 @@ export class CapabilityNotSupportedError extends TrackerSdkError {
   }
 }
 
-/** A reference leads out of the resource that the connector is for. */
+/** A reference names another resource than the connector's. */
 export class ScopeViolationError extends TrackerSdkError {
   constructor(provider: string, message: string) {
     super(message, { provider, failureClass: "permission" });
   }
 }
 
-/** Conflicts were left open under strict manual review; everything else was done. */
+/** Conflicts stay open under strict manual review; everything else was done. */
 export class SyncConflictError extends TrackerSdkError {
   readonly conflictIds: readonly string[];
 

@@ -1,4 +1,4 @@
-/** The bridge between an issue and a mission: what a mission starts from, and what it tells back. */
+/** Connects an issue with a mission: the seed that a mission starts from, and the updates that it publishes. */
 import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { jsonText } from "../shared/json.ts";
@@ -23,27 +23,26 @@ export const MISSION_FIELD = "spec_kitty_mission";
 /** The custom field that holds an issue's decision references. */
 export const DECISIONS_FIELD = "decision_refs";
 
-/** The number of attempts to write to an issue that keeps changing. */
 const MAX_UPDATE_ATTEMPTS = 3;
 
-/** Text of one line, however it came. */
+/** Text, joined to one line. */
 const Line = v.pipe(
   v.string(),
   v.transform((text) => text.replace(/[\s\p{Cc}]+/gu, " ").trim()),
 );
 const FilledLine = v.pipe(Line, v.nonEmpty("must not be empty"));
 
-/** A decision that a mission depends on, and the issue it is tracked as, if any. */
+/** A decision that a mission depends on, and its issue if it has one. */
 export const DecisionReference = v.object({
   id: FilledLine,
   externalRef: v.exactOptional(ExternalRef),
-  /** The work cannot go on before it is made. */
+  /** The mission cannot continue before the decision. */
   blocking: v.boolean(),
   title: v.exactOptional(v.string()),
 });
 export type DecisionReference = v.InferOutput<typeof DecisionReference>;
 
-/** The report of a mission to the issue that it came from. */
+/** A mission's report to its issue. */
 export const MissionUpdate = v.strictObject({
   missionId: FilledLine,
   missionState: FilledLine,
@@ -54,7 +53,6 @@ export const MissionUpdate = v.strictObject({
 });
 export type MissionUpdate = v.InferOutput<typeof MissionUpdate>;
 
-/** The data that a mission starts from. */
 export interface MissionSeed
   extends Pick<IssueFields, "title" | "body" | "status" | "priority" | "assignees" | "labels"> {
   readonly missionId: string;
@@ -62,7 +60,6 @@ export interface MissionSeed
   readonly decisionReferences: readonly DecisionReference[];
 }
 
-/** An issue after an update was published to it. */
 export interface PublishedMission {
   readonly issue: CanonicalIssue;
   /** Parts of the update that the provider has no place for. */
@@ -72,7 +69,7 @@ export interface PublishedMission {
 /**
  * The seed of a mission for an issue.
  *
- * @param missionId the mission's id; `mission:` and the issue's identity when not given
+ * @param missionId Default: `mission:` and the issue's identity
  */
 export function missionSeedFromIssue(
   issue: CanonicalIssue,
@@ -93,20 +90,17 @@ export function missionSeedFromIssue(
 }
 
 /**
- * Publishes a mission's state to its issue: the custom fields that name the
- * mission and its decisions, a `blocked_by` link for each blocking decision that
- * is an issue of the same tracker and workspace, one comment, and last the
- * status. What the provider has no place for is left out and named in `omitted`;
- * the comment names every decision, linked or not.
+ * Publishes a mission's state to its issue: the custom fields of the mission and its decisions, a
+ * `blocked_by` link for each blocking decision that is an issue of the same tracker and workspace, one
+ * comment, and the status last. Parts that the provider does not support are named in `omitted`; the comment
+ * names every decision.
  *
- * Publishing the same update again changes nothing and adds no comment, also
- * after a failure in the middle: what was done is recognized.
+ * Publishing the same update again changes nothing and adds no comment, also after a failure in between.
  *
- * @param read the issue, where the caller has just read it
- * @throws ConnectorRequestError when the update is not one (`invalid`), or when
- *   the provider took it and did not keep it (`contract`)
- * @throws TrackerSdkError whatever the connector fails with; a status that the
- *   provider refuses loses nothing else
+ * @param read The issue, if the caller has just read it
+ * @throws ConnectorRequestError when the update is malformed (`invalid`), or the provider did not save it
+ * (`contract`)
+ * @throws TrackerSdkError of the connector; a refused status loses nothing else
  */
 export async function publishMissionUpdate(
   connector: TrackerConnector,
@@ -173,10 +167,7 @@ export async function publishMissionUpdate(
   };
 }
 
-/**
- * The comment that tells a mission's state: one fact per line, in a fixed
- * order, empty ones left out.
- */
+/** The comment of an update: one fact per line in a fixed order, empty ones omitted. */
 export function missionComment(update: MissionUpdate): string {
   const { missionId, missionState, summary, missionUrl, decisionReferences } = v.parse(MissionUpdate, update);
   const fields: readonly (readonly [string, string | undefined])[] = [
@@ -189,7 +180,7 @@ export function missionComment(update: MissionUpdate): string {
   return fields.flatMap(([name, fact]) => (fact ? [`${name}: ${fact}`] : [])).join("\n");
 }
 
-/** A reference as people and other programs write it down; an id alone is one that blocks nothing. */
+/** A reference as people and other programs write it; an id alone blocks nothing. */
 const WrittenReference = v.union([
   v.pipe(
     FilledLine,
@@ -208,8 +199,8 @@ const WrittenReference = v.union([
 ]);
 
 /**
- * The decision references in a custom field: a list, or text that holds one.
- * What is not a reference is passed over, and so are repeated ids.
+ * The decision references in a custom field: a list, or text that contains one. Other values and repeated ids
+ * are skipped.
  */
 function decisionReferencesIn(value: JsonValue | undefined): readonly DecisionReference[] {
   const references = new Map<string, DecisionReference>();
@@ -250,7 +241,7 @@ function hasField({ customFields }: CanonicalIssue, name: string, value: JsonVal
   return canonicalJson(customFields[name] ?? null) === canonicalJson(value);
 }
 
-/** Writes facts next to the other custom fields, as they are at that moment. Returns the issue afterwards. */
+/** Writes fields next to the other custom fields of that moment. Returns the issue afterwards. */
 async function writeFields(
   connector: TrackerConnector,
   issue: CanonicalIssue,
@@ -276,7 +267,7 @@ async function writeFields(
   return current;
 }
 
-/** Links the issue; null when the tracker turns out to have no place for that link, as on a plan without it. */
+/** Links the issue; null when the tracker turns out not to support that link, as on a lower plan. */
 async function linkedIssue(
   connector: TrackerConnector,
   current: CanonicalIssue,
@@ -290,7 +281,7 @@ async function linkedIssue(
   }
 }
 
-/** Adds the comment, unless one of the issue's comments says the same. Returns whether it did. */
+/** Adds the comment unless an equal one exists. Returns true when it was added. */
 async function commentOnce(connector: TrackerConnector, ref: ExternalRef, body: string): Promise<boolean> {
   let cursor: string | null = null;
   do {
@@ -305,7 +296,7 @@ async function commentOnce(connector: TrackerConnector, ref: ExternalRef, body: 
   return true;
 }
 
-/** Text without what providers do to line ends and blank lines. */
+/** Text without the changes that providers make to line ends and blank lines. */
 function linesOf(text: string): string {
   const lines = text.split(/\r\n|\r|\n/).map((line) => line.trim());
   return lines.filter((line) => line !== "").join("\n");
@@ -319,7 +310,7 @@ function hasLink(issue: CanonicalIssue, { type, target }: CanonicalLink): boolea
   return issue.links.some((link) => link.type === type && identityOf(link.target) === identityOf(target));
 }
 
-/** The key of a write to an issue as it is now: after another change it is another write. */
+/** The key of a write to the issue's current state; a changed issue needs another key. */
 function writeKey(part: string, issue: CanonicalIssue, value: string): string {
   return digest([part, identityOf(issue.ref), issue.revision ?? issue.updatedAt, value]);
 }

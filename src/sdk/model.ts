@@ -1,12 +1,11 @@
 /**
- * The canonical issue: what every tracker's issue is mapped to. No vendor's
- * field is in it; what a provider has beyond it stays in `raw`.
+ * The canonical issue, to which every tracker's issue is mapped. It has no vendor field; the provider's
+ * payload stays in `raw`.
  */
 import * as v from "valibot";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
-/** The status of an issue, in words that every tracker can be mapped to. */
 export const CanonicalStatus = v.picklist([
   "todo",
   "in_progress",
@@ -17,11 +16,9 @@ export const CanonicalStatus = v.picklist([
 ]);
 export type CanonicalStatus = v.InferOutput<typeof CanonicalStatus>;
 
-/** The kind of work that an issue is. */
 export const CanonicalIssueType = v.picklist(["epic", "story", "task", "bug", "chore", "subtask"]);
 export type CanonicalIssueType = v.InferOutput<typeof CanonicalIssueType>;
 
-/** The relation of one issue to another. */
 export const LinkType = v.picklist([
   "blocks",
   "blocked_by",
@@ -39,7 +36,7 @@ export const Instant = v.pipe(
   v.transform((text) => new Date(text).toISOString()),
 );
 
-/** The address of an issue: a tracker, a workspace of it, an id in that. */
+/** The address of an issue: tracker, workspace and id. */
 export const ExternalRef = v.object({
   system: filled,
   workspace: filled,
@@ -50,19 +47,17 @@ export const ExternalRef = v.object({
 });
 export type ExternalRef = v.InferOutput<typeof ExternalRef>;
 
-/** A reference without what may change about it: `system:workspace:id`. */
+/** The stable part of a reference: `system:workspace:id`. */
 export function identityOf({ system, workspace, id }: ExternalRef): string {
   return [system, workspace, id].map(encodeURIComponent).join(":");
 }
 
-/** A typed link to another issue. */
 export const CanonicalLink = v.object({ type: LinkType, target: ExternalRef });
 export type CanonicalLink = v.InferOutput<typeof CanonicalLink>;
 
 /** 0 unset, 1 urgent … 4 low. */
 export const Priority = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(4));
 
-/** JSON, as custom fields and raw payloads hold it. */
 export type JsonValue =
   | null
   | boolean
@@ -81,7 +76,7 @@ export const JsonValue: v.GenericSchema<JsonValue> = v.lazy(() =>
   ]),
 );
 
-/** The fields of an issue that are synchronized. */
+/** The synchronized fields of an issue. */
 export const IssueFields = v.object({
   title: filled,
   body: v.nullable(v.string()),
@@ -96,7 +91,7 @@ export const IssueFields = v.object({
 });
 export type IssueFields = v.InferOutput<typeof IssueFields>;
 
-/** The fields of an issue that is not filled in; an issue also needs a title. */
+/** Empty fields; an issue also needs a title. */
 export const BLANK: IssueFields = {
   title: "",
   body: null,
@@ -110,22 +105,19 @@ export const BLANK: IssueFields = {
   customFields: {},
 };
 
-/** An issue as a provider has it. */
 export const CanonicalIssue = v.object({
   ref: ExternalRef,
   ...IssueFields.entries,
   createdAt: Instant,
   updatedAt: Instant,
-  /** Changes with every change of the issue; null where the provider has nothing like it. */
+  /** Changes with every change of the issue; null where the provider has no revisions. */
   revision: v.nullable(v.string()),
-  /** The times at which single fields changed, where the provider reports them. */
+  /** Change times of single fields, where the provider reports them. */
   fieldTimes: v.exactOptional(v.record(v.string(), Instant)),
-  /** The provider's own payload. */
   raw: JsonValue,
 });
 export type CanonicalIssue = v.InferOutput<typeof CanonicalIssue>;
 
-/** The name of a synchronized field. */
 export const CORE_FIELDS = [
   "title",
   "body",
@@ -140,7 +132,7 @@ export const CORE_FIELDS = [
 ] as const satisfies readonly (keyof IssueFields)[];
 export type CoreField = (typeof CORE_FIELDS)[number];
 
-/** A change to an issue: the new values of the fields that change. Unknown keys are refused. */
+/** New values of the fields that change; unknown keys are refused. */
 export const IssuePatch = v.strictObject({
   title: v.exactOptional(IssueFields.entries.title),
   body: v.exactOptional(IssueFields.entries.body),
@@ -155,7 +147,6 @@ export const IssuePatch = v.strictObject({
 });
 export type IssuePatch = v.InferOutput<typeof IssuePatch>;
 
-/** A comment as a provider has it. */
 export const CanonicalComment = v.object({
   id: filled,
   body: v.string(),
@@ -164,7 +155,7 @@ export const CanonicalComment = v.object({
 });
 export type CanonicalComment = v.InferOutput<typeof CanonicalComment>;
 
-/** Something that happened to an issue, as webhooks and event lists tell it. */
+/** A change of an issue, as webhooks and event lists report it. */
 export const TrackerEvent = v.object({
   id: filled,
   type: v.picklist(["created", "updated", "deleted", "commented"]),
@@ -179,7 +170,7 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
-/** JSON with sorted keys: equal values have equal text, whoever built them. */
+/** JSON with sorted keys, so that equal values have equal text. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
   if (typeof value === "object" && value !== null) {
@@ -192,12 +183,12 @@ export function canonicalJson(value: unknown): string {
 }
 
 /**
- * The problem with a value that a schema refuses, in words that follow
- * its path: `is missing`, `is not known`, `must be "a", "b" or "c", not "d"`.
+ * The problem of a refused value, in words that follow its path: `is missing`, `is not known`, `must be "a",
+ * "b" or "c", not "d"`.
  */
 export function problemOf({ received, expected, message, type }: v.BaseIssue<unknown>): string {
   if (received === "undefined") return "is missing";
-  // A message of a schema's own says more than the types do.
+  // A schema's own message is more precise than its types.
   if (!message.startsWith("Invalid ")) return message;
   if (type === "strict_object" && expected === "never") return "is not known";
   return expected === null ? message : `must be ${alternatives(expected)}, not ${received}`;

@@ -1,4 +1,4 @@
-/** The catalog of connectors: what each is told, and how it is loaded. */
+/** The catalog of connectors: their parameters and loaders. */
 import type { TrackerConnector } from "./connector.ts";
 import {
   HOSTED_PARAMS,
@@ -16,34 +16,31 @@ import type { Transport } from "./http/transport.ts";
 
 /** The exports of a provider's folder in `connectors/`. */
 export interface HostedModule<P extends HostedProvider> {
-  /** A connector to one resource. Nothing is sent until it is used. */
+  /** Connects to one resource; sends nothing yet. */
   connect(params: HostedParams<P>, transport: Transport): TrackerConnector;
   /**
-   * Everything bindable that the transport's credential can see.
+   * Discovers the resources that the transport's credential can see.
    *
-   * @param baseUrl Address of the provider as {@link HostedParams} name it, where it is not the default one
+   * @param baseUrl The provider's address as in {@link HostedParams}; null for the default one
    */
   discover(transport: Transport, baseUrl: string | null): DiscoverySource;
 }
 
-/** A provider that is reached over the network, through a transport. */
+/** A provider behind a transport. */
 export interface HostedEntry<P extends HostedProvider> {
   readonly mode: "hosted";
-  /** Schema of its params. */
   readonly params: (typeof HOSTED_PARAMS)[P];
   readonly load: () => Promise<HostedModule<P>>;
 }
 
-/** A tracker that is on this machine. */
+/** A tracker on this machine. */
 export interface LocalEntry<T extends LocalTracker> {
   readonly mode: "local";
-  /** Schema of its params. */
   readonly params: (typeof LOCAL_PARAMS)[T];
-  /** Loads what makes a connector; programs are started with what they need of the environment. */
+  /** Loads the connector's factory; programs receive a part of the environment. */
   readonly load: () => Promise<(params: LocalParams<T>, environment: ProgramEnvironment) => TrackerConnector>;
 }
 
-/** The hosted part of the catalog. */
 export const HOSTED_CONNECTORS: { readonly [P in HostedProvider]: HostedEntry<P> } = {
   github: {
     mode: "hosted",
@@ -67,7 +64,6 @@ export const HOSTED_CONNECTORS: { readonly [P in HostedProvider]: HostedEntry<P>
   },
 };
 
-/** The local part of the catalog. */
 const LOCAL_CONNECTORS: { readonly [T in LocalTracker]: LocalEntry<T> } = {
   beads: {
     mode: "local",
@@ -90,14 +86,14 @@ const LOCAL_CONNECTORS: { readonly [T in LocalTracker]: LocalEntry<T> } = {
   },
 };
 
-/** Every tracker that the SDK knows, by its name in references. */
+/** Every tracker that the SDK supports, by its name in references. */
 export const CONNECTORS = { ...HOSTED_CONNECTORS, ...LOCAL_CONNECTORS } as const;
 
 /**
- * A connector to a tracker on this machine.
+ * Connects to a tracker on this machine.
  *
- * @param environment Environment variables of which programs get what they need. Default: those of this process
- * @throws ConnectorConfigError naming the path of what is wrong with the params
+ * @param environment Programs receive the variables that they need. Default: those of this process
+ * @throws ConnectorConfigError naming the path of a wrong parameter
  */
 export async function createLocalConnector<T extends LocalTracker>(
   tracker: T,

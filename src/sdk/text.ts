@@ -1,6 +1,4 @@
-/** Texts of others between sentences of ours. */
-
-/** A text with a full stop at its end, where it has no end of its own. */
+/** Ends a text with a period unless it ends in punctuation. */
 export function sentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -1,14 +1,13 @@
 /**
- * The bound of a pull's answer. What was taken in is not given again unasked, so
- * an answer that nobody can read would lose it: a page that is too large is asked
- * for in parts, before it is taken in, and a pull ends while there is room for
- * one more.
+ * Limits the size of a pull's answer. Merged issues are not sent again unasked, so an answer too large to be
+ * read would lose them: a page that is too large is requested in parts before it is merged, and a pull ends
+ * while there is room for one more page.
  */
 import type { NormalizedIssue } from "../protocol.ts";
 import type { CanonicalIssue } from "../sdk/model.ts";
 import { wireIssue } from "./envelope.ts";
 
-/** The issues in the answer to a pull: as many as fit. */
+/** The issues in the answer to a pull, as many as fit. */
 export class BoundedAnswer {
   readonly #maxBytes: number;
   readonly #issues = new Map<string, { readonly issue: NormalizedIssue; readonly bytes: number }>();
@@ -44,7 +43,7 @@ export class BoundedAnswer {
 }
 
 /**
- * Reports whether a page is small enough for a {@link BoundedAnswer} to hold two of its size.
+ * Reports whether a {@link BoundedAnswer} can hold two pages of this size.
  *
  * @param maxBytes The limit of an answer's issues as JSON
  */
@@ -57,14 +56,14 @@ function pageBytes(maxBytes: number): number {
   return maxBytes / 2;
 }
 
-/** The size of an issue in an answer, with the comma behind it. */
+/** The size of an issue in an answer, with its comma. */
 function bytesOf(issue: NormalizedIssue): number {
   return jsonBytes(issue) + 1;
 }
 
 /**
- * The size of a value as JSON, in bytes. Measured without serializing it: the
- * answer is serialized once, when it is sent.
+ * The size of a value as JSON, in bytes, measured without serializing: the answer is serialized once, when it
+ * is sent.
  */
 export function jsonBytes(value: unknown): number {
   if (typeof value === "string") return textBytes(value);
@@ -80,7 +79,7 @@ export function jsonBytes(value: unknown): number {
   return bytes + Math.max(0, count - 1);
 }
 
-/** The characters that JSON escapes: quotes, backslashes, controls, and halves of surrogate pairs. */
+/** Characters that JSON escapes: quotes, backslashes, control characters and unpaired surrogates. */
 const ESCAPED = /["\\\p{Cc}\p{Cs}]/gu;
 const SHORT_ESCAPES = '"\\\b\f\n\r\t';
 
@@ -89,7 +88,7 @@ function textBytes(text: string): number {
   for (const [character] of text.matchAll(ESCAPED)) {
     if (SHORT_ESCAPES.includes(character)) bytes += 1;
     else if (character < " ") bytes += 5;
-    // Half a surrogate pair counts as three bytes and is written as six.
+    // An unpaired surrogate counts as three bytes and is written as six.
     else if (character >= "\ud800") bytes += 3;
   }
   return bytes;

@@ -1,16 +1,15 @@
-/** The wire's words for what the SDK knows: issues, references, failures, sums. Pure. */
+/** Translates issues, references, failures and totals into the wire's words. Pure. */
 import type { Conflict, NormalizedIssue, PullResult, PushResult, Ticket } from "../protocol.ts";
 import type { FailureClass } from "../sdk/errors.ts";
 import type { CanonicalIssue, CanonicalLink, ExternalRef, IssueFields } from "../sdk/model.ts";
 import type { ConflictRecord, IssueRecord } from "../sdk/stores/store.ts";
 import { wireField } from "./ownership.ts";
 
-/** The result of one phase of a sync. */
 export type PullPhase = Pick<PullResult, "summary" | "items" | "item_errors" | "has_more" | "next_cursor">;
 export type PushPhase = Pick<PushResult, "summary" | "items" | "item_errors">;
 export type Summary = PullResult["summary"];
 
-/** A reference as it is sent: what is not known is null. */
+/** A reference as it is sent: unknown parts are null. */
 export function wireRef({ system, workspace, id, key = null, url = null }: WireRefInput) {
   return { system, workspace, id, key, url };
 }
@@ -28,7 +27,6 @@ export function normalizedIssue({ ref, fields, base }: IssueRecord): NormalizedI
   return ref === null || base === null ? null : wireIssue(ref, fields, base);
 }
 
-/** An issue as it is sent. */
 export function wireIssue(
   ref: ExternalRef,
   fields: IssueFields,
@@ -52,7 +50,7 @@ export function wireIssue(
   };
 }
 
-/** An issue as people look for it, of a team, a project or a repository. */
+/** An issue as people search for it; `team` is its team, project or repository. */
 export function wireTicket(
   { ref, title, body, status, assignees, createdAt, updatedAt }: CanonicalIssue,
   team: { readonly id: string | null; readonly name: string },
@@ -76,7 +74,6 @@ export function wireTicket(
   };
 }
 
-/** A conflict as it is sent. */
 export function wireConflict(conflict: ConflictRecord, record: IssueRecord | null): Conflict {
   const { id, key, field, base, local, remote, resolution } = conflict;
   const issue = {
@@ -87,7 +84,7 @@ export function wireConflict(conflict: ConflictRecord, record: IssueRecord | nul
   return { id, issue, field: wireField(field), base, local, remote, resolution };
 }
 
-/** The code of a failure in an item: a failure of the provider's, named like a whole answer's. */
+/** The code of an item's failure, the same as for a whole answer. */
 export function itemCode(failureClass: FailureClass): string {
   switch (failureClass) {
     case "transient":
@@ -101,13 +98,12 @@ export function itemCode(failureClass: FailureClass): string {
   }
 }
 
-/** `ok` when all went well, `error` when nothing did, `partial` in between. */
+/** `ok` when everything succeeded, `error` when nothing did, `partial` otherwise. */
 export function summaryStatus({ failed, succeeded, skipped }: Summary): "ok" | "partial" | "error" {
   if (failed === 0) return "ok";
   return succeeded + skipped === 0 ? "error" : "partial";
 }
 
-/** The sum of several phases. */
 export function summaryTotal(...summaries: readonly Summary[]): Summary {
   const sum = (name: keyof Summary) => summaries.reduce((total, summary) => total + summary[name], 0);
   return {

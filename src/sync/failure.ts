@@ -1,10 +1,9 @@
-/** The wire's words for a failure that ends a whole request, whoever does the work. Pure. */
+/** The wire's codes for a failure that ends a whole request. Pure. */
 import { CapabilityNotSupportedError, IssueNotFoundError, type TrackerSdkError } from "../sdk/errors.ts";
 import { SyncRequestError } from "./request.ts";
 
-/** The code of what went wrong at work on a binding. */
 export function failureCode(error: TrackerSdkError) {
-  // No credential helps where the tracker has no place for what was asked.
+  // No other credential helps where the tracker lacks the feature.
   if (error instanceof SyncRequestError || error instanceof CapabilityNotSupportedError) {
     return "invalid_request";
   }
@@ -13,7 +12,7 @@ export function failureCode(error: TrackerSdkError) {
   return error.retryable ? "provider_unavailable" : "provider_rejected";
 }
 
-/** The code of a decision that was refused; null when it was not the decision that failed. */
+/** The code of a refused decision; null when something else failed. */
 export function conflictCode({ failureClass }: TrackerSdkError) {
   if (failureClass === "not_found") return "conflict_not_found";
   return failureClass === "conflict" ? "conflict_decided" : null;

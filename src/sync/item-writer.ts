@@ -1,4 +1,4 @@
-/** Writes what a push asks for, an item at a time, and tells what became of it. */
+/** Writes the items of a push one by one and reports their outcomes. */
 import type { ItemError, PushItem, PushResultItem } from "../protocol.ts";
 import type { TrackerConnector } from "../sdk/connector.ts";
 import { linkIdentity } from "../sdk/engine/merge.ts";
@@ -14,22 +14,21 @@ import { type ItemOutcome, outcomeOf } from "./outcome.ts";
 import { type NamedRef, parseItem, patchOf, type WirePatch } from "./push-item.ts";
 import { SyncRequestError } from "./request.ts";
 
-/** The advice for an item that failed before it became a local edit, or is none. */
+/** Advice for an item that failed before it became a local edit. */
 const NOT_SAVED = "It was not saved. Check whether the provider has it, then push it again.";
 
-/** The outcome of an item, with its error. */
 export interface PushedItem {
   readonly item: PushResultItem;
   readonly errors: readonly ItemError[];
 }
 
-/** The outcome of a write, and the issue as it is known afterwards. */
+/** The outcome of a write, and the record afterwards. */
 interface ItemResult {
   readonly outcome: ItemOutcome;
   readonly record: IssueRecord | null;
 }
 
-/** `repeated` when a push that was interrupted may have written the item. */
+/** `repeated` when an interrupted push may have written the item. */
 export type Attempt = "first" | "repeated";
 
 interface ItemWriterOptions {
@@ -38,7 +37,6 @@ interface ItemWriterOptions {
   readonly engine: SyncEngine;
 }
 
-/** Writes items to one resource. */
 export class ItemWriter {
   readonly #options: ItemWriterOptions;
 
@@ -47,15 +45,15 @@ export class ItemWriter {
   }
 
   /**
-   * Writes an item. What goes wrong at the provider is told in its result.
+   * Writes an item; its result reports a failure of the provider.
    *
-   * @param key the same key is the same item, however often it is written
+   * @param key Repeated writes of one item have the same key
    */
   async write(item: PushItem, key: string, attempt: Attempt): Promise<PushedItem> {
     try {
       return pushedItem(item.ref, item.action, await this.#write(item, key, attempt));
     } catch (error) {
-      // What the store fails with ends the push: nobody knows what became of the item.
+      // A failure of the store ends the push: the item's outcome is unknown.
       if (!(error instanceof TrackerSdkError) || error instanceof StoreError) throw error;
       const { failureClass, retryable, message } = error;
       const code = error instanceof SyncRequestError ? "invalid_request" : itemCode(failureClass);
@@ -70,7 +68,7 @@ export class ItemWriter {
     }
   }
 
-  /** The outcome of a push by the engine for one issue, which the request did not name. */
+  /** The result of the engine's push for an issue that the request did not name. */
   async resultOf(key: string, events: readonly SyncEvent[]): Promise<PushedItem> {
     const written = await this.#discardRefused(key, events);
     const { record } = written;
@@ -97,14 +95,14 @@ export class ItemWriter {
         const issue = await this.#read(await this.#findNamed(parsed.ref, "ref"));
         const { links } = (await engine.fetch(issue.ref, issue.found)).fields;
         const isKnown = links.some((known) => linkIdentity(known) === linkIdentity(link));
-        // One that is known here may still have to be sent.
+        // A link that the record has may still wait to be sent.
         return this.#edit(issue, { links: isKnown ? links : [...links, link] });
       }
       case "comment": {
         const issue = await this.#findNamed(parsed.ref, "ref");
         const { record } = await this.#recordFor(issue);
         await engine.send((count) => {
-          // After a failure the comment may be there.
+          // After a failed attempt the comment may exist.
           const lookUp = attempt === "first" && count === 1 ? "never" : "first";
           return connector.addComment(issue.ref, parsed.body, { idempotencyKey: key, lookUp });
         });
@@ -118,7 +116,7 @@ export class ItemWriter {
     return this.#outcome(record.key, this.#options.engine.write(record.key, patch, read));
   }
 
-  /** The record of an issue, and the issue where it was read; it is read only where it is not known. */
+  /** The record of an issue; the issue is read only when there is no record. */
   async #recordFor(issue: NamedIssue): Promise<{ record: IssueRecord; read: CanonicalIssue | null }> {
     const { engine, store } = this.#options;
     const identity = identityOf(issue.ref);
@@ -129,7 +127,7 @@ export class ItemWriter {
     return { record: await engine.fetch(ref, found), read: found };
   }
 
-  /** @throws IssueNotFoundError when the issue is gone, which is then recorded */
+  /** @throws IssueNotFoundError when the issue is gone, after recording that */
   async #read({ ref, found }: NamedIssue): Promise<NamedIssue & { readonly found: CanonicalIssue }> {
     const { connector, engine } = this.#options;
     const read = found ?? (await nullIfNotFound(engine.send(() => connector.getIssue(ref))));
@@ -144,7 +142,7 @@ export class ItemWriter {
     }
   }
 
-  /** The outcome of a push for one issue. Events about the other ends of its links are left out. */
+  /** The outcome of a push for one issue, without the events about the other ends of its links. */
   async #outcome(key: string, push: AsyncIterable<SyncEvent>): Promise<ItemResult> {
     const events: SyncEvent[] = [];
     for await (const event of push) {
@@ -153,7 +151,7 @@ export class ItemWriter {
     return this.#discardRefused(key, events);
   }
 
-  /** Gives up what the provider refuses for good, so that later runs do not try it again. */
+  /** Discards what the provider refuses for good, so that later runs do not send it again. */
   async #discardRefused(key: string, events: readonly SyncEvent[]): Promise<ItemResult> {
     const { engine, store } = this.#options;
     const outcome = outcomeOf(events);
@@ -163,7 +161,7 @@ export class ItemWriter {
     const record = known === null || outcome.refused.length > 0 ? await this.#record(key) : known;
     const isDraft = record !== null && record.ref === null && record.deletedAt === null;
     if (isDraft && outcome.outcome === "rejected") {
-      // There will never be such an issue: it is no draft that later runs are to send.
+      // A refused create is no draft for later runs to send.
       await store.transaction((transaction) => transaction.remove(key));
     }
     return { outcome, record };
@@ -188,13 +186,13 @@ export class ItemWriter {
   }
 }
 
-/** A create that was sent before, and whose answer was lost, has come to what it was to come to. */
+/** Reports a repeated create whose issue exists as applied. */
 function appliedCreate({ outcome, record }: ItemResult): ItemResult {
   const isThere = record !== null && record.ref !== null && outcome.outcome === "noop";
   return { outcome: isThere ? { ...outcome, outcome: "applied" } : outcome, record };
 }
 
-/** The name of an issue that the request did not name: a draft has only its title. */
+/** The name of an issue that the request did not name; a draft has only a title. */
 function nameOf(record: IssueRecord | null) {
   if (record === null) return {};
   const { ref, fields } = record;

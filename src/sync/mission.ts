@@ -4,7 +4,6 @@ import type { MissionPublishRequest, MissionSeedResponse } from "../protocol.ts"
 import type { MissionSeed, MissionUpdate } from "../sdk/mission.ts";
 import { wireRef } from "./envelope.ts";
 
-/** A seed as it is sent. */
 export function wireSeed(seed: MissionSeed): v.InferInput<typeof MissionSeedResponse> {
   const { missionId, sourceIssueRef, title, body, status, priority, assignees, labels } = seed;
   return {
@@ -25,7 +24,6 @@ export function wireSeed(seed: MissionSeed): v.InferInput<typeof MissionSeedResp
   };
 }
 
-/** An update as it is asked for, in the SDK's words. */
 export function missionUpdateOf(update: MissionPublishRequest["update"]): MissionUpdate {
   const { mission_id, mission_state, target_status, summary, mission_url, decision_references } = update;
   return {

@@ -8,18 +8,17 @@ import { providerName } from "../shared/providers.ts";
 import type { NamedRef } from "./push-item.ts";
 import { SyncRequestError } from "./request.ts";
 
-/** The issue of a resource that is meant. */
 export interface NamedIssue {
   readonly ref: ExternalRef;
-  /** As it was read to find it; null when it is named by its id. */
+  /** The issue as it was read to find it; null when it is named by its id. */
   readonly found: CanonicalIssue | null;
 }
 
 /**
- * The issue of the connector's resource that is meant.
+ * Finds the named issue of the connector's resource.
  *
- * @param name What it is called in the request, for example `link.target`
- * @throws TrackerSdkError when it is another resource's, or nobody's
+ * @param name Its place in the request, for example `link.target`
+ * @throws TrackerSdkError when it belongs to another resource or does not exist
  */
 export async function findNamedIssue(
   { connector, engine }: { readonly connector: TrackerConnector; readonly engine: SyncEngine },

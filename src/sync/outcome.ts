@@ -6,19 +6,18 @@ import { sentence } from "../sdk/text.ts";
 import { itemCode, wireRef } from "./envelope.ts";
 import { wireField } from "./ownership.ts";
 
-/** The outcome of an item. */
 export interface ItemOutcome {
   readonly outcome: "applied" | "noop" | "rejected" | "conflict" | "failed";
   /** The reason, for people; null for an item that was written as requested. */
   readonly message: string | null;
   readonly errors: readonly ItemError[];
-  /** Fields that there is no use in sending again: refused for good, or of an issue that is gone. */
+  /** Fields that are not worth sending again: refused for good, or of an issue that is gone. */
   readonly refused: readonly CoreField[];
 }
 
 type FailedEvent = Extract<SyncEvent, { kind: "failed" }>;
 
-/** The events of one issue's push as one outcome; the worst of them counts. */
+/** The worst outcome among the events of one issue's push. */
 export function outcomeOf(events: readonly SyncEvent[]): ItemOutcome {
   const failures = events.filter((event) => event.kind === "failed");
   const conflicts = events.filter((event) => event.kind === "conflict").map(({ conflict }) => conflict);
@@ -61,15 +60,14 @@ export function outcomeOf(events: readonly SyncEvent[]): ItemOutcome {
   return outcome("noop", null);
 }
 
-/** Failures that are unrelated to the item: a credential, another person's change, an unreadable answer. */
+/** Failures unrelated to the item: a credential, another user's change, an unreadable answer. */
 const NO_REFUSAL: ReadonlySet<FailedEvent["failureClass"]> = new Set(["auth", "conflict", "contract"]);
 
-/** Reports whether the item may succeed another time. */
+/** Reports whether the item may succeed later. */
 function mayPassLater({ retryable, failureClass }: FailedEvent): boolean {
   return retryable || NO_REFUSAL.has(failureClass);
 }
 
-/** A failure as an entry of `item_errors`. */
 export function itemError({ ref, failureClass, retryable, message }: FailedEvent): ItemError {
   return { ref: ref === null ? null : wireRef(ref), code: itemCode(failureClass), message, retryable };
 }

@@ -1,9 +1,8 @@
-/** The owners of fields, in the words of the wire and of project configs. Pure. */
+/** Field ownership in the words of the wire and of project configs. Pure. */
 import * as v from "valibot";
 import { ConflictStrategy, FieldOwner, OwnershipMode, type OwnershipPolicy } from "../sdk/engine/policy.ts";
 import type { CoreField } from "../sdk/model.ts";
 
-/** The SDK's name of each field. */
 const SDK_FIELDS = {
   title: "title",
   body: "body",
@@ -30,19 +29,18 @@ const FieldName = v.picklist([
   "custom_fields",
 ]);
 
-/** The ownership of a binding; without one the provider is the authority. */
+/** The ownership of a binding; by default the provider is the authority. */
 export const Ownership = v.object({
   mode: v.optional(OwnershipMode, "external_authoritative"),
   field_owners: v.optional(v.record(FieldName, FieldOwner), {}),
-  /** Decides a field that both sides own and changed; the engine's default when absent. */
+  /** Decides a shared field that both sides changed; the engine's default when absent. */
   conflict_strategy: v.exactOptional(ConflictStrategy),
 });
 export type Ownership = v.InferOutput<typeof Ownership>;
 
 /**
- * The engine's policy. Under `external_authoritative` a push is an explicit
- * wish: it is written where the provider has not changed the field since both
- * sides agreed, and gives way, on record, where it has.
+ * The engine's policy. Under `external_authoritative` a push is an explicit request: it is written unless the
+ * provider changed the field since both sides agreed, and is then recorded as overruled.
  */
 export function ownershipPolicy({
   mode,
@@ -58,7 +56,6 @@ export function ownershipPolicy({
   return { mode, fieldOwners: owners, ...(strategy !== undefined && { strategy }) };
 }
 
-/** The wire's name of a field. */
 export function wireField(field: CoreField): string {
   return FieldName.options.find((name) => SDK_FIELDS[name] === field) ?? field;
 }

@@ -1,4 +1,4 @@
-/** Reads an item of a push from the wire's words into the SDK's. */
+/** Parses the items of a push into the SDK's types. */
 import * as v from "valibot";
 import type { PushItem } from "../protocol.ts";
 import {
@@ -13,7 +13,7 @@ import { parsePart } from "./request.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
-/** The name of an issue: its id, or the name that people use. */
+/** The name of an issue: its id or its key. */
 export const NamedRef = v.union([
   v.pipe(
     v.string(),
@@ -36,10 +36,9 @@ export const NamedRef = v.union([
 ]);
 export type NamedRef = v.InferOutput<typeof NamedRef>;
 
-/** A link as it is asked for. */
 const WireLink = v.object({ type: LinkType, target: NamedRef });
 
-/** The new values of fields that change. What is not known here is refused, not passed over. */
+/** New values of the fields that change. Unknown fields are refused. */
 const WirePatch = v.strictObject({
   title: v.exactOptional(filled),
   body: v.exactOptional(v.nullable(v.string())),
@@ -53,10 +52,9 @@ const WirePatch = v.strictObject({
 });
 export type WirePatch = v.InferOutput<typeof WirePatch>;
 
-/** The values of a new issue, which needs a title. */
 const WireCreate = v.strictObject({ ...WirePatch.entries, title: filled });
 
-/** An item that was parsed: the issues that it names are still to be found. */
+/** A parsed item; the issues that it names are not resolved yet. */
 type ParsedItem =
   | { readonly action: "create"; readonly patch: WirePatch }
   | { readonly action: "update"; readonly ref: NamedRef; readonly patch: WirePatch }
@@ -65,7 +63,7 @@ type ParsedItem =
   | { readonly action: "comment"; readonly ref: NamedRef; readonly body: string };
 
 /**
- * Parses an item as the wire holds it. Its values are not parsed again.
+ * Parses an item of the wire. Its values are not parsed again.
  *
  * @throws SyncRequestError naming the path of what is wrong
  */
@@ -87,7 +85,7 @@ export function parseItem(provider: string, item: PushItem): ParsedItem {
   }
 }
 
-/** The patch in the SDK's words; the parent is resolved by the caller. */
+/** The patch without its parent, which the caller resolves. */
 export function patchOf({
   parent_ref: _,
   issue_type,

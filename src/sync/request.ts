@@ -1,9 +1,8 @@
-/** Reading what is asked of a sync, and refusing what cannot be done. */
 import * as v from "valibot";
 import { TrackerSdkError } from "../sdk/errors.ts";
 import { problemOf } from "../sdk/model.ts";
 
-/** The request cannot be carried out, whatever the tracker says. Nothing was sent to it. */
+/** A request that no sync can carry out; nothing was sent to the provider. */
 export class SyncRequestError extends TrackerSdkError {
   /** The part of the request, for example `patch.title`. */
   readonly path: string;
@@ -17,9 +16,9 @@ export class SyncRequestError extends TrackerSdkError {
 }
 
 /**
- * A part of a request in the shape of `schema`.
+ * Parses a part of a request.
  *
- * @param name What the part is called, for example `patch`
+ * @param name The part's name, for example `patch`
  * @throws SyncRequestError naming the path of what is wrong
  */
 export function parsePart<S extends v.GenericSchema>(

@@ -1,7 +1,6 @@
 /**
- * Work on one bound resource, whoever does it: the control plane for hosted
- * providers, this machine for local ones. Drives the SDK's engine and answers
- * in the envelopes of the wire.
+ * Syncs one bound resource and answers in the wire's envelopes. The control plane uses it for hosted
+ * providers, the CLI for on-device ones.
  */
 
 import { createHash } from "node:crypto";
@@ -40,33 +39,27 @@ import { itemError } from "./outcome.ts";
 import { NamedRef } from "./push-item.ts";
 import { parsePart, SyncRequestError } from "./request.ts";
 
-/** Every resource has a store of its own, so one name does for all. */
+/** Every resource has a store of its own, so one name suffices. */
 const CHECKPOINT = "issues";
 
-/** The resource, and the dependencies of its sync. */
 export interface ResourceSyncOptions {
   readonly connector: TrackerConnector;
   /** Holds the issues of this resource and of no other. */
   readonly store: IssueStore;
   readonly policy: v.InferInput<typeof OwnershipPolicy>;
   readonly now: () => Date;
-  /**
-   * The extent of a pull: the changes, up to the limit, or everything, where a
-   * tracker does not tell of every change. Default `changes`.
-   */
+  /** `everything` for a tracker that does not report every change. Default `changes`, up to the limit. */
   readonly reads?: "changes" | "everything";
-  /** Ends the work, between two items, when it is aborted. */
+  /** Ends the sync between two items. */
   readonly signal?: AbortSignal;
-  /** The time for which a rate-limited provider is waited for now, in milliseconds; the engine's own by default. */
+  /** The longest wait for a rate-limited provider, in milliseconds; the engine's own limit by default. */
   readonly maxWaitMs?: () => number;
   /** The limit of a pull's issues as JSON, in bytes; unlimited by default. */
   readonly answerBytes?: number;
 }
 
-/** Receives the progress of a phase. */
 type OnProgress = (done: number) => void;
 
-/** The treatment of issues that are read and have not changed. */
 interface UnchangedIssues {
   readonly known?: "given" | "skipped";
 }
@@ -74,32 +67,28 @@ interface UnchangedIssues {
 export interface PullInput {
   /** Issues to read at most, 1 or more. */
   readonly limit: number;
-  /** `next_cursor` of the pull before; null to go on where the last pull ended. */
+  /** `next_cursor` of the pull before; null to continue where the last pull ended. */
   readonly cursor: string | null;
-  /**
-   * Gives what is known and unchanged too, and without a cursor begins again
-   * where an interrupted pull began, or reads everything once more.
-   */
+  /** Includes unchanged issues. Without a cursor it restarts an interrupted pull, or reads everything once more. */
   readonly reread?: Reread | null;
 }
 
-/** Observes a pull, and can end it early. */
+/** Observes a pull and can end it early. */
 interface PullObserver {
   readonly onProgress?: OnProgress;
-  /** Asked after each page: whether the pull ends here, and goes on another time. */
+  /** Checked after each page: true ends this pull, and the next one continues. */
   readonly isEnough?: () => boolean;
 }
 
-/** The identity of a push, by which it is resumed. */
 export interface PushInput {
-  /** The same key is the same push, however often it is made. */
+  /** Repetitions of a push have the same key. */
   readonly key: string;
-  /** `first` when no push was made with this key before. Default `repeated`. */
+  /** `first` when no push had this key before. Default `repeated`. */
   readonly attempt?: Attempt;
   readonly items: readonly PushItem[];
-  /** Items that were done before the push was interrupted, by their place. */
+  /** Items done before the push was interrupted, by index. */
   readonly done?: ReadonlyMap<number, PushedItem>;
-  /** Called after each item, which must not be lost once this has resolved. */
+  /** Called after each item; the item is persisted when this resolves. */
   readonly onItem?: (index: number, item: PushedItem) => Promise<void>;
 }
 
@@ -107,11 +96,10 @@ export interface RunInput {
   readonly pullFirst: boolean;
   /** Issues to pull at most, 1 or more. */
   readonly limit: number;
-  /** Plans the same and writes nothing. */
+  /** Plans the same without writing. */
   readonly dryRun?: boolean;
 }
 
-/** The state of a resource. */
 interface ResourceState {
   readonly issueCount: number;
   readonly openConflicts: number;
@@ -119,7 +107,7 @@ interface ResourceState {
   readonly lastSyncedAt: string | null;
 }
 
-/** Sync of one resource. One call at a time: the caller sees to that. */
+/** Syncs one resource. Callers must not overlap calls. */
 export class ResourceSync {
   readonly #options: ResourceSyncOptions;
   readonly #connector: TrackerConnector;
@@ -142,7 +130,7 @@ export class ResourceSync {
       ...(answerBytes !== undefined && { canMerge: (page) => isSmallPage(page, answerBytes) }),
       now,
       name: CHECKPOINT,
-      // Keys tell when they were made, and providers are asked for what is newer: by one clock.
+      // Keys carry their time, and providers are asked for newer issues: both by one clock.
       newId: () => Bun.randomUUIDv7("hex", now()),
       sleep: async (milliseconds) => {
         if (milliseconds > maxWaitMs()) throw waitTooLongError(connector, milliseconds);
@@ -153,9 +141,10 @@ export class ResourceSync {
   }
 
   /**
-   * Takes in what changed at the provider, up to a number of issues.
+   * Fetches the provider's changes, up to a number of issues.
    *
-   * @throws TrackerSdkError when nothing could be read, and (`invalid`) when the cursor is not this resource's
+   * @throws TrackerSdkError when nothing could be read, and (`invalid`) when the cursor is not this
+   * resource's
    */
   async pull({ limit, cursor, reread = null }: PullInput, control: PullObserver = {}): Promise<PullPhase> {
     const { updatedSince, window } = await this.#checkpoint();
@@ -179,7 +168,7 @@ export class ResourceSync {
     });
   }
 
-  /** Writes each item, in order; one that fails does not stop the others. */
+  /** Writes the items in order; a failed one does not stop the others. */
   async push({
     key,
     attempt = "repeated",
@@ -198,13 +187,13 @@ export class ResourceSync {
     return pushPhase(pushed);
   }
 
-  /** Writes what was edited and has not been written. */
+  /** Writes local edits that are not pushed yet. */
   pushEdits(): Promise<PushPhase> {
     return this.#pushPhase(this.#engine.push());
   }
 
   /**
-   * Pulls and pushes what was edited.
+   * Pulls, and pushes local edits.
    *
    * @throws TrackerSdkError when nothing could be read
    */
@@ -228,7 +217,7 @@ export class ResourceSync {
   }
 
   /**
-   * Returns the data that a mission about an issue starts from.
+   * The seed of a mission about an issue.
    *
    * @throws TrackerSdkError when there is no such issue
    */
@@ -239,20 +228,19 @@ export class ResourceSync {
   }
 
   /**
-   * Tells an issue how its mission goes; the same update twice changes nothing.
+   * Publishes a mission's update to its issue; repeating it changes nothing.
    *
-   * @throws TrackerSdkError when there is no such issue, or the provider does not keep the update
+   * @throws TrackerSdkError when there is no such issue, or the provider does not save the update
    */
   async publishMission({ issue, update }: Pick<MissionPublishRequest, "issue" | "update">) {
     const { ref, found } = await this.#findNamed(issue);
-    // After a failure the issue may be another one.
+    // After a failed attempt the issue may have changed.
     const { issue: published, omitted } = await this.#engine.send((attempt) =>
       publishMissionUpdate(this.#connector, ref, missionUpdateOf(update), attempt === 1 ? found : null),
     );
     return { ...wireIssue(published.ref, published, published), omitted: [...omitted] };
   }
 
-  /** Conflicts that wait for a decision. */
   async conflicts(): Promise<Conflict[]> {
     return this.#store.transaction(async (transaction) => {
       const open = await transaction.openConflicts();
@@ -263,9 +251,10 @@ export class ResourceSync {
   }
 
   /**
-   * Decides whose value stands; the next push writes it where it is ours.
+   * Decides a conflict; the next push writes the local value if that won.
    *
-   * @throws TrackerSdkError (`not_found`) when there is no such conflict, (`conflict`) when it was decided otherwise
+   * @throws TrackerSdkError (`not_found`) when there is no such conflict, (`conflict`) when it was decided
+   * otherwise
    */
   async resolveConflict(id: string, take: "local" | "external"): Promise<Conflict> {
     const decided = await this.#engine.resolveConflict(id, take);
@@ -289,7 +278,7 @@ export class ResourceSync {
     { onProgress = () => {}, isEnough = () => false, known = "skipped" }: PullObserver & UnchangedIssues,
   ): Promise<PullPhase> {
     const answer = new BoundedAnswer(this.#options.answerBytes ?? Number.POSITIVE_INFINITY);
-    /** Not in the answer yet, by key. */
+    /** Issues that are not in the answer yet, by key. */
     const changed = new Map<string, IssueRecord>();
     const errors: ItemError[] = [];
     let skipped = 0;
@@ -358,7 +347,7 @@ export class ResourceSync {
     for await (const event of events) {
       this.#signal.throwIfAborted();
       if (event.kind === "progress" || event.key === null) continue;
-      // The other end of a link that was written could not be read; nothing was to be written there.
+      // Only the other end of a written link could not be read.
       if (event.kind === "failed" && event.side === "local") continue;
       byKey.set(event.key, [...(byKey.get(event.key) ?? []), event]);
     }
@@ -377,7 +366,7 @@ export class ResourceSync {
   }
 }
 
-/** The mark of a place in a window: opaque, and another one for every other place. */
+/** An opaque mark of a window's position, different for every position. */
 function cursorOf(window: SyncCheckpoint["window"]): string | null {
   if (window === null) return null;
   return `pull_${createHash("sha256").update(canonicalJson(window)).digest("hex").slice(0, 24)}`;
@@ -390,7 +379,7 @@ function failureOf(
   return new ConnectorRequestError(message, { provider, failureClass, retryAfterSeconds });
 }
 
-/** The provider asks for more time than there is. */
+/** The provider asks for a longer wait than allowed. */
 function waitTooLongError({ provider }: TrackerConnector, milliseconds: number): ConnectorRequestError {
   const retryAfterSeconds = Math.ceil(milliseconds / 1000);
   return new ConnectorRequestError(
@@ -403,7 +392,6 @@ function waitTooLongError({ provider }: TrackerConnector, milliseconds: number):
   );
 }
 
-/** An issue that is left out of an answer, which is told. */
 function tooLargeError(ref: ItemError["ref"]): ItemError {
   const message = "The issue is too large for the answer and was left out.";
   return { ref, code: "payload_too_large", message, retryable: false };

@@ -1,15 +1,14 @@
-/** Telling what a provider did with a write from what it shows afterwards. */
+/** Derives the base and the local values after a write from the provider's answer. */
 
 import { CORE_FIELDS, type CoreField, canonicalJson, type IssueFields, type IssuePatch } from "../model.ts";
 import { fieldsOf } from "../stores/store.ts";
 import { copyField, sameField } from "./merge.ts";
 
 /**
- * The base after a write, so that the merge of what the provider
- * shows now comes out right: `before` where it shows what it had (the write had
- * no effect and is still to be done), and what was sent where it shows a third
- * value (it took the write and wrote it its own way, or somebody changed it
- * since). Sets are judged element by element, so `before` serves them.
+ * The base after a write, chosen so that the merge with the provider's values is right: `before` where it
+ * shows the old value (the write had no effect and is still to be done), and the sent value where it shows a
+ * third one (it rewrote the value, or another user changed it since). Sets are compared element by element,
+ * so `before` serves them.
  */
 export function baseAfterWrite(
   before: IssueFields,
@@ -45,8 +44,8 @@ export function baseAfterWrite(
 }
 
 /**
- * The local values after a write, given the provider's result: of a body
- * that it wrote its own way the one that it keeps, unless ours was edited since.
+ * The local values after a write: a body that the provider rewrote replaces the local one unless that was
+ * edited since.
  */
 export function localAfterWrite(
   now: IssueFields,

@@ -1,4 +1,4 @@
-/** Bringing an issue that exists locally only to the provider: once, whatever happens on the way. */
+/** Creates a local issue at the provider, once, even when a run is interrupted. */
 import { unsupportedError } from "../capabilities.ts";
 import type { TrackerConnector } from "../connector.ts";
 import { IssueNotFoundError, notApplied, type TrackerSdkError } from "../errors.ts";
@@ -41,7 +41,7 @@ export async function* resolveIntents(context: EngineContext): AsyncGenerator<Sy
   }
 }
 
-/** Attaches the issue that an earlier create made, or notes that it is gone since; null when there was none. */
+/** Attaches the issue that an earlier create made, or records that it is gone; null when there was none. */
 export async function attachCreated(
   context: EngineContext,
   { key, idempotencyKey }: CreateIntent,
@@ -49,7 +49,7 @@ export async function attachCreated(
   const found = await context.send(() => findCreated(context.connector, idempotencyKey));
   if (found === null) return null;
   if (found === "gone") return markDeleted(context, key);
-  // What was sent is not known any more: it is what an issue has that nobody changed since.
+  // The sent values are no longer known. An issue that was not changed since still has them.
   const base = isUntouched(found) ? fieldsOf(found) : null;
   const merged = await attach(context, key, found, (local) => ({ base, local }));
   if (merged === null) return [];
@@ -57,17 +57,16 @@ export async function attachCreated(
   return [...createdEvents(merged, CORE_FIELDS), ...ends];
 }
 
-/** The result of a create. */
 export interface CreateResult {
   readonly events: readonly SyncEvent[];
   /**
-   * The issue was changed before it was read, so that what the provider made of its body is not known:
-   * written once more, it tells.
+   * The issue was changed before it was read, so the provider's form of its body is unknown until it is
+   * written again.
    */
   readonly isBodyUnconfirmed: boolean;
 }
 
-/** Creates the issue of `record`, which nothing is known about remotely. */
+/** Creates the issue of a record that has no remote issue. */
 export async function create(
   context: EngineContext,
   record: IssueRecord,
@@ -117,7 +116,7 @@ export async function create(
   return { events, isBodyUnconfirmed };
 }
 
-/** Sends a create that has made nothing so far. Looks for its issue before it is sent again. */
+/** Sends a create; before a retry it looks for the issue of the first attempt. */
 function createOnce(
   { send, connector }: EngineContext,
   fields: IssueFields,
@@ -142,12 +141,11 @@ async function findCreated(
   }
 }
 
-/** Reports whether an issue is unchanged since it was made. */
 function isUntouched({ createdAt, updatedAt }: CanonicalIssue): boolean {
   return updatedAt === createdAt;
 }
 
-/** Makes a tombstone of a record whose issue came and went before it was known. */
+/** Marks a record deleted whose issue was created and deleted before it was known. */
 function markDeleted({ store, instant }: EngineContext, key: string): Promise<SyncEvent[]> {
   return store.transaction(async (transaction) => {
     const [record] = await transaction.records([key]);
@@ -158,7 +156,7 @@ function markDeleted({ store, instant }: EngineContext, key: string): Promise<Sy
   });
 }
 
-/** The fields that a new issue cannot have with this provider. A field that is empty needs no capability. */
+/** The fields of a new issue that the provider does not support. An empty field needs no capability. */
 function unsupportedOnCreate(
   { connector }: EngineContext,
   fields: IssueFields,
@@ -172,7 +170,7 @@ function unsupportedOnCreate(
   return refused;
 }
 
-/** Joins a record with its issue. Null when the record is gone. */
+/** Connects a record with its issue; null when the record is gone. */
 function attach(
   context: EngineContext,
   key: string,
@@ -193,9 +191,8 @@ function attach(
 }
 
 /**
- * A pull may have met the issue before its create was known to have succeeded,
- * and made a second record of it. Moves what was edited or is undecided there
- * into `own` and removes it; returns the newer of the two remote states.
+ * A pull may have recorded the issue before its create was known to have succeeded. Moves the edits and open
+ * conflicts of that record to `own` and removes it; returns the newer of the two remote states.
  */
 async function mergeDuplicateRecord(
   transaction: StoreTransaction,

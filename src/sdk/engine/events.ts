@@ -1,12 +1,10 @@
-/** The events of a run of the engine, one per outcome, and their sums. */
+/** The events of a run, one per outcome, and their totals. */
 import type { FailureClass, TrackerSdkError } from "../errors.ts";
 import type { CoreField, ExternalRef } from "../model.ts";
 import type { ConflictRecord, IssueRecord } from "../stores/store.ts";
 
-/** The side on which a change happened. */
 type Side = "local" | "remote";
 
-/** The reasons for doing nothing. */
 export type UnchangedReason =
   | "already equal"
   | "older than known"
@@ -15,25 +13,25 @@ export type UnchangedReason =
   | "waits for a decision"
   | "deleted remotely";
 
-/** The issue of an event. `ref` is null while the issue exists locally only. */
+/** The issue of an event; `ref` is null until it exists remotely. */
 interface EventIssue {
   readonly key: string;
   readonly ref: ExternalRef | null;
   readonly fields: readonly CoreField[];
 }
 
-/** An issue, and the record of it at that moment; null when the issue is gone. */
+/** An issue with its record at that moment; null when the issue is gone. */
 interface EventRecord extends EventIssue {
   readonly record: IssueRecord | null;
 }
 
-/** One outcome. Under `dryRun` it is what would have come of it. */
+/** One outcome; in a dry run the planned one. */
 export type SyncEvent =
   | (EventRecord & { readonly kind: "created"; readonly side: Side })
   | (EventRecord & {
       readonly kind: "updated";
       readonly side: Side;
-      /** Set when the issue itself went or came back, whatever its fields. */
+      /** Set when the issue itself was deleted or came back. */
       readonly presence?: "deleted" | "revived";
     })
   | (EventRecord & { readonly kind: "unchanged"; readonly side: Side; readonly reason: UnchangedReason })
@@ -41,25 +39,23 @@ export type SyncEvent =
   | (Omit<EventIssue, "key"> & {
       readonly kind: "failed";
       readonly side: Side;
-      /** Null when no single issue failed but the listing. */
+      /** Null when the listing failed and not a single issue. */
       readonly key: string | null;
       readonly failureClass: FailureClass;
       readonly retryable: boolean;
-      /** The wait that the provider's rate limit asks for; null when it names none. */
+      /** The wait that the provider's rate limit asks for; null without one. */
       readonly retryAfterSeconds: number | null;
       readonly message: string;
     })
   | {
       readonly kind: "progress";
       readonly phase: "pull" | "push";
-      /** Issues that this phase is done with. */
+      /** Issues that this phase has processed. */
       readonly done: number;
     };
 
-/** The event of a failure. */
 export type FailedEvent = Extract<SyncEvent, { kind: "failed" }>;
 
-/** The result of a run. */
 export interface SyncResult {
   readonly stats: {
     readonly created: Readonly<Record<Side, number>>;
@@ -72,7 +68,7 @@ export interface SyncResult {
   readonly errors: readonly FailedEvent[];
 }
 
-/** Runs a stream to its end and adds it up. Throws what the stream throws. */
+/** Reads a stream to its end and adds it up; throws what the stream throws. */
 export async function collect(events: AsyncIterable<SyncEvent>): Promise<SyncResult> {
   const created = { local: 0, remote: 0 };
   const updated = { local: 0, remote: 0 };
@@ -90,7 +86,6 @@ export async function collect(events: AsyncIterable<SyncEvent>): Promise<SyncRes
   return { stats, conflicts, errors };
 }
 
-/** The event of what went wrong with `eventRecord`. */
 export function failedEvent(
   side: Side,
   about: Omit<EventIssue, "key"> & { readonly key: string | null },
@@ -101,7 +96,6 @@ export function failedEvent(
   return { kind: "failed", side, key, ref, fields, failureClass, retryable, retryAfterSeconds, message };
 }
 
-/** The part of an event that tells its issue. */
 export function eventRecord(record: IssueRecord, fields: readonly CoreField[]) {
   return { key: record.key, ref: record.ref, fields, record };
 }

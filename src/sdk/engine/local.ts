@@ -1,4 +1,4 @@
-/** A person's changes to the local side: edits, new issues, decisions. */
+/** Changes to the local side: edits, new issues, decisions. */
 import * as v from "valibot";
 import { storedBodyOf } from "../connector.ts";
 import { IssueNotFoundError, TrackerSdkError } from "../errors.ts";
@@ -7,13 +7,10 @@ import type { ConflictRecord, FieldEdit, IssueRecord } from "../stores/store.ts"
 import type { EngineContext } from "./context.ts";
 import { copyField, sameField } from "./merge.ts";
 
-/** The name of the local side in messages and errors. */
 const LOCAL = "local";
 
-/** The side that a person decides for. */
 export type Decision = "local" | "external";
 
-/** See SyncEngine.edit. */
 export async function edit(
   { store, instant, connector }: EngineContext,
   key: string,
@@ -33,7 +30,6 @@ export async function edit(
   });
 }
 
-/** See SyncEngine.discard. */
 export async function discard(
   { store }: EngineContext,
   key: string,
@@ -43,7 +39,7 @@ export async function discard(
     const [record] = await transaction.records([key]);
     if (record === undefined) return;
     const { base, deletedAt } = record;
-    // Without its edits a draft would be nothing.
+    // A draft consists of its edits.
     if (base === null && deletedAt === null) return;
     if (base !== null) {
       const kept = { ...record.fields };
@@ -55,7 +51,6 @@ export async function discard(
   });
 }
 
-/** See SyncEngine.create. */
 export async function createLocally(
   { store, instant, connector }: EngineContext,
   key: string,
@@ -87,7 +82,6 @@ export async function createLocally(
   });
 }
 
-/** See SyncEngine.resolveConflict. */
 export async function resolveConflict(
   { store, instant }: EngineContext,
   id: string,
@@ -112,13 +106,13 @@ export async function resolveConflict(
     const { field } = conflict;
     const fields = { ...record.fields };
     const base = { ...record.base.fields };
-    // The field may have been edited on since: what is given up stays on record.
+    // The field may have been edited since: the conflict records the value that is overwritten.
     const decided = { ...conflict, local: localValue(conflict, fields), resolution: decision };
     applyRemoteValue(conflict, base);
     if (decision === "external") applyRemoteValue(conflict, fields);
     await transaction.put([{ ...record, fields, base: { ...record.base, fields: base } }]);
     await transaction.putConflicts([decided]);
-    // The remote side may have moved on while the field was frozen: the next push looks.
+    // The remote side may have changed while the field was frozen; the next push checks.
     await transaction.markDirty(editsOf(record.key, [field], instant()));
     return decided;
   });
@@ -128,7 +122,6 @@ function editsOf(key: string, fields: readonly CoreField[], changedAt: string): 
   return fields.map((field) => ({ key, field, changedAt }));
 }
 
-/** Puts the remote value of a conflict into `target`. */
 function applyRemoteValue(conflict: ConflictRecord, target: IssueFields): void {
   if (conflict.field !== "customFields") {
     copyField(
@@ -144,14 +137,13 @@ function applyRemoteValue(conflict: ConflictRecord, target: IssueFields): void {
   target.customFields = Object.fromEntries([...others, ...Object.entries(customFields)]);
 }
 
-/** The local value of the field, or of the member of it that the conflict is about. */
+/** The local value of the field, or of the members of it that the conflict concerns. */
 function localValue(conflict: ConflictRecord, fields: IssueFields): ConflictRecord["local"] {
   if (conflict.field !== "customFields") return fields[conflict.field];
   const names = memberNames(conflict);
   return Object.fromEntries(Object.entries(fields.customFields).filter(([name]) => names.has(name)));
 }
 
-/** The names of the custom fields that a conflict is about. */
 function memberNames({ base, local, remote }: ConflictRecord): ReadonlySet<string> {
   return new Set([base, local, remote].flatMap((members) => Object.keys(members ?? {})));
 }

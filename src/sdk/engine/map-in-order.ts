@@ -1,9 +1,6 @@
-/** Work that overlaps, and results that do not. */
-
 /**
- * Runs `work` over the items, at most `limit` at a time, and yields the
- * results in the items' order. When one throws, or the reader leaves, no more
- * is begun and what runs is waited for.
+ * Runs `work` over the items, at most `limit` at a time, and yields the results in the items' order. After an
+ * error, or when the reader leaves, it starts no more work and waits for what runs.
  */
 export async function* mapInOrder<Item, Result>(
   items: AsyncIterable<Item>,

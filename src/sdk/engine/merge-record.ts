@@ -1,4 +1,4 @@
-/** Takes what the provider has into the store: the merge and everything that follows from it. */
+/** Merges a fetched issue into its record and stores the result. */
 import { isDeepStrictEqual } from "node:util";
 import { providerName } from "../../shared/providers.ts";
 import type { ReadOptions } from "../connector.ts";
@@ -25,26 +25,25 @@ import { conflictId, mergeIssue, sameField } from "./merge.ts";
 import { ownerOf } from "./policy.ts";
 import { MAX_ATTEMPTS } from "./retry.ts";
 
-/** The result of merging one fetched issue. */
 export interface MergedRecord {
-  /** The record as it is now; to be put when `isChanged`. */
+  /** The new record; stored only when `isChanged`. */
   readonly record: IssueRecord;
   readonly isChanged: boolean;
-  /** Fields whose local value is another one now. */
+  /** Fields whose local value changed. */
   readonly changed: readonly CoreField[];
-  /** Local edits that were given up because the provider owns the field. */
+  /** Local edits that were discarded because the provider owns the field. */
   readonly reverted: readonly CoreField[];
   /** Fields whose local value is still to be written remotely; they are dirty. */
   readonly push: readonly CoreField[];
   readonly isRevived: boolean;
   readonly conflicts: readonly ConflictRecord[];
-  /** Edits that are done with. */
+  /** Edits that need no push any more. */
   readonly settled: readonly DirtyField[];
-  /** Fields that have to be pushed and were not dirty. */
+  /** Fields to push that were not dirty. */
   readonly edits: readonly FieldEdit[];
 }
 
-/** The part of the store's knowledge of an issue that a merge needs besides its record. */
+/** The stored edits and open conflicts of an issue. */
 interface Pending {
   readonly dirty: readonly DirtyField[];
   readonly open: readonly ConflictRecord[];
@@ -52,7 +51,6 @@ interface Pending {
 
 const NOTHING_PENDING: Pending = { dirty: [], open: [] };
 
-/** Reads what is pending for each of these issues. */
 export async function pendingFor(
   transaction: StoreTransaction,
   keys: readonly string[],
@@ -65,7 +63,7 @@ export async function pendingFor(
   });
 }
 
-/** True when `remote` is from before what is known already, as pages out of order are. */
+/** Reports whether `remote` is older than the last known state; pages can be out of order. */
 export function isStale(
   { connector }: Pick<EngineContext, "connector">,
   { base }: IssueRecord,
@@ -74,15 +72,14 @@ export function isStale(
   return !connector.capabilities().currentReads && base !== null && remote.updatedAt < base.updatedAt;
 }
 
-/** The state of an issue when it was written, where that is known better than by its record. */
+/** The state of an issue when it was written, where that is known more exactly than from its record. */
 export interface WriteReceipt {
-  /** The values on which both sides agreed before. */
+  /** The values that both sides agreed on before. */
   readonly base: IssueFields | null;
-  /** The local values. */
   readonly local: IssueFields;
 }
 
-/** Merges `remote` into `record`. Writes nothing; see {@link putMerged}. */
+/** Merges `remote` into `record` without writing; see {@link putMerged}. */
 export function mergeRecord(
   { policy, connector, instant }: EngineContext,
   record: IssueRecord,
@@ -133,7 +130,7 @@ export function mergeRecord(
   };
 }
 
-/** Writes merged issues, as many queries for all of them as for one. */
+/** Stores merged issues with as many queries for all of them as for one. */
 export async function putMerged(
   transaction: StoreTransaction,
   merged: readonly MergedRecord[],
@@ -144,7 +141,6 @@ export async function putMerged(
   await transaction.put(merged.filter(({ isChanged }) => isChanged).map(({ record }) => record));
 }
 
-/** The events that report the merge of a fetched issue. */
 export function localEvents({ record, changed, reverted, isRevived, conflicts }: MergedRecord): SyncEvent[] {
   const events: SyncEvent[] = conflicts.map((conflict) => ({
     kind: "conflict",
@@ -168,25 +164,23 @@ export function localEvents({ record, changed, reverted, isRevived, conflicts }:
   return events;
 }
 
-/** An issue that was just read, and what came of taking it in. */
+/** A merged issue with the remote state that it was merged from. */
 export interface MergedIssue extends MergedRecord {
   readonly remote: CanonicalIssue;
 }
 
-/** The knowledge that an issue is merged with. */
 interface MergeOptions extends ReadOptions {
-  /** The issue as it was just read or as a write returned it; null to read it. */
+  /** The issue as just read or as returned by a write; null to read it. */
   readonly read?: CanonicalIssue | null;
-  /** The write that came before, if there was one. */
+  /** The preceding write, if any. */
   readonly receiptFor?: (remote: CanonicalIssue, record: IssueRecord) => WriteReceipt;
 }
 
 /**
- * Merges one issue into its record, and reads it first where it is not at hand.
- * Null when the provider confirms that the issue is gone; the record is a
- * tombstone then.
+ * Merges one issue into its record; reads it first unless `read` has it. Null when the provider confirms that
+ * the issue is gone; the record is then marked deleted.
  *
- * @throws TrackerSdkError when the issue cannot be read, or only as it was before
+ * @throws TrackerSdkError when the issue cannot be read, or only in an outdated state
  */
 export async function fetchAndMerge(
   context: EngineContext,
@@ -225,12 +219,11 @@ export async function fetchAndMerge(
   );
 }
 
-/** The outcome of finding that an issue is gone. */
 export function deletedEvent(key: string, ref: ExternalRef | null): SyncEvent {
   return { kind: "updated", side: "local", key, ref, fields: [], record: null, presence: "deleted" };
 }
 
-/** Takes in the other ends of links that were written: providers show a link at both. */
+/** Fetches the other ends of written links, because providers show a link at both ends. */
 export async function refreshLinkEnds(
   context: EngineContext,
   ends: readonly ExternalRef[],
@@ -256,8 +249,8 @@ export async function refreshLinkEnds(
 }
 
 /**
- * Reports whether a body waits to be written, or is being written, that the provider writes its own way. Only the
- * write knows it again: whoever else read it would take it for somebody's edit.
+ * Reports whether a body waits to be written that the provider rewrites. Only the write recognizes the
+ * rewritten body; another reader would take it for a user's edit.
  */
 async function isBodyPending({ connector, store }: EngineContext, key: string): Promise<boolean> {
   if (connector.rewritesBodies !== true) return false;
@@ -268,7 +261,7 @@ async function isBodyPending({ connector, store }: EngineContext, key: string): 
   });
 }
 
-/** Reports whether a failure is the provider's, which concerns one issue, and not the store's, which ends the run. */
+/** Reports whether a failure is the provider's, which concerns one issue; a failure of the store ends the run. */
 export function isProviderError({ connector }: EngineContext, error: unknown): error is TrackerSdkError {
   return error instanceof TrackerSdkError && error.provider === connector.provider;
 }

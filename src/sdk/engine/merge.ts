@@ -1,6 +1,6 @@
 /**
- * The three-way merge of one issue, field by field: what was last agreed
- * (base), what stands here (local) and what the provider has (remote). Pure.
+ * The three-way merge of one issue, field by field: the last agreed value (base), the local and the remote
+ * one. Pure.
  */
 import { createHash } from "node:crypto";
 import type { Capabilities } from "../capabilities.ts";
@@ -20,42 +20,39 @@ import {
 import { type ConflictRecord, fieldsOf } from "../stores/store.ts";
 import { type OwnershipPolicy, ownerOf } from "./policy.ts";
 
-/** The remote side of a merge. */
 export type RemoteSide = IssueFields & Pick<CanonicalIssue, "updatedAt" | "fieldTimes">;
 
-/** One issue from all three sides. */
 export interface MergeInput {
   readonly policy: OwnershipPolicy;
-  /** For a provider with one assignee, assignees are one value and not a set. */
+  /** With one assignee, assignees are one value and not a set. */
   readonly capabilities: Pick<Capabilities, "multiAssignee">;
-  /** Null when the sides meet for the first time. */
+  /** Null at the first merge. */
   readonly base: IssueFields | null;
   readonly local: IssueFields;
   readonly remote: RemoteSide;
-  /** The times of local edits, by field. */
+  /** Times of local edits by field. */
   readonly dirty: ReadonlyMap<CoreField, string>;
-  /** Fields that wait for a decision; they are left as they are on both sides. */
+  /** Fields that wait for a decision; they stay as they are on both sides. */
   readonly frozen: ReadonlySet<CoreField>;
 }
 
 /**
- * A field that both sides changed. A conflict within `customFields` is
- * about one member where they are shared: its values are objects with that member, or empty ones.
+ * A field that both sides changed. A conflict about shared `customFields` concerns one member: its values are
+ * objects with that member, or empty ones.
  */
 export type FieldConflict = Omit<ConflictRecord, "id" | "key">;
 
-/** The result of a merge. */
 export interface Merge {
-  /** The issue as it stands locally from now on. */
+  /** The local values from now on. */
   readonly fields: IssueFields;
-  /** The values on which both sides agree from now on. */
+  /** The values that both sides agree on from now on. */
   readonly base: IssueFields;
   /** Fields whose local value is to be written remotely. */
   readonly push: readonly CoreField[];
   readonly conflicts: readonly FieldConflict[];
 }
 
-/** Merges one issue. The same input gives the same merge, and merging its result again changes nothing. */
+/** Merges one issue. Deterministic; merging the result again changes nothing. */
 export function mergeIssue(input: MergeInput): Merge {
   const { policy, base, local, remote, frozen } = input;
   const fields = { ...local };
@@ -72,7 +69,7 @@ export function mergeIssue(input: MergeInput): Merge {
       : owner === "shared"
         ? mergeShared(field, input, fields)
         : overruledChanges(field, owner, input);
-    // Of two equal values the provider's stays, so that order and such settle.
+    // Of two equal values the provider's is kept, so that its order and spelling settle.
     if (isShared && sameField(field, fields, remote)) copyField(field, remote, fields);
     conflicts.push(...found);
     if (isFrozen || found.some(({ resolution }) => resolution === null)) {
@@ -84,17 +81,16 @@ export function mergeIssue(input: MergeInput): Merge {
   return { fields, base: agreed, push, conflicts };
 }
 
-/** True when both issues have the same value in `field`: sets in any order, references by identity, texts by what is read. */
+/** Compares a field: sets in any order, references by identity, texts without what trackers change. */
 export function sameField(field: CoreField, one: IssueFields, other: IssueFields): boolean {
   return one[field] === other[field] || comparable(field, one) === comparable(field, other);
 }
 
-/** Puts the value that `source` has in `field` into `target`. */
 export function copyField<K extends CoreField>(field: K, source: IssueFields, target: IssueFields): void {
   target[field] = source[field];
 }
 
-/** The same id for the same conflict on every machine. */
+/** The id of a conflict, the same on every machine. */
 export function conflictId(identity: string, { field, base, local, remote }: FieldConflict): string {
   return createHash("sha256")
     .update(canonicalJson([identity, field, base, local, remote]))
@@ -102,7 +98,7 @@ export function conflictId(identity: string, { field, base, local, remote }: Fie
     .slice(0, 32);
 }
 
-/** Records the change of the other side to a field that one side owns and both changed. */
+/** The change of the other side to a field that one side owns and both changed. */
 function overruledChanges(
   field: CoreField,
   owner: "external" | "local",
@@ -114,7 +110,7 @@ function overruledChanges(
   return [{ field, base: base[field], local: local[field], remote: remote[field], resolution: owner }];
 }
 
-/** Merges a shared field into `fields`; returns what both sides changed differently. */
+/** Merges a shared field into `fields`; returns its conflicts. */
 function mergeShared(field: CoreField, input: MergeInput, fields: IssueFields): readonly FieldConflict[] {
   const { base, local, remote } = input;
   if (sameField(field, local, remote)) return [];
@@ -142,7 +138,7 @@ function mergeShared(field: CoreField, input: MergeInput, fields: IssueFields): 
   return [{ field, base: base?.[field] ?? null, local: local[field], remote: remote[field], resolution }];
 }
 
-/** Base, plus what either side added, less what either side removed; sorted. */
+/** Base plus the additions of both sides minus their removals, sorted. */
 function mergeSet<T>(
   base: readonly T[],
   local: readonly T[],
@@ -158,7 +154,6 @@ function mergeSet<T>(
     .map(([, element]) => element);
 }
 
-/** Merges custom fields member by member. */
 function mergeMembers(input: MergeInput, fields: IssueFields): readonly FieldConflict[] {
   const sides = [input.base?.customFields ?? {}, input.local.customFields, input.remote.customFields];
   const names = [...new Set(sides.flatMap(Object.keys))].sort();
@@ -181,13 +176,13 @@ function mergeMembers(input: MergeInput, fields: IssueFields): readonly FieldCon
   return conflicts;
 }
 
-/** The member of that name in an object of its own; an empty object when there is none. */
+/** An object with that member alone; empty without it. */
 function member(members: IssueFields["customFields"] = {}, name: string): IssueFields["customFields"] {
   const value = Object.hasOwn(members, name) ? members[name] : undefined;
   return value === undefined ? {} : { [name]: value };
 }
 
-/** The side that a field takes which both changed; null when a person has to decide. */
+/** The side that wins a conflict; null when a person decides. */
 function decide(
   { policy, remote, dirty }: MergeInput,
   field: CoreField,
@@ -212,7 +207,7 @@ function decide(
   }
 }
 
-/** Text that is equal when two values of `field` are the same. */
+/** Text that is equal for equal values of `field`. */
 function comparable(field: CoreField, issue: IssueFields): string {
   switch (field) {
     case "labels":
@@ -225,7 +220,7 @@ function comparable(field: CoreField, issue: IssueFields): string {
     case "title":
       return canonicalJson(issue.title.trim());
     case "priority":
-      // Both mean that nobody has set one.
+      // Both mean unset.
       return canonicalJson(issue.priority ?? 0);
     case "body":
       return canonicalJson(comparableText(issue.body));
@@ -234,13 +229,12 @@ function comparable(field: CoreField, issue: IssueFields): string {
   }
 }
 
-/** Trackers change line ends, drop space at line ends, and keep no empty text: none of that is an edit. */
+/** Trackers change line ends, drop trailing space and store no empty text; none of that is an edit. */
 function comparableText(text: string | null): string | null {
   const lines = (text ?? "").split(/\r\n|\r|\n/).map((line) => line.trimEnd());
   return lines.join("\n").trimEnd() || null;
 }
 
-/** The identity of a link. */
 export function linkIdentity(link: {
   readonly type: CanonicalLink["type"];
   readonly target: ExternalRef;
@@ -248,14 +242,13 @@ export function linkIdentity(link: {
   return `${link.type} ${identityOf(link.target)}`;
 }
 
-/** The patch that gives an issue the values that `source` has in `fields`. */
 export function sendablePatch(source: IssueFields, fields: readonly CoreField[]): IssuePatch {
   const patch: IssuePatch = {};
   for (const field of fields) copyIn(field, source, patch);
   return patch;
 }
 
-/** The patch with the fields that are filled in, the title aside: what a create asks for beyond it. */
+/** The filled-in fields of a new issue, without its title. */
 export function filledPatch(fields: IssueFields): IssuePatch {
   const filled = CORE_FIELDS.filter((field) => field !== "title" && !sameField(field, fields, BLANK));
   return sendablePatch(fields, filled);

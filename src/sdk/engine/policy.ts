@@ -2,7 +2,6 @@
 import * as v from "valibot";
 import { CORE_FIELDS, type CoreField } from "../model.ts";
 
-/** The side that is the source of truth. */
 export const OwnershipMode = v.picklist([
   "external_authoritative",
   "spec_kitty_authoritative",
@@ -10,11 +9,9 @@ export const OwnershipMode = v.picklist([
 ]);
 export type OwnershipMode = v.InferOutput<typeof OwnershipMode>;
 
-/** The owner of one field. */
 export const FieldOwner = v.picklist(["external", "local", "shared"]);
 export type FieldOwner = v.InferOutput<typeof FieldOwner>;
 
-/** Decides a shared field that both sides changed. */
 export const ConflictStrategy = v.picklist([
   "external_wins",
   "local_wins",
@@ -23,18 +20,16 @@ export const ConflictStrategy = v.picklist([
 ]);
 export type ConflictStrategy = v.InferOutput<typeof ConflictStrategy>;
 
-/** Ownership of all fields. */
 export const OwnershipPolicy = v.object({
   mode: v.optional(OwnershipMode, "external_authoritative"),
-  /** Owners under `split_ownership`; a field that is not named is shared. */
+  /** Owners under `split_ownership`; an unnamed field is shared. */
   fieldOwners: v.optional(v.record(v.picklist(CORE_FIELDS), FieldOwner), {}),
   strategy: v.optional(ConflictStrategy, "newer_timestamp"),
-  /** A conflict that is left open ends the run in an error, after everything else was done. */
+  /** Ends a run that leaves conflicts open in an error, after everything else was done. */
   strictManualReview: v.optional(v.boolean(), false),
 });
 export type OwnershipPolicy = v.InferOutput<typeof OwnershipPolicy>;
 
-/** The owner of `field` under `policy`. */
 export function ownerOf(policy: OwnershipPolicy, field: CoreField): FieldOwner {
   switch (policy.mode) {
     case "external_authoritative":

@@ -1,4 +1,4 @@
-/** Taking in what changed at the provider, page by page. */
+/** Fetches the provider's changes, page by page. */
 import { ConnectorConfigError, IssueNotFoundError } from "../errors.ts";
 import {
   type CanonicalIssue,
@@ -31,17 +31,17 @@ import {
 } from "./merge-record.ts";
 
 interface PullScope {
-  /** Everything instead of what changed; issues that are not listed are asked for one by one. */
+  /** Reads everything; issues that are not listed are then read one by one. */
   readonly full: boolean;
-  /** Issues after which the pull stops, in the middle of its window where need be; null for no such number. */
+  /** Stops after this many issues, even within a window; null for no limit. */
   readonly limit: number | null;
 }
 
 type Window = NonNullable<SyncCheckpoint["window"]>;
 
 /**
- * Pulls one window of changes, or what a pull before left of one. A limited one
- * leaves the rest of its window to the next pull.
+ * Pulls one window of changes, or the rest of a window that an earlier pull left. A limited pull leaves the
+ * rest of its window to the next one.
  */
 export async function* pull(context: EngineContext, { full, limit }: PullScope): AsyncGenerator<SyncEvent> {
   yield* resolveIntents(context);
@@ -51,9 +51,9 @@ export async function* pull(context: EngineContext, { full, limit }: PullScope):
   let window: Window | null = full
     ? nextWindow(context, null)
     : (checkpoint.window ?? nextWindow(context, checkpoint.updatedSince));
-  /** A cursor may not be good for long; then the window is read from its start, once. */
+  /** A cursor can expire; the window is then read from its start, once. */
   let canRestart = true;
-  /** Issues to ask for at a time; fewer once a page was too much. */
+  /** Issues per request; halved when a page was too large. */
   let pageSize = context.pageSize;
   let done = 0;
   while (window !== null) {
@@ -104,13 +104,13 @@ function list(
     limit,
     ...(since !== null && { updatedSince: since }),
     ...(cursor !== null && { cursor }),
-    // What a clock ahead of ours has marked is there all the same.
+    // Without an end, because a clock ahead of this one may have dated a change.
     ...(!connector.capabilities().currentReads && { until }),
   };
   return send(() => connector.listIssues(query));
 }
 
-/** Merges a page and stores how far the pull has come with it, in one transaction with as many queries for any page. */
+/** Merges a page and stores the pull's position, in one transaction with a constant number of queries. */
 function mergePage(
   context: EngineContext,
   { items, nextCursor }: Page<CanonicalIssue>,
@@ -149,7 +149,7 @@ function mergePage(
   });
 }
 
-/** The issues of a page by identity; of one that is listed twice the later state. */
+/** The issues of a page by identity; the later state of one that is listed twice. */
 function latestOf(items: readonly CanonicalIssue[]): ReadonlyMap<string, CanonicalIssue> {
   const issues = new Map<string, CanonicalIssue>();
   for (const issue of items) {
@@ -161,15 +161,15 @@ function latestOf(items: readonly CanonicalIssue[]): ReadonlyMap<string, Canonic
 }
 
 /**
- * The instant up to which a window was read. Its end is by this machine's clock: where that is ahead of
- * the provider's, what changes until then is still to come.
+ * The instant up to which a window was read: its end, or the provider's time where this machine's clock is
+ * ahead of it.
  */
 function readUntil({ connector }: EngineContext, { until }: Window): string {
   const time = connector.time?.() ?? null;
   return time !== null && time < until ? time : until;
 }
 
-/** A clock that was set back does not make a checkpoint go back. */
+/** A clock that was set back does not set a checkpoint back. */
 function latest(one: string | null, other: string): string {
   return one !== null && one > other ? one : other;
 }
@@ -182,7 +182,7 @@ function unchanged(
   return { kind: "unchanged", side: "local", ...eventRecord(record, fields), reason };
 }
 
-/** The events of an issue that was known and is listed again. */
+/** The events of a listed issue that was known before. */
 function pulledEvents(merged: MergedRecord): readonly SyncEvent[] {
   const { record, push } = merged;
   const events = localEvents(merged);
@@ -190,13 +190,11 @@ function pulledEvents(merged: MergedRecord): readonly SyncEvent[] {
   return events.length > 0 ? events : [unchanged(record, "already equal")];
 }
 
-/** The record of an issue that is met for the first time. */
 function newRecord(issue: CanonicalIssue): IssueRecord {
   const { ref } = issue;
   return { key: identityOf(ref), ref, fields: fieldsOf(issue), base: baseOf(issue), deletedAt: null };
 }
 
-/** See SyncEngine.take. */
 export async function fetchIssue(
   context: EngineContext,
   ref: ExternalRef,
@@ -220,7 +218,7 @@ export async function fetchIssue(
   });
 }
 
-/** Asks for the known issues that a full listing did not show; only those that are confirmed to be gone go. */
+/** Reads the known issues that a full listing did not show; only those confirmed to be gone are marked deleted. */
 async function* confirmUnlisted(
   context: EngineContext,
   listed: ReadonlySet<string>,

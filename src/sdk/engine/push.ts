@@ -1,4 +1,4 @@
-/** Bringing local edits to the provider: what changed, and nothing unseen overwritten. */
+/** Writes local edits to the provider without overwriting unseen changes. */
 import { unsupportedError } from "../capabilities.ts";
 import type { ChangeOptions } from "../connector.ts";
 import { ConnectorRequestError, notApplied, type TrackerSdkError } from "../errors.ts";
@@ -29,13 +29,12 @@ import { ownerOf } from "./policy.ts";
 import { MAX_ATTEMPTS } from "./retry.ts";
 
 interface PushScope {
-  /** One issue; null for every issue that has dirty fields, in the order of their first edits. */
+  /** One issue; null for all issues with dirty fields, in the order of their first edits. */
   readonly key: string | null;
-  /** That issue as it was just read, if it was. */
+  /** That issue as just read; null to read it. */
   readonly read: CanonicalIssue | null;
 }
 
-/** Pushes local edits. */
 export async function* push(context: EngineContext, { key, read }: PushScope): AsyncGenerator<SyncEvent> {
   if (key !== null) {
     yield* await pushIssue(context, key, read);
@@ -51,7 +50,7 @@ export async function* push(context: EngineContext, { key, read }: PushScope): A
   yield { kind: "progress", phase: "push", done };
 }
 
-/** Every key with dirty fields once, in the order of first edits. */
+/** Every key with dirty fields once, by its first edit. */
 async function* dirtyKeys({ store, pageSize }: EngineContext): AsyncGenerator<string> {
   const seen = new Set<string>();
   for (let after = 0; ; ) {
@@ -66,13 +65,13 @@ async function* dirtyKeys({ store, pageSize }: EngineContext): AsyncGenerator<st
   }
 }
 
-/** The state of an issue when its turn comes. */
+/** The edits of one issue that are ready to be pushed. */
 interface PendingPush {
   readonly record: IssueRecord;
-  /** Dirty fields that wait for nobody's decision. */
+  /** Dirty fields that wait for no decision. */
   readonly dirty: readonly CoreField[];
   readonly frozen: readonly CoreField[];
-  /** The create that is to be made, or was begun. */
+  /** The create to send, or one that was begun. */
   readonly intent: CreateIntent | null;
   readonly isIntentNew: boolean;
 }
@@ -110,7 +109,7 @@ async function pushIssue(
         const created = await createOrAttach(context, record, intent);
         events.push(...created.events);
         if (created.isBodyUnconfirmed) {
-          // That the body was written is told already.
+          // The create has reported the body already.
           const isUnreported = (event: SyncEvent) =>
             event.kind !== "updated" ||
             event.side === "local" ||
@@ -126,7 +125,7 @@ async function pushIssue(
   return events;
 }
 
-/** Creates an issue with what it takes. Where a part of that is refused, the issue is there all the same. */
+/** Creates an issue. Where the provider refuses a part of it, the issue may exist all the same and is attached. */
 async function createOrAttach(
   context: EngineContext,
   record: IssueRecord,
@@ -145,7 +144,7 @@ async function createOrAttach(
   }
 }
 
-/** Reads what is to be done for an issue; the intent of a create is stored before anything is sent. */
+/** Reads the pending edits of an issue; stores the intent of a create before anything is sent. */
 function readPendingPush({ store, newId }: EngineContext, key: string): Promise<PendingPush | null> {
   return store.transaction(async (transaction) => {
     const [record] = await transaction.records([key]);
@@ -166,7 +165,7 @@ function readPendingPush({ store, newId }: EngineContext, key: string): Promise<
   });
 }
 
-/** Pushes the fields of an issue that exists remotely. What happened before a failure is in `events` still. */
+/** Pushes the fields of an issue that exists remotely; `events` keeps what happened before a failure. */
 async function pushFields(
   context: EngineContext,
   { record: { key, base, fields }, dirty }: PendingPush,
@@ -183,7 +182,8 @@ async function pushFields(
       if (error !== null) events.push(failedEvent("remote", { key, ref, fields: [field] }, error));
     }
   };
-  // What cannot be carried needs no request to be refused; what the provider owns has to be read to be reverted.
+  // Unsupported fields are refused without a request; fields that the provider owns have to be read to be
+  // reverted.
   if (
     dirty.every(
       (field) => ownerOf(policy, field) !== "external" && unsupportedErrorOf(field, fields) !== null,
@@ -193,7 +193,7 @@ async function pushFields(
     return;
   }
 
-  // Links that are not written need not be read where that costs a request of its own.
+  // Unwritten links are not read where that costs a request of its own.
   const known = base === null || dirty.includes("links") ? {} : { links: base.fields.links };
   for (let count = 1; ; count += 1) {
     const merged = await fetchAndMerge(context, key, ref, { read: count === 1 ? read : null, ...known });
@@ -233,27 +233,25 @@ async function pushFields(
   }
 }
 
-/** The outcome of a write, as far as the provider's answers show it. */
+/** The outcome of a write, as far as the answers show it. */
 interface WriteResult {
   readonly failures: ReadonlyMap<CoreField, TrackerSdkError>;
   /** The issue after the last part; null when it has to be read. */
   readonly after: CanonicalIssue | null;
   /** The other ends of links that were added or removed. */
   readonly linked: readonly ExternalRef[];
-  /** The body, where the provider wrote it its own way. */
+  /** The body, where the provider rewrote it. */
   readonly rewritten: Pick<IssuePatch, "body">;
 }
 
-/** One request of a write. */
 interface Part {
   readonly kind: "values" | "link" | "status";
   readonly fields: readonly CoreField[];
-  /** The other end of a link. */
   readonly end?: ExternalRef;
   readonly send: (options: ChangeOptions) => Promise<CanonicalIssue>;
 }
 
-/** The parts of a write: values first, then links, status last, so that a refused transition loses nothing else. */
+/** The requests of a write: values, then links, status last, so that a refused transition loses nothing else. */
 function partsOf(
   { connector, newId }: EngineContext,
   { record, remote }: MergedIssue,
@@ -297,7 +295,7 @@ function partsOf(
   return parts;
 }
 
-/** Writes `fields` of `merged`. A failure is that of its part alone. */
+/** Writes `fields` in parts; a failure concerns its part alone. */
 async function write(
   context: EngineContext,
   merged: MergedIssue,
@@ -306,7 +304,7 @@ async function write(
   const { send, connector } = context;
   const failures = new Map<CoreField, TrackerSdkError>();
   let rewritten: WriteResult["rewritten"] = {};
-  /** The issue as far as it is known; only what the last part returns is certain. */
+  /** The issue as far as known; only the last part's result is certain. */
   let known: CanonicalIssue = merged.remote;
   let after: CanonicalIssue | null = null;
   const parts = partsOf(context, merged, fields);
@@ -315,7 +313,7 @@ async function write(
     const current = known;
     try {
       known = await send((attempt) =>
-        // After an attempt that failed the issue may be another one.
+        // A failed attempt may have changed the issue.
         part.send({ readBack: isLast ? "now" : "later", ...(attempt === 1 && { current }) }),
       );
       if (isLast) after = known;
@@ -340,7 +338,7 @@ function linkChanges(
   };
 }
 
-/** Merges the issue as it is after a write. Returns the fields that have arrived and those that have not. */
+/** Merges the issue after a write and reports the fields that were saved and those that were not. */
 async function mergeAfterWrite(
   context: EngineContext,
   { record, remote }: MergedIssue,

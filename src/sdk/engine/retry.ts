@@ -1,10 +1,10 @@
-/** Trying again: only what may succeed then, as often and as late as is polite. */
+/** Repeats requests whose failure may pass. */
 import { TrackerSdkError } from "../errors.ts";
 
-/** Requests that are sent for one answer, the first one included. */
+/** Attempts per request, the first one included. */
 export const MAX_ATTEMPTS = 3;
 const FIRST_DELAY_MS = 200;
-/** A provider that asks for more than this is left alone until the next run. */
+/** A longer wait is left to the next run. */
 const MAX_DELAY_MS = 60_000;
 
 interface RetryOptions {
@@ -14,12 +14,11 @@ interface RetryOptions {
 }
 
 /**
- * Sends a request until it is answered, at most three times. After a failure
- * that may pass it waits as long as the provider asks for, else exponentially
- * with full jitter.
+ * Sends a request up to three times. After a failure that may pass it waits as long as the provider asks for,
+ * otherwise exponentially with full jitter.
  *
  * @param request Receives the number of the attempt, from 1
- * @throws whatever the request throws, when it is not to be tried again
+ * @throws the request's last error
  */
 export async function withRetries<T>(
   request: (attempt: number) => Promise<T>,

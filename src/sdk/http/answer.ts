@@ -1,9 +1,9 @@
-/** Reads the answers of providers; every function is pure. */
+/** Reads providers' answers. Pure. */
 import { parseJson } from "../../shared/json.ts";
 import type { FailureClass } from "../errors.ts";
 import type { TransportResponse } from "./transport.ts";
 
-/** The failure that a status means in HTTP; connectors know the further meanings of their provider. */
+/** The failure class of an HTTP status; connectors refine it for their provider. */
 export function failureClassOf({ status, headers }: TransportResponse): FailureClass {
   const isLimited = headers.has("retry-after") || headers.get("x-ratelimit-remaining") === "0";
   switch (status) {
@@ -27,7 +27,7 @@ export function failureClassOf({ status, headers }: TransportResponse): FailureC
   }
 }
 
-/** The problem that the answer names, as the end of a sentence: the first text in one of the usual places. */
+/** The provider's explanation as the end of a sentence: the first text in one of the usual places. */
 export function refusalText(body: unknown): string {
   const [error, message] = [memberOf(body, "error"), memberOf(body, "message")];
   const places = [
@@ -52,7 +52,6 @@ function problemsByField(fields: unknown): readonly string[] {
   });
 }
 
-/** An own member of an object; undefined when there is none. */
 export function memberOf(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null
     ? Object.getOwnPropertyDescriptor(value, name)?.value
@@ -63,15 +62,14 @@ function firstOf(value: unknown): unknown {
   return Array.isArray(value) ? value[0] : undefined;
 }
 
-/** The body of an answer. */
 interface ParsedBody {
-  /** JSON, text, or text that was declared as JSON. */
+  /** `broken` is text that was declared as JSON. */
   readonly kind: "json" | "text" | "broken";
-  /** The value of JSON, null of nothing; else the text. */
+  /** The JSON value, null for an empty body; otherwise the text. */
   readonly body: unknown;
 }
 
-/** Reads a body as its type, which a proxy may have dropped, declares it. */
+/** Parses a body by its declared type, which a proxy may have dropped. */
 export function parseBody(type: string | null, text: string): ParsedBody {
   if (text === "") return { kind: "json", body: null };
   const isDeclared = isMeaningful(type);
@@ -83,12 +81,12 @@ export function parseBody(type: string | null, text: string): ParsedBody {
   }
 }
 
-/** A proxy that drops the type says "octet-stream". */
+/** A proxy that drops the type declares `octet-stream`. */
 function isMeaningful(type: string | null): type is string {
   return type !== null && !/^application\/octet-stream\b/i.test(type);
 }
 
-/** The media type alone, safe to show; null when there is none to speak of. */
+/** The media type, safe to show; null without a meaningful one. */
 export function typeNameOf(type: string | null): string | null {
   return isMeaningful(type) ? (/^[\w.+-]{1,50}\/[\w.+-]{1,50}/.exec(type.trim())?.[0] ?? null) : null;
 }

@@ -20,13 +20,13 @@ import {
   type TransportResponse,
 } from "./transport.ts";
 
-/** Names the party that refused, and the kind of the failure. */
+/** The refusing party and the kind of the failure. */
 type Classify = (response: TransportResponse) => {
   readonly speaker: string;
   readonly failureClass: FailureClass;
 };
 
-/** The way to one base URL. */
+/** Sends requests to one base URL. */
 export class Channel {
   readonly #provider: string;
   readonly #base: URL;
@@ -55,7 +55,6 @@ export class Channel {
     this.#now = options.now ?? Date.now;
   }
 
-  /** Sends `request` to `path` below the base URL. */
   async send(request: TransportRequest, path: string, headers: Headers): Promise<TransportResponse> {
     const { method, body: sent } = request;
     const url = this.#urlOf(path, request.query ?? {});
@@ -66,7 +65,7 @@ export class Channel {
     });
     const { status, headers: answered } = answer;
     const isSuccess = status >= 200 && status < 300;
-    // Messages cut the text of a refusal: a credential that it echoes is masked before.
+    // A refusal may echo the credential; it is masked before a message cuts the text.
     const text = isSuccess ? answer.text : this.#withoutSecrets(answer.text);
     const type = answered.get("content-type");
     const { kind, body } = parseBody(type, text);
@@ -82,7 +81,7 @@ export class Channel {
     return { status, headers: answered, body: textAnswer };
   }
 
-  /** Percent-encoding is the caller's: a path that a URL parser would change leads somewhere else. */
+  /** Callers percent-encode: a path that a URL parser would change is refused. */
   #urlOf(path: string, query: NonNullable<TransportRequest["query"]>): URL {
     const full = this.#base.pathname.replace(/\/$/, "") + path;
     const text = this.#base.origin + full;
@@ -159,7 +158,7 @@ export class Channel {
   }
 }
 
-/** Only the origin: the rest of a redirect's target may be as good as a credential. */
+/** Only the origin, because the rest of a redirect's target may contain a credential. */
 function redirectTarget(headers: Headers): string {
   const location = headers.get("location") ?? "";
   return URL.canParse(location) ? ` to ${new URL(location).origin}` : "";
@@ -173,7 +172,7 @@ function textOf(body: RequestBody): string {
   return "json" in body ? JSON.stringify(body.json) : body.text;
 }
 
-/** Refuses a value that a header cannot carry, because the error of the runtime might show it. */
+/** Refuses a value that a header cannot carry, because the runtime's error might show it. */
 export function requireHeaderValue(provider: string, name: string, value: string): void {
   if (!/^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(value)) {
     throw new ConnectorConfigError(

@@ -3,16 +3,15 @@ import { Channel, contentTypeOf, requireHeaderValue } from "./channel.ts";
 import type { Transport, TransportOptions, TransportRequest, TransportResponse } from "./transport.ts";
 
 export interface DirectOptions extends TransportOptions {
-  /** Such as `https://api.github.com`; its path is put before every request's path. */
+  /** Such as `https://api.github.com`; its path precedes every request's path. */
   readonly baseUrl: string;
-  /** Value of the `Authorization` header, scheme included where the provider wants one. */
+  /** Value of the `Authorization` header, with its scheme. */
   readonly authorization: string;
 }
 
 /**
- * Speaks to the provider itself. The credential is sent to the base URL's
- * origin and nowhere else: redirects are refused, plain http too unless it
- * stays on this machine.
+ * Sends requests to the provider itself. The credential goes to the base URL's origin only: redirects are
+ * refused, and so is http except to this machine.
  */
 export class DirectTransport implements Transport {
   readonly #channel: Channel;

@@ -15,7 +15,6 @@ export interface NangoConnectionContext {
   readonly connectionId: string;
   /** Nango's id of the integration. */
   readonly providerConfigKey: string;
-  /** Secret key of the Nango environment. */
   readonly secretKey: string;
   /** Default `https://api.nango.dev`. */
   readonly baseUrl?: string;
@@ -26,20 +25,16 @@ export interface NangoOptions extends TransportOptions {
 }
 
 /**
- * Speaks to the provider through Nango's proxy, whose paths are those below the
- * provider's base URL in Nango's catalog: `https://api.github.com`,
- * `https://gitlab.com`, `https://api.linear.app`; of Jira
- * `https://api.atlassian.com` where people signed in with OAuth (`jira`, so that
- * paths start with `/ex/jira/<cloud id>`), and the site where they gave an API
- * token (`jira-basic`).
+ * Sends requests through Nango's proxy, whose paths are those below the provider's base URL in Nango's
+ * catalog: `https://api.github.com`, `https://gitlab.com`, `https://api.linear.app`; for Jira
+ * `https://api.atlassian.com` after an OAuth login (`jira`, paths start with `/ex/jira/<cloud id>`), and the
+ * site for an API token (`jira-basic`).
  *
- * Four habits of the proxy are met here: it would repeat requests on its own,
- * writes too, when asked to; it follows redirects and takes the credential along
- * unless told not to; its own refusals look like the provider's, so that a
- * deleted integration would read as an issue that does not exist; and it drops
- * most headers of an answer, but adds its own `X-RateLimit-*`, which say nothing
- * about the provider. One it cannot be talked out of: on a redirect to another
- * host it takes `gitlab-pat`'s `private-token` along; `gitlab` is safe.
+ * This class handles four traits of the proxy: on request it repeats requests, writes too; it follows
+ * redirects with the credential unless told not to; its own refusals look like the provider's, so that a
+ * deleted integration would read as a missing issue; and it drops most headers of an answer but adds its own
+ * `X-RateLimit-*`, which say nothing about the provider. One remains: on a redirect to another host it sends
+ * `gitlab-pat`'s `private-token` along; `gitlab` is safe.
  *
  * https://nango.dev/docs/reference/backend/http-api/proxy/get
  * https://nango.dev/docs/reference/backend/http-api/rate-limits
@@ -86,13 +81,13 @@ export class NangoTransport implements Transport {
   }
 }
 
-/** Nango's own refusals carry an object with a code under `error`; none of the providers' do. */
+/** Nango's own refusals carry an object with a code under `error`; the providers' do not. */
 function isNangoRefusal({ body }: TransportResponse): boolean {
   const error = memberOf(body, "error");
   return typeof memberOf(error, "code") === "string";
 }
 
-/** Connectors read an answer as their provider's: Nango's own is not passed on, only what it means. */
+/** Connectors read an answer as their provider's, so Nango's own answer is dropped and its class kept. */
 function rethrowForConnector(error: unknown): never {
   if (!(error instanceof TransportError) || error.response === null || !isNangoRefusal(error.response))
     throw error;
@@ -100,12 +95,12 @@ function rethrowForConnector(error: unknown): never {
   throw new TransportError(message, { provider, failureClass, retryAfterSeconds, processed });
 }
 
-/** Whatever Nango itself refuses says nothing about the issue that was asked for. */
+/** Nango's own refusals say nothing about the requested issue. */
 function nangoFailureClassOf({ status, body }: TransportResponse): FailureClass {
   if (status === 429) return "rate_limited";
-  // Renewing the credential has just failed; Nango tries again half a minute later.
+  // Renewing the credential failed; Nango tries again half a minute later.
   const isBackingOff = memberOf(memberOf(body, "error"), "code") === "connection_refresh_backoff";
   if (status >= 500 || isBackingOff) return "transient";
-  // 402 is a used-up plan. Everything else is a key, an integration or a connection that is not usable.
+  // 402 is a used-up plan. Other refusals concern an unusable key, integration or connection.
   return status === 402 || status === 403 ? "permission" : "auth";
 }

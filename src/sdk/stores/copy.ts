@@ -1,13 +1,11 @@
-/** A copy of a store in memory, to try things on. */
-
 import { MemoryIssueStore } from "./memory.ts";
 import type { IssueStore, StoreTransaction } from "./store.ts";
 
 const PAGE = 500;
 
 /**
- * Copies what a sync works on: issues, local edits, begun creates, open
- * conflicts and one checkpoint. Nothing that happens to the copy reaches `store`.
+ * Copies a store's sync state to memory: issues, local edits, begun creates, open conflicts and one
+ * checkpoint. Changes of the copy do not reach `store`.
  */
 export async function copyToMemory(store: IssueStore, checkpoint: string): Promise<MemoryIssueStore> {
   const copy = new MemoryIssueStore();

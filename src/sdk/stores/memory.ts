@@ -1,4 +1,3 @@
-/** The store for tests and for runs that need not remember anything. */
 import { identityOf } from "../model.ts";
 import { refTakenError, SerialQueue, transactionEndedError } from "./serial.ts";
 import type {
@@ -17,7 +16,7 @@ export class MemoryIssueStore implements IssueStore {
   readonly #queue = new SerialQueue();
   readonly #content = new Content();
 
-  /** See IssueStore. `work` must not begin another transaction: it would wait for itself. */
+  /** See IssueStore. `work` must not begin another transaction, which would deadlock. */
   transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
     return this.#queue.run(async () => {
       const transaction = new MemoryTransaction(this.#content);
@@ -39,7 +38,7 @@ export class MemoryIssueStore implements IssueStore {
   }
 }
 
-/** Rows by key, with the changes since the last commit undoable. Rows are copied in and out. */
+/** Rows by key, copied in and out; changes since the last commit can be undone. */
 class Table<Row> {
   readonly #rows = new Map<string, Row>();
   readonly #before = new Map<string, Row | undefined>();
@@ -60,13 +59,11 @@ class Table<Row> {
     if (this.#rows.delete(key)) this.#sortedKeys = null;
   }
 
-  /** The keys in order. */
   keys(): readonly string[] {
     this.#sortedKeys ??= [...this.#rows.keys()].sort();
     return this.#sortedKeys;
   }
 
-  /** The rows in the order of their keys. */
   values(): readonly Row[] {
     return this.keys().flatMap((key) => {
       const row = this.get(key);
@@ -92,12 +89,11 @@ class Table<Row> {
   }
 }
 
-/** Everything that the store holds. */
 class Content {
   readonly records = new Table<IssueRecord>();
   /** Keys of records by the identities of their references. */
   readonly keys = new Table<string>();
-  /** Dirty fields by key, each list by sequence. */
+  /** Dirty fields by key, ordered by sequence. */
   readonly dirty = new Table<readonly DirtyField[]>();
   readonly intents = new Table<CreateIntent>();
   readonly conflicts = new Table<ConflictRecord>();
@@ -138,7 +134,6 @@ class MemoryTransaction implements StoreTransaction {
     this.#content = content;
   }
 
-  /** Makes every later use an error. */
   end(): void {
     this.#content = null;
   }

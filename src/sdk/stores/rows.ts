@@ -1,4 +1,4 @@
-/** Rows of the SQLite store: their columns as values to write, and their schemas to read. */
+/** Rows of the SQLite store: columns to write and schemas to read. */
 import * as v from "valibot";
 import { jsonText } from "../../shared/json.ts";
 import {
@@ -13,11 +13,10 @@ import {
 import { StoreError } from "./serial.ts";
 import type { ConflictRecord, CreateIntent, DirtyField, IssueRecord, SyncCheckpoint } from "./store.ts";
 
-/** A value of a column. */
 export type SqlValue = string | number | null;
 
 const Field = v.picklist(CORE_FIELDS);
-/** Parsed JSON text, which can only be JSON. */
+/** Output of the JSON parser needs no check. */
 const Json = v.custom<JsonValue>(() => true);
 
 // The schemas are as wide as the types: providers have titles and labels that no edit may set.
@@ -35,7 +34,6 @@ const Fields = v.object({
   customFields: v.custom<IssueFields["customFields"]>((value) => typeof value === "object" && value !== null),
 });
 
-/** The row of an issue. */
 export const IssueRow = v.pipe(
   v.object({
     key: v.string(),
@@ -62,14 +60,14 @@ export const IssueRow = v.pipe(
   }),
 );
 
-/** The values of an issue's row, in the order of {@link ISSUE_COLUMNS}. */
+/** Values in the order of {@link ISSUE_COLUMNS}. */
 export function issueColumns({ key, ref, fields, base, deletedAt }: IssueRecord): SqlValue[] {
   return [
     key,
     ref === null ? null : identityOf(ref),
     ref === null ? null : JSON.stringify(ref),
     JSON.stringify(fields),
-    // Equal ones are written once: there is a base when there is `base_updated_at`.
+    // Equal fields are stored once; a base exists when `base_updated_at` is set.
     base === null || Bun.deepEquals(base.fields, fields, true) ? null : JSON.stringify(base.fields),
     base === null ? null : JSON.stringify(base.raw),
     base?.revision ?? null,
@@ -92,22 +90,18 @@ export const ISSUE_COLUMNS = [
   "deleted_at",
 ] as const;
 
-/** The row of a local edit. */
 export const DirtyRow = v.pipe(
   v.object({ key: v.string(), field: Field, sequence: v.number(), changed_at: v.string() }),
   v.transform(({ changed_at: changedAt, ...row }): DirtyField => ({ ...row, changedAt })),
 );
 
-/** The first edit of an issue. */
 export const DirtyKeyRow = v.object({ key: v.string(), sequence: v.number() });
 
-/** The row of a begun create. */
 export const IntentRow = v.pipe(
   v.object({ key: v.string(), idempotency_key: v.string() }),
   v.transform(({ key, idempotency_key: idempotencyKey }): CreateIntent => ({ key, idempotencyKey })),
 );
 
-/** The row of a conflict. */
 export const ConflictRow: v.GenericSchema<unknown, ConflictRecord> = v.object({
   id: v.string(),
   key: v.string(),
@@ -118,7 +112,6 @@ export const ConflictRow: v.GenericSchema<unknown, ConflictRecord> = v.object({
   resolution: v.nullable(v.picklist(["external", "local"])),
 });
 
-/** The row of a checkpoint. */
 export const CheckpointRow = v.pipe(
   v.object({
     checkpoint: jsonText(
@@ -133,14 +126,9 @@ export const CheckpointRow = v.pipe(
   v.transform(({ checkpoint }): SyncCheckpoint => checkpoint),
 );
 
-/** The row of a number. */
 export const CountRow = v.object({ count: v.number() });
 
-/**
- * Reads rows.
- *
- * @throws StoreError when a row is not what this store writes
- */
+/** @throws StoreError when this store did not write a row */
 export function readRows<S extends v.GenericSchema>(schema: S, rows: readonly unknown[]): v.InferOutput<S>[] {
   return rows.map((row) => {
     const parsed = v.safeParse(schema, row);

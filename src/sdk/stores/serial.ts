@@ -1,9 +1,9 @@
-/** Lets transactions take turns, for all stores of the SDK. */
+/** Runs the transactions of a store one after the other. */
 import { TrackerSdkError } from "../errors.ts";
 
-/** A store cannot be opened, or refuses what it was asked for. */
+/** A store cannot be opened, or refuses a request. */
 export class StoreError extends TrackerSdkError {
-  /** Nothing is wrong with the store: there is no room for more. */
+  /** The disk is full; the store itself is intact. */
   readonly isFull: boolean;
 
   constructor(
@@ -19,15 +19,15 @@ export class StoreError extends TrackerSdkError {
   }
 }
 
-/** Runs one piece of work at a time, in the order in which they came. */
+/** Runs one task at a time, in order. */
 export class SerialQueue {
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   /**
-   * Runs `work` when everything before it has ended, well or not.
+   * Runs `work` after everything queued before it.
    *
-   * @throws StoreError when the queue is closed, and whatever `work` throws
+   * @throws StoreError when the queue is closed, and what `work` throws
    */
   run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed)
@@ -37,21 +37,19 @@ export class SerialQueue {
     return result;
   }
 
-  /** Refuses new work and resolves when everything before has ended. */
+  /** Refuses new work and waits for the queued work. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#last;
   }
 }
 
-/** The refusal of a reference that another issue has. */
 export function refTakenError(identity: string): StoreError {
   return new StoreError(`The store already has another issue with the reference ${identity}.`, {
     retryable: false,
   });
 }
 
-/** The refusal of a transaction that is used after its end. */
 export function transactionEndedError(): StoreError {
   return new StoreError("The transaction has ended.", { retryable: false });
 }

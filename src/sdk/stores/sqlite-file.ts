@@ -1,20 +1,19 @@
-/** SQLite files, as issue stores and the control plane's database use them. */
+/** The SQLite files of issue stores and of the control plane's database. */
 import { Database, SQLiteError, type SQLQueryBindings, type Statement } from "bun:sqlite";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** The time that a process waits for another one's transaction. */
 const BUSY_TIMEOUT_MS = 10_000;
-/** The time between two attempts where SQLite does not wait on its own. */
+/** Retry interval where SQLite itself does not wait. */
 const RETRY_MS = 5;
-/** Compiled statements that are kept; when there are more, all are compiled again. An issue store has two dozen. */
+/** Compiled statements to keep; above that all are recompiled. An issue store has two dozen. */
 const MAX_STATEMENTS = 200;
 
 /**
- * Opens a SQLite file, creating folder (0700) and file (0600) when they are
- * missing. A committed transaction survives a killed process and a power cut.
+ * Opens a SQLite file; creates folder (0700) and file (0600) when missing. A committed transaction survives a
+ * killed process and a power cut.
  *
- * @param path absolute path
+ * @param path Absolute path
  */
 export function openSqliteFile(path: string): Database {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -31,7 +30,7 @@ export function openSqliteFile(path: string): Database {
   }
 }
 
-/** Two processes that open a fresh file collide here, and SQLite does not wait on its own. */
+/** Two processes that open a new file collide here, where SQLite does not wait. */
 function useWriteAheadLog(file: Database): void {
   for (const deadline = Date.now() + BUSY_TIMEOUT_MS; ; ) {
     try {
@@ -44,14 +43,14 @@ function useWriteAheadLog(file: Database): void {
   }
 }
 
-/** True when another process holds the file. */
+/** Reports whether another process holds the file. */
 export function isBusy(error: unknown): boolean {
   return error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY") === true;
 }
 
 type AnyStatement = Statement<unknown, SQLQueryBindings[]>;
 
-/** Compiled statements of a file. Bun keeps the first 20 of a file only, and compiles all others for each use. */
+/** Compiled statements of a file. Bun caches only the first 20 of a file and recompiles all others on each use. */
 export class Statements {
   readonly #file: Database;
   readonly #statements = new Map<string, AnyStatement>();

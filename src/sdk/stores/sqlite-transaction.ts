@@ -1,4 +1,4 @@
-/** The issues of one scope in a SQLite database, which can hold many scopes. */
+/** The issues of one scope in a SQLite database of many scopes. */
 import { SQLiteError } from "bun:sqlite";
 import type * as v from "valibot";
 import { identityOf } from "../model.ts";
@@ -26,10 +26,9 @@ import type {
   SyncCheckpoint,
 } from "./store.ts";
 
-/** Executes a statement in the open transaction once for each list of parameters; returns the rows of all. */
+/** Executes a statement in the open transaction once per list of parameters; returns all rows. */
 export type Execute = (sql: string, lists: readonly (readonly SqlValue[])[]) => Promise<readonly unknown[]>;
 
-/** Tables whose rows belong to an issue. */
 const TABLES_OF_ISSUE = ["issues", "journal", "intents", "conflicts"] as const;
 const KEYS = "(select value from json_each(?))";
 const PUT_ISSUE = `
@@ -41,10 +40,9 @@ const PUT_ISSUE = `
       .join(", ")}`;
 
 /**
- * Runs `work` on the issues of a scope. The caller opens the transaction that
- * `execute` works in, and ends it.
+ * Runs `work` on the issues of a scope. The caller opens and ends the transaction of `execute`.
  *
- * @param scope name that the rows carry; rows of other scopes stay as they are
+ * @param scope Name in the rows; rows of other scopes stay unchanged
  */
 export async function withScope<T>(
   execute: Execute,
@@ -60,8 +58,8 @@ export async function withScope<T>(
 }
 
 /**
- * Short answers are sorted here: to return them in order, SQLite would walk the
- * index of that order past all decided conflicts and all other issues.
+ * Short results are sorted here: for an ordered result SQLite would walk an index past all decided conflicts
+ * and all other issues.
  */
 class SqliteTransaction implements StoreTransaction {
   #execute: Execute | null;
@@ -72,7 +70,6 @@ class SqliteTransaction implements StoreTransaction {
     this.#scope = scope;
   }
 
-  /** Makes every later use an error. */
   end(): void {
     this.#execute = null;
   }
@@ -227,7 +224,7 @@ class SqliteTransaction implements StoreTransaction {
     ]);
   }
 
-  /** The error for records of which one has a reference of another record. */
+  /** The error for records of which one has another record's reference. */
   async #refTakenBy(records: readonly IssueRecord[]): Promise<StoreError | null> {
     const owners = await this.findByRefs(records.flatMap(({ ref }) => (ref === null ? [] : identityOf(ref))));
     for (const { key, ref } of records) {
@@ -250,7 +247,7 @@ class SqliteTransaction implements StoreTransaction {
     return readRows(schema, await this.#run(sql, [parameters]));
   }
 
-  /** Every statement has the scope as its first parameter. */
+  /** Passes the scope as the first parameter of every statement. */
   async #run(sql: string, lists: readonly (readonly SqlValue[])[]): Promise<readonly unknown[]> {
     if (this.#execute === null) throw transactionEndedError();
     return this.#execute(

@@ -1,19 +1,18 @@
-/** The store in a SQLite file: for one developer's machine or one service. */
+/** The store in a SQLite file, for one machine or one service. */
 import { type Database, SQLiteError } from "bun:sqlite";
 import { SerialQueue, StoreError } from "./serial.ts";
 import { isBusy, openSqliteFile, Statements } from "./sqlite-file.ts";
 import { type Execute, withScope } from "./sqlite-transaction.ts";
 import type { IssueStore, StoreTransaction } from "./store.ts";
 
-/** Grows with every change of the schema; kept in the file as `user_version`. */
+/** Stored in the file as `user_version`; increases with every change of the schema. */
 const SCHEMA_VERSION = 3;
-/** The scope of the issues of a file that belongs to one resource. */
+/** The scope in a file that belongs to one resource. */
 const SCOPE = "";
 
 /**
- * `base_fields` is null while they equal `fields`, so that a pull writes them
- * once; there is a base when there is `base_updated_at`. Sequences of `journal`
- * are never used twice, not even when it was empty in between.
+ * `base_fields` is null while it equals `fields`, so that a pull writes them once; a base exists when
+ * `base_updated_at` is set. `journal` never reuses a sequence, even after it was empty.
  */
 const SCHEMA = `
   create table issues (
@@ -67,13 +66,13 @@ const SCHEMA = `
   ) without rowid;
 `;
 
-/** Version 1 did not keep when an issue was created: the next pull reads all of them again. */
+/** Version 1 did not store creation times; the next pull reads all issues again. */
 const FROM_VERSION_1 = `
   alter table issues add column base_created_at text;
   delete from checkpoints;
 `;
 
-/** Version 2 had no scopes, and its journal was called `dirty`. */
+/** Version 2 had no scopes, and its journal was named `dirty`. */
 const FROM_VERSION_2 = `
   alter table issues rename to old_issues;
   alter table intents rename to old_intents;
@@ -97,7 +96,6 @@ const FROM_VERSION_2 = `
   drop table old_checkpoints;
 `;
 
-/** The statements that bring a file of each version to this one's schema. */
 const UPGRADES: ReadonlyMap<number, string> = new Map([
   [0, SCHEMA],
   [1, FROM_VERSION_1 + FROM_VERSION_2],
@@ -106,11 +104,10 @@ const UPGRADES: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * Opens the store in a file, creating folder (0700) and file (0600) when they
- * are missing. What a transaction wrote survives a killed process and a power
- * cut once the transaction has resolved.
+ * Opens the store in a file; creates folder (0700) and file (0600) when missing. A resolved transaction
+ * survives a killed process and a power cut.
  *
- * @param path absolute path of the file
+ * @param path Absolute path
  * @throws StoreError when the file cannot be used or was written by a newer version
  */
 export function openSqliteStore(path: string): IssueStore {
@@ -164,7 +161,7 @@ class SqliteIssueStore implements IssueStore {
     this.#statements = new Statements(file);
   }
 
-  /** See IssueStore. `work` must not begin another transaction: it would wait for itself. */
+  /** See IssueStore. `work` must not begin another transaction, which would deadlock. */
   transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
     const execute: Execute = async (sql, lists) => {
       const statement = this.#statements.get(sql);

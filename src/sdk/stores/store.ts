@@ -1,68 +1,65 @@
 /**
- * The memory of the engine between runs. The program that embeds the SDK brings a
- * store; the protocol is small enough for a file, SQLite or PostgreSQL.
+ * The engine's memory between runs. The embedding program provides a store; the protocol is small enough for
+ * a file, SQLite or PostgreSQL.
  */
 import type { CanonicalIssue, CoreField, ExternalRef, IssueFields, JsonValue } from "../model.ts";
 
-/** The last agreement of both sides about an issue. */
+/** The last state of an issue that both sides agreed on. */
 export interface Base {
   readonly fields: IssueFields;
-  /** The provider's payload behind it. */
+  /** The provider's payload of that state. */
   readonly raw: JsonValue;
   readonly revision: string | null;
   readonly createdAt: string;
-  /** The provider's time of the change that `fields` include. */
+  /** The provider's time of the last change in `fields`. */
   readonly updatedAt: string;
 }
 
-/** One issue as it stands locally. */
 export interface IssueRecord {
-  /** The local key; never changes. */
+  /** The local key, which never changes. */
   readonly key: string;
   /** Null until the issue exists remotely. */
   readonly ref: ExternalRef | null;
   readonly fields: IssueFields;
-  /** Null until the sides met. */
+  /** Null until the first merge. */
   readonly base: Base | null;
-  /** The time at which the provider confirmed that the issue is gone; null while it exists. */
+  /** The time at which the provider confirmed the deletion; null while the issue exists. */
   readonly deletedAt: string | null;
 }
 
-/** A local edit of a field. */
 export interface FieldEdit {
   readonly key: string;
   readonly field: CoreField;
   readonly changedAt: string;
 }
 
-/** A field that was edited locally and not pushed yet. */
+/** A local edit that is not pushed yet. */
 export interface DirtyField extends FieldEdit {
-  /** Grows with every edit in this store. */
+  /** Increases with every edit in this store. */
   readonly sequence: number;
 }
 
-/** A create that was begun: recorded before the request, removed when its issue is known. */
+/** A begun create: recorded before the request, removed when its issue is known. */
 export interface CreateIntent {
   readonly key: string;
   readonly idempotencyKey: string;
 }
 
-/** Both sides changed a field. */
+/** A field that both sides changed. */
 export interface ConflictRecord {
-  /** Deterministic: the same conflict has the same id on every machine. */
+  /** The same conflict has the same id on every machine. */
   readonly id: string;
   readonly key: string;
   readonly field: CoreField;
   readonly base: JsonValue;
   readonly local: JsonValue;
   readonly remote: JsonValue;
-  /** The decision; null while the field is frozen until a person decides. */
+  /** Null while the field is frozen until a person decides. */
   readonly resolution: "external" | "local" | null;
 }
 
-/** The position of a pull. */
 export interface SyncCheckpoint {
-  /** Everything changed before this instant was read; null before the first pull. */
+  /** Every change before this instant was read; null before the first pull. */
   readonly updatedSince: string | null;
   /** The window that is being read; null between pulls. */
   readonly window: {
@@ -73,8 +70,8 @@ export interface SyncCheckpoint {
 }
 
 /**
- * Reads and writes that happen together or not at all. Reads take many keys at
- * once, so that a page of issues costs as few queries as one issue.
+ * The reads and writes of one transaction. Reads accept many keys, so that a page costs as few queries as one
+ * issue.
  */
 export interface StoreTransaction {
   /** Records with these keys, in key order; unknown keys are left out. */
@@ -83,12 +80,12 @@ export interface StoreTransaction {
   findByRefs(identities: readonly string[]): Promise<ReadonlyMap<string, IssueRecord>>;
   put(records: readonly IssueRecord[]): Promise<void>;
   remove(key: string): Promise<void>;
-  /** The number of issues without tombstones. */
+  /** The number of issues that are not deleted. */
   count(): Promise<number>;
   /** Records in key order, `limit` of them after `afterKey`. */
   list(afterKey: string | null, limit: number): Promise<readonly IssueRecord[]>;
 
-  /** Records edits, in order. An edit replaces the one of the same field. */
+  /** Records edits in order; a newer edit of a field replaces the older one. */
   markDirty(edits: readonly FieldEdit[]): Promise<void>;
   /** Dirty fields of these issues, by sequence. */
   dirtyFields(keys: readonly string[]): Promise<readonly DirtyField[]>;
@@ -97,7 +94,7 @@ export interface StoreTransaction {
     afterSequence: number,
     limit: number,
   ): Promise<readonly { readonly key: string; readonly sequence: number }[]>;
-  /** Forgets edits, except of fields that were edited again after `sequence`. */
+  /** Removes edits, except of fields that were edited again after `sequence`. */
   clearDirty(edits: readonly Omit<DirtyField, "changedAt">[]): Promise<void>;
 
   putIntent(intent: CreateIntent): Promise<void>;
@@ -105,10 +102,10 @@ export interface StoreTransaction {
   intents(): Promise<readonly CreateIntent[]>;
   removeIntent(key: string): Promise<void>;
 
-  /** Records conflicts; those with the same id are replaced. */
+  /** Stores conflicts; one with the same id is replaced. */
   putConflicts(conflicts: readonly ConflictRecord[]): Promise<void>;
   conflict(id: string): Promise<ConflictRecord | null>;
-  /** Undecided conflicts, by id; those of some issues when keys are given. */
+  /** Undecided conflicts by id; with keys only those of these issues. */
   openConflicts(keys?: readonly string[]): Promise<readonly ConflictRecord[]>;
 
   checkpoint(name: string): Promise<SyncCheckpoint>;
@@ -117,18 +114,16 @@ export interface StoreTransaction {
 
 /** A store. One transaction runs at a time. */
 export interface IssueStore {
-  /** Runs `work`; what it wrote is there when this resolves, and nothing of it when `work` throws. */
+  /** Runs `work`. Its writes persist when this resolves; none does when `work` throws. */
   transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
-/** The base that an issue from the provider makes. */
 export function baseOf(issue: CanonicalIssue): Base {
   const { raw, revision, createdAt, updatedAt } = issue;
   return { fields: fieldsOf(issue), raw, revision, createdAt, updatedAt };
 }
 
-/** The synchronized fields of an issue. */
 export function fieldsOf(issue: IssueFields): IssueFields {
   const { title, body, status, issueType, priority, assignees, labels, parent, links, customFields } = issue;
   return { title, body, status, issueType, priority, assignees, labels, parent, links, customFields };
