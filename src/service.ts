@@ -5,8 +5,9 @@
 
 import { realpathSync } from "node:fs";
 import type { CallOptions, WorkListener, WorkOutcome } from "./client.ts";
+import { CredentialStore } from "./config/credentials.ts";
 import { findProject, type Project, ProjectStore, requireProject } from "./config/project.ts";
-import { CredentialStore, editLock, type Folders, userFolders } from "./config/settings.ts";
+import { editLock, type Folders, userFolders } from "./config/settings.ts";
 import { TrustedBindings } from "./config/trusted-bindings.ts";
 import { unbindEdit } from "./config.ts";
 import type { CallName, CallRequest, CallResponse, InstallationStatus } from "./protocol.ts";

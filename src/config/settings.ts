@@ -1,17 +1,14 @@
 /**
- * The settings of the person and the machine, never of a repository: folders,
- * which control plane to talk to, and the credentials for it.
+ * The settings of the user and the machine, never of a repository: folders and
+ * the control plane.
  */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import * as v from "valibot";
-import { replaceFile } from "../shared/atomic-file.ts";
 import type { Machine } from "../shared/context.ts";
 import { ConfigError } from "../shared/errors.ts";
 import type { Environment } from "../shared/io.ts";
-import { parseJson } from "../shared/json.ts";
 import { isLoopback } from "../shared/network.ts";
-import { tokenProblem } from "../shared/token.ts";
+import { readToml, readYaml } from "./settings-files.ts";
 
 /**
  * The user-level folders; absolute, not created yet. Reading one throws a
@@ -67,7 +64,7 @@ function noHome({ HOME }: Environment): ConfigError {
   return new ConfigError("no_home", `There is no home folder for tracker's settings and state: ${reason}.`);
 }
 
-/** The lock that every edit of a file of ours is made under. */
+/** The lock of every edit of a config, and of a file of the user's settings. */
 export function editLock(folders: Pick<Folders, "state">): string {
   return join(folders.state, "edit.lock");
 }
@@ -110,51 +107,19 @@ export function parseHostUrl(text: string, source: string): URL {
 const UserConfig = v.object({ host: v.optional(v.string()), team: v.optional(v.string()) });
 const LegacyConfig = v.object({ sync: v.optional(v.object({ server_url: v.optional(v.string()) })) });
 
-function readOptional(path: string): string | null {
-  return existsSync(path) ? readFileSync(path, "utf8") : null;
+/** Reads the user's `config.yaml`; a missing one is empty. */
+export async function readUserConfig(folders: Folders): Promise<v.InferOutput<typeof UserConfig>> {
+  return (await readYaml(UserConfig, join(folders.config, "config.yaml"))) ?? {};
 }
 
-function parseSettings<S extends v.GenericSchema>(schema: S, value: unknown, path: string): v.InferOutput<S> {
-  // Lists pass for objects without fields otherwise.
-  const result = v.safeParse(schema, Array.isArray(value) ? null : value);
-  if (result.success) return result.output;
-  const [issue] = result.issues;
-  // The schema's own message quotes the value, which may be a secret.
-  throw new ConfigError(
-    "invalid_settings",
-    `${path}: ${v.getDotPath(issue) ?? "the file"} is invalid; expected ${issue.expected ?? issue.type}.`,
-  );
-}
-
-/** Without the parser's own words, which may quote a secret. */
-function unreadable(path: string): ConfigError {
-  return new ConfigError("invalid_settings", `${path} cannot be parsed.`);
-}
-
-async function readUserConfig(folders: Folders): Promise<v.InferOutput<typeof UserConfig>> {
-  const path = join(folders.config, "config.yaml");
-  const text = readOptional(path);
-  if (text === null) return {};
-  const { parse } = await import("yaml");
-  let value: unknown;
-  try {
-    value = parse(text, { maxAliasCount: 0 });
-  } catch {
-    throw unreadable(path);
-  }
-  return parseSettings(UserConfig, value ?? {}, path);
-}
-
-function readToml<S extends v.GenericSchema>(schema: S, path: string): v.InferOutput<S> | null {
-  const text = readOptional(path);
-  if (text === null) return null;
-  let value: unknown;
-  try {
-    value = Bun.TOML.parse(text);
-  } catch {
-    throw unreadable(path);
-  }
-  return parseSettings(schema, value, path);
+/** The server of older Spec Kitty tools, and the file that names it. */
+export function legacyServer({ legacy }: Folders): {
+  readonly url: string | undefined;
+  readonly source: string;
+} {
+  if (legacy === null) return { url: undefined, source: "~/.spec-kitty" };
+  const path = join(legacy, "config.toml");
+  return { url: readToml(LegacyConfig, path)?.sync?.server_url, source: path };
 }
 
 /**
@@ -175,9 +140,8 @@ export async function chooseControlPlane(
     async () => [env.SPEC_KITTY_SAAS_URL, "SPEC_KITTY_SAAS_URL"],
     async () => [(await readUserConfig(folders)).host, join(folders.config, "config.yaml")],
     async () => {
-      if (folders.legacy === null) return [undefined, "~/.spec-kitty"];
-      const path = join(folders.legacy, "config.toml");
-      return [readToml(LegacyConfig, path)?.sync?.server_url, path];
+      const { url, source } = legacyServer(folders);
+      return [url, source];
     },
   ];
   for (const read of sources) {
@@ -188,118 +152,4 @@ export async function chooseControlPlane(
       : { kind: "remote", url: parseHostUrl(value, source), source };
   }
   return { kind: "embedded", source: "default" };
-}
-
-/**
- * A credential for a control plane. `personal` tokens do not
- * expire by themselves; the others are renewed with their refresh token, each
- * kind at its own endpoint.
- */
-export const Credential = v.object({
-  kind: v.picklist(["personal", "oauth", "legacy"]),
-  accessToken: v.pipe(v.string(), v.nonEmpty()),
-  refreshToken: v.nullable(v.string()),
-  /** Null until the control plane was asked. */
-  teamSlug: v.nullable(v.string()),
-});
-export type Credential = v.InferOutput<typeof Credential>;
-
-/** Credentials by the exact origin that they were made for. */
-const CredentialFile = v.record(v.string(), Credential);
-
-const LegacyCredentials = v.object({
-  tokens: v.optional(v.object({ access: v.optional(v.string()), refresh: v.optional(v.string()) })),
-  user: v.optional(v.object({ team_slug: v.optional(v.string()) })),
-  server: v.optional(v.object({ url: v.optional(v.string()) })),
-});
-
-/** The credentials of this person, one per control plane. */
-export class CredentialStore {
-  readonly #folders: Folders;
-  readonly #env: Environment;
-
-  constructor(folders: Folders, env: Environment) {
-    this.#folders = folders;
-    this.#env = env;
-  }
-
-  get path(): string {
-    return join(this.#folders.config, "credentials.json");
-  }
-
-  /** The credential for `url`'s origin and where it came from, or null. `TRACKER_TOKEN` wins. */
-  async find(url: URL): Promise<{ readonly credential: Credential; readonly source: string } | null> {
-    const teamSlug = this.#env.TRACKER_TEAM || null;
-    const token = this.#env.TRACKER_TOKEN;
-    if (token) {
-      const problem = tokenProblem(token);
-      if (problem !== null) throw new ConfigError("invalid_token", `TRACKER_TOKEN ${problem}.`);
-      return {
-        credential: { kind: "personal", accessToken: token.trim(), refreshToken: null, teamSlug },
-        source: "TRACKER_TOKEN",
-      };
-    }
-    const stored = this.#parse(readOptional(this.path))[url.origin];
-    const found = stored ? { credential: stored, source: this.path } : this.#findLegacy(url);
-    if (found === null) return null;
-    const team = teamSlug ?? found.credential.teamSlug ?? (await readUserConfig(this.#folders)).team ?? null;
-    return { ...found, credential: { ...found.credential, teamSlug: team } };
-  }
-
-  /** Older Spec Kitty tools hold one credential, for the server that it or their config names. */
-  #findLegacy(url: URL): { readonly credential: Credential; readonly source: string } | null {
-    const folder = this.#folders.legacy;
-    if (folder === null) return null;
-    const path = join(folder, "credentials");
-    const legacy = readToml(LegacyCredentials, path);
-    if (!legacy?.tokens?.access) return null;
-    const server =
-      legacy.server?.url ?? readToml(LegacyConfig, join(folder, "config.toml"))?.sync?.server_url;
-    if (!server || !URL.canParse(server) || new URL(server).origin !== url.origin) return null;
-    return {
-      credential: {
-        kind: "legacy",
-        accessToken: legacy.tokens.access,
-        refreshToken: legacy.tokens.refresh || null,
-        teamSlug: legacy.user?.team_slug || null,
-      },
-      source: path,
-    };
-  }
-
-  /** Stores the credential for `url`'s origin, readable by this person alone. */
-  store(url: URL, credential: Credential): void {
-    this.#edit((all) => ({ ...all, [url.origin]: credential }));
-  }
-
-  /** Forgets the credential for `url`'s origin; false when there was none. */
-  remove(url: URL): boolean {
-    if (this.#parse(readOptional(this.path))[url.origin] === undefined) return false;
-    this.#edit(({ [url.origin]: _removed, ...others }) => others);
-    return true;
-  }
-
-  #edit(change: (all: v.InferOutput<typeof CredentialFile>) => v.InferOutput<typeof CredentialFile>): void {
-    mkdirSync(this.#folders.config, { recursive: true, mode: 0o700 });
-    replaceFile(
-      this.path,
-      editLock(this.#folders),
-      (current) => {
-        const before = this.#parse(current === null ? null : Buffer.from(current).toString("utf8"));
-        return Buffer.from(`${JSON.stringify(change(before), null, 2)}\n`);
-      },
-      { mode: 0o600 },
-    );
-  }
-
-  #parse(text: string | null): v.InferOutput<typeof CredentialFile> {
-    if (text === null) return {};
-    let value: unknown;
-    try {
-      value = parseJson(text);
-    } catch {
-      throw unreadable(this.path);
-    }
-    return parseSettings(CredentialFile, value, this.path);
-  }
 }

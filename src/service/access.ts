@@ -1,11 +1,7 @@
 import { join } from "node:path";
 import { type ClientCredential, type ClientOptions, ControlPlaneClient } from "../client.ts";
-import {
-  type ControlPlane,
-  type CredentialStore,
-  chooseControlPlane,
-  type Folders,
-} from "../config/settings.ts";
+import type { CredentialStore } from "../config/credentials.ts";
+import { type ControlPlane, chooseControlPlane, type Folders } from "../config/settings.ts";
 import type { Context } from "../shared/context.ts";
 import { TrackerError } from "../shared/errors.ts";
 import type { Fetch } from "../shared/network.ts";

@@ -1,5 +1,5 @@
 import type { ClientCredential } from "../client.ts";
-import type { CredentialStore } from "../config/settings.ts";
+import type { CredentialStore } from "../config/credentials.ts";
 import type { MeResponse } from "../protocol.ts";
 import { NotAuthenticatedError } from "../shared/errors.ts";
 import type { Environment } from "../shared/io.ts";

@@ -11,14 +11,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import {
-  type Credential,
-  CredentialStore,
-  chooseControlPlane,
-  type Folders,
-  parseHostUrl,
-  userFolders,
-} from "../../src/config/settings.ts";
+import { type Credential, CredentialStore } from "../../src/config/credentials.ts";
+import { chooseControlPlane, type Folders, parseHostUrl, userFolders } from "../../src/config/settings.ts";
 import { ConfigError, TrackerError } from "../../src/shared/errors.ts";
 import { failureOf } from "../helpers/failure.ts";
 
