@@ -272,10 +272,10 @@ export class TrackerService {
   }
 
   async #localTools(): Promise<LocalBindTools> {
-    const { LocalTrackers } = await import("./service/bindings/on-device-trackers.ts");
+    const { OnDevicePrograms } = await import("./service/bindings/on-device-programs.ts");
     const { context } = this.#options;
     const folders = this.#folders;
-    const trackers = new LocalTrackers({ context, folders, lockPath: editLock(folders) });
+    const trackers = new OnDevicePrograms({ context, folders, lockPath: editLock(folders) });
     return { projects: this.#projects, trackers };
   }
 

@@ -4,7 +4,8 @@ import { identityEdit, type ProjectIdentity } from "../config/identity.ts";
 import type { Project, ProjectStore } from "../config/project.ts";
 import { type ConfigEdit, localBindingEdit, type OwnershipRequest, unbindEdit } from "../config.ts";
 import type { LocalProvider } from "../shared/providers.ts";
-import { type LocalTrackers, parseCredentials, requireDoctrine } from "./bindings/on-device-trackers.ts";
+import { requireOwnership } from "./bindings/on-device-ownership.ts";
+import { type OnDevicePrograms, parseCredentials } from "./bindings/on-device-programs.ts";
 import { type ConfigChange, configuredBinding, previewLocalBind } from "./configured-binding.ts";
 
 /** A bind to a tracker on this machine, as it was asked for. */
@@ -27,7 +28,7 @@ export interface LocalBindOutcome extends ConfigChange {
 /** The dependencies of a bind to an on-device provider. */
 export interface LocalBindTools {
   readonly projects: ProjectStore;
-  readonly trackers: LocalTrackers;
+  readonly trackers: OnDevicePrograms;
 }
 
 /**
@@ -43,7 +44,7 @@ export async function bindLocal(
 ): Promise<LocalBindOutcome> {
   const { provider, workspace, dryRun } = request;
   const named = parseCredentials(request.credentials);
-  requireDoctrine(request.doctrine);
+  requireOwnership(request.doctrine);
   const credentials = { ...trackers.known(project, { provider, workspace }), ...named };
   await trackers.check(project, { provider, workspace, credentials });
   const existing = configuredBinding(project);

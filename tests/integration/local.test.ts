@@ -10,13 +10,13 @@ import { parseProjectConfig } from "../../src/config.ts";
 import type { PushItem } from "../../src/protocol.ts";
 import { StoreError } from "../../src/sdk/stores/serial.ts";
 import { explained } from "../../src/service/bindings/on-device-failures.ts";
-import { LocalTrackers, parseCredentials } from "../../src/service/bindings/on-device-trackers.ts";
+import { OnDevicePrograms, parseCredentials } from "../../src/service/bindings/on-device-programs.ts";
 import { failureOf } from "../helpers/failure.ts";
 import { SimulatedBeads } from "../helpers/subjects/beads.ts";
 
 let beads: SimulatedBeads;
 let folders: Folders;
-let trackers: LocalTrackers;
+let trackers: OnDevicePrograms;
 let nature: { now: () => number; sleep: () => Promise<void>; random: () => number };
 
 beforeEach(() => {
@@ -24,7 +24,7 @@ beforeEach(() => {
   nature = { now: Date.now, sleep: async () => {}, random: () => 0.5 };
   const home = join(beads.folder, "home");
   folders = { config: join(home, "config"), state: join(home, "state"), legacy: join(home, "legacy") };
-  trackers = new LocalTrackers({
+  trackers = new OnDevicePrograms({
     context: { env: beads.environment, nature: { ...nature, sleep: () => nature.sleep() } },
     folders,
     lockPath: join(folders.state, "edit.lock"),

@@ -8,6 +8,7 @@ import type {
   RunQuery,
   WorkListener,
 } from "../../client.ts";
+import type { JsonFile } from "../../config/settings-files.ts";
 import {
   ConflictsResponse,
   IssueSearchResponse,
@@ -55,10 +56,7 @@ interface OnDeviceBindingOptions {
   readonly now: () => Date;
   readonly sleep: Nature["sleep"];
   /** The issues of work packages. */
-  readonly mappings: {
-    read(): readonly LocalMapping[];
-    edit(change: (all: readonly LocalMapping[]) => LocalMapping[]): void;
-  };
+  readonly mappings: JsonFile<v.GenericSchema<unknown, LocalMapping[]>>;
 }
 
 /** The number of conflicts that a status names. */
