@@ -1,32 +1,31 @@
 import { Composer, type CST, isAlias, isMap, isScalar, Lexer, type Pair, Parser, type YAMLMap } from "yaml";
 import { ConfigError } from "../shared/errors.ts";
 
-/** The sections of the shared file that are ours to edit. */
+/** The sections of the shared file that this program edits. */
 export const SECTIONS = ["project", "tracker"] as const;
 export type SectionName = (typeof SECTIONS)[number];
 
-/** Bytes that a configuration file may have. */
 export const MAX_CONFIG_BYTES = 256 * 1024;
 const MAX_DEPTH = 64;
-/** Parts (keys, values, marks, gaps) that a file may consist of; a line has about eight. */
+/** Keys, values, marks and gaps count; a line has about eight. */
 const MAX_PARTS = 10_000;
 const MAX_PART_LENGTH = 32 * 1024;
 
-/** A comment and where it starts, `#` included. */
+/** A comment, `#` included, and the offset of its start. */
 export interface Comment {
   readonly offset: number;
   readonly text: string;
 }
 
-/** A configuration file that was read with the place of everything in it. Offsets count UTF-16 units. */
+/** A parsed configuration file with the offset of each part, in UTF-16 units. */
 export interface ConfigDocument {
   readonly text: string;
-  /** Null when the file holds no value at all. */
+  /** Null for a file without values. */
   readonly root: YAMLMap | null;
   readonly comments: readonly Comment[];
   /** The offset at which text may be appended: the end, or the document end marker. */
   readonly end: number;
-  /** The text stops inside a block text, whose value a new line behind it would change. */
+  /** The text ends inside a block text, whose value a new line would change. */
   readonly endsInBlockText: boolean;
 }
 
@@ -37,12 +36,12 @@ export function invalidConfig(problem: string): ConfigError {
   return new ConfigError("config_invalid", `${FILE}: ${problem}`);
 }
 
-/** The file may be right, but uses something that this program does not edit. */
+/** The file may be valid, but has a feature that this program does not edit. */
 export function unsupportedConfig(problem: string, cause?: unknown): ConfigError {
   return new ConfigError("config_unsupported", `${FILE}: ${problem}`, { cause });
 }
 
-/** The file is more than this program is willing to read. */
+/** The file exceeds a limit. */
 export function tooLargeConfig(excess: string): ConfigError {
   return new ConfigError("config_too_large", `${FILE} ${excess}.`);
 }
@@ -103,7 +102,7 @@ interface Notes {
   readonly blockText: (value: string) => void;
 }
 
-/** Stops before the recursive half of the parser sees what is nested too deeply. */
+/** Stops at the depth limit, before the recursive part of the parser. */
 function* tokens(text: string, notes: Notes): Generator<CST.Token, void> {
   const parser = new Parser();
   let scalarFollows = false;
@@ -146,12 +145,12 @@ export function isNull(node: unknown): boolean {
 /**
  * The pair of one section in the root mapping, or null.
  *
- * @throws ConfigError when it is there twice, or neither a mapping nor null
+ * @throws ConfigError when it appears twice, or is neither a mapping nor null
  */
 export function sectionPair(root: YAMLMap | null, name: SectionName): Pair | null {
   const [pair, again] = (root?.items ?? []).filter((candidate) => keyOf(candidate) === name);
   if (pair === undefined) return null;
-  if (again !== undefined) throw invalidConfig(`\`${name}\` is there more than once.`);
+  if (again !== undefined) throw invalidConfig(`\`${name}\` appears more than once.`);
   if (isAlias(pair.value)) throw unsupportedConfig(`\`${name}\` is an alias.`);
   if (!isMap(pair.value) && !isNull(pair.value)) throw invalidConfig(`\`${name}\` must be a mapping.`);
   return pair;
@@ -170,7 +169,7 @@ export function pairsByKey(map: YAMLMap, path: string): Map<string, Pair> {
     if (key === null) throw unsupportedConfig(`\`${path}\` has a key that is not plain text.`);
     if (key === "<<" && isScalar(pair.key) && pair.key.type === "PLAIN")
       throw unsupportedConfig(`\`${path}\` uses a merge key.`);
-    if (pairs.has(key)) throw invalidConfig(`\`${path}.${key}\` is there more than once.`);
+    if (pairs.has(key)) throw invalidConfig(`\`${path}.${key}\` appears more than once.`);
     pairs.set(key, pair);
   }
   return pairs;
@@ -222,15 +221,15 @@ export function ownershipKey(pairs: ReadonlyMap<string, Pair>): "ownership" | "d
 
 /** The offsets of a pair in the text. */
 export interface Place {
-  /** The first character of the key or of what belongs to it. */
+  /** The first character of the key, its anchor and tag included. */
   readonly start: number;
-  /** Behind the colon; null when there is none. */
+  /** After the colon; null when there is none. */
   readonly colon: number | null;
-  /** Behind everything that comes before the value: colon, anchor, tag. */
+  /** After the colon, the anchor and the tag of the value. */
   readonly head: number;
-  /** The first character of the value; null when nothing is written. */
+  /** The first character of the value; null for an empty one. */
   readonly value: number | null;
-  /** Behind the value, or `head` when nothing is written. */
+  /** After the value; `head` for an empty one. */
   readonly end: number;
 }
 
@@ -257,7 +256,7 @@ function isSpace(token: CST.SourceToken): boolean {
   return token.type === "space" || token.type === "newline" || token.type === "comment";
 }
 
-/** Behind the last character that `token` holds, without the line end of a block scalar. */
+/** The offset after the last character of `token`, without the line end of a block scalar. */
 function endOf(token: CST.Token): number {
   switch (token.type) {
     case "block-scalar": {
@@ -287,7 +286,7 @@ function endOf(token: CST.Token): number {
   }
 }
 
-/** The comments that start in a part of the text. */
+/** The comments that start between two offsets. */
 export function commentsIn(document: ConfigDocument, from: number, to: number): readonly Comment[] {
   return document.comments.filter(({ offset }) => offset >= from && offset < to);
 }

@@ -2,16 +2,16 @@ import { isMap, isScalar, type Pair, type YAMLMap } from "yaml";
 import { type ConfigDocument, commentsIn, keyOf, placeOf, unsupportedConfig } from "./document.ts";
 import { quote, renderKey } from "./render.ts";
 
-/** Undefined removes, a mapping merges into the one that is there, anything else replaces. */
+/** Undefined removes, a mapping merges into the current one, anything else replaces. */
 export type Change = string | null | undefined | Changes;
 export type Changes = ReadonlyMap<string, Change>;
 
 /** The layout of new text in a flow mapping. */
 interface FlowStyle {
   readonly eol: string;
-  /** Indents a line that has to be started. */
+  /** The indentation of a new line. */
   readonly indent: string;
-  /** The keys of the mapping under a key in the order in which new ones are placed. */
+  /** The order of new keys in the mapping under a key. */
   readonly order: (key: string | null) => readonly string[];
 }
 
@@ -27,10 +27,10 @@ interface Entry {
 }
 
 /**
- * The text of a flow mapping (`{…}`, JSON too) with `changes` applied. What is
- * around its pairs stays, and every comment.
+ * Returns the text of a flow mapping (`{…}`, JSON too) with `changes` applied.
+ * The text around its pairs and every comment stay.
  *
- * @param name the key that the mapping is the value of, null for the whole document
+ * @param name the key of the mapping; null for the whole document
  */
 export function editFlow(
   document: ConfigDocument,
@@ -108,12 +108,12 @@ function insertEntry(entries: Entry[], at: number, key: string, body: string): v
   entries.splice(at, 0, entry);
 }
 
-/** The white space that a text starts with. */
+/** The leading white space of a text. */
 function startOf(text: string): string {
   return text.slice(0, text.length - text.trimStart().length);
 }
 
-/** Takes an entry out; gives back its comments when no other entry is left to carry them. */
+/** Removes an entry; returns its comments when no other entry is left to carry them. */
 function removeEntry(entries: Entry[], index: number, { eol, indent }: FlowStyle): string {
   const [gone] = entries.splice(index, 1);
   if (gone === undefined) return "";

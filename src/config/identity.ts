@@ -1,7 +1,6 @@
 /**
- * ProjectIdentity: how a project introduces itself to a control plane. What the
- * config records wins; what it lacks is derived from the repository and the
- * machine.
+ * The identity that a project presents to a control plane. Recorded parts win;
+ * the others are derived from the repository and the machine.
  */
 import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -11,7 +10,6 @@ import type { Machine } from "../shared/context.ts";
 import { projectUuid } from "../shared/project-uuid.ts";
 import type { RemoteIdentity } from "./remote.ts";
 
-/** A complete identity, as it is sent. */
 export interface ProjectIdentity {
   readonly uuid: string;
   readonly slug: string;
@@ -78,7 +76,7 @@ function derivedUuid(remote: RemoteIdentity | null, folder: string): string | nu
   return projectUuid(remote.host, remote.path, folder);
 }
 
-/** Records what is missing; what is recorded already stays, and the derived `repo_slug` is not recorded. */
+/** The edit that records missing parts, except for the derived `repo_slug`. */
 export function identityEdit(recorded: RecordedIdentity, identity: ProjectIdentity): SectionEdit {
   return {
     ...(recorded.uuid === null ? { uuid: identity.uuid } : {}),
@@ -88,9 +86,9 @@ export function identityEdit(recorded: RecordedIdentity, identity: ProjectIdenti
 }
 
 /**
- * The uuids of projects whose bind has begun and not ended. The config is
+ * The UUIDs of projects whose bind has begun and not ended. The config is
  * written only once a binding exists, yet a bind that is repeated after a lost
- * answer must introduce itself by the same uuid.
+ * response must present the same UUID.
  */
 export class UuidReservations {
   readonly #folder: string;

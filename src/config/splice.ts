@@ -23,13 +23,12 @@ import { verifyEdit } from "./verify.ts";
 
 /** A text, nothing (`null` is written), or a mapping of texts that replaces the old one; an empty mapping removes the key. */
 export type ConfigValue = string | null | { readonly [key: string]: string };
-/** New values by key; `undefined` removes the key, what is not named stays. */
+/** New values by key; `undefined` removes the key, other keys stay. */
 export type SectionEdit = Readonly<Record<string, ConfigValue | undefined>>;
-/** The edits of both sections. */
 export interface ConfigEdit {
   readonly project?: SectionEdit;
   readonly tracker?: SectionEdit;
-  /** Edits members of `tracker.doctrine`, or of `tracker.ownership` where the file says it so. */
+  /** Edits members of `tracker.doctrine`, or of `tracker.ownership` in files that have it. */
   readonly ownership?: SectionEdit;
 }
 
@@ -49,16 +48,16 @@ const ORDER: Readonly<Record<SectionName, readonly string[]>> = {
 };
 
 /**
- * Applies an edit to the text of a config by replacing the bytes of the edited
- * values alone: every other byte, and every comment, survives.
+ * Replaces the bytes of the edited values in the text of a config. Every other
+ * byte and every comment stays.
  *
- * @throws ConfigError when the text is not a valid config, or the edit cannot be made without harm
+ * @throws ConfigError when the text is not a valid config, or cannot be edited safely
  */
 export function spliceConfig(text: string, edit: ConfigEdit): string {
   return editDocument(parseDocument(text), edit);
 }
 
-/** {@link spliceConfig} for a text that is parsed already. */
+/** {@link spliceConfig} for a parsed text. */
 export function editDocument(document: ConfigDocument, edit: ConfigEdit): string {
   const changes = new Map<string, Change>();
   for (const name of SECTIONS) {
@@ -98,13 +97,13 @@ function hasComments(document: ConfigDocument, pair: Pair): boolean {
   return commentsIn(document, start, lineEnd(document.text, end)).length > 0;
 }
 
-/** Behind the line that `offset` is on. */
+/** The offset after the line of `offset`. */
 function lineEnd(text: string, offset: number): number {
   const end = text.indexOf("\n", offset);
   return end < 0 ? text.length : end + 1;
 }
 
-/** Only what really changes something. */
+/** The parts of an edit that change the file. */
 function changesOf(edit: SectionEdit, pairs: ReadonlyMap<string, Pair>, path: string): Map<string, Change> {
   const changes = new Map<string, Change>();
   for (const [key, value] of Object.entries(edit)) {
@@ -141,12 +140,12 @@ function inOrder(changes: Changes, order: readonly string[]): Changes {
   return new Map([...changes].sort(([left], [right]) => rank(left) - rank(right)));
 }
 
-/** Bytes `start` to `end` become `text`. */
+/** Replaces the text from `start` to `end`. */
 interface Splice {
   readonly start: number;
   readonly end: number;
   readonly text: string;
-  /** `text` is whole lines that go between lines. */
+  /** `text` consists of whole lines. */
   readonly isLines: boolean;
 }
 
@@ -166,7 +165,7 @@ class Splicer {
     this.#eol = /\r?\n/.exec(document.text)?.[0] ?? "\n";
   }
 
-  /** The text with `changes` of sections made. */
+  /** Returns the text with the changes of its sections. */
   apply(changes: Changes): string {
     const { root, end } = this.#document;
     if (root === null) this.#insertLines(end, this.#blockLines(changes, "", INDENT));
@@ -188,7 +187,7 @@ class Splicer {
     this.#insertLines(this.#document.end, this.#blockLines(added, indent, step));
   }
 
-  /** Gives a pair of a block mapping another value. */
+  /** Edits the value of a pair of a block mapping. */
   #editPair(pair: Pair, change: Change, indent: string, step: string): void {
     const { value } = pair;
     if (change === undefined) {
@@ -260,7 +259,7 @@ class Splicer {
     this.#splice(start, end, this.#commentLines(start, end, indent));
   }
 
-  /** Moves the comments of bytes that are about to go to lines of their own above the pair. */
+  /** Moves the comments of removed text to lines of their own above the pair. */
   #keepComments(place: Place, start: number, end: number, indent: string): void {
     const lines = this.#commentLines(start, end, indent);
     if (lines !== "") this.#insertLines(this.#lineStart(place.start), lines);

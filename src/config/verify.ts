@@ -14,8 +14,8 @@ import {
 import type { ConfigEdit, ConfigValue, SectionEdit } from "./splice.ts";
 
 /**
- * Proves that `after` holds what `before` held, the edited values aside, and
- * what the edit wanted, and that no comment was lost.
+ * Makes sure that `after` has the edited values, every other value of `before`
+ * and every comment.
  *
  * @throws ConfigError when it does not
  */
@@ -33,11 +33,11 @@ export function verifyEdit(before: ConfigDocument, edit: ConfigEdit, after: stri
 
 const UNSAFE = "it is written in a way that this program cannot edit safely.";
 
-/** Everything that a document says, as one text; of edited keys, what is wanted or what is there. */
+/** The whole content of a document as one text, with the intended or the found values of edited keys. */
 function meaningOf(document: ConfigDocument, edit: ConfigEdit, edited: "intended" | "found"): string {
   const { describe, head } = describer();
   const sections: Record<string, string[]> = {};
-  /** The members of a mapping as they are; the edited ones only where they count. Anchors count wherever they are. */
+  /** The members of a mapping. Edited ones count only when they are compared, their anchors always. */
   const membersOf = (node: unknown, wanted: SectionEdit, ownership: Pair | null = null): string[] =>
     (isMap(node) ? node.items : []).flatMap((pair) => {
       if (pair === ownership) {
@@ -69,7 +69,7 @@ function meaningOf(document: ConfigDocument, edit: ConfigEdit, edited: "intended
   return JSON.stringify([rest, meant, comments]);
 }
 
-/** The pair of the ownership mapping in the `tracker:` section; null when there is none that can be taken apart. */
+/** The pair of the ownership mapping in the `tracker:` section; null when there is none or it is no mapping. */
 function ownershipPair(tracker: unknown): Pair | null {
   if (!isMap(tracker)) return null;
   const pairs = pairsByKey(tracker, "tracker");
@@ -103,8 +103,8 @@ function byKey([left]: readonly unknown[], [right]: readonly unknown[]): number 
 }
 
 /**
- * Writes nodes out without following aliases, which may expand without end;
- * an alias is described by which definition of its anchor it means.
+ * Describes nodes without following aliases, which may expand without end. An
+ * alias is described by the definition of its anchor.
  */
 function describer(): { describe: (node: unknown) => string; head: (node: unknown) => string } {
   const definitions = new Map<string, number>();
