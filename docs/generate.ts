@@ -40,6 +40,7 @@ const ENVIRONMENT = `## Environment
 | \`TRACKER_NO_INPUT\` | never ask |
 | \`TRACKER_NO_UPGRADE\` | report the upgrade of an older config as \`pending_binding_upgrade\` instead of writing it |
 | \`SPEC_KITTY_SAAS_URL\` | control plane, as older Spec Kitty tools name it |
+| \`HTTPS_PROXY\`, \`NO_PROXY\`, \`NODE_EXTRA_CA_CERTS\` | proxy, hosts that are reached without it, file with certificate authorities to trust besides the system's |
 | \`NO_COLOR\`, \`FORCE_COLOR\`, \`TERM=dumb\` | color off, on, off |
 
 The control plane is the first of: \`--host\`, \`TRACKER_HOST\`, \`SPEC_KITTY_SAAS_URL\`, \`host:\` in the user's
@@ -52,12 +53,15 @@ belongs to that server. Nothing in a repository has a say in either.
 | file | holds |
 | --- | --- |
 | \`.kittify/config.yaml\` | the project's identity and binding; shared with other Spec Kitty tools, edited in place |
-| \`$XDG_CONFIG_HOME/tracker/config.yaml\` | \`host:\` and \`team:\` of this person |
+| \`$XDG_CONFIG_HOME/tracker/config.yaml\` | \`host:\` and \`team:\` of this person; \`upgrade: report\` does what \`TRACKER_NO_UPGRADE\` does |
 | \`$XDG_CONFIG_HOME/tracker/credentials.json\` | credentials by origin, mode 0600 |
 | \`$XDG_STATE_HOME/tracker/host.db\` | the embedded control plane, and \`tracker host serve\` by default |
 | \`$XDG_STATE_HOME/tracker/host.db.key\` | key to the credentials in that database, mode 0600, unless \`TRACKER_VAULT_KEY\` holds it; a backup needs both files |
 | \`$XDG_CONFIG_HOME/tracker/local-trackers.json\` | which projects are bound to beads or fp on this machine, and how the program is run, mode 0600 |
 | \`$XDG_STATE_HOME/tracker/local/*.db\`, \`*.mappings.json\` | what is synchronized with beads and fp, and what \`map add\` added; \`*.db.lock\` keeps syncs of the same tracker apart |
+
+With \`egress: refused\` below \`tracker:\` in \`.kittify/config.yaml\`, commands that would send issues to a hosted provider
+or fetch them from it fail; on-device providers still work.
 
 On Windows \`%AppData%\\tracker\` and \`%LocalAppData%\\tracker\`.
 `;

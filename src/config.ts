@@ -1,4 +1,4 @@
-import { isMap, type Pair } from "yaml";
+import { isMap, isScalar, type Pair } from "yaml";
 import {
   type ConfigDocument,
   invalidConfig,
@@ -45,7 +45,14 @@ export interface TrackerProjectConfig {
   readonly workspace: string | null;
   /** `external_authoritative` without exceptions unless the file says otherwise. */
   readonly ownership: OwnershipSetting;
+  /** The file has `doctrine`, the older spelling of `ownership`. */
+  readonly hasDoctrine: boolean;
+  /** Consent to send and fetch issue data; permitted unless the file says otherwise. */
+  readonly egress: Egress;
 }
+
+/** `invalid` is neither of the two that a file may say. */
+export type Egress = "permitted" | "refused" | "invalid";
 
 /** The `project:` section of `.kittify/config.yaml`, as far as it is recorded. */
 export interface RecordedIdentity {
@@ -206,7 +213,17 @@ function readTracker(pairs: Pairs): TrackerProjectConfig {
     providerContext: readTexts(pairs.get("provider_context")?.value, "tracker.provider_context"),
     workspace: text("workspace"),
     ownership: readOwnership(pairs),
+    hasDoctrine: pairs.has("doctrine"),
+    egress: readEgress(pairs),
   };
+}
+
+/** Only the commands that need consent refuse a value that is none. */
+function readEgress(pairs: Pairs): Egress {
+  if (!pairs.has("egress")) return "permitted";
+  const value = pairs.get("egress")?.value;
+  const text = isScalar(value) ? value.value : null;
+  return text === "permitted" || text === "refused" ? text : "invalid";
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

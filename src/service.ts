@@ -7,7 +7,7 @@ import { realpathSync } from "node:fs";
 import type { CallOptions, WorkListener, WorkOutcome } from "./client.ts";
 import { CredentialStore } from "./config/credentials.ts";
 import { findProject, type Project, ProjectStore, requireProject } from "./config/project.ts";
-import { editLock, type Folders, userFolders } from "./config/settings.ts";
+import { editLock, type Folders, upgradesConfigs, userFolders } from "./config/settings.ts";
 import { TrustedBindings } from "./config/trusted-bindings.ts";
 import { unbindEdit } from "./config.ts";
 import type { CallName, CallRequest, CallResponse, InstallationStatus } from "./protocol.ts";
@@ -22,6 +22,7 @@ import {
 } from "./service/bind.ts";
 import type { LocalBindOutcome, LocalBindRequest, LocalBindTools } from "./service/bind-on-device.ts";
 import { Clones } from "./service/bindings/clones.ts";
+import { requireEgress } from "./service/bindings/egress.ts";
 import type { BoundTracker, OnUpgrade, TrackerView } from "./service/bindings.ts";
 import {
   type ConfigChange,
@@ -57,6 +58,8 @@ interface ServiceOptions {
   readonly openEmbedded: (databasePath: string) => Promise<EmbeddedHost>;
   /** Receives the upgrade of an older config, whichever call brought it. */
   readonly onUpgrade: OnUpgrade;
+  /** Receives the first edit of a config that has `doctrine`; null where nobody would read it. */
+  readonly onDoctrine: (() => void) | null;
   /** Receives the resource's label at the first use of a binding from another clone. */
   readonly onAdopted: (label: string) => void;
   readonly debug: (line: string) => void;
@@ -89,7 +92,7 @@ export class TrackerService {
     const credentials = new CredentialStore(folders, env);
     this.#options = options;
     this.#folders = folders;
-    this.#projects = new ProjectStore(context, folders);
+    this.#projects = new ProjectStore(context, folders, options.onDoctrine);
     this.#trusted = new TrustedBindings(folders);
     this.#access = new ControlPlaneAccess({ context, folders, credentials, hostFlag, openEmbedded, debug });
     this.connections = new Connections(this.#access);
@@ -208,7 +211,10 @@ export class TrackerService {
   async tracker(providerName: string | undefined): Promise<TrackerView> {
     if (providerName === undefined) return this.boundTracker();
     const provider = parseProvider(providerName);
-    if (isHosted(provider)) return (await this.#hosted()).provider(provider);
+    if (isHosted(provider)) {
+      const egress = (await this.#findProject())?.config.tracker.egress ?? "permitted";
+      return (await this.#hosted()).provider(provider, egress);
+    }
     // What is on this machine belongs to a project: there is nothing to look at without one.
     const bound = (await this.#findProject())?.config.tracker.provider;
     if (bound === provider) return this.boundTracker();
@@ -221,8 +227,10 @@ export class TrackerService {
    * @throws TrackerError `local_provider` in a project whose tracker is on this machine: it has none
    */
   async workOutcome(operationId: string, listener: WorkListener): Promise<WorkOutcome> {
-    const bound = (await this.#findProject())?.config.tracker.provider ?? null;
+    const tracker = (await this.#findProject())?.config.tracker ?? null;
+    const bound = tracker?.provider ?? null;
     if (bound !== null && isLocal(bound)) throw withoutOperations(bound);
+    requireEgress(tracker?.egress ?? "permitted");
     return (await this.#access.client()).workOutcome(operationId, listener);
   }
 
@@ -286,12 +294,11 @@ export class TrackerService {
   }
 
   async #hosted(): Promise<HostedTracker> {
-    const upgradesConfigs = !this.#options.context.env.TRACKER_NO_UPGRADE;
-    const { debug, onUpgrade } = this.#options;
+    const { context, debug, onUpgrade } = this.#options;
     return new HostedTracker({
       client: await this.#access.client(),
       projects: this.#projects,
-      upgradesConfigs,
+      upgradesConfigs: () => upgradesConfigs(context.env, this.#folders),
       onUpgrade,
       clones: await this.#clones(),
       debug,

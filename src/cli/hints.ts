@@ -64,6 +64,12 @@ export const HINTS = {
   oneOwner: "In every other mode, one side owns all fields.",
   afterBind: "Next: tracker sync pull --all",
 
+  // .kittify/config.yaml
+  pendingUpgrade: (bindingRef: string) =>
+    `.kittify/config.yaml predates binding references and was left as it is. To record ${bindingRef}: add \`binding_ref: ${bindingRef}\` below \`tracker:\`.`,
+  doctrine:
+    "Spec Kitty 4 refuses `tracker.doctrine` in .kittify/config.yaml. To migrate, rename that key to `ownership`, or run `spec-kitty upgrade`; Spec Kitty 3 reads only `doctrine`.",
+
   // host
   connectable: `Providers that need one: ${HOSTED_PROVIDERS.join(", ")}.`,
   connectNango: (provider: Provider) =>
@@ -184,6 +190,10 @@ const HINTS_BY_CODE: Readonly<Record<string, Hint>> = {
     `Install it outside of the repository, then: tracker bind --provider ${provider} --workspace NAME --credential command=PATH`,
   program_unusable: ({ provider }) =>
     `To set its program: tracker bind --provider ${provider} --workspace NAME --credential command=PATH --credential cwd=FOLDER`,
+
+  // Consent
+  egress_refused:
+    "Bindings to on-device providers still work. To permit it, set `egress: permitted` below `tracker:`.",
 
   // Binding
   selection_required: "Choose one: --select <number>, or --match <label>.",

@@ -5,6 +5,7 @@ import type { Io } from "../shared/io.ts";
 import { createLog, type Log } from "../shared/log.ts";
 import { toJson } from "../shared/text.ts";
 import type { Globals } from "./argv.ts";
+import { HINTS } from "./hints.ts";
 import { type Style, styleOf } from "./render/style.ts";
 
 /** One run of one command: the context as the global flags shape it. */
@@ -47,9 +48,14 @@ export async function withService<T>(
     hostFlag: globals.host,
     openEmbedded: (databasePath) => openEmbedded(databasePath, { context, log }),
     onUpgrade: (values, outcome) => {
-      if (outcome === "pending") upgrade.pending = values;
-      else log.info(`Updated .kittify/config.yaml: it records ${values.binding_ref} now.`);
+      if (outcome === "written") {
+        log.info(`Updated .kittify/config.yaml: it records ${values.binding_ref} now.`);
+      } else {
+        upgrade.pending = values;
+        log.info(HINTS.pendingUpgrade(values.binding_ref));
+      }
     },
+    onDoctrine: globals.json ? null : () => log.warn(HINTS.doctrine),
     onAdopted: (label) => log.info(`Using ${label}, as .kittify/config.yaml says.`),
     debug: (line) => log.debug(line),
   });

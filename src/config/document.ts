@@ -214,9 +214,10 @@ export function readTexts(node: unknown, path: string): Record<string, string> |
   return Object.fromEntries(texts);
 }
 
-/** The key of the ownership mapping in the `tracker:` section: `ownership`, or its older spelling `doctrine`. */
+/** The key of the ownership mapping in the `tracker:` section: `ownership`, or its older spelling where the file has that. */
 export function ownershipKey(pairs: ReadonlyMap<string, Pair>): "ownership" | "doctrine" {
-  return isNull(pairs.get("ownership")?.value) ? "doctrine" : "ownership";
+  const isOlder = isNull(pairs.get("ownership")?.value) && pairs.has("doctrine");
+  return isOlder ? "doctrine" : "ownership";
 }
 
 /** The offsets of a pair in the text. */

@@ -1,5 +1,6 @@
 /** The project on disk: where its config is, what it records, how it introduces itself. */
-import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { accessSync, constants, existsSync, mkdirSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import {
   type ConfigEdit,
@@ -157,10 +158,17 @@ function noProject(start: string, repository: Repository | null): ProjectError {
 export class ProjectStore {
   readonly #context: Pick<Context, "env" | "machine">;
   readonly #folders: Pick<Folders, "state">;
+  readonly #onDoctrine: (() => void) | null;
 
-  constructor(context: Pick<Context, "env" | "machine">, folders: Pick<Folders, "state">) {
+  /** @param onDoctrine receives the first edit of each config with the older spelling of `ownership` */
+  constructor(
+    context: Pick<Context, "env" | "machine">,
+    folders: Pick<Folders, "state">,
+    onDoctrine: (() => void) | null,
+  ) {
     this.#context = context;
     this.#folders = folders;
+    this.#onDoctrine = onDoctrine;
   }
 
   get #lockPath(): string {
@@ -203,7 +211,24 @@ export class ProjectStore {
   /** Edits the config; `plan` may be called again when another program changed the file meanwhile. */
   edit(project: Project, plan: (config: ProjectConfig) => ConfigEdit): boolean {
     assertWritable(project);
-    return editProjectConfig(project.configPath, this.#lockPath, plan).changed;
+    const { changed } = editProjectConfig(project.configPath, this.#lockPath, plan);
+    if (changed && project.config.tracker.hasDoctrine) this.#reportDoctrine(project);
+    return changed;
+  }
+
+  /** Reports once for each project; a file in the state folder remembers that. */
+  #reportDoctrine({ root }: Project): void {
+    if (this.#onDoctrine === null) return;
+    const folder = join(this.#folders.state, "reported-doctrine");
+    const name = createHash("sha256").update(realpathSync(root)).digest("hex").slice(0, 24);
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      writeFileSync(join(folder, name), "", { flag: "wx", mode: 0o600 });
+    } catch (error) {
+      // Where nothing can be remembered, every edit reports it.
+      if (error instanceof Error && "code" in error && error.code === "EEXIST") return;
+    }
+    this.#onDoctrine();
   }
 
   /** Writes identity and binding in one edit, after which the reservation is no longer needed. */

@@ -104,7 +104,12 @@ export function parseHostUrl(text: string, source: string): URL {
   return url;
 }
 
-const UserConfig = v.object({ host: v.optional(v.string()), team: v.optional(v.string()) });
+const UserConfig = v.object({
+  host: v.optional(v.string()),
+  team: v.optional(v.string()),
+  /** `report` leaves configs that predate binding references as they are. */
+  upgrade: v.optional(v.picklist(["write", "report"])),
+});
 const LegacyConfig = v.object({ sync: v.optional(v.object({ server_url: v.optional(v.string()) })) });
 
 /** Reads the user's `config.yaml`; a missing one is empty. */
@@ -120,6 +125,15 @@ export function legacyServer({ legacy }: Folders): {
   if (legacy === null) return { url: undefined, source: "~/.spec-kitty" };
   const path = join(legacy, "config.toml");
   return { url: readToml(LegacyConfig, path)?.sync?.server_url, source: path };
+}
+
+/**
+ * Reports whether older configs are upgraded: unless `TRACKER_NO_UPGRADE` or the user's config says otherwise.
+ *
+ * @throws ConfigError when the user's config cannot be used
+ */
+export async function upgradesConfigs(env: Environment, folders: Folders): Promise<boolean> {
+  return !env.TRACKER_NO_UPGRADE && (await readUserConfig(folders)).upgrade !== "report";
 }
 
 /**

@@ -28,7 +28,7 @@ export type SectionEdit = Readonly<Record<string, ConfigValue | undefined>>;
 export interface ConfigEdit {
   readonly project?: SectionEdit;
   readonly tracker?: SectionEdit;
-  /** Edits members of `tracker.doctrine`, or of `tracker.ownership` in files that have it. */
+  /** Edits members of `tracker.ownership`, or of `tracker.doctrine` where the file has that. */
   readonly ownership?: SectionEdit;
 }
 
@@ -42,7 +42,7 @@ const ORDER: Readonly<Record<SectionName, readonly string[]>> = {
     "display_label",
     "provider_context",
     "workspace",
-    "doctrine",
+    "ownership",
     "conflict_strategy",
   ],
 };

@@ -77,6 +77,8 @@ export interface Call {
   readonly caller: "anyone" | "user" | "member" | "owner";
   /** The thing that control planes of another make need not offer, as a sentence names it. */
   readonly extension?: string;
+  /** Its request or its answer has the content of issues. */
+  readonly carriesIssues?: true;
   /** The call whose route answers this one, too. */
   readonly variantOf?: string;
 }
@@ -188,6 +190,7 @@ export const CALLS = {
     response: ListTicketsResponse,
     repeat: "costly",
     caller: "member",
+    carriesIssues: true,
   },
   searchIssues: {
     summary: "Search issues by words or by key",
@@ -197,6 +200,7 @@ export const CALLS = {
     response: IssueSearchResponse,
     repeat: "costly",
     caller: "member",
+    carriesIssues: true,
   },
   pull: {
     summary: "Fetch one page of issues",
@@ -206,6 +210,7 @@ export const CALLS = {
     response: PullResult,
     repeat: "unsafe",
     caller: "member",
+    carriesIssues: true,
   },
   push: {
     summary: "Write changes to the provider",
@@ -216,6 +221,7 @@ export const CALLS = {
     repeat: "keyed",
     job: "binding",
     caller: "member",
+    carriesIssues: true,
   },
   run: {
     summary: "Pull, then push",
@@ -226,6 +232,7 @@ export const CALLS = {
     repeat: "keyed",
     job: "binding",
     caller: "member",
+    carriesIssues: true,
   },
   conflicts: {
     summary: "List the conflicts without a decision",
@@ -236,6 +243,7 @@ export const CALLS = {
     repeat: "safe",
     caller: "member",
     extension: "conflicts",
+    carriesIssues: true,
   },
   resolveConflict: {
     summary: "Decide a conflict",
@@ -246,6 +254,7 @@ export const CALLS = {
     repeat: "unsafe",
     caller: "member",
     extension: "decisions of conflicts",
+    carriesIssues: true,
   },
   operation: {
     summary: "Show an operation",
@@ -265,6 +274,7 @@ export const CALLS = {
     repeat: "costly",
     caller: "member",
     extension: "missions from issues",
+    carriesIssues: true,
   },
   publishMission: {
     summary: "Publish the state of a mission to its issue",
@@ -276,6 +286,7 @@ export const CALLS = {
     job: "binding",
     caller: "member",
     extension: "reports of missions",
+    carriesIssues: true,
   },
 
   // Administration: only this product's hosts

@@ -2,7 +2,7 @@
 import type { ControlPlaneClient } from "../client.ts";
 import type { ProjectIdentity } from "../config/identity.ts";
 import type { Project, ProjectStore } from "../config/project.ts";
-import { type Binding, bindingEdit } from "../config.ts";
+import { type Binding, bindingEdit, type Egress } from "../config.ts";
 import {
   candidateByNumber,
   candidatesByMatch,
@@ -292,8 +292,8 @@ export class HostedTracker {
   }
 
   /** The view of a provider's only bound resource; needs no binding of the project. */
-  provider(provider: HostedProvider): HostedView {
-    return new HostedView(this.#client, provider);
+  provider(provider: HostedProvider, egress: Egress): HostedView {
+    return new HostedView(this.#client, provider, egress);
   }
 }
 

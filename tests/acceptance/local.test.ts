@@ -107,7 +107,7 @@ describe("beads", () => {
     ]);
     expect(outcome).toMatchObject({ code: 0 });
     expect(place.config()).toContain(
-      "  doctrine:\n    mode: split_ownership\n    field_owners:\n      title: local\n      status: external\n",
+      "  ownership:\n    mode: split_ownership\n    field_owners:\n      title: local\n      status: external\n",
     );
     expect(place.config()).not.toContain(command);
     const kept = readFileSync(join(place.home, ".config", "tracker", "local-trackers.json"), "utf8");

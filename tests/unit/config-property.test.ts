@@ -259,7 +259,8 @@ function intended(before: Tree, wanted: ConfigEdit): Tree {
   }
   const { tracker } = tree;
   if (isTree(tracker) && Object.keys(wanted.ownership ?? {}).length > 0) {
-    const key = isNothing(tracker.ownership) ? "doctrine" : "ownership";
+    const isOlder = isNothing(tracker.ownership) && Object.hasOwn(tracker, "doctrine");
+    const key = isOlder ? "doctrine" : "ownership";
     const old = tracker[key];
     tracker[key] = { ...(isTree(old) ? old : {}), ...wanted.ownership };
   }

@@ -23,7 +23,7 @@ const cases: [name: string, before: string, edit: ConfigEdit, after: string][] =
     lines(
       "tracker:",
       "  provider: beads",
-      "  doctrine:",
+      "  ownership:",
       "    mode: split_ownership",
       "    field_owners:",
       "      title: local",

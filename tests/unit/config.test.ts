@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   type Binding,
   bindingEdit,
+  type Egress,
   isBoundHosted,
   isBoundLocal,
   parseProjectConfig,
@@ -18,6 +19,8 @@ const nothing: TrackerProjectConfig = {
   providerContext: null,
   workspace: null,
   ownership: { mode: "external_authoritative", fieldOwners: {}, conflictStrategy: null },
+  hasDoctrine: false,
+  egress: "permitted",
 };
 
 describe("values that would be sent or shown", () => {
@@ -78,6 +81,8 @@ other: [1, 2]
           fieldOwners: { status: "external" },
           conflictStrategy: "manual_review",
         },
+        hasDoctrine: true,
+        egress: "invalid",
       },
     });
   });
@@ -112,6 +117,18 @@ other: [1, 2]
     }
     const context = parseProjectConfig(`tracker:\n  provider_context:\n    id: ${written}\n`);
     expect(context.tracker.providerContext).toEqual({ id: written });
+  });
+
+  test.each<[string, Egress]>([
+    ["", "permitted"],
+    ["  egress: permitted\n", "permitted"],
+    ["  egress: 'refused' # no\n", "refused"],
+    ["  egress: Refused\n", "invalid"],
+    ["  egress: no\n", "invalid"],
+    ["  egress:\n", "invalid"],
+    ["  egress: [refused]\n", "invalid"],
+  ])("consent is permitted or refused, and anything else is neither: %j", (line, egress) => {
+    expect(parseProjectConfig(`tracker:\n  provider: linear\n${line}`).tracker.egress).toBe(egress);
   });
 
   test.each([

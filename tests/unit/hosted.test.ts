@@ -70,12 +70,12 @@ function tracker({ upgradesConfigs = true } = {}): HostedTracker {
     userName: "ada",
   };
   const state = join(root, "..", "state");
-  const projects = new ProjectStore({ env: {}, machine }, { state });
+  const projects = new ProjectStore({ env: {}, machine }, { state }, null);
   return new HostedTracker({
     client: stubbedClient(stubs),
     projects,
     clones: null,
-    upgradesConfigs,
+    upgradesConfigs: async () => upgradesConfigs,
     onUpgrade: (values, outcome) => upgrades.push([outcome, values]),
     debug: (line) => debug.push(line),
   });

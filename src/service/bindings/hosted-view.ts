@@ -1,16 +1,21 @@
 import type { ControlPlaneClient, IssueQuery } from "../../client.ts";
+import type { Egress } from "../../config.ts";
 import type { IssueSearchResponse, ListTicketsResponse, Mapping } from "../../protocol.ts";
 import type { HostedProvider } from "../../shared/providers.ts";
 import type { TrackerView } from "../bindings.ts";
+import { requireEgress } from "./egress.ts";
 
 /** The view of a provider through a control plane, without a binding of the project. */
 export class HostedView implements TrackerView {
   readonly #client: ControlPlaneClient;
   readonly #provider: HostedProvider;
+  readonly #egress: Egress;
 
-  constructor(client: ControlPlaneClient, provider: HostedProvider) {
+  /** @param egress of the project that the command runs in */
+  constructor(client: ControlPlaneClient, provider: HostedProvider, egress: Egress) {
     this.#client = client;
     this.#provider = provider;
+    this.#egress = egress;
   }
 
   async mappings(): Promise<readonly Mapping[]> {
@@ -18,10 +23,12 @@ export class HostedView implements TrackerView {
   }
 
   async tickets(limit: number): Promise<ListTicketsResponse> {
+    requireEgress(this.#egress);
     return await this.#client.call("listTickets", { provider: this.#provider, limit });
   }
 
   async searchTickets(query: IssueQuery, limit: number): Promise<IssueSearchResponse> {
+    requireEgress(this.#egress);
     return await this.#client.call("searchIssues", { provider: this.#provider, ...query, limit });
   }
 }

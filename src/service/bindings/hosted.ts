@@ -13,6 +13,8 @@ import type {
 import type { Project, ProjectStore } from "../../config/project.ts";
 import { bindingEdit, type ConfigEdit, isBoundHosted, type TrackerProjectConfig } from "../../config.ts";
 import {
+  CALLS,
+  type Call,
   type CallResponse,
   type Mapping,
   type PushItem,
@@ -26,13 +28,14 @@ import { TrackerError, UsageError } from "../../shared/errors.ts";
 import { type HostedProvider, isHosted, providerName } from "../../shared/providers.ts";
 import type { BindingUpgrade, BoundTracker, OnUpgrade } from "../bindings.ts";
 import type { Clones } from "./clones.ts";
+import { requireEgress } from "./egress.ts";
 
 /** The dependencies of the work on hosted providers. */
 export interface HostedDependencies {
   readonly client: ControlPlaneClient;
   readonly projects: ProjectStore;
   /** False when configs are not to be upgraded behind the person's back. */
-  readonly upgradesConfigs: boolean;
+  readonly upgradesConfigs: () => Promise<boolean>;
   readonly onUpgrade: OnUpgrade;
   /** Bindings from other clones; null on a remote control plane, which knows its own. */
   readonly clones: Clones | null;
@@ -113,6 +116,7 @@ export class HostedBinding implements BoundTracker {
 
   async run(query: RunQuery, listener: WorkListener) {
     const isDry = query.dry_run === true;
+    requireEgress(this.#project.config.tracker.egress);
     if (isDry) await requireDryRuns(this.#dependencies.client);
     else await this.#requireTrust();
     const result = await this.call("run", { pull_first: true, ...query }, listener);
@@ -152,12 +156,14 @@ export class HostedBinding implements BoundTracker {
     request: UnroutedRequest<N>,
     options?: CallOptions,
   ): Promise<CallResponse<N>> {
+    const { carriesIssues }: Call = CALLS[name];
+    if (carriesIssues === true) requireEgress(this.#project.config.tracker.egress);
     const key = this.#key;
     const { client } = this.#dependencies;
     const routed = routedRequest<N>({ provider: this.provider, ...key }, request);
     if ("project_slug" in key) {
       const answer = await client.call(name, routed, options);
-      this.#upgrade(answer);
+      await this.#upgrade(answer);
       return answer;
     }
     const send = () => client.call(name, routed, options);
@@ -185,11 +191,11 @@ export class HostedBinding implements BoundTracker {
   }
 
   /** Upgrades an older config, unless that is not wanted or fails; reports the upgrade either way. */
-  #upgrade({ binding_ref, display_label = null, provider_context = null }: Upgradable): void {
+  async #upgrade({ binding_ref, display_label = null, provider_context = null }: Upgradable): Promise<void> {
     if (!binding_ref) return;
     const { projects, upgradesConfigs, onUpgrade, debug } = this.#dependencies;
     const upgrade = { binding_ref, display_label, provider_context };
-    if (!upgradesConfigs) {
+    if (!(await upgradesConfigs())) {
       onUpgrade(upgrade, "pending");
       return;
     }

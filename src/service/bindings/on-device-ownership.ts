@@ -18,9 +18,10 @@ export function requireOwnership(request: OwnershipRequest): void {
  *
  * @throws ConfigError for an unknown mode, field, owner or strategy
  */
-export function ownershipOf({ tracker: { ownership } }: ProjectConfig): Ownership {
+export function ownershipOf({ tracker: { ownership, hasDoctrine } }: ProjectConfig): Ownership {
   return parseOwnership(ownership, (path, problem) => {
-    const place = path === "conflict_strategy" ? path : `doctrine.${path}`;
+    const key = hasDoctrine ? "doctrine" : "ownership";
+    const place = path === "conflict_strategy" ? path : `${key}.${path}`;
     return new ConfigError("config_invalid", `tracker.${place}: ${problem}`);
   });
 }
