@@ -1,4 +1,4 @@
-/** Opens the way to a provider with a person's credential: a token, or a connection of Nango. */
+/** Opens a transport to a provider with a token or a connection of Nango. */
 import { Buffer } from "node:buffer";
 import * as v from "valibot";
 import { ConnectorConfigError } from "../errors.ts";
@@ -9,14 +9,13 @@ import { type HostedProvider, parseParams } from "./params.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
-/** A credential for a provider. */
 export const ProviderCredential = v.variant("kind", [
   v.strictObject({
     kind: v.literal("token"),
     token: v.pipe(filled, v.regex(/^\S+$/, "must not contain spaces or line breaks")),
-    /** Address of the provider; needed for Jira, and for GitHub and GitLab on servers of their own. */
+    /** Address of the provider; required for Jira, and for GitHub and GitLab on servers of their own. */
     baseUrl: v.optional(filled),
-    /** The account of the API token; Jira needs it. */
+    /** The account of the API token; required for Jira. */
     email: v.optional(filled),
   }),
   v.strictObject({
@@ -31,10 +30,10 @@ export const ProviderCredential = v.variant("kind", [
 export type ProviderCredential = v.InferOutput<typeof ProviderCredential>;
 
 /**
- * The form in which each provider takes a token, and its default address:
+ * The authorization header and default address of each provider:
  *
  * - GitHub: https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api
- * - GitLab: https://docs.gitlab.com/api/rest/authentication/ (access tokens of all kinds as bearer tokens)
+ * - GitLab: https://docs.gitlab.com/api/rest/authentication/ (all access tokens work as bearer tokens)
  * - Jira: https://developer.atlassian.com/cloud/jira/platform/basic-auth-for-rest-apis/
  * - Linear: https://linear.app/developers/graphql#authentication
  */
@@ -64,16 +63,12 @@ const DIRECT: {
   },
   linear: {
     apiOf: (baseUrl) => baseUrl ?? "https://api.linear.app",
-    // Personal keys are sent as they are, OAuth tokens as bearer tokens.
+    // Personal keys have no scheme, OAuth tokens are bearer tokens.
     authorization: (token) => (token.startsWith("lin_api_") ? token : `Bearer ${token}`),
   },
 };
 
-/**
- * The transport that a credential opens.
- *
- * @throws ConnectorConfigError when the credential cannot be used for that provider
- */
+/** @throws ConnectorConfigError when the credential cannot be used for that provider */
 export function openTransport(
   provider: HostedProvider,
   credential: ProviderCredential,
@@ -98,9 +93,8 @@ export function openTransport(
 }
 
 /**
- * People know GitHub by its address, whose API is somewhere else: on a server
- * of one's own below `/api/v3`, in GitHub's cloud, with data residency
- * (`*.ghe.com`) too, on a host of its own. What names an API is taken as it is.
+ * The API of the GitHub address that people know: below `/api/v3` on an Enterprise server, on a host of its
+ * own for data residency (`*.ghe.com`). An API's address is used as it is.
  *
  * https://docs.github.com/en/enterprise-server/rest/using-the-rest-api/getting-started-with-the-rest-api
  * https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency/feature-overview-for-github-enterprise-cloud-with-data-residency

@@ -1,4 +1,3 @@
-/** Connectors to hosted providers: typed params in, a connector behind a transport out. */
 import type * as v from "valibot";
 import type { TrackerConnector } from "../connector.ts";
 import type { DiscoverySource } from "../discovery.ts";
@@ -7,7 +6,6 @@ import type { Transport } from "../http/transport.ts";
 import { HOSTED_CONNECTORS, type HostedEntry } from "../registry.ts";
 import { type HOSTED_PARAMS, type HostedProvider, parseParams, requireHosted } from "./params.ts";
 
-/** The resource of a provider, and the way there. */
 export type HostedConnectorRequest<P extends HostedProvider> = {
   readonly provider: P;
   readonly params: v.InferInput<(typeof HOSTED_PARAMS)[P]>;
@@ -17,11 +15,9 @@ export type HostedConnectorRequest<P extends HostedProvider> = {
 );
 
 /**
- * A connector to one resource of a hosted provider. Nothing is sent until it
- * is used.
+ * Connects to one resource of a hosted provider; sends nothing yet.
  *
- * @throws ConnectorConfigError naming the path when the params are wrong or
- *   another provider's, and when the Nango context cannot be used
+ * @throws ConnectorConfigError naming the path of a wrong parameter, or when the Nango context cannot be used
  */
 export async function createHostedConnector<P extends HostedProvider>(
   request: HostedConnectorRequest<P>,
@@ -35,15 +31,14 @@ export async function createHostedConnector<P extends HostedProvider>(
   return connect(params, transport);
 }
 
-/** The provider whose resources are discovered, and the way there. */
 export interface DiscoveryRequest {
   readonly provider: HostedProvider;
   readonly transport: Transport;
-  /** Address of the provider where it is not the default one; it goes into the params of what is found. */
+  /** The provider's address where it is not the default one; it becomes part of the discovered parameters. */
   readonly baseUrl?: string;
 }
 
-/** The discovery of a hosted provider. Nothing is sent until it is used. */
+/** Discovers the resources of a hosted provider; sends nothing yet. */
 export async function createDiscoverySource(request: DiscoveryRequest): Promise<DiscoverySource> {
   const { provider, transport, baseUrl = null } = request;
   requireHosted(provider);

@@ -18,21 +18,18 @@ const customField = v.pipe(
   v.string(),
   v.regex(/^customfield_\d+$/, "must be the id of a custom field, such as customfield_10042"),
 );
-/** Ids are text here, also where a provider writes them as numbers. */
+/** Ids are text, also where a provider writes numbers. */
 const id = v.pipe(
   v.union([filled, v.pipe(v.number(), v.safeInteger("must be an id"))], "must be an id"),
   v.transform(String),
 );
 
-/** The settings of a Linear team. */
 const linearSettings = {
-  /** Workflow states to put issues into, where the team's defaults are not wanted. */
+  /** Workflow states for statuses, where the team's defaults are not wanted. */
   statusToStateId: v.optional(v.record(CanonicalStatus, filled)),
 };
 
-/** A Linear team. */
 export const LinearParams = v.strictObject({
-  /** UUID of the team. */
   teamId: filled,
   /** The organization's URL key. */
   workspace: v.optional(filled),
@@ -42,24 +39,22 @@ export const LinearParams = v.strictObject({
 });
 export type LinearParams = v.InferOutput<typeof LinearParams>;
 
-/** The settings of a Jira project. */
 const jiraSettings = {
   /** Name of the issue type of new issues. */
   defaultIssueType: v.optional(filled),
   /** The project's status names, where the defaults are not wanted. */
   statusNameMap: v.optional(v.record(CanonicalStatus, filled)),
-  /** Id of the custom field that holds mission metadata, such as `customfield_10042`. */
+  /** A custom field for mission metadata, such as `customfield_10042`. */
   missionFieldId: v.optional(customField),
-  /** Id of the custom field, one for text of several lines, that holds the references to decisions. */
+  /** A custom field of several lines for references to decisions. */
   decisionsFieldId: v.optional(customField),
 };
 
-/** A Jira project; by its id, or by its key where only that is known, because keys change. */
+/** The project is named by its id, or by its key where only that is known, because keys change. */
 export const JiraParams = v.pipe(
   v.strictObject({
-    /** Address of the site. */
     baseUrl: url,
-    /** The site's cloud id, where the transport leads to Atlassian's API gateway and not to the site itself. */
+    /** The site's cloud id, for a transport to Atlassian's API gateway. */
     cloudId: v.optional(filled),
     projectKey: v.optional(filled),
     projectId: v.optional(id),
@@ -76,7 +71,6 @@ export const JiraParams = v.pipe(
 );
 export type JiraParams = v.InferOutput<typeof JiraParams>;
 
-/** A GitHub repository. */
 export const GitHubParams = v.strictObject({
   /** Login of the user or organization. */
   owner: filled,
@@ -86,7 +80,6 @@ export const GitHubParams = v.strictObject({
 });
 export type GitHubParams = v.InferOutput<typeof GitHubParams>;
 
-/** A GitLab project. */
 export const GitLabParams = v.strictObject({
   projectId: id,
   /** Address of a self-managed GitLab. Default: gitlab.com. */
@@ -94,7 +87,6 @@ export const GitLabParams = v.strictObject({
 });
 export type GitLabParams = v.InferOutput<typeof GitLabParams>;
 
-/** The params of every hosted provider. */
 export const HOSTED_PARAMS = {
   github: GitHubParams,
   gitlab: GitLabParams,
@@ -102,7 +94,7 @@ export const HOSTED_PARAMS = {
   linear: LinearParams,
 } as const;
 
-/** The params of every hosted provider that discovery does not find: people decide about them. */
+/** The parameters that discovery does not find: people set them. */
 export const HOSTED_SETTINGS = {
   github: v.strictObject({}, "is not known: GitHub has no settings"),
   gitlab: v.strictObject({}, "is not known: GitLab has no settings"),
@@ -114,13 +106,10 @@ function unknownAmong(settings: object): string {
   return `is not a setting, only ${Object.keys(settings).join(", ")}`;
 }
 
-/** A provider whose connectors are reached through a {@link Transport}. */
 export type HostedProvider = keyof typeof HOSTED_PARAMS;
 
-/** The params of one hosted provider. */
 export type HostedParams<P extends HostedProvider> = v.InferOutput<(typeof HOSTED_PARAMS)[P]>;
 
-/** Reports whether connectors of this name use a transport. */
 export function isHostedProvider(name: string): name is HostedProvider {
   return Object.hasOwn(HOSTED_PARAMS, name);
 }
@@ -128,13 +117,12 @@ export function isHostedProvider(name: string): name is HostedProvider {
 /**
  * For callers whose provider is data, where types do not help.
  *
- * @throws ConnectorConfigError when it is not a hosted one
+ * @throws ConnectorConfigError when it is not a hosted provider
  */
 export function requireHosted(name: string): void {
   if (!isHostedProvider(name)) throw new ConnectorConfigError(name, `"${name}" is not a hosted provider.`);
 }
 
-/** A tracker in memory. */
 export const MemoryParams = v.strictObject({
   /** Name of the tracker in references. Default `memory`. */
   system: v.exactOptional(filled),
@@ -142,38 +130,31 @@ export const MemoryParams = v.strictObject({
   workspace: v.exactOptional(filled),
 });
 
-/** A tracker that is reached through a program on this machine. */
+/** A tracker behind a program on this machine. */
 const programParams = (program: string) =>
   v.strictObject({
-    /** The name of the tracker in references. */
     workspace: filled,
-    /** Name of the program, or the path to it. */
+    /** Name of the program, or its path. */
     command: v.exactOptional(filled, program),
-    /** Folder of the project. Default: the one this process runs in. */
+    /** Folder of the project. Default: this process's. */
     cwd: v.exactOptional(filled),
   });
 
-/** A beads tracker; its program is `bd`. */
 export const BeadsParams = programParams("bd");
 
-/** An fp tracker. */
 export const FpParams = programParams("fp");
 
-/** The params of every tracker that is on this machine. */
 export const LOCAL_PARAMS = { beads: BeadsParams, fp: FpParams, memory: MemoryParams } as const;
 
-/** A tracker that is on this machine. */
 export type LocalTracker = keyof typeof LOCAL_PARAMS;
 
-/** The params of one tracker on this machine. */
 export type LocalParams<T extends LocalTracker> = v.InferOutput<(typeof LOCAL_PARAMS)[T]>;
 
-/** The params of one tracker on this machine, as they are written down. */
 export type LocalParamsInput<T extends LocalTracker> = v.InferInput<(typeof LOCAL_PARAMS)[T]>;
 
 /**
- * The params of a discovered resource, from its `connectorParams`. Facts that
- * the provider's connector does not take are left out.
+ * The parameters of a discovered resource, from its `connectorParams`, without facts that the connector does
+ * not take.
  *
  * @throws ConnectorConfigError naming the path of what is missing or wrong
  */
@@ -188,9 +169,9 @@ export function connectorParamsToHostedParams<P extends HostedProvider>(
 }
 
 /**
- * Validates what a connector is told, whoever wrote it.
+ * Validates a connector's parameters.
  *
- * @param root How the path in a message starts
+ * @param root The start of the path in a message
  * @throws ConnectorConfigError naming the path of what is missing, wrong or unknown
  */
 export function parseParams<S extends v.GenericSchema>(

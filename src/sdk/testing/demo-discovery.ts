@@ -1,7 +1,6 @@
 /**
- * Four trackers of an imaginary company, with the labels that make a choice
- * hard in real life: near-duplicates, long and wide names, hidden direction
- * marks.
+ * Four trackers of an imaginary company, with labels that make a choice hard: near-duplicates, long and wide
+ * names, hidden direction marks.
  */
 import { providerName } from "../../shared/providers.ts";
 import type { DiscoveredResource, DiscoveredWorkspace } from "../discovery.ts";

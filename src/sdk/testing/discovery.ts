@@ -9,21 +9,19 @@ import {
 import { ConnectorRequestError } from "../errors.ts";
 import type { Page } from "../model.ts";
 
-/** A workspace and its resources. */
 export interface MemoryWorkspace {
   readonly workspace: DiscoveredWorkspace;
   readonly resources: readonly DiscoveredResource[];
 }
 
-/** The content of a discovery in memory, and its page size. */
 export interface MemoryDiscoveryOptions {
   readonly provider: string;
   readonly workspaces: readonly MemoryWorkspace[];
-  /** Items per page, at least 1. */
+  /** At least 1. */
   readonly pageSize: number;
 }
 
-/** A discovery of given workspaces, in pages as a provider's is. It needs no network. */
+/** A discovery of given workspaces, in pages. It needs no network. */
 export class MemoryDiscovery implements DiscoverySource {
   readonly provider: string;
   readonly #workspaces: readonly MemoryWorkspace[];

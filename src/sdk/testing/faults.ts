@@ -4,7 +4,6 @@ import type { CoreField } from "../model.ts";
 
 /** Requests that only read. */
 const READS = ["listIssues", "getIssue", "findCreated", "listComments", "listEvents"] as const;
-/** Requests that change something. */
 const WRITES = [
   "createIssue",
   "updateIssue",
@@ -14,20 +13,18 @@ const WRITES = [
   "addComment",
 ] as const;
 
-/** A method of the tracker that is one request. */
 export type MemoryMethod = (typeof READS)[number] | (typeof WRITES)[number];
 
-/** The kinds of faults. */
 export type MemoryFault =
-  /** Fails before anything is done; `transient` when no class is named. */
+  /** Fails before any effect; `transient` when no class is named. */
   | {
       readonly kind: "fail";
       readonly failureClass?: FailureClass;
       readonly retryAfterSeconds?: number;
     }
-  /** Fails before anything is done, with the time to wait, or without one (null). */
+  /** Fails before any effect, with the time to wait or null. */
   | { readonly kind: "rate_limited"; readonly retryAfterSeconds: number | null }
-  /** Does what was requested and loses the answer. */
+  /** Executes the request and loses the answer. */
   | { readonly kind: "lost_response" }
   /** Answers success and leaves these fields unchanged. */
   | { readonly kind: "drop_fields"; readonly fields: readonly CoreField[] }
@@ -38,11 +35,10 @@ export type MemoryFault =
   /** Returns issues as they were before their last change. */
   | { readonly kind: "stale" };
 
-/** The time at which a fault strikes. */
 export interface FaultTiming {
-  /** The method; by default any one that the fault can happen to. */
+  /** The method; by default any that the fault can happen to. */
   readonly on?: MemoryMethod;
-  /** The number of requests that it strikes, 1 by default; may be `Infinity`. */
+  /** The number of requests it hits, 1 by default; may be `Infinity`. */
   readonly times?: number;
 }
 
@@ -56,7 +52,6 @@ const POSSIBLE: Readonly<Record<MemoryFault["kind"], readonly MemoryMethod[]>> =
   stale: ["listIssues", "getIssue"],
 };
 
-/** Reports whether a request changes something. */
 export function isWrite(method: MemoryMethod): boolean {
   return WRITES.some((write) => write === method);
 }
@@ -65,11 +60,7 @@ export function isWrite(method: MemoryMethod): boolean {
 export class FaultQueue {
   #waiting: { readonly fault: MemoryFault; readonly on: readonly MemoryMethod[]; left: number }[] = [];
 
-  /**
-   * Appends a fault.
-   *
-   * @throws RangeError when it cannot happen to that method
-   */
+  /** @throws RangeError when the fault cannot happen to that method */
   add(fault: MemoryFault, { on, times = 1 }: FaultTiming = {}): void {
     const possible = POSSIBLE[fault.kind];
     if (on !== undefined && !possible.includes(on)) {
@@ -78,7 +69,6 @@ export class FaultQueue {
     this.#waiting.push({ fault, on: on === undefined ? possible : [on], left: times });
   }
 
-  /** Takes the fault of this request, if any. */
   take(method: MemoryMethod): MemoryFault | null {
     const next = this.#waiting.find(({ on }) => on.includes(method));
     if (next === undefined) return null;
@@ -87,7 +77,6 @@ export class FaultQueue {
     return next.fault;
   }
 
-  /** The number of faults that are left. */
   get pending(): number {
     return this.#waiting.length;
   }

@@ -1,11 +1,9 @@
 /**
- * The content of the in-memory tracker: issues, links, comments and the log of
- * every change. Its methods are what people do in a tracker's own interface;
- * the connector in `tracker.ts` calls them too.
+ * The content of the in-memory tracker: issues, links, comments and the log of all changes. Its methods are
+ * what people do in a tracker's interface; the connector in `tracker.ts` calls them too.
  *
- * One log carries everything that has to agree: a change's number is the
- * issue's revision, the event's id and its place in the listing order, and
- * its time is the issue's `updatedAt`.
+ * One log keeps the facts consistent: a change's number is the issue's revision, the event's id and its place
+ * in the listing order; its time is the issue's `updatedAt`.
  */
 import * as v from "valibot";
 import { ConnectorRequestError, IssueNotFoundError, ScopeViolationError } from "../errors.ts";
@@ -27,20 +25,18 @@ import {
 } from "../model.ts";
 import { fieldsOf } from "../stores/store.ts";
 
-/** The place of the issues, and its clock. */
 export interface MemoryRemoteOptions {
   readonly system?: string;
   readonly workspace?: string;
-  /** The tracker's own clock, milliseconds since the epoch. */
+  /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 
-/** An issue with the tracker's own facts about it. */
 export interface RemoteIssue {
   readonly issue: CanonicalIssue;
   /** The number of its last change. */
   readonly change: number;
-  /** Hidden from listings; still found by its id. */
+  /** Hidden from listings, still found by its id. */
   readonly archived: boolean;
   /** The issue before its last change; null for a new one. */
   readonly before: CanonicalIssue | null;
@@ -52,7 +48,7 @@ interface KeyedWrite {
   readonly id: string;
 }
 
-/** The type of a link at its other end; none for `duplicates`, which only one end shows. */
+/** The type of a link at its other end; null for `duplicates`, which shows at one end only. */
 const INVERSE: Readonly<Record<LinkType, LinkType | null>> = {
   blocks: "blocked_by",
   blocked_by: "blocks",
@@ -62,11 +58,10 @@ const INVERSE: Readonly<Record<LinkType, LinkType | null>> = {
   child_of: "parent_of",
 };
 
-/** A tracker's one resource, in memory. */
 export class MemoryRemote {
   readonly system: string;
   readonly workspace: string;
-  /** The writes with a key, kept beyond the connector that sent them. */
+  /** The writes with a key; they outlive the connector that sent them. */
   readonly receipts = new Map<string, KeyedWrite>();
   readonly #now: () => number;
   readonly #issues = new Map<string, RemoteIssue>();
@@ -89,9 +84,9 @@ export class MemoryRemote {
   }
 
   /**
-   * Creates an issue; fields that are not given are empty, `todo` and `task`.
+   * Creates an issue; missing fields are empty, `todo` and `task`.
    *
-   * @throws ConnectorRequestError (`invalid`) when the fields are not an issue's
+   * @throws ConnectorRequestError (`invalid`) when the fields are malformed
    */
   add(fields: IssuePatch & Pick<IssueFields, "title">): CanonicalIssue {
     const id = String(this.#lastId + 1);
@@ -110,11 +105,10 @@ export class MemoryRemote {
   }
 
   /**
-   * Changes an issue. Equal values change nothing, not even the time of the
-   * last change.
+   * Changes an issue. Equal values change nothing, not even the time of the last change.
    *
    * @throws IssueNotFoundError when the issue, or one that the patch names, does not exist
-   * @throws ConnectorRequestError (`invalid`) when the patch is not one
+   * @throws ConnectorRequestError (`invalid`) when the patch is malformed
    */
   edit(ref: ExternalRef, patch: IssuePatch): CanonicalIssue {
     const { issue } = this.#need(ref);
@@ -148,7 +142,7 @@ export class MemoryRemote {
     this.edit(ref, { links: issue.links.filter((known) => linkKey(known) !== gone) });
   }
 
-  /** Adds a comment, which changes the issue too. */
+  /** Adds a comment, which counts as a change of the issue. */
   comment(ref: ExternalRef, body: string, author = "somebody"): CanonicalComment {
     const { issue } = this.#need(ref);
     const { updatedAt } = this.#record(issue.ref.id, "commented", () => issue);
@@ -180,7 +174,6 @@ export class MemoryRemote {
     this.#deleted.set(id, { ...found, issue: { ...found.issue, updatedAt: at, links: [] }, change });
   }
 
-  /** Archives an issue: listings omit it, its id still finds it. */
   archive(ref: ExternalRef): void {
     const { issue } = this.#need(ref);
     this.#record(issue.ref.id, "updated", () => issue, { archived: true });
@@ -201,12 +194,10 @@ export class MemoryRemote {
     return structuredClone(this.#need(ref).issue);
   }
 
-  /** The issue with the tracker's facts, by id; null when there is none. */
   find(id: string): RemoteIssue | null {
     return this.#issues.get(id) ?? null;
   }
 
-  /** Returns the issues that are not archived. */
   listed(): readonly RemoteIssue[] {
     return [...this.#issues.values()].filter(({ archived }) => !archived);
   }
@@ -216,7 +207,6 @@ export class MemoryRemote {
     return [...this.#issues.values()].map(({ issue }) => structuredClone(issue));
   }
 
-  /** An issue's comments, oldest first. */
   comments(ref: ExternalRef): readonly CanonicalComment[] {
     return structuredClone(this.#comments.get(this.#need(ref).issue.ref.id) ?? []);
   }
@@ -226,7 +216,6 @@ export class MemoryRemote {
     return this.#log;
   }
 
-  /** @throws ScopeViolationError when `ref` is of another tracker or workspace */
   assertScope(ref: ExternalRef): void {
     if (ref.system === this.system && ref.workspace === this.workspace) return;
     throw new ScopeViolationError(

@@ -37,21 +37,20 @@ import {
 import { FaultQueue, isWrite, type MemoryFault, type MemoryMethod } from "./faults.ts";
 import type { MemoryRemote, RemoteIssue } from "./remote.ts";
 
-/** A phase of a request; `after` has its effect and not yet its answer. */
+/** A phase of a request; at `after` it has its effect and no answer yet. */
 export interface MemoryMoment {
   readonly method: MemoryMethod;
   readonly phase: "before" | "after";
 }
 
-/** The options of a connector to the tracker in memory. */
 export interface MemoryTrackerOptions {
-  /** The tracker; several connectors may share one. */
+  /** Several connectors may share one. */
   readonly remote: MemoryRemote;
-  /** Capabilities that this connector does not have. It never has `delete` and `webhooks`. */
+  /** Capabilities to leave out. `delete` and `webhooks` never exist. */
   readonly without?: readonly CapabilityFlag[];
-  /** Items on a page when the request does not say, 50 when not given. */
+  /** Items per page when the request names no limit; 50 by default. */
   readonly pageSize?: number;
-  /** Issues carry the times of single fields' changes unless this is `untold`. */
+  /** `omitted`: issues carry no times of single fields' changes. */
   readonly fieldTimes?: "reported" | "omitted";
   /** Called before and after every request, which fails with the error that this throws. */
   readonly onRequest?: (moment: MemoryMoment) => void | Promise<void>;
@@ -74,7 +73,6 @@ const ALL: Capabilities = {
   linkTypes: LinkType.options,
 };
 
-/** The filters of a listing: issues in one of these states, with all of these labels. */
 const MemoryFilters = v.strictObject({
   status: v.exactOptional(v.array(CanonicalStatus)),
   labels: v.exactOptional(v.array(v.string())),
@@ -93,30 +91,25 @@ const EventQuery = v.object({ since: v.optional(Instant), cursor: v.optional(v.s
 const Key = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 const Body = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
-/** The position after which a listing continues, for the same question. */
+/** The position after which a listing continues. */
 const Cursor = v.object({ question: v.string(), after: v.pipe(v.number(), v.integer(), v.minValue(-1)) });
 
 /**
- * A connector to a tracker that lives in memory and behaves as a remote one
- * does: pages, windows, revisions, idempotency keys, capabilities, and, on
- * demand, the failures that a network and a busy provider have.
+ * A connector to an in-memory tracker with a remote one's behavior: pages, windows, revisions, idempotency
+ * keys, capabilities, and, on demand, the failures of a network and a busy provider.
  *
- * A listing's cursor names the last change that was read, not a position.
- * An issue that changes between two pages gets a later change: it moves behind
- * the cursor and comes (again), or leaves the window at its far end. Nothing
- * that was not touched moves, so no issue is skipped.
+ * A cursor names the last change that was read, not a position: an issue that changes between two pages moves
+ * behind the cursor and comes again, or leaves the window. Unchanged issues do not move, so none is skipped.
  *
- * Beyond what {@link TrackerConnector} says: `parent_of` and `child_of` links
- * are apart from the field `parent`; a write repeated under its key changes
- * nothing; another write under a used key is refused as `invalid`, except that
- * a create with a used key always answers with the issue it made, and with
- * IssueNotFoundError when that one is deleted.
+ * Beyond {@link TrackerConnector}: `parent_of` and `child_of` links are independent of the field `parent`; a
+ * repeated write under its key changes nothing; another write under a used key is refused as `invalid`,
+ * except that a create returns the issue that its key made, or throws IssueNotFoundError when that was
+ * deleted.
  */
 export class MemoryTracker implements TrackerConnector {
   readonly provider: string;
   readonly workspace: string;
   readonly remote: MemoryRemote;
-  /** The faults of the next requests. */
   readonly faults = new FaultQueue();
   readonly #capabilities: Capabilities;
   readonly #pageSize: number;
@@ -141,7 +134,7 @@ export class MemoryTracker implements TrackerConnector {
     this.#onRequest = onRequest;
   }
 
-  /** The requests that reached the tracker, failed ones included; refused calls made none. */
+  /** The requests that reached the tracker, failed ones included. */
   get requests(): readonly MemoryMethod[] {
     return this.#requests;
   }
@@ -154,7 +147,6 @@ export class MemoryTracker implements TrackerConnector {
     return this.#requests.filter(isWrite).length;
   }
 
-  /** Resets the counts of requests. */
   clearRequests(): void {
     this.#requests = [];
   }
@@ -385,7 +377,7 @@ export class MemoryTracker implements TrackerConnector {
     return `${method} ${this.#parse(Key, idempotencyKey, "idempotencyKey")}`;
   }
 
-  /** The id that this very write left; null when it was not done. */
+  /** The id that this write left; null when it was not done. */
   #receipt(key: string, ref: ExternalRef, content: unknown): string | null {
     const receipt = this.remote.receipts.get(key);
     if (receipt === undefined) return null;
@@ -442,7 +434,7 @@ export class MemoryTracker implements TrackerConnector {
     };
   }
 
-  /** The place that a cursor names; before the first when there is none. */
+  /** The place of a cursor; the start without one. */
   #position(question: string, cursor: string | undefined): number {
     if (cursor === undefined) return -1;
     try {
@@ -495,7 +487,7 @@ function losesLinks(fault: MemoryFault | null): boolean {
   return fault?.kind === "drop_fields" && fault.fields.includes("links");
 }
 
-/** Returns the rest of a write that loses fields on the way. */
+/** The part of a write that a fault does not lose. */
 function withoutLost(patch: IssuePatch, fault: MemoryFault | null): IssuePatch {
   if (fault?.kind !== "drop_fields") return patch;
   const kept = Object.entries(patch).filter(([field]) => !fault.fields.some((lost) => lost === field));

@@ -1,4 +1,3 @@
-/** The issues of a beads tracker, through its program `bd`. */
 import * as v from "valibot";
 import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
 import { ConnectorRequestError, IssueNotFoundError, notApplied } from "../../errors.ts";
@@ -36,7 +35,7 @@ import {
   SETTABLE_STATUS,
 } from "./map.ts";
 
-/** Assigning and closing belong to the person. */
+/** Assigning and closing belong to people. */
 const CAPABILITIES: Capabilities = {
   ...NO_CAPABILITIES,
   comments: true,
@@ -59,13 +58,11 @@ const Statuses = v.object({
 });
 
 /**
- * A beads tracker. Everything is read by `bd export`, which is the one answer
- * that has all of an issue: `bd list` hides closed issues and ends after 50,
- * `bd show` differs from release to release. Options are written as
- * `--name=value`, so that no value is taken for another option.
+ * A beads tracker. `bd export` alone returns whole issues: `bd list` hides closed issues and ends after 50,
+ * `bd show` differs between releases. Options are written as `--name=value`, so that no value is taken for an
+ * option.
  *
- * A change of labels or links does not show in `updated_at`; a listing from an
- * instant on does not have it. List everything to see such changes.
+ * `updated_at` ignores changes of labels and links; only a full listing shows them.
  */
 export class BeadsApi implements ProviderApi {
   readonly provider = BEADS;
@@ -97,9 +94,8 @@ export class BeadsApi implements ProviderApi {
   }
 
   /**
-   * The mark of the key is put into the metadata: external references are for
-   * people and for bd's own synchronization, and ids are bd's to give. The
-   * parent follows by an update, because `--parent` passes labels on.
+   * The key's mark is stored in the metadata: external references belong to people and to bd's own sync, and
+   * bd assigns ids. The parent follows by an update, because `--parent` copies labels.
    */
   async create(fields: IssueFields, idempotencyKey: string): Promise<CanonicalIssue> {
     const metadata = { ...fields.customFields, [MARK_KEY]: markOf(idempotencyKey) };
@@ -146,7 +142,7 @@ export class BeadsApi implements ProviderApi {
       args.push(`--metadata=${JSON.stringify({ ...customFields, ...markIn(current) })}`);
     }
     if (args.length > 0) await this.#update(current.ref.id, args, body ?? null);
-    // bd takes metadata that is set and metadata that goes in separate calls only.
+    // bd sets and removes metadata in separate calls only.
     if (gone.length > 0) {
       await this.#update(
         current.ref.id,
@@ -161,7 +157,7 @@ export class BeadsApi implements ProviderApi {
     return null;
   }
 
-  /** Between two issues in one direction bd keeps one dependency; it would replace another one, or refuse. */
+  /** bd keeps one dependency per direction between two issues; it would replace or refuse another one. */
   async link({ ref }: CanonicalIssue, { type, target }: CanonicalLink): Promise<null> {
     const [from, to] = type === "blocks" ? [target.id, ref.id] : [ref.id, target.id];
     const issues = await this.#export();
@@ -219,7 +215,7 @@ export class BeadsApi implements ProviderApi {
     return canonicalIssues(issues, this.workspace, await this.#customStatuses(issues));
   }
 
-  /** Asked for only where an issue has a status that is not every tracker's. */
+  /** Read only when an issue has a status of the project's own. */
   async #customStatuses(issues: readonly BeadsIssue[]): Promise<CustomStatuses> {
     if (!issues.some(hasCustomStatus)) return new Map();
     const answer = readAnswer(await bd(this.#program, ["--json", "statuses"]), "statuses");
@@ -237,25 +233,23 @@ export class BeadsApi implements ProviderApi {
   }
 }
 
-/** @throws IssueNotFoundError */
 function issueOf(issues: readonly BeadsIssue[], id: string): BeadsIssue {
   const issue = issues.find(({ record }) => record.id === id);
   if (issue === undefined) throw new IssueNotFoundError(BEADS, id);
   return issue;
 }
 
-/** Bodies can be long: they go through standard input. */
+/** Bodies can be long, so they go through standard input. */
 function bodyArguments(body: string | null): readonly string[] {
   return body === null || body === "" ? [] : ["--body-file=-"];
 }
 const CLEARED_BODY = ["--description=", "--allow-empty-description"] as const;
 
-/** Lists of labels are read as a line of CSV. */
+/** bd reads lists of labels as a line of CSV. */
 function listItem(label: string): string {
   return `"${label.replaceAll('"', '""')}"`;
 }
 
-/** The mark of the create, kept where bd replaces metadata as a whole. */
 function markIn({ raw }: CanonicalIssue): { readonly [name: string]: JsonValue } {
   const { [MARK_KEY]: mark } = membersOf(membersOf(raw).metadata);
   return mark === undefined ? {} : { [MARK_KEY]: mark };

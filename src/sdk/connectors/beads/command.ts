@@ -1,4 +1,3 @@
-/** Speaks with the program `bd`: what it prints, and how it says that something went wrong. */
 import * as v from "valibot";
 import { jsonText } from "../../../shared/json.ts";
 import { ConnectorConfigError, ConnectorRequestError } from "../../errors.ts";
@@ -8,9 +7,8 @@ import { firstLine, type Program, type ProgramResult, readJson } from "../shared
 import { BEADS } from "./map.ts";
 
 /**
- * Set for every run. JSON in one kind of envelope whatever the release, see
- * https://github.com/gastownhall/beads/pull/3393; no daemon, which releases
- * before 1.0 started with any command and left running; no questions and no colors.
+ * Set for every run: JSON in one envelope for all releases (https://github.com/gastownhall/beads/pull/3393),
+ * no questions, no colors, and no daemon, which releases before 1.0 start with any command and leave running.
  */
 export const FIXED_ENVIRONMENT = {
   BD_JSON_ENVELOPE: "1",
@@ -20,14 +18,14 @@ export const FIXED_ENVIRONMENT = {
   NO_COLOR: "1",
 } as const;
 
-/** Runs `bd` and returns what it printed. @throws TrackerSdkError when it failed */
+/** Runs `bd` and returns its output. @throws TrackerSdkError when it fails */
 export async function bd(program: Program, args: readonly string[], stdin?: string): Promise<string> {
   const outcome = await program.run(args, stdin);
   if (outcome.exitCode === 0) return outcome.stdout;
   throw failureOf(outcome);
 }
 
-/** The answer itself. Releases wrap all answers, lists alone, or none. */
+/** Releases wrap all answers, lists alone, or none. */
 const CommandAnswer = v.union([
   v.pipe(
     v.object({ schema_version: v.number(), data: JsonValue }),
@@ -40,7 +38,7 @@ const CommandAnswer = v.union([
   JsonValue,
 ]);
 
-/** Parses the output of `bd --json`. @throws IssuePayloadContractError when it is no JSON */
+/** Parses the output of `bd --json`. @throws IssuePayloadContractError when it is not JSON */
 export function readAnswer(text: string, name: string): JsonValue {
   return v.parse(CommandAnswer, readJson(BEADS, text, name));
 }
@@ -69,7 +67,7 @@ function failureOf({ exitCode, stdout, stderr }: ProgramResult): Error {
   return failure(NOT_FOUND.test(message) ? "not_found" : "invalid");
 }
 
-/** The message in a JSON error, wherever in the output and however wrapped it is. */
+/** The message in a JSON error, at any place in the output and in any wrapping. */
 function messageOf(output: string): string | null {
   const found = /"error":\s*("(?:[^"\\]|\\.)*")/.exec(output)?.[1];
   if (found === undefined) return null;

@@ -12,7 +12,7 @@ import { BeadsApi } from "./api.ts";
 import { FIXED_ENVIRONMENT } from "./command.ts";
 import { BEADS } from "./map.ts";
 
-/** A connector to the tracker of the folder `cwd`. Nothing runs until it is used. */
+/** Connects to the tracker of the folder `cwd`; runs nothing yet. */
 export function connectBeads(
   params: LocalParams<"beads">,
   environment: ProgramEnvironment,
@@ -21,7 +21,6 @@ export function connectBeads(
   return new ProviderConnector(new BeadsApi(program, params.workspace));
 }
 
-/** The way to run the program `bd`. */
 export function beadsOptions(
   { command, cwd }: LocalParams<"beads">,
   environment: ProgramEnvironment,

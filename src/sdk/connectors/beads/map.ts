@@ -1,6 +1,6 @@
 /**
- * Issues of beads as `bd export` writes them, and what they are in the model.
- * Fields: https://github.com/gastownhall/beads/blob/main/internal/types/types.go
+ * Maps the issues of `bd export` to the model:
+ * https://github.com/gastownhall/beads/blob/main/internal/types/types.go
  */
 import * as v from "valibot";
 import { linkIdentity } from "../../engine/merge.ts";
@@ -21,11 +21,11 @@ import { firstLine, readJson } from "../shared/program.ts";
 
 export const BEADS = "beads";
 
-/** The key of an issue's metadata that holds the mark of the create that made it. */
+/** The metadata key of the mark of the create that made an issue. */
 export const MARK_KEY = "tracker_create";
 
 const Dependency = v.object({ issue_id: v.string(), depends_on_id: v.string(), type: v.string() });
-/** That `issue_id` depends on `depends_on_id`. */
+/** `issue_id` depends on `depends_on_id`. */
 type Dependency = v.InferOutput<typeof Dependency>;
 
 const NativeComment = v.object({
@@ -35,7 +35,7 @@ const NativeComment = v.object({
   created_at: Instant,
 });
 
-/** One line of an export, as far as the model has a place for it. What is empty is left out by bd. */
+/** One line of an export; bd omits empty fields. */
 const Record = v.object({
   id: v.pipe(v.string(), v.nonEmpty()),
   title: v.pipe(v.string(), v.nonEmpty()),
@@ -53,13 +53,12 @@ const Record = v.object({
 });
 type Record = v.InferOutput<typeof Record>;
 
-/** A line of an export that is an issue. */
 export interface BeadsIssue {
   readonly record: Record;
   readonly raw: JsonValue;
 }
 
-/** Kinds of records that are bd's own machinery. */
+/** Records that bd keeps for itself. */
 const INTERNAL_KINDS: ReadonlySet<string> = new Set("agent event gate message molecule rig role".split(" "));
 const Kind = v.object({
   _type: v.optional(v.string(), "issue"),
@@ -68,8 +67,7 @@ const Kind = v.object({
 });
 
 /**
- * The issues of an export; its other records and the tombstones of deleted
- * issues, which releases before 1.0 write, are passed over.
+ * The issues of an export, without other records and without the tombstones that releases before 1.0 write.
  *
  * @throws IssuePayloadContractError naming line and field
  */
@@ -85,8 +83,8 @@ export function readExport(text: string): readonly BeadsIssue[] {
 }
 
 /**
- * Statuses of every beads tracker. A deferred issue is still to be done, and
- * `hooked` and `pinned` ones are at work.
+ * Statuses of every beads tracker. A deferred issue is still to be done; `hooked` and `pinned` ones are in
+ * progress.
  */
 const STATUSES = new Map<string, CanonicalStatus>([
   ["open", "todo"],
@@ -105,7 +103,7 @@ const CATEGORIES = new Map<string, CanonicalStatus>([
   ["done", "done"],
 ]);
 
-/** Categories of the statuses that a project made up, by name. */
+/** Categories of a project's own statuses, by name. */
 export type CustomStatuses = ReadonlyMap<string, string>;
 
 /** Reports whether reading the issue needs the project's own statuses. */
@@ -121,14 +119,13 @@ function statusOf({ id, status }: Record, custom: CustomStatuses): CanonicalStat
   throw new IssuePayloadContractError(BEADS, `${id}.status`, `${firstLine(status)} is unknown; ${advice}`);
 }
 
-/** The statuses that are set from here; closing belongs to the person. */
+/** The statuses that this connector sets; closing belongs to people. */
 export const SETTABLE_STATUS = {
   todo: "open",
   in_progress: "in_progress",
   blocked: "blocked",
 } as const satisfies Partial<{ [S in CanonicalStatus]: string }>;
 
-/** Types that mean the same on both sides. */
 const NATIVE_TYPE: { readonly [T in CanonicalIssueType]: string | null } = {
   epic: "epic",
   story: "feature",
@@ -145,34 +142,29 @@ const TYPES = new Map<string, CanonicalIssueType>([
   ["chore", "chore"],
 ]);
 
-/** Decisions, spikes, milestones and what a project made up are tasks: the model has no closer word. */
+/** Decisions, spikes, milestones and a project's own types are tasks in the model. */
 function typeOf({ issue_type }: Record): CanonicalIssueType {
   return TYPES.get(issue_type) ?? "task";
 }
 
-/** @throws CapabilityNotSupportedError for a subtask, which beads has no type for */
+/** @throws CapabilityNotSupportedError for a subtask, for which beads has no type */
 export function nativeType(type: CanonicalIssueType): string {
   const native = NATIVE_TYPE[type];
   if (native !== null) return native;
   throw new CapabilityNotSupportedError(BEADS, "issueType", `${BEADS} does not support the type ${type}.`);
 }
 
-/**
- * Priorities: five on both sides, one to one. 0 critical is 1 urgent, then 2, 3
- * and 4 low for 3; 4 backlog, which nobody plans with, is 0 unset.
- */
+/** Five priorities on both sides: 0 critical is 1 urgent, then 2, 3, and 4 low for 3; 4 backlog is 0 unset. */
 export function nativePriority(priority: number | null): number {
   if (priority !== null) return (priority + 4) % 5;
   const advice = `an issue of ${BEADS} always has a priority; 0 puts it into the backlog.`;
   throw new CapabilityNotSupportedError(BEADS, "priority", advice);
 }
 
-/** See {@link nativePriority}. */
 export function canonicalPriority(priority: number): number {
   return (priority + 1) % 5;
 }
 
-/** The dependencies that a link can represent. */
 export const LINK_DEPENDENCIES: ReadonlyMap<CanonicalLink["type"], readonly string[]> = new Map([
   ["blocks", ["blocks"]],
   ["blocked_by", ["blocks"]],
@@ -180,7 +172,7 @@ export const LINK_DEPENDENCIES: ReadonlyMap<CanonicalLink["type"], readonly stri
   ["duplicates", ["duplicates"]],
 ]);
 
-/** The link that a dependency is at its own end, and at the other; null where it does not show. */
+/** The link of a dependency at its own end and at the other; null where it does not show. */
 const LINK_ENDS = new Map<string, readonly [CanonicalLink["type"], CanonicalLink["type"] | null]>([
   ["blocks", ["blocked_by", "blocks"]],
   ["related", ["relates_to", "relates_to"]],
@@ -188,17 +180,16 @@ const LINK_ENDS = new Map<string, readonly [CanonicalLink["type"], CanonicalLink
   ["duplicates", ["duplicates", null]],
 ]);
 
-/** The mark of the create that made an issue; null when it was not made from here. */
+/** The mark of the create that made an issue; null for an issue made elsewhere. */
 export function createMark({ record: { metadata } }: BeadsIssue): string | null {
   const mark = membersOf(metadata)[MARK_KEY];
   return typeof mark === "string" ? mark : null;
 }
 
 /**
- * All issues in the model. Body is the description; design, notes and
- * acceptance criteria stay in `raw`.
+ * All issues in the model. The body is the description; design, notes and acceptance criteria stay in `raw`.
  *
- * @throws IssuePayloadContractError for a status that nobody explained
+ * @throws IssuePayloadContractError for an unknown status
  */
 export function canonicalIssues(
   issues: readonly BeadsIssue[],
@@ -246,12 +237,12 @@ export function canonicalIssues(
   });
 }
 
-/** Its own dependencies: what it depends on. */
+/** The dependencies of the issue itself, not those on it. */
 export function dependenciesOf({ record }: BeadsIssue): readonly Dependency[] {
   return (record.dependencies ?? []).filter(({ issue_id }) => issue_id === record.id);
 }
 
-/** The comments of an issue, oldest first, each with the mark of the key it was written under. */
+/** The comments of an issue, oldest first, each with its key's mark. */
 export function commentsOf({
   record,
 }: BeadsIssue): readonly { readonly comment: CanonicalComment; readonly mark: string | null }[] {
@@ -272,7 +263,7 @@ export function commentsOf({
     );
 }
 
-/** Metadata as custom fields; any JSON is allowed there, but only objects have members. */
+/** Metadata as custom fields. It may be any JSON, but only objects have members. */
 export function membersOf(metadata: JsonValue | undefined): { readonly [name: string]: JsonValue } {
   if (Array.isArray(metadata)) return {};
   const parsed = v.safeParse(v.record(v.string(), JsonValue), metadata);

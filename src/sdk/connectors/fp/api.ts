@@ -1,4 +1,3 @@
-/** The issues of an fp project, through its program `fp`. */
 import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
 import {
   CapabilityNotSupportedError,
@@ -32,9 +31,8 @@ import {
 } from "./map.ts";
 
 /**
- * fp has no types. Its labels are a property that only some projects have, and
- * of its parents it is not documented how one is taken away: both are read, and
- * not written. Assigning and closing belong to the person.
+ * fp has no types. Only some projects have its labels property, and removing a parent is undocumented: both
+ * are read and not written. Assigning and closing belong to people.
  */
 const CAPABILITIES: Capabilities = {
   ...NO_CAPABILITIES,
@@ -48,9 +46,8 @@ const CAPABILITIES: Capabilities = {
 };
 
 /**
- * An fp project. Everything is read by `fp issue list`, which has all of an
- * issue but its comments. fp marks an issue as changed with every edit of its
- * own, but not when another one comes to depend on it.
+ * An fp project. `fp issue list` returns whole issues except comments. fp does not mark an issue as changed
+ * when another one starts to depend on it.
  */
 export class FpApi implements ProviderApi {
   readonly provider = FP;
@@ -89,7 +86,7 @@ export class FpApi implements ProviderApi {
     return this.#reader.search(text, limit);
   }
 
-  /** fp keeps nothing but the description that could tell which create made an issue: the mark is in it. */
+  /** The mark is in the description, the only text that fp stores unchanged. */
   async create(fields: IssueFields, idempotencyKey: string): Promise<CanonicalIssue> {
     if (fields.labels.length > 0) throw noLabels();
     const mark = markOf(idempotencyKey);
@@ -155,7 +152,7 @@ export class FpApi implements ProviderApi {
     return written;
   }
 
-  /** `--depends` replaces the whole list, so it is read, changed and written; an id of the list is kept as it is. */
+  /** `--depends` replaces the whole list, so the list is read first and its other ids are kept. */
   async #depend(
     { ref }: CanonicalIssue,
     { type, target }: CanonicalLink,
@@ -193,12 +190,11 @@ export class FpApi implements ProviderApi {
   }
 }
 
-/** A value that starts with a dash would be taken for an option of its own. */
+/** A value that starts with a dash would be read as an option. */
 function option(name: string, value: string): readonly string[] {
   return value.startsWith("-") ? [`--${name}=${value}`] : [`--${name}`, value];
 }
 
-/** @throws IssueNotFoundError */
 function issueOf(issues: readonly FpIssue[], id: string): FpIssue {
   const found = issues.find(({ issue }) => issue.id === id);
   if (found === undefined) throw new IssueNotFoundError(FP, id);
@@ -209,7 +205,7 @@ function noLabels(): CapabilityNotSupportedError {
   return new CapabilityNotSupportedError(FP, "labels", `${FP} does not support setting labels.`);
 }
 
-/** fp says what went wrong in prose, on either stream, with exit code 1. */
+/** fp reports errors as prose on either stream, with exit code 1. */
 function failureOf({ exitCode, stdout, stderr }: ProgramResult): Error {
   const text = `${stderr}\n${stdout}`.replace(/^timestamp=.*$/gm, "");
   const message = `fp: ${firstLine(text) || `failed with exit code ${exitCode}`}`;

@@ -11,13 +11,12 @@ import { ProviderConnector } from "../shared/provider-connector.ts";
 import { FpApi } from "./api.ts";
 import { FP } from "./map.ts";
 
-/** A connector to the project of the folder `cwd`. Nothing runs until it is used. */
+/** Connects to the project of the folder `cwd`; runs nothing yet. */
 export function connectFp(params: LocalParams<"fp">, environment: ProgramEnvironment): TrackerConnector {
   const program = new Program(fpOptions(params, environment));
   return new ProviderConnector(new FpApi(program, params.workspace));
 }
 
-/** The way to run the program `fp`. */
 export function fpOptions(
   { command, cwd }: LocalParams<"fp">,
   environment: ProgramEnvironment,

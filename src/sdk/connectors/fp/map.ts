@@ -1,7 +1,6 @@
 /**
- * Issues of fp as `fp issue list --format json` prints them, and what they are
- * in the model. fp's documentation (https://fp.dev/docs) names the options;
- * the fields are those that fp 0.25 prints.
+ * Maps the issues of `fp issue list --format json` to the model. Options: https://fp.dev/docs; the fields are
+ * those of fp 0.25.
  */
 import * as v from "valibot";
 import { CapabilityNotSupportedError, IssuePayloadContractError } from "../../errors.ts";
@@ -36,16 +35,15 @@ const Issue = v.object({
 });
 type Issue = v.InferOutput<typeof Issue>;
 
-/** An issue as fp has it. */
 export interface FpIssue {
   readonly issue: Issue;
-  /** The description without the mark of the create. */
+  /** The description without the create's mark. */
   readonly body: string | null;
   readonly mark: string | null;
   readonly raw: JsonValue;
 }
 
-/** An issue on a line of its own, under the glyphs of a tree, as fp prints without JSON. */
+/** An issue as fp prints it without JSON: one line, under the glyphs of a tree. */
 const LINE = /^[\s│├└─]*\S+ +\[[^\]]+\]( +\[[^\]]+\])? +\S/;
 
 /** @throws IssuePayloadContractError naming the path of what is missing or wrong */
@@ -78,7 +76,7 @@ const Comments = v.object({
   ),
 });
 
-/** Comments, oldest first, each with the mark of the key it was written under. fp prints the newest first. */
+/** Comments, oldest first, each with its key's mark. fp prints the newest first. */
 export function readComments(
   output: string,
 ): readonly { readonly comment: CanonicalComment; readonly mark: string | null }[] {
@@ -89,7 +87,7 @@ export function readComments(
   });
 }
 
-/** fp writes log lines before its answer, and line breaks and tabs in texts as they are. */
+/** fp writes log lines before its answer, and unescaped line breaks and tabs in texts. */
 function readOutput(output: string, name: string): unknown {
   const start = /^\{/m.exec(output)?.index ?? 0;
   const strings = /"(?:[^"\\]|\\.)*"/gs;
@@ -101,7 +99,7 @@ function readOutput(output: string, name: string): unknown {
   return readJson(FP, escaped, name);
 }
 
-/** Statuses that say what they mean. A project may have others, which nobody can explain here. */
+/** The known statuses. A project may have others, whose meaning is unknown. */
 const STATUSES = new Map<string, CanonicalStatus>([
   ["todo", "todo"],
   ["in-progress", "in_progress"],
@@ -112,7 +110,7 @@ const STATUSES = new Map<string, CanonicalStatus>([
   ["cancelled", "canceled"],
 ]);
 
-/** The statuses of every project that are set from here; closing belongs to the person. */
+/** The statuses of every project that this connector sets; closing belongs to people. */
 export const SETTABLE_STATUS = {
   todo: "todo",
   in_progress: "in-progress",
@@ -124,10 +122,10 @@ function statusOf({ id, status }: Issue): CanonicalStatus {
   throw new IssuePayloadContractError(FP, `${id}.status`, `${firstLine(status)} is unknown.`);
 }
 
-/** 1 urgent to 4 low. fp has no word for 0. */
+/** 1 urgent to 4 low; fp has nothing for 0. */
 const PRIORITIES: readonly string[] = ["critical", "high", "medium", "low"];
 
-/** @throws CapabilityNotSupportedError for no priority, which fp has but cannot be told to set */
+/** @throws CapabilityNotSupportedError for no priority, which fp cannot set */
 export function nativePriority(priority: number | null): string {
   const native = priority === null ? undefined : PRIORITIES[priority - 1];
   if (native !== undefined) return native;
@@ -142,7 +140,7 @@ function canonicalPriority({ id, priority }: Issue): number | null {
   throw new IssuePayloadContractError(FP, `${id}.priority`, `${firstLine(priority)} is unknown.`);
 }
 
-/** All issues in the model; what depends on an issue is blocked by it. */
+/** All issues in the model; an issue blocks those that depend on it. */
 export function canonicalIssues(issues: readonly FpIssue[], workspace: string): readonly CanonicalIssue[] {
   const known = new Set(issues.map(({ issue }) => issue.id));
   const refTo = (id: string): ExternalRef => ({ system: FP, workspace, id, key: id });

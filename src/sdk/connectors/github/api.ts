@@ -25,13 +25,13 @@ import { IsPullRequest, isSameName, type ReadIssue, stateOf, statusOf } from "./
 import { GitHubRepository } from "./repository.ts";
 import { FIRST_PAGE, GITHUB, type GitHubRest } from "./rest.ts";
 
-/** Changes per portion: a page repeats the last two seconds of the page before, and this is what fits beside. */
+/** A page of 100 repeats the last two seconds of the page before; this many new rows fit. */
 const CHANGES_PER_PAGE = 90;
 
-/** Somebody waits for a search: so many of the issues that it found are read at a time. */
+/** Issues of a search that are read at a time. */
 const PARALLEL_READS = 8;
 
-/** The number of latest changes that are searched for issues: where most are pull requests, more is not worth it. */
+/** Latest changes that a search looks through; above that, most are pull requests. */
 const MAX_LATEST = 1000;
 
 const CAPABILITIES: Capabilities = {
@@ -49,13 +49,13 @@ const CAPABILITIES: Capabilities = {
 };
 
 const IssueNumber = v.pipe(v.number(), v.safeInteger());
-/** A row of a list as far as its place in the order goes. */
+/** The part of a row that determines its place in the order. */
 const ChangedRow = v.object({
   number: IssueNumber,
   updated_at: Instant,
   pull_request: IsPullRequest,
 });
-/** A row of a list as far as it tells which create made it. */
+/** The part of a row that shows which create made it. */
 const CreatedRow = v.object({
   created_at: Instant,
   body: v.nullish(v.string()),
@@ -64,13 +64,11 @@ const CreatedRow = v.object({
 const Numbered = v.object({ number: IssueNumber });
 const Found = v.object({ items: v.array(Numbered) });
 
-/** A row that is not read yet, and where it was. */
 interface ChangedIssue extends Dated {
   readonly row: unknown;
   readonly path: string;
 }
 
-/** The issues of one repository. */
 export class GitHubApi implements ProviderApi {
   readonly provider = GITHUB;
   readonly workspace: string;
@@ -114,7 +112,7 @@ export class GitHubApi implements ProviderApi {
     return this.#issues.complete(await this.#issues.read(id), links);
   }
 
-  /** Takes `#7`, `7`, `owner/repo#7` and the address of the issue's page. */
+  /** Accepts `#7`, `7`, `owner/repo#7` and the address of the issue's page. */
   async find(key: string): Promise<CanonicalIssue | null> {
     const [, name = "", number] = /^(?:([^#\s]*)#)?([1-9]\d*)$/.exec(key) ?? [];
     if (number !== undefined) {
@@ -127,12 +125,12 @@ export class GitHubApi implements ProviderApi {
   }
 
   /**
-   * Rows of a search lack the parent and may be of yesterday: they only tell
-   * which issues to read. https://docs.github.com/en/rest/search/search
+   * Search results lack the parent and may be outdated, so the issues are read:
+   * https://docs.github.com/en/rest/search/search
    */
   async search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]> {
     if (text === null) return this.#latest(limit);
-    // Quoted words are words, whatever qualifier or operator they look like.
+    // Quoted words are no qualifiers or operators.
     const words = text.split(/[\s"\\]+/).filter((word) => word !== "");
     if (words.length === 0) return [];
     const q = [`repo:${this.workspace} is:issue in:title,body`, ...words.map((word) => `"${word}"`)].join(
@@ -141,7 +139,7 @@ export class GitHubApi implements ProviderApi {
     const query = { q, per_page: limit };
     const found = await this.#repository.ask(
       () => this.#rest.send({ method: "GET", path: "/search/issues", query }),
-      // A repository that cannot be seen makes the query invalid.
+      // An invisible repository makes the query invalid.
       isInvalid,
     );
     const { items } = parsePayload(GITHUB, Found, found, "search");
@@ -156,10 +154,7 @@ export class GitHubApi implements ProviderApi {
     return issues;
   }
 
-  /**
-   * An issue type that the owner does not offer is left out here, and refused
-   * by the `update` that follows: the issue exists then, and lacks nothing else.
-   */
+  /** An unavailable issue type is left to the `update` that follows, so that the issue exists without it. */
   async create(fields: IssueFields, idempotencyKey: string): Promise<CanonicalIssue> {
     const { title, body, labels, assignees, issueType } = fields;
     const type = issueType === "task" ? null : await this.#repository.offeredType(issueType);
@@ -180,7 +175,6 @@ export class GitHubApi implements ProviderApi {
     return this.#issues.withoutLinks(await this.#issues.own(made, "new"));
   }
 
-  /** Looks through the issues that are not older than the key. */
   async findCreated(idempotencyKey: string): Promise<CanonicalIssue | null> {
     const mark = markOf(idempotencyKey);
     const earliest = earliestUse(idempotencyKey);
@@ -197,7 +191,7 @@ export class GitHubApi implements ProviderApi {
     return null;
   }
 
-  /** Writes each part: one that is refused keeps no other from being written. */
+  /** Writes each part on its own, so that a refused one does not prevent the others. */
   async update(current: CanonicalIssue, patch: IssuePatch): Promise<CanonicalIssue | null> {
     const { title, body, issueType, labels, assignees, parent } = patch;
     const { id } = current.ref;
@@ -225,9 +219,8 @@ export class GitHubApi implements ProviderApi {
   }
 
   /**
-   * A reason is documented as ignored unless the state changes: from one reason
-   * to another the way may lead over the open state.
-   * https://docs.github.com/en/rest/issues/issues#update-an-issue
+   * GitHub documents that a reason is ignored unless the state changes; changing the reason may need the open
+   * state: https://docs.github.com/en/rest/issues/issues#update-an-issue
    */
   async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<CanonicalIssue | null> {
     const { id } = current.ref;
@@ -253,7 +246,7 @@ export class GitHubApi implements ProviderApi {
     });
   }
 
-  /** Only the number of links shows that one came or went. */
+  /** Only the number of links shows a changed link. */
   async #afterLink(answered: ReadIssue | null, expected: CanonicalIssue): Promise<CanonicalIssue | null> {
     const isCounted = answered?.native.issue_dependencies_summary !== undefined;
     return isCounted ? this.#issues.afterWrite(answered, expected) : null;
@@ -272,9 +265,8 @@ export class GitHubApi implements ProviderApi {
   }
 
   /**
-   * A page of changes. `since` has been documented both as "at or after" and
-   * as "after": it is asked for one second earlier.
-   * https://docs.github.com/en/rest/issues/issues#list-repository-issues
+   * A page of changes. `since` is documented both as "at or after" and as "after", so the request is one
+   * second earlier: https://docs.github.com/en/rest/issues/issues#list-repository-issues
    */
   async #changes({ since, next }: PageRequest): Promise<ProviderPage<ChangedIssue>> {
     const query = {
@@ -300,8 +292,8 @@ export class GitHubApi implements ProviderApi {
   }
 
   /**
-   * The latest changed issues, as far as the latest changes of issues and pull requests have some.
-   * One that changes meanwhile pushes others onto the next page once more.
+   * The latest changed issues among the latest changes of issues and pull requests. An issue that changes
+   * meanwhile can move another one to the next page again.
    */
   async #latest(limit: number): Promise<readonly CanonicalIssue[]> {
     const found = new Map<number, CanonicalIssue>();
@@ -317,7 +309,7 @@ export class GitHubApi implements ProviderApi {
     return [...found.values()];
   }
 
-  /** Every row of an issue list, the greatest by `sort` first, until nobody wants more. */
+  /** The rows of an issue list, the greatest by `sort` first, as far as the caller reads. */
   async *#rows(query: { readonly sort: "created" | "updated"; readonly since?: string }) {
     const list = this.#repository.path("issues");
     const pages = this.#rest.pages(list, { ...query, state: "all", direction: "desc" }, "issues");
@@ -329,12 +321,11 @@ export class GitHubApi implements ProviderApi {
   }
 }
 
-/** Reports whether the request is invalid: 422, or a value that cannot be chosen. */
 function isInvalid(error: unknown): boolean {
   return error instanceof TrackerSdkError && error.failureClass === "invalid";
 }
 
-/** The second that an instant is in, moved by some more, as GitHub writes instants: `2026-03-01T09:00:00Z`. */
+/** The second of an instant plus an offset, as GitHub writes it: `2026-03-01T09:00:00Z`. */
 function secondOf(instant: string, offset = 0): string {
   return new Date(Date.parse(instant) + offset * 1000).toISOString().replace(/\.\d+Z$/, "Z");
 }

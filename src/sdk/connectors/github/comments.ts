@@ -10,10 +10,9 @@ import { canonicalComment, isSameName, NativeComment } from "./map.ts";
 import type { GitHubRepository } from "./repository.ts";
 import { FIRST_PAGE, GITHUB, type GitHubRest } from "./rest.ts";
 
-/** The position of a list of comments: the page that was read last, and the last id on it. */
+/** The last page that was read and the last id on it. */
 const Place = v.nullable(v.strictObject({ page: v.string(), after: v.number() }));
 
-/** The comments of a repository's issues. */
 export class GitHubComments {
   readonly #rest: GitHubRest;
   readonly #repository: GitHubRepository;
@@ -26,8 +25,8 @@ export class GitHubComments {
   }
 
   /**
-   * Comments are listed by ascending id. One that is deleted while the pages are
-   * read moves the others forward: every portion starts with the page before.
+   * Comments are sorted by ascending id. A deletion moves later ones to the previous page, so every part
+   * starts with that page.
    */
   async list(id: string, place: JsonValue): Promise<ApiPage<CanonicalComment>> {
     const { page: first, after } = parsePlace(GITHUB, Place, place) ?? { page: FIRST_PAGE, after: 0 };
@@ -45,7 +44,6 @@ export class GitHubComments {
     }
   }
 
-  /** The comment that a key added to an issue; null when there is none. */
   async find(id: string, idempotencyKey: string): Promise<CanonicalComment | null> {
     await this.#issues.read(id);
     const mark = markOf(idempotencyKey);
@@ -65,7 +63,7 @@ export class GitHubComments {
     return canonicalComment(parsePayload(GITHUB, NativeComment, made, "comment"));
   }
 
-  /** Pull requests have comments at the same addresses, and so have issues that were transferred. */
+  /** Pull requests and transferred issues have comments at the same addresses. */
   async #parse(id: string, rows: readonly unknown[]): Promise<readonly NativeComment[]> {
     const comments = rows.map((row, index) => parsePayload(GITHUB, NativeComment, row, `comments.${index}`));
     for (const { html_url, issue_url } of comments) {

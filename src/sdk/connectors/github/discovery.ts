@@ -1,4 +1,4 @@
-/** The resources that a GitHub credential can see: owners, and their repositories that take issues. */
+/** The owners that a GitHub credential can see, and their repositories with issues. */
 import * as v from "valibot";
 import {
   type DiscoveredResource,
@@ -14,11 +14,11 @@ import { parseDiscovered } from "../shared/arguments.ts";
 import { GITHUB, type GitHubRest, isGone, isRedirectError } from "./rest.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
-/** Ids are numbers at GitHub and text here. */
+/** GitHub's ids are numbers. */
 const Id = v.pipe(v.number(), v.safeInteger(), v.transform(String));
 
 const NativeUser = v.object({ id: Id });
-/** A repository as far as discovery needs it. https://docs.github.com/en/rest/repos/repos */
+/** https://docs.github.com/en/rest/repos/repos */
 const NativeRepository = v.object({
   id: Id,
   name: filled,
@@ -37,10 +37,10 @@ const NativeRepository = v.object({
 });
 type NativeRepository = v.InferOutput<typeof NativeRepository>;
 
-/** `owner/repo`; a segment of dots is none. */
+/** `owner/repo`; a part of dots only is invalid. */
 const FULL_NAME = /^(?!\.+\/)[\w.-]+\/(?!\.+$)[\w.-]+$/;
 
-/** Discovers repositories with the credential of a user, or of an installation of a GitHub app. */
+/** Discovers repositories for a user's credential or for an installation of a GitHub app. */
 export class GitHubDiscovery implements DiscoverySource {
   readonly provider = GITHUB;
   readonly #rest: GitHubRest;
@@ -52,7 +52,7 @@ export class GitHubDiscovery implements DiscoverySource {
     this.#baseUrl = baseUrl;
   }
 
-  /** The user's id. An app's installation acts for nobody: it is known by the owner whose repositories it sees. */
+  /** The user's id; for an app's installation the owner of its repositories. */
   async account(): Promise<string> {
     try {
       return parseDiscovered(
@@ -67,7 +67,7 @@ export class GitHubDiscovery implements DiscoverySource {
     }
   }
 
-  /** All owners on one page: only the list of all repositories tells them. */
+  /** All owners on one page; only the list of all repositories names them. */
   async listWorkspaces(): Promise<Page<DiscoveredWorkspace>> {
     this.#found = null;
     const owners = new Map<string, DiscoveredWorkspace>();
@@ -130,7 +130,7 @@ export class GitHubDiscovery implements DiscoverySource {
     };
   }
 
-  /** The repositories that take issues: read for the owners, and kept for what each of them has. */
+  /** The repositories with issues, read once for the owners and for each owner's resources. */
   #repositories(): Promise<readonly NativeRepository[]> {
     this.#found ??= this.#readRepositories().catch((error: unknown) => {
       this.#found = null;
@@ -142,12 +142,15 @@ export class GitHubDiscovery implements DiscoverySource {
   async #readRepositories(): Promise<readonly NativeRepository[]> {
     const query = { sort: "full_name", affiliation: "owner,collaborator,organization_member" };
     const all = await this.#list("/user/repos", query).catch((error: unknown) => this.#installed(error));
-    // One that was renamed or made meanwhile can be on two pages.
+    // A repository that was renamed or created meanwhile can be on two pages.
     const once = new Map(all.map((repository) => [repository.id, repository]));
     return [...once.values()].filter(isBindable);
   }
 
-  /** GitHub refuses an app's installation where it wants a user. When it is none, that refusal stands. */
+  /**
+   * GitHub refuses an app's installation as a user. If the credential is no installation either, that refusal
+   * is thrown.
+   */
   async #installed(refusal: unknown): Promise<readonly NativeRepository[]> {
     if (!isPermission(refusal)) throw refusal;
     try {

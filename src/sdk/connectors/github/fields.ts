@@ -1,4 +1,4 @@
-/** Writing the fields that GitHub has requests of their own for: labels, assignees, parents, dependencies. */
+/** Writes the fields with requests of their own: labels, assignees, parents, dependencies. */
 import * as v from "valibot";
 import { ConnectorRequestError } from "../../errors.ts";
 import type { CanonicalIssue, CanonicalLink, ExternalRef } from "../../model.ts";
@@ -11,7 +11,6 @@ import { GITHUB, type GitHubRest, isGone } from "./rest.ts";
 const LabelRows = v.array(v.object({ name: v.string() }));
 const Assigned = v.object({ assignees: v.array(v.object({ login: v.string() })) });
 
-/** Writes what a change of an issue itself does not carry. Each write returns the issue where the answer shows it. */
 export class GitHubFields {
   readonly #rest: GitHubRest;
   readonly #repository: GitHubRepository;
@@ -23,7 +22,7 @@ export class GitHubFields {
     this.#issues = issues;
   }
 
-  /** GitHub makes the labels that the repository lacks. https://docs.github.com/en/rest/issues/labels */
+  /** GitHub creates missing labels: https://docs.github.com/en/rest/issues/labels */
   async setLabels({ ref, labels: before }: CanonicalIssue, labels: readonly string[]): Promise<null> {
     const added = missingIn(before, labels);
     if (added.length > 0) {
@@ -43,10 +42,10 @@ export class GitHubFields {
   }
 
   /**
-   * GitHub passes over people whom it does not know or who have no access, and says nothing.
+   * GitHub silently ignores unknown users and users without access:
    * https://docs.github.com/en/rest/issues/assignees
    *
-   * @throws ConnectorRequestError (`invalid`) naming who cannot be assigned
+   * @throws ConnectorRequestError (`invalid`) naming a user who cannot be assigned
    */
   async setAssignees(
     { ref, assignees: before }: CanonicalIssue,
@@ -66,7 +65,6 @@ export class GitHubFields {
     return issueIn(answer);
   }
 
-  /** @throws ConnectorRequestError (`invalid`) naming the first who cannot be assigned */
   async assertAssignable(logins: readonly string[]): Promise<void> {
     for (const login of logins) {
       try {
@@ -85,7 +83,7 @@ export class GitHubFields {
     if (parent !== null) {
       await this.#issues.write(parent.id, "POST", ["sub_issues"], { ...json, replace_parent: true });
     } else if (current.parent !== null) {
-      // The parent may be another repository's.
+      // The parent may be in another repository.
       const path = repositoryPath(current.parent.workspace, "issues", current.parent.id, "sub_issue");
       await this.#rest.send({ method: "DELETE", path, body: { json } });
     }
@@ -104,7 +102,7 @@ export class GitHubFields {
     return issueIn(await this.#issues.write(blocked, "DELETE", ["dependencies", "blocked_by", blocker]));
   }
 
-  /** The number of the issue that is blocked, and the database id of the one that blocks it. */
+  /** The number of the blocked issue and the database id of the blocking one. */
   async #ends(current: CanonicalIssue, { type, target }: CanonicalLink) {
     if (type === "blocks") return { blocked: target.id, blocker: databaseId(current) };
     return { blocked: current.ref.id, blocker: (await this.#issues.read(target.id)).native.id };
@@ -115,7 +113,7 @@ function missingIn(there: readonly string[], wanted: readonly string[]): readonl
   return wanted.filter((name) => !there.includes(name));
 }
 
-/** GitHub takes names in any case, and keeps its own spelling. */
+/** GitHub matches names in any case and keeps its own spelling. */
 function assertSpelling(what: string, added: readonly string[], kept: readonly string[]): void {
   for (const name of missingIn(kept, added)) {
     const own = kept.find((other) => isSameName(other, name));

@@ -1,4 +1,4 @@
-/** Reading and changing single issues of a repository. */
+/** Reads and changes single issues of a repository. */
 import { IssueNotFoundError, IssuePayloadContractError } from "../../errors.ts";
 import type { TransportRequest } from "../../http/transport.ts";
 import type { CanonicalIssue, CanonicalLink } from "../../model.ts";
@@ -15,11 +15,10 @@ import {
 import type { GitHubRepository } from "./repository.ts";
 import { GITHUB, type GitHubRest, isGone, isRedirectError } from "./rest.ts";
 
-/** The issues of one repository, one at a time. */
 export class GitHubIssues {
   readonly #rest: GitHubRest;
   readonly #repository: GitHubRepository;
-  /** Set when a server turns out to have no dependencies. */
+  /** Set when a server turns out not to support dependencies. */
   #lacksDependencies = false;
 
   constructor(rest: GitHubRest, repository: GitHubRepository) {
@@ -27,9 +26,9 @@ export class GitHubIssues {
     this.#repository = repository;
   }
 
-  /** @throws IssueNotFoundError only when the repository is there and the issue is not in it */
+  /** @throws IssueNotFoundError only when the repository exists and the issue is not in it */
   async read(id: string): Promise<ReadIssue> {
-    // A number is all that GitHub gives.
+    // GitHub's issues have numbers.
     if (!/^[1-9]\d*$/.test(id)) throw new IssueNotFoundError(GITHUB, id);
     let body: unknown;
     try {
@@ -37,7 +36,7 @@ export class GitHubIssues {
     } catch (error) {
       if (!isGone(error)) throw error;
       await this.#repository.assertReadable();
-      // A transferred issue has another address. Any other redirect is no news of the issue.
+      // A transferred issue has another address; any other redirect says nothing about the issue.
       if (isRedirectError(error) && !/\/issues\/\d+$/.test(error.response?.headers.get("location") ?? ""))
         throw error;
       throw new IssueNotFoundError(GITHUB, id);
@@ -45,26 +44,23 @@ export class GitHubIssues {
     return this.own(body, id);
   }
 
-  /** The issue that a request for this id was answered with. */
+  /** The issue in the answer to a request for this id. */
   async own(body: unknown, id: string): Promise<ReadIssue> {
     const issue = readIssue(body, "issue");
     if (issue === null) throw new IssueNotFoundError(GITHUB, id);
-    // A transport that follows redirects leads to where the issue was transferred to.
+    // A transport that follows redirects returns a transferred issue.
     return this.#isOwn(issue) ? issue : this.fail(id);
   }
 
   /**
-   * Tells that there is no such issue, when that is certain.
-   *
-   * @throws IssueNotFoundError
-   * @throws ConnectorRequestError when it is the repository that cannot be read
+   * @throws IssueNotFoundError when the issue certainly does not exist
+   * @throws ConnectorRequestError when the repository cannot be read
    */
   async fail(id: string): Promise<never> {
     await this.#repository.assertReadable();
     throw new IssueNotFoundError(GITHUB, id);
   }
 
-  /** Sends what is asked of an issue; when that fails as if the issue were not there, makes sure. */
   async ask<T>(id: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -74,21 +70,20 @@ export class GitHubIssues {
     }
   }
 
-  /** Sends a write to an issue. Returns the body of the answer. */
   write(id: string, method: TransportRequest["method"], parts: readonly (string | number)[], json?: object) {
     const path = this.#repository.path("issues", id, ...parts);
     const body = json === undefined ? {} : { body: { json } };
     return this.ask(id, () => this.#rest.send({ method, path, ...body }));
   }
 
-  /** Changes members of an issue. Returns it as it is afterwards. */
+  /** Changes members of an issue. Returns it afterwards. */
   async change(id: string, json: Readonly<Record<string, string | null>>): Promise<ReadIssue> {
     return this.own(await this.write(id, "PATCH", [], json), id);
   }
 
   /**
-   * The issue after a write; null where the answer does not show all of it: it is another issue, such as the
-   * other end of a link, or lacks a parent that it may only not show.
+   * The issue after a write; null where the answer shows another issue, such as a link's other end, or lacks
+   * the parent.
    */
   async afterWrite(answered: ReadIssue | null, current: CanonicalIssue): Promise<CanonicalIssue | null> {
     if (answered === null || !this.#isOwn(answered)) return null;
@@ -97,7 +92,7 @@ export class GitHubIssues {
     return issue.parent === null && current.parent !== null ? null : issue;
   }
 
-  /** The issue of a row of a list; null when the row is a pull request. */
+  /** The issue of a list's row; null for a pull request. */
   async fromRow(row: unknown, path: string): Promise<ReadIssue | null> {
     const issue = readIssue(row, path);
     if (issue === null || this.#isOwn(issue)) return issue;
@@ -105,15 +100,14 @@ export class GitHubIssues {
     throw new IssuePayloadContractError(GITHUB, `${path}.repository_url`, "is another repository's");
   }
 
-  /** The canonical issue without its links, which takes no request. */
   withoutLinks(issue: ReadIssue): CanonicalIssue {
     return canonicalIssue(issue, this.#repository.name, []);
   }
 
   /**
-   * The canonical issue. Its links cost a request each way, where there are some.
+   * The canonical issue. Its links cost a request per direction, where there are any.
    *
-   * @param known Links to keep where their number is still the same; null to read them
+   * @param known Links to keep while their number is the same; null to read them
    */
   async complete(issue: ReadIssue, known: readonly CanonicalLink[] | null): Promise<CanonicalIssue> {
     const { issue_dependencies_summary: summary, number } = issue.native;
@@ -132,7 +126,7 @@ export class GitHubIssues {
     return canonicalIssue(issue, this.#repository.name, [...blockers, ...blocked]);
   }
 
-  /** The links of an issue without a summary: older servers have neither. */
+  /** The links of an issue without a summary, which older servers lack. */
   async #unannounced(number: number): Promise<readonly [readonly CanonicalLink[], readonly CanonicalLink[]]> {
     if (this.#lacksDependencies) return [[], []];
     try {
@@ -168,7 +162,7 @@ export class GitHubIssues {
   }
 }
 
-/** Reports whether an issue has as many links as these; servers without the summary never deny it. */
+/** Reports whether an issue has as many links as these; servers without a summary never deny it. */
 function isCountOf(
   summary: NativeIssue["issue_dependencies_summary"],
   links: readonly CanonicalLink[],

@@ -1,4 +1,4 @@
-/** GitHub issues and canonical ones: what each field is called on the other side. */
+/** Maps GitHub's issues to canonical ones. */
 import * as v from "valibot";
 import {
   type CanonicalComment,
@@ -18,14 +18,14 @@ const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 const PositiveInteger = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
-/** `owner/repo`, from the address of a repository in the API. */
+/** `owner/repo` from a repository's address in the API. */
 const RepositoryUrl = v.pipe(
   v.string(),
   v.regex(/\/repos\/[^/]+\/[^/]+$/, "must be the address of a repository"),
   v.transform((url) => url.split("/").slice(-2).join("/")),
 );
 
-/** Repository and number, from the address of an issue in the API. */
+/** Repository and number from an issue's address in the API. */
 const IssueUrl = v.pipe(
   v.string(),
   v.regex(/\/repos\/[^/]+\/[^/]+\/issues\/[1-9]\d*$/, "must be the address of an issue"),
@@ -35,12 +35,8 @@ const IssueUrl = v.pipe(
   }),
 );
 
-/**
- * An issue as far as the model needs it. `parent_issue_url` is there when there
- * is a parent. https://docs.github.com/en/rest/issues/issues#get-an-issue
- */
+/** An issue with a parent has `parent_issue_url`: https://docs.github.com/en/rest/issues/issues#get-an-issue */
 export const NativeIssue = v.object({
-  /** Id in GitHub's database, which links are made with. */
   id: PositiveInteger,
   number: PositiveInteger,
   repository_url: RepositoryUrl,
@@ -59,17 +55,15 @@ export const NativeIssue = v.object({
 });
 export type NativeIssue = v.InferOutput<typeof NativeIssue>;
 
-/** An issue as far as a link to it needs it. */
 export const LinkedIssue = v.pick(NativeIssue, ["number", "repository_url", "html_url"]);
 export type LinkedIssue = v.InferOutput<typeof LinkedIssue>;
 
-/** An issue and the payload that it was read from. */
 export interface ReadIssue {
   readonly native: NativeIssue;
   readonly raw: JsonValue;
 }
 
-/** True for a row of an issue list that is a pull request: they are listed too. */
+/** Issue lists contain pull requests too. */
 export const IsPullRequest = v.optional(
   v.pipe(
     v.unknown(),
@@ -80,39 +74,35 @@ export const IsPullRequest = v.optional(
 const Kind = v.object({ pull_request: IsPullRequest });
 
 /**
- * Reads an issue; null when it is a pull request.
+ * Reads an issue; null for a pull request.
  *
- * @param path Where the value is, such as `issue` or `issues.3`
+ * @param path The value's place, such as `issue` or `issues.3`
  * @throws IssuePayloadContractError naming the path of what is missing or wrong
  */
 export function readIssue(value: unknown, path: string): ReadIssue | null {
   if (parsePayload(GITHUB, Kind, value, path).pull_request) return null;
   const native = parsePayload(GITHUB, NativeIssue, value, path);
-  // Only the answer about a single issue says who closed it: left out, an issue is the same however it was read.
+  // Only the answer for a single issue has `closed_by`; without it `raw` is the same however the issue was
+  // read.
   const { closed_by, ...raw } = parsePayload(GITHUB, v.record(v.string(), JsonValue), value, path);
   return { native, raw };
 }
 
-/** The issue that a write answered with; null where the answer shows none. */
+/** The issue in a write's answer; null where it shows none. */
 export function issueIn(answer: unknown): ReadIssue | null {
   return v.is(NativeIssue, answer) ? readIssue(answer, "issue") : null;
 }
 
-/** The database id of an issue that was read before. */
 export function databaseId({ raw }: CanonicalIssue): number {
   return parsePayload(GITHUB, v.object({ id: PositiveInteger }), raw, "issue").id;
 }
 
-/** Repositories and logins are the same in any case. */
+/** Repositories and logins match in any case. */
 export function isSameName(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase();
 }
 
-/**
- * The reference of an issue.
- *
- * @param workspace The connector's repository, whose spelling is kept
- */
+/** @param workspace The connector's repository, whose spelling is kept */
 export function issueRef({ number, repository_url, html_url }: LinkedIssue, workspace: string): ExternalRef {
   const isOwn = isSameName(repository_url, workspace);
   return {
@@ -124,7 +114,7 @@ export function issueRef({ number, repository_url, html_url }: LinkedIssue, work
   };
 }
 
-/** The canonical issue. GitHub has no priorities and, in this API, no custom fields: they stay empty. */
+/** GitHub has no priorities and, in this API, no custom fields. */
 export function canonicalIssue(
   { native, raw }: ReadIssue,
   workspace: string,
@@ -164,19 +154,19 @@ function parentOf({ parent_issue_url, html_url }: NativeIssue, workspace: string
   );
 }
 
-/** Issues that were closed before GitHub asked for a reason have none: they count as completed, as in GitHub itself. */
+/** Issues closed before GitHub had reasons count as completed, as in GitHub itself. */
 export function statusOf({ state, state_reason }: NativeIssue): CanonicalStatus {
   if (state === "open") return "todo";
   return state_reason === "not_planned" || state_reason === "duplicate" ? "canceled" : "done";
 }
 
-/** The state that stands for a status; the connector's capabilities let no other status come here. */
+/** The state for a status; the capabilities admit no other statuses. */
 export function stateOf(status: CanonicalStatus) {
   if (status === "todo") return { state: "open" } as const;
   return { state: "closed", state_reason: status === "done" ? "completed" : "not_planned" } as const;
 }
 
-/** Names of issue types and the types that they stand for; of two names for one type the first is preferred. */
+/** Names of issue types with their meaning; the first name of a type is preferred. */
 const TYPE_NAMES: readonly (readonly [string, CanonicalIssueType])[] = [
   ["epic", "epic"],
   ["story", "story"],
@@ -187,17 +177,13 @@ const TYPE_NAMES: readonly (readonly [string, CanonicalIssueType])[] = [
   ["subtask", "subtask"],
 ];
 
-/**
- * The type that an issue type's name stands for. Organizations name their types
- * as they like: an issue with a name that is not known here, or without a type,
- * is a task.
- */
+/** The meaning of an issue type's name. Organizations choose the names: an unknown name, or none, is a task. */
 export function issueTypeOf(name: string | undefined): CanonicalIssueType {
   const found = TYPE_NAMES.find(([known]) => name !== undefined && isSameName(known, name));
   return found?.[1] ?? "task";
 }
 
-/** The one of the offered names that stands for a type; null when there is none. */
+/** The offered name for a type; null when there is none. */
 export function typeNameFor(type: CanonicalIssueType, offered: readonly string[]): string | null {
   for (const [known, meant] of TYPE_NAMES) {
     const found = offered.find((name) => meant === type && isSameName(name, known));
@@ -206,7 +192,6 @@ export function typeNameFor(type: CanonicalIssueType, offered: readonly string[]
   return null;
 }
 
-/** A comment. https://docs.github.com/en/rest/issues/comments */
 export const NativeComment = v.object({
   id: PositiveInteger,
   body: v.string(),
@@ -217,7 +202,6 @@ export const NativeComment = v.object({
 });
 export type NativeComment = v.InferOutput<typeof NativeComment>;
 
-/** The canonical comment, without the mark of its key. */
 export function canonicalComment({ id, body, user, created_at }: NativeComment): CanonicalComment {
   return {
     id: String(id),

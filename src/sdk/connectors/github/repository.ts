@@ -1,4 +1,4 @@
-/** The repository that a connector is for: its addresses, whether it is still there, what its owner offers. */
+/** The repository of a connector: its addresses, its availability, and its owner's issue types. */
 import * as v from "valibot";
 import { CapabilityNotSupportedError, ConnectorRequestError, type FailureClass } from "../../errors.ts";
 import { TransportError } from "../../http/transport.ts";
@@ -11,7 +11,6 @@ import { GITHUB, type GitHubRest, isGone, isRedirectError } from "./rest.ts";
 const RepositoryState = v.object({ full_name: v.string(), has_issues: v.boolean() });
 const IssueTypeRows = v.array(v.object({ name: v.string(), is_enabled: v.optional(v.boolean(), true) }));
 
-/** One repository. */
 export class GitHubRepository {
   /** `owner/repo`, spelled as in the connector's params. */
   readonly name: string;
@@ -25,17 +24,16 @@ export class GitHubRepository {
     this.#rest = rest;
   }
 
-  /** A path below the repository, of parts that are not encoded yet. */
+  /** A path below the repository; encodes its parts. */
   path(...parts: readonly (string | number)[]): string {
     return repositoryPath(this.name, ...parts);
   }
 
   /**
-   * Makes sure that the repository and its issues are where the connector looks
-   * for them: only then an issue that is not found is gone. Without access, and
-   * with issues switched off, GitHub answers as if no issue existed.
+   * Without access, and with issues disabled, GitHub answers as if no issue existed. So a missing issue
+   * counts as deleted only after this check.
    *
-   * @throws ConnectorRequestError (`not_found`, `permission`) saying what is the matter
+   * @throws ConnectorRequestError (`not_found`, `permission`) naming the reason
    */
   async assertReadable(): Promise<void> {
     const { full_name, has_issues } = parsePayload(GITHUB, RepositoryState, await this.#read(), "repository");
@@ -50,10 +48,7 @@ export class GitHubRepository {
     }
   }
 
-  /**
-   * Sends what is asked of the repository as a whole; when that fails as if it
-   * were not there, says what is the matter with it.
-   */
+  /** Sends a request; a failure that looks like a missing repository is explained by {@link assertReadable}. */
   async ask<T>(work: () => Promise<T>, isSuspicious: (error: unknown) => boolean = isGone): Promise<T> {
     try {
       return await work();
@@ -63,15 +58,15 @@ export class GitHubRepository {
     }
   }
 
-  /** The name of the issue type that stands for a type; null when the repository offers none. */
+  /** The name of the issue type for `type`; null when the repository offers none. */
   async offeredType(type: CanonicalIssueType): Promise<string | null> {
     return typeNameFor(type, await this.#offeredTypes());
   }
 
   /**
-   * The native type that reads as `type`. Null is no type, which reads as a task.
+   * The native type for `type`; null, no type, reads as a task.
    *
-   * @throws CapabilityNotSupportedError listing what there is
+   * @throws CapabilityNotSupportedError listing the repository's types
    */
   async issueType(type: CanonicalIssueType): Promise<string | null> {
     const name = await this.offeredType(type);
@@ -96,7 +91,6 @@ export class GitHubRepository {
     }
   }
 
-  /** Names of the issue types, asked for once. */
   #offeredTypes(): Promise<readonly string[]> {
     this.#issueTypes ??= this.#readTypes().catch((error: unknown) => {
       this.#issueTypes = null;
@@ -106,9 +100,9 @@ export class GitHubRepository {
   }
 
   /**
-   * Whoever sees a repository sees its issue types. Older servers tell those of organizations only, to
-   * whoever may read the organization.
-   * https://docs.github.com/en/rest/repos/issue-types, https://docs.github.com/en/rest/orgs/issue-types
+   * Whoever sees a repository sees its issue types. Older servers list only an organization's types, to its
+   * readers: https://docs.github.com/en/rest/repos/issue-types,
+   * https://docs.github.com/en/rest/orgs/issue-types
    */
   async #readTypes(): Promise<readonly string[]> {
     const found =
@@ -117,7 +111,7 @@ export class GitHubRepository {
     return found ?? [];
   }
 
-  /** Null when there is no such list, or not for this credential. */
+  /** Null when the list does not exist or is not visible. */
   async #typesAt(path: string): Promise<readonly string[] | null> {
     let body: unknown;
     try {
@@ -148,7 +142,6 @@ export class GitHubRepository {
   }
 }
 
-/** A path below any repository. */
 export function repositoryPath(repository: string, ...parts: readonly (string | number)[]): string {
   const below = parts.map((part) => `/${encodeURIComponent(part)}`).join("");
   return `/repos/${repository.split("/").map(encodeURIComponent).join("/")}${below}`;

@@ -1,4 +1,4 @@
-/** Requests to GitHub's REST API, and what its refusals mean. */
+/** Requests to GitHub's REST API and the meaning of its refusals. */
 import * as v from "valibot";
 import { IssuePayloadContractError } from "../../errors.ts";
 import { type Transport, TransportError, type TransportRequest } from "../../http/transport.ts";
@@ -7,10 +7,10 @@ import { secondsUntil } from "../shared/limits.ts";
 
 export const GITHUB = "github";
 
-/** Rows per page, which is as many as GitHub gives. https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api */
+/** GitHub's maximum: https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api */
 const PAGE_ROWS = 100;
 
-/** The wait for a limit without a time, in seconds; also the shortest for a secondary limit. */
+/** The wait for a limit without a time; also the shortest for a secondary limit. */
 const MIN_WAIT_SECONDS = 60;
 
 const HEADERS = {
@@ -20,19 +20,17 @@ const HEADERS = {
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 307, 308]);
 
-/** One page of a list. */
 interface RestPage {
   readonly rows: readonly unknown[];
-  /** Place of the page after this one; null when this is the last. */
+  /** The place of the next page; null on the last one. */
   readonly next: string | null;
 }
 
-/** Place of the first page of a list. */
+/** The place of a list's first page. */
 export const FIRST_PAGE = "1";
 
 type RestQuery = NonNullable<TransportRequest["query"]>;
 
-/** GitHub's REST API, through a transport. */
 export class GitHubRest {
   readonly #transport: Transport;
 
@@ -40,11 +38,7 @@ export class GitHubRest {
     this.#transport = transport;
   }
 
-  /**
-   * The body of the answer.
-   *
-   * @throws TransportError, with rate limits told from missing permissions
-   */
+  /** @throws TransportError, with rate limits distinguished from missing permissions */
   async send(request: TransportRequest): Promise<unknown> {
     return (await this.#exchange(request)).body;
   }
@@ -53,8 +47,8 @@ export class GitHubRest {
    * One page of a list.
    *
    * @param place {@link FIRST_PAGE}, or `next` of the page before
-   * @param name What is listed; the path in a contract error starts with it
-   * @param rowsOf Finds the rows in an answer that is no array itself
+   * @param name The listed items; the path in a contract error starts with it
+   * @param rowsOf Finds the rows in an answer that is no array
    */
   async page(
     path: string,
@@ -72,7 +66,7 @@ export class GitHubRest {
     return { rows, next: rows.length === 0 ? null : nextPlace(headers.get("link"), place, rows.length) };
   }
 
-  /** The pages of a list, one after the other, until nobody wants more. */
+  /** The pages of a list, as far as the caller reads. */
   async *pages(
     path: string,
     query: RestQuery,
@@ -100,11 +94,9 @@ function isNumber(place: string): boolean {
 }
 
 /**
- * The place after `place`: a cursor where the answer has one, because of long
- * lists of issues GitHub gives the first numbered pages only, since 2025 and
- * without documenting it (https://github.com/google/go-github/issues/3565);
- * else a number. There is no header when everything fits on one page, and none
- * behind a proxy that drops it.
+ * The place after `place`: a cursor where the answer has one, because since 2025 GitHub numbers only the
+ * first pages of long issue lists, undocumented (https://github.com/google/go-github/issues/3565); otherwise
+ * a number. The header is missing on a single page and behind a proxy that drops it.
  * https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api#using-link-headers
  */
 function nextPlace(link: string | null, place: string, rows: number): string | null {
@@ -117,17 +109,17 @@ function nextPlace(link: string | null, place: string, rows: number): string | n
   throw new IssuePayloadContractError(GITHUB, "link", "points to the same page again");
 }
 
-/** Reports whether GitHub has nothing (any more) at the requested address: 404, 410, or a redirect. */
+/** Reports whether the requested address has nothing (any more): 404, 410, or a redirect. */
 export function isGone(error: unknown): error is TransportError {
   return error instanceof TransportError && (error.failureClass === "not_found" || isRedirectError(error));
 }
 
-/** Reports whether the requested thing has another address now. */
+/** Reports whether the requested thing has moved. */
 export function isRedirectError({ response }: TransportError): boolean {
   return response !== null && REDIRECTS.has(response.status);
 }
 
-/** The error in the words that GitHub's documentation has for it. */
+/** The error with GitHub's documented meaning. */
 function classified(error: TransportError): TransportError {
   const wait = limitSeconds(error);
   if (wait !== null) return error.reclassified({ failureClass: "rate_limited", retryAfterSeconds: wait });
@@ -137,9 +129,8 @@ function classified(error: TransportError): TransportError {
 }
 
 /**
- * The wait that GitHub's rate limit asks for, in seconds; null when this is no rate limit.
- * A primary limit says when it ends. A secondary one is an answer of 403 or
- * 429 that may carry nothing but a sentence.
+ * The wait of a rate limit, in seconds; null for another failure. A primary limit has an end; a secondary one
+ * is a 403 or 429 that may carry only a sentence:
  * https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
  */
 function limitSeconds({ response, message, retryAfterSeconds }: TransportError): number | null {
@@ -167,7 +158,7 @@ const Details = v.object({
   ),
 });
 
-/** The reasons of a refusal, such as `assignees: invalid`. Long words are left out: one may be a credential. */
+/** The reasons of a refusal, such as `assignees: invalid`, without long words, which may be a credential. */
 function detailsOf(body: unknown): string {
   const parsed = v.safeParse(Details, body);
   if (!parsed.success) return "";

@@ -1,9 +1,8 @@
 /**
- * The issues of one GitLab project, over the REST API, version 4.
+ * The issues of one GitLab project, over the REST API, version 4: https://docs.gitlab.com/api/issues/
  *
- * Paths name the project by its number, which stays when the project is renamed
- * or moved. An issue that was moved to another project stays here, closed; its
- * new self is an issue of the other project.
+ * Paths name the project by its number, which survives renames and moves. An issue that was moved to another
+ * project stays here, closed; its copy belongs to the other project.
  */
 
 import * as v from "valibot";
@@ -38,10 +37,10 @@ import { IssueNotes } from "./notes.ts";
 import { GitLabProject } from "./project.ts";
 import { assertTextSaved, GITLAB, invalid, PAGE_SIZE, send } from "./requests.ts";
 
-/** GitLab sends links only when they are asked for, issue by issue; so many are asked for at a time. */
+/** Links cost a request per issue; so many are read at a time. */
 const PARALLEL_READS = 8;
 
-/** The fields that GitLab has, as in `map.ts`; all others are refused. */
+/** The fields of `map.ts`; all others are refused. */
 const CAPABILITIES: Capabilities = {
   ...NO_CAPABILITIES,
   comments: true,
@@ -56,7 +55,6 @@ const CAPABILITIES: Capabilities = {
 
 const Users = v.array(v.object({ id: NativeId, username: v.string() }));
 
-/** The API of a project's issues: https://docs.gitlab.com/api/issues/ */
 export class GitLabApi implements ProviderApi {
   readonly provider = GITLAB;
   readonly workspace: string;
@@ -66,7 +64,6 @@ export class GitLabApi implements ProviderApi {
   readonly #links: IssueLinks;
   readonly #notes: IssueNotes;
 
-  /** @param projectId The project's number */
   constructor(projectId: string, transport: Transport) {
     this.workspace = projectId;
     this.#transport = transport;
@@ -88,7 +85,7 @@ export class GitLabApi implements ProviderApi {
     return canonicalIssue(issue, links ?? (await this.#links.read(id)));
   }
 
-  /** Takes `#7`, `7`, `group/project#7` and the addresses of this project's issues. */
+  /** Accepts `#7`, `7`, `group/project#7` and the addresses of this project's issues. */
   async find(key: string): Promise<CanonicalIssue | null> {
     const named = parseIssueKey(key);
     if (named === null) return null;
@@ -130,9 +127,8 @@ export class GitLabApi implements ProviderApi {
   }
 
   /**
-   * Reads what was created since the key came into being, oldest first, because
-   * copies that people make of an issue carry its mark too. What GitLab's own
-   * search makes of an HTML comment is not documented.
+   * Reads the issues created since the key was made, oldest first, because a copy of an issue has its mark
+   * too. GitLab does not document searching HTML comments.
    */
   async findCreated(idempotencyKey: string): Promise<CanonicalIssue | null> {
     const mark = markOf(idempotencyKey);
@@ -151,7 +147,7 @@ export class GitLabApi implements ProviderApi {
     }
   }
 
-  /** The API takes labels by what changes, and assignees only as a whole. */
+  /** The API takes changes of labels, but assignees as a whole. */
   async update(current: CanonicalIssue, patch: IssuePatch): Promise<CanonicalIssue> {
     const { title, body, labels, assignees } = patch;
     const { added, removed } = setChanges(current.labels, labels ?? current.labels);
@@ -194,12 +190,12 @@ export class GitLabApi implements ProviderApi {
     return this.#notes.add(id, body, idempotencyKey);
   }
 
-  /** Changes an issue. The answer shows all of it but its links, which no such change touches. */
+  /** The answer shows all of the issue but its links, which no such change affects. */
   async #change(id: string, json: Readonly<Record<string, unknown>>): Promise<NativeIssue> {
     return readIssue((await this.#project.sendToIssue(id, { method: "PUT", json })).body);
   }
 
-  /** The issues with their links; without those that went while they were read. */
+  /** The issues with their links, without those deleted meanwhile. */
   async #withLinks(issues: readonly NativeIssue[]): Promise<readonly CanonicalIssue[]> {
     const complete: CanonicalIssue[] = [];
     for (let start = 0; start < issues.length; start += PARALLEL_READS) {
@@ -213,9 +209,8 @@ export class GitLabApi implements ProviderApi {
   }
 
   /**
-   * Both ends of `updated_after` and `updated_before` are inclusive. Numbered
-   * pages serve within one instant only. Cursors would too, from GitLab 18.3
-   * on, but they come in a header that proxies drop.
+   * `updated_after` and `updated_before` are inclusive. Numbered pages are used within one instant only;
+   * cursors, from GitLab 18.3 on, come in a header that proxies drop.
    */
   async #readChanges(
     since: string | null,
@@ -248,9 +243,8 @@ export class GitLabApi implements ProviderApi {
   }
 
   /**
-   * The assignees with what `names` adds to the current ones and removes from them. GitLab replaces all of
-   * them, so they are read again right before: those that another client has added since stay.
-   * `[0]` is nobody.
+   * The current assignees with the additions and removals of `names`. GitLab replaces the whole list, so it
+   * is read right before, which keeps another client's additions. `[0]` assigns no user.
    */
   async #assigneeIds(current: CanonicalIssue, names: readonly string[]): Promise<readonly number[]> {
     const { added, removed } = setChanges(current.assignees, names);
@@ -285,7 +279,7 @@ function labelList(labels: readonly string[]): string {
   return labels.join(",");
 }
 
-/** A label may take the place of another one of its scope; two that come together cannot both stay. */
+/** A label may replace another one of its scope; two new ones of a scope cannot both stay. */
 function assertScopes(added: readonly string[], kept: readonly string[]): void {
   const displaced = displacedLabels(added, kept);
   if (displaced.length === 0) return;

@@ -1,7 +1,4 @@
-/**
- * The resources of a GitLab account: the projects it is a member of,
- * grouped by the group or user at the root of their paths.
- */
+/** The projects that a GitLab account is a member of, grouped by the group or user at the root of their paths. */
 import * as v from "valibot";
 import {
   type DiscoveredResource,
@@ -19,7 +16,10 @@ import { foreignCursor } from "../shared/cursor.ts";
 import { NativeId } from "./map.ts";
 import { GITLAB, isNotFound, PAGE_SIZE, send } from "./requests.ts";
 
-/** Access levels from here on can read issues: https://docs.gitlab.com/api/access_requests/#valid-access-levels */
+/**
+ * The lowest access level that can read issues:
+ * https://docs.gitlab.com/api/access_requests/#valid-access-levels
+ */
 const GUEST = 10;
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
@@ -27,7 +27,6 @@ const Access = v.nullish(v.object({ access_level: v.number() }));
 
 const NativeAccount = v.object({ id: NativeId });
 
-/** A namespace: a group, or a user's own. */
 const NativeNamespace = v.object({
   id: NativeId,
   name: filled,
@@ -37,7 +36,6 @@ const NativeNamespace = v.object({
 });
 const NativeGroup = v.object({ id: NativeId, name: filled, full_path: filled });
 
-/** https://docs.gitlab.com/api/projects/ */
 const NativeProject = v.object({
   id: NativeId,
   name_with_namespace: filled,
@@ -53,20 +51,17 @@ const NativeProject = v.object({
 });
 type NativeProject = v.InferOutput<typeof NativeProject>;
 
-/** The root of some projects' paths, as far as it is known. */
+/** The root of some projects' paths, as far as known. */
 interface Root {
   readonly path: string;
   readonly kind: "group" | "user";
-  /** Null when nothing tells: the account may see a project deep in a group, and not the group. */
+  /** Null when the account sees a project deep in a group but not the group. */
   readonly id: number | null;
   readonly name: string;
   readonly url: string | null;
 }
 
-/**
- * Listing the workspaces reads the projects; listing the resources of each of
- * them afterwards sends nothing more.
- */
+/** Listing the workspaces reads all projects; listing their resources sends nothing more. */
 export class GitLabDiscovery implements DiscoverySource {
   readonly provider = GITLAB;
   readonly #transport: Transport;
@@ -103,7 +98,7 @@ export class GitLabDiscovery implements DiscoverySource {
     return { items: projects.map((project) => this.#resourceOf(project, workspace)), nextCursor: null };
   }
 
-  /** One request; two for a project below a group that is not at the root of its path. */
+  /** One request; two for a project in a subgroup. */
   async findResource({ displayKey, resourceUrl }: ResourceNames): Promise<FoundResource | null> {
     const body = await this.#get(`/projects/${encodeURIComponent(displayKey)}`).catch((error: unknown) => {
       if (isNotFound(error)) return null;
@@ -117,9 +112,8 @@ export class GitLabDiscovery implements DiscoverySource {
   }
 
   /**
-   * Every project that can be bound. Pages start behind the last id of the page
-   * before, so that none is missed while projects come and go:
-   * https://docs.gitlab.com/api/rest/#keyset-based-pagination
+   * Every bindable project. Each page starts after the last id of the page before, so that none is missed
+   * while projects come and go: https://docs.gitlab.com/api/rest/#keyset-based-pagination
    */
   async #readProjects(): Promise<readonly NativeProject[]> {
     const all: NativeProject[] = [];
@@ -155,7 +149,7 @@ export class GitLabDiscovery implements DiscoverySource {
     }
   }
 
-  /** The root's id and name: from a project right below it, else asked for. */
+  /** The root's id and name, from a project directly below it, otherwise from a request. */
   async #rootOf(projects: readonly [NativeProject, ...NativeProject[]]): Promise<Root> {
     const [first] = projects;
     const path = rootPathOf(first);
@@ -206,7 +200,7 @@ export class GitLabDiscovery implements DiscoverySource {
   }
 }
 
-/** Its id is the namespace's; where that cannot be seen, the path in lower case. */
+/** The id is the namespace's; where that is invisible, the path in lower case. */
 function workspaceOf({ path, kind, id, name, url }: Root): DiscoveredWorkspace {
   return {
     id: id === null ? path.toLowerCase() : String(id),
@@ -222,7 +216,6 @@ function workspaceOf({ path, kind, id, name, url }: Root): DiscoveredWorkspace {
   };
 }
 
-/** Projects by the first step of their paths, in lower case. */
 function byRoot(
   projects: readonly NativeProject[],
 ): ReadonlyMap<string, [NativeProject, ...NativeProject[]]> {
@@ -240,7 +233,7 @@ function rootPathOf({ path_with_namespace }: NativeProject): string {
   return path_with_namespace.split("/", 1).join();
 }
 
-/** Repeats the conditions of the query: older servers know fewer of them. */
+/** Repeats the query's conditions, because older servers ignore some. */
 function isBindable(project: NativeProject): boolean {
   const { permissions } = project;
   const levels = [permissions?.project_access, permissions?.group_access].flatMap((access) =>
@@ -252,7 +245,7 @@ function isBindable(project: NativeProject): boolean {
     !project.marked_for_deletion_at &&
     project.issues_access_level !== "disabled" &&
     project.issues_enabled !== false &&
-    // No level at all is that of a project which was shared with one of the account's groups.
+    // A project shared with one of the account's groups has no level.
     (levels.length === 0 || Math.max(...levels) >= GUEST)
   );
 }

@@ -9,7 +9,7 @@ import { GITLAB } from "./requests.ts";
 
 /** GitLab projects: gitlab.com and servers of one's own, from GitLab 14 on. */
 export const gitlab: HostedModule<"gitlab"> = {
-  /** @throws ConnectorConfigError when the project is named by something else than its number: paths change */
+  /** @throws ConnectorConfigError when the project is not named by its number: paths change */
   connect: ({ projectId }, transport) => {
     if (!/^[1-9]\d*$/.test(projectId)) {
       throw new ConnectorConfigError(

@@ -10,9 +10,8 @@ import { GITLAB } from "./requests.ts";
 /**
  * The links between issues: https://docs.gitlab.com/api/issue_links/
  *
- * GitLab keeps one link between two issues, whatever its type, and may answer
- * 404 to a link that it has made: so the links are read again before a refusal
- * is told.
+ * GitLab keeps one link between two issues, of whatever type, and may answer 404 to a link that it has made:
+ * links are read again before a refusal is reported.
  */
 export class IssueLinks {
   readonly #project: GitLabProject;
@@ -21,18 +20,17 @@ export class IssueLinks {
     this.#project = project;
   }
 
-  /** All links of an issue; the API has no pages of them. */
   async read(id: string): Promise<readonly CanonicalLink[]> {
     return (await this.#readIdentified(id)).map(({ link }) => link);
   }
 
   /**
-   * Adds a link. A blocking link is created from the issue that blocks: servers
-   * before 15.9 refuse it from the blocked one (https://gitlab.com/gitlab-org/gitlab/-/merge_requests/110067).
+   * Adds a link. A blocking link is created from the blocking issue, because servers before 15.9 refuse the
+   * other way (https://gitlab.com/gitlab-org/gitlab/-/merge_requests/110067).
    *
-   * @throws CapabilityNotSupportedError when the type of link needs a plan that the project does not have
-   * @throws ConnectorRequestError (`conflict`) when another type of link is in its place
-   * @throws IssueNotFoundError when the target is not there
+   * @throws CapabilityNotSupportedError when the type needs a higher plan
+   * @throws ConnectorRequestError (`conflict`) when a link of another type exists
+   * @throws IssueNotFoundError when the target does not exist
    */
   async add(id: string, link: CanonicalLink): Promise<void> {
     const { target, type } = link;
@@ -62,7 +60,6 @@ export class IssueLinks {
     await this.#project.send({ method: "DELETE", path: issuePath(id, `/links/${found.id}`) });
   }
 
-  /** Returns when the link is there after all. */
   async #explain(refusal: TransportError, id: string, link: CanonicalLink): Promise<void> {
     const { target, type } = link;
     const links = await this.read(id);

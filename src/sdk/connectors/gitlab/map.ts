@@ -1,10 +1,8 @@
 /**
- * GitLab's issues, links and notes, and what they are in the canonical model.
- * Pure. Field by field: https://docs.gitlab.com/api/issues/
+ * Maps GitLab's issues, links and notes to the canonical model: https://docs.gitlab.com/api/issues/ Pure.
  *
- * What GitLab has nothing of in its REST API for issues stays empty: priorities
- * (only boards know them), custom fields, and parents (epics belong to groups,
- * need a paid plan and have an API of their own).
+ * GitLab's REST API for issues has no priorities (only boards know them), no custom fields, and no parents
+ * (epics belong to groups, need a paid plan and have an API of their own).
  */
 import * as v from "valibot";
 import {
@@ -21,16 +19,14 @@ import { parsePayload } from "../shared/arguments.ts";
 import { bodyWithoutMark, readMark } from "../shared/marker.ts";
 import { GITLAB } from "./requests.ts";
 
-/** Ids and counts; GitLab writes them as numbers. */
 export const NativeId = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
 const STATUS = { opened: "todo", closed: "done" } as const satisfies Record<string, CanonicalStatus>;
 
 /**
- * The types of work items that are more than tasks: https://docs.gitlab.com/user/work_items/
- * GitLab adds to its types, and before 13.12 it told none: what is not known
- * here is a task. Types are read and not written.
+ * The work item types that are not tasks: https://docs.gitlab.com/user/work_items/ Unknown types, and missing
+ * ones before 13.12, are tasks. Types are not written.
  */
 const ISSUE_TYPE: ReadonlyMap<string, CanonicalIssueType> = new Map([
   ["incident", "bug"],
@@ -40,20 +36,19 @@ const ISSUE_TYPE: ReadonlyMap<string, CanonicalIssueType> = new Map([
   ["epic", "epic"],
 ]);
 
-/** The link types of the API, as seen from the issue whose links are read. */
+/** The link types of the API, from the issue whose links are read. */
 const LINK_TYPE = {
   relates_to: "relates_to",
   blocks: "blocks",
   is_blocked_by: "blocked_by",
 } as const satisfies Record<string, CanonicalLink["type"]>;
 
-/** A user as far as issues tell. */
 const NativeUser = v.object({ id: NativeId, username: filled });
 
-/** An issue as the API gives it; `raw` is the payload without what is the reader's own. */
+/** An issue in the API; `raw` omits what depends on the reader. */
 export const NativeIssue = v.pipe(
   v.record(v.string(), JsonValue),
-  // Only single reads tell whether the reader has subscribed.
+  // Only single reads have `subscribed`.
   v.transform(({ subscribed: _, ...raw }) => ({ ...raw, raw })),
   v.object({
     iid: NativeId,
@@ -73,17 +68,16 @@ export const NativeIssue = v.pipe(
 );
 export type NativeIssue = v.InferOutput<typeof NativeIssue>;
 
-/** An issue that is linked to the one whose links are read. */
 const NativeLink = v.object({
   iid: NativeId,
-  /** Null for what belongs to a group, such as an epic. */
+  /** Null for items of a group, such as epics. */
   project_id: v.nullable(NativeId),
   web_url: filled,
   issue_link_id: NativeId,
   link_type: v.picklist(["relates_to", "blocks", "is_blocked_by"]),
 });
 
-/** A note: a comment, or with `system` a line of the issue's history. */
+/** A comment, or with `system` a line of the issue's history. */
 export const NativeNote = v.object({
   id: NativeId,
   body: v.string(),
@@ -93,7 +87,6 @@ export const NativeNote = v.object({
 });
 export type NativeNote = v.InferOutput<typeof NativeNote>;
 
-/** A link, and the id that it is removed by. */
 export interface IdentifiedLink {
   readonly id: number;
   readonly link: CanonicalLink;
@@ -104,7 +97,6 @@ export function readIssue(payload: unknown, name = "issue"): NativeIssue {
   return parsePayload(GITLAB, NativeIssue, payload, name);
 }
 
-/** The issue in the canonical model. */
 export function canonicalIssue(native: NativeIssue, links: readonly CanonicalLink[]): CanonicalIssue {
   return {
     ref: refOf(native, native.project_id),
@@ -127,8 +119,7 @@ export function canonicalIssue(native: NativeIssue, links: readonly CanonicalLin
 }
 
 /**
- * The links of an issue, as `GET …/links` gives them. What is not in any
- * project is left out: a reference cannot name it.
+ * The links in the answer of `GET …/links`, without items outside of projects, which a reference cannot name.
  *
  * @throws IssuePayloadContractError naming the path of what is missing or wrong
  */
@@ -145,7 +136,6 @@ export function readLinks(payload: unknown): readonly IdentifiedLink[] {
   );
 }
 
-/** The comment that a note is. */
 export function canonicalComment({ id, body, author, created_at }: NativeNote): CanonicalComment {
   return {
     id: String(id),
@@ -156,8 +146,8 @@ export function canonicalComment({ id, body, author, created_at }: NativeNote): 
 }
 
 /**
- * The issue that people call by `#7`, `7`, `group/project#7` or its address, and
- * the path or address of its project when the key tells; null when it is no key.
+ * The issue of `#7`, `7`, `group/project#7` or an address, with the project's path or address if given; null
+ * for other text.
  */
 export function parseIssueKey(key: string): { readonly project: string | null; readonly id: string } | null {
   const [, project = null, id] =
@@ -167,7 +157,7 @@ export function parseIssueKey(key: string): { readonly project: string | null; r
   return id === undefined ? null : { project, id };
 }
 
-/** The elements that were added to a set, and those that were removed from it. */
+/** The elements added to a set, and those removed from it. */
 export function setChanges(
   before: readonly string[],
   after: readonly string[],
@@ -179,9 +169,8 @@ export function setChanges(
 }
 
 /**
- * Labels that were added and are missing from `kept` because another one of
- * their scope was added with them: of labels such as `priority::high` GitLab
- * Premium keeps one per scope, GitLab Free all.
+ * Added labels that are missing from `kept` because another one of their scope was added too: GitLab Premium
+ * keeps one label per scope such as `priority::`, GitLab Free all.
  * https://docs.gitlab.com/user/project/labels/#scoped-labels
  */
 export function displacedLabels(added: readonly string[], kept: readonly string[]): readonly string[] {
@@ -192,7 +181,7 @@ export function displacedLabels(added: readonly string[], kept: readonly string[
   });
 }
 
-/** `a::b` of `a::b::c`; null when the label has no scope. */
+/** `a::b` of `a::b::c`; null without a scope. */
 function scopeOf(label: string): string | null {
   const end = label.lastIndexOf("::");
   return end === -1 ? null : label.slice(0, end);

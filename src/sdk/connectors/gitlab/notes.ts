@@ -12,11 +12,10 @@ const PageNumber = v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1)));
 
 interface NotePage {
   readonly notes: readonly NativeNote[];
-  /** Number of the next page; null when this is the last. */
   readonly next: number | null;
 }
 
-/** The comments on issues, which GitLab keeps among the notes: https://docs.gitlab.com/api/notes/ */
+/** The comments on issues, which are notes in GitLab: https://docs.gitlab.com/api/notes/ */
 export class IssueNotes {
   readonly #project: GitLabProject;
 
@@ -45,7 +44,7 @@ export class IssueNotes {
     return canonicalComment(note);
   }
 
-  /** The comment that a key added: newest first, down to the first instant when it can have been made. */
+  /** The comment of a key, searched from the newest down to the key's earliest possible use. */
   async find(id: string, idempotencyKey: string): Promise<CanonicalComment | null> {
     const mark = markOf(idempotencyKey);
     const since = earliestUse(idempotencyKey);

@@ -5,7 +5,6 @@ import type { Transport, TransportRequest, TransportResponse } from "../../http/
 import { parsePayload } from "../shared/arguments.ts";
 import { GITLAB, isNotFound, send } from "./requests.ts";
 
-/** The project as far as it is asked for: https://docs.gitlab.com/api/projects/ */
 const NativeProject = v.object({
   path_with_namespace: v.string(),
   web_url: v.string(),
@@ -14,17 +13,15 @@ const NativeProject = v.object({
 });
 type NativeProject = v.InferOutput<typeof NativeProject>;
 
-/** A request below a project, or below one of its issues. */
 interface ProjectRequest {
   /** GET by default. */
   readonly method?: TransportRequest["method"];
-  /** Nothing by default. */
   readonly path?: string;
   readonly query?: TransportRequest["query"];
   readonly json?: Readonly<Record<string, unknown>>;
 }
 
-/** One project's part of the API: what is sent there, and what its absence means. */
+/** Requests to one project: https://docs.gitlab.com/api/projects/ */
 export class GitLabProject {
   readonly #id: string;
   readonly #transport: Transport;
@@ -35,7 +32,7 @@ export class GitLabProject {
     this.#transport = transport;
   }
 
-  /** @throws ConnectorRequestError (`not_found`) saying that the project is gone, when it is */
+  /** @throws ConnectorRequestError (`not_found`) when the project is gone */
   async send({ method = "GET", path = "", query, json }: ProjectRequest = {}): Promise<TransportResponse> {
     try {
       return await send(this.#transport, {
@@ -53,7 +50,7 @@ export class GitLabProject {
     }
   }
 
-  /** @throws IssueNotFoundError when the project is there, has issues, and this one is not among them */
+  /** @throws IssueNotFoundError when the project exists, has issues enabled, and lacks this one */
   async sendToIssue(issue: string, request: ProjectRequest = {}): Promise<TransportResponse> {
     try {
       return await this.send({ ...request, path: issuePath(issue, request.path) });
@@ -76,7 +73,6 @@ export class GitLabProject {
   }
 }
 
-/** The path of an issue, and what is below it. */
 export function issuePath(issue: string, below = ""): string {
   return `/issues/${encodeURIComponent(issue)}${below}`;
 }

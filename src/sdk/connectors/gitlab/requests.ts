@@ -1,4 +1,3 @@
-/** Sending requests to GitLab's REST API, version 4, and reading what it answers. */
 import { providerName } from "../../../shared/providers.ts";
 import { ConnectorRequestError } from "../../errors.ts";
 import {
@@ -11,10 +10,10 @@ import { secondsUntil } from "../shared/limits.ts";
 
 export const GITLAB = "gitlab";
 
-/** The most rows that a page can have: https://docs.gitlab.com/api/rest/#offset-based-pagination */
+/** GitLab's maximum: https://docs.gitlab.com/api/rest/#offset-based-pagination */
 export const PAGE_SIZE = 100;
 
-/** @throws TransportError; when it is rate limited, with the time to wait wherever GitLab tells one */
+/** @throws TransportError, with the wait of a rate limit wherever GitLab names one */
 export async function send(transport: Transport, request: TransportRequest): Promise<TransportResponse> {
   try {
     return await transport.send(request);
@@ -23,15 +22,13 @@ export async function send(transport: Transport, request: TransportRequest): Pro
   }
 }
 
-/** Reports whether the provider has no such thing, or none that this credential may see. */
 export function isNotFound(error: unknown): error is TransportError {
   return error instanceof TransportError && error.failureClass === "not_found";
 }
 
 /**
- * The number of the page after this one; null when this is the last. Where a
- * proxy has dropped the header only an empty page is certain to be the last:
- * GitLab takes notes out of a page that the credential may not see.
+ * The next page's number; null on the last page. Without the header, which a proxy may drop, only an empty
+ * page is certainly the last: GitLab omits notes that the credential may not see.
  */
 export function nextPage({ headers }: TransportResponse, page: number, rows: number): number | null {
   const told = headers.get("x-next-page");
@@ -40,9 +37,8 @@ export function nextPage({ headers }: TransportResponse, page: number, rows: num
 }
 
 /**
- * GitLab carries out lines such as `/close` and takes them out of the text. It
- * takes out carriage returns and white space at the end as well, which nobody
- * misses. https://docs.gitlab.com/user/project/quick_actions/
+ * GitLab executes lines such as `/close` and removes them from the text; it also trims carriage returns and
+ * trailing space. https://docs.gitlab.com/user/project/quick_actions/
  *
  * @throws ConnectorRequestError (`invalid`) when more than that is missing
  */
@@ -59,9 +55,8 @@ export function invalid(message: string): ConnectorRequestError {
 }
 
 /**
- * `Retry-After` is read by the transport; `RateLimit-Reset`, in seconds since
- * the epoch, stands in for it. Limits of single endpoints, such as the creation
- * of issues, come without either:
+ * Uses `RateLimit-Reset`, in seconds since the epoch, where `Retry-After` is missing. Limits of single
+ * endpoints, such as creating issues, have neither:
  * https://docs.gitlab.com/administration/settings/user_and_ip_rate_limits/#response-headers
  */
 function withWait(error: TransportError): TransportError {

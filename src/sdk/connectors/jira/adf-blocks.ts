@@ -1,14 +1,12 @@
 /**
- * Writes ADF as Markdown: readable, complete in text, and so that reading it
- * back and writing it again gives the same. What Markdown cannot say (colors,
- * widths, merged cells, who was mentioned) is left out.
+ * Writes ADF as Markdown, with all text, so that reading it back and writing it again gives the same
+ * Markdown. Markdown cannot express colors, widths, merged cells and mentioned accounts; they are omitted.
  */
 import { type AdfMark, type AdfNode, attribute, INLINE } from "./adf.ts";
 import { BREAK, isSameText, linkTo, normalized, plainRun, type Run, type TextStyle } from "./adf-runs.ts";
 import { PANELS, parseBlocks } from "./markdown-blocks.ts";
 import { writeInline } from "./markdown-writer.ts";
 
-/** Blocks as Markdown. */
 export function writeBlocks(nodes: readonly AdfNode[]): string {
   return joined(nodes, "\n\n");
 }
@@ -21,7 +19,7 @@ const STYLES: ReadonlyMap<string, TextStyle> = new Map([
   ["code", "code"],
 ]);
 
-/** The lists by what tells one from the next in Markdown: another sign. */
+/** Adjacent lists differ in Markdown by their signs. */
 const LIST_SIGNS: Readonly<Record<string, readonly [string, string]>> = {
   bulletList: ["-", "*"],
   taskList: ["-", "*"],
@@ -29,7 +27,7 @@ const LIST_SIGNS: Readonly<Record<string, readonly [string, string]>> = {
   orderedList: [".", ")"],
 };
 
-/** @param beforeList What stands between a paragraph and a list after it */
+/** @param beforeList The separator between a paragraph and a list after it */
 function joined(nodes: readonly AdfNode[], beforeList: "\n" | "\n\n"): string {
   let text = "";
   let last: { readonly type: string; readonly sign: string } = { type: "", sign: "" };
@@ -45,7 +43,10 @@ function joined(nodes: readonly AdfNode[], beforeList: "\n" | "\n\n"): string {
   return text;
 }
 
-/** The blocks in a place: containers without a form of their own give theirs away, and loose text is a paragraph. */
+/**
+ * The blocks in a place: unsupported containers are replaced by their content, and loose text becomes a
+ * paragraph.
+ */
 function lifted(nodes: readonly AdfNode[]): readonly AdfNode[] {
   const blocks: AdfNode[] = [];
   let loose: AdfNode[] = [];
@@ -257,7 +258,6 @@ function between(lines: readonly (readonly Run[])[]): readonly Run[] {
     .flatMap((line, index) => (index === 0 ? line : [BREAK, ...line]));
 }
 
-/** The runs of inline nodes. */
 function runsOf(nodes: readonly AdfNode[]): readonly Run[] {
   return normalized(nodes.flatMap(rawRunsOf));
 }

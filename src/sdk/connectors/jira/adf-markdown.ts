@@ -1,16 +1,15 @@
-/** Bodies: ADF in Jira, Markdown here. */
+/** Converts bodies between ADF in Jira and Markdown in the model. */
 import type { AdfDocument, AdfNode } from "./adf.ts";
 import { writeBlocks } from "./adf-blocks.ts";
 import { parseBlocks } from "./markdown-blocks.ts";
 
 /**
- * A document as Markdown; empty when nothing in it can be read. Reading the
- * Markdown back gives a document with this very Markdown, so that an edit
- * elsewhere never shows as an edit here.
+ * A document as Markdown; empty when it has no readable content. Reading that Markdown and writing it again
+ * gives the same text, so that a document never looks edited.
  */
 export function markdownOf({ content }: AdfDocument): string {
   let text = writeBlocks(content);
-  // Nodes in places that the schema has no room for move once or twice before they rest.
+  // Nodes that the schema does not allow in their place settle after one or two rounds.
   for (let round = 0; round < 5; round++) {
     const next = writeBlocks(parseBlocks(text));
     if (next === text) break;
@@ -22,8 +21,8 @@ export function markdownOf({ content }: AdfDocument): string {
 /**
  * A Markdown text as a document.
  *
- * @param previous What the text was made from before it was edited. Nodes whose text is unchanged are
- *   taken over from it as they are, with everything that Markdown cannot say.
+ * @param previous The document of the text before it was edited. Nodes with unchanged text are taken from it,
+ * with what Markdown cannot express
  */
 export function documentOf(markdown: string, previous: AdfDocument | null = null): AdfDocument {
   const blocks = parseBlocks(markdown);
@@ -31,16 +30,15 @@ export function documentOf(markdown: string, previous: AdfDocument | null = null
   return { type: "doc", version: 1, content: numbered(content, { last: 0 }, idsIn(content)) };
 }
 
-/** A top node of a document as it reads in Markdown. */
 interface Known {
   readonly node: AdfNode;
-  /** Of each block that it is there: the columns of a layout are several. */
+  /** One text per block: the columns of a layout are several. */
   readonly texts: readonly string[];
-  /** The nodes that follow it and do not show there, such as an empty line. */
+  /** The following nodes without text, such as an empty line. */
   readonly silent: AdfNode[];
 }
 
-/** The blocks, with the previous nodes in place of those that read the same. */
+/** The blocks, with the previous nodes where the text is the same. */
 function withPrevious(blocks: readonly AdfNode[], previous: readonly AdfNode[]): readonly AdfNode[] {
   const content: AdfNode[] = [];
   const known: Known[] = [];
@@ -49,7 +47,7 @@ function withPrevious(blocks: readonly AdfNode[], previous: readonly AdfNode[]):
     if (texts.length > 0) known.push({ node, texts, silent: [] });
     else (known.at(-1)?.silent ?? content).push(node);
   }
-  // The longest first: a part of it may read like another node.
+  // The longest first, because a part of it may read like another node.
   const longestFirst = known.toSorted((one, other) => other.texts.length - one.texts.length);
   const left = Map.groupBy(longestFirst, ({ texts: [first] }) => first);
   const wanted = textsOf(blocks);
@@ -65,12 +63,12 @@ function withPrevious(blocks: readonly AdfNode[], previous: readonly AdfNode[]):
   return content;
 }
 
-/** Returns the Markdown of each block by itself. */
+/** The Markdown of each block by itself. */
 function textsOf(blocks: readonly AdfNode[]): readonly string[] {
   return blocks.map((block) => writeBlocks([block]));
 }
 
-/** Task lists want ids that are theirs alone in the document. */
+/** ADF requires task ids that are unique in the document. */
 function numbered(
   nodes: readonly AdfNode[],
   counter: { last: number },

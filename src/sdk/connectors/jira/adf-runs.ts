@@ -1,23 +1,21 @@
-/** The content of a line: text with its decorations, which both ADF and Markdown are read into. */
+/** The content of a line: text with decorations, the common form of ADF and Markdown. */
 
-/** A decoration of text that both sides know. */
 export type TextStyle = "strong" | "em" | "strike" | "underline" | "sub" | "sup" | "code";
 
-/** The address of a link or of a picture. */
 export interface Link {
   readonly href: string;
   readonly title: string | null;
   readonly kind: "link" | "image";
 }
 
-/** A stretch of text that is decorated alike. A line break is a run of its own. */
+/** Text with one set of decorations. A line break is a run of its own. */
 export interface Run {
   readonly text: string;
   readonly styles: ReadonlySet<TextStyle>;
   readonly link: Link | null;
 }
 
-/** A link in the one form that equal links have. */
+/** A link in normal form. */
 export function linkTo(href: string, title: string | null, kind: Link["kind"]): Link {
   const shown = title?.replace(/\s+/g, " ").trim();
   return {
@@ -37,9 +35,8 @@ export function plainRun(text: string): Run {
 }
 
 /**
- * The runs in the one form that equal lines have: no spaces at the ends of
- * lines, no breaks at the ends of the paragraph, code without what cannot be
- * combined with it, and no two runs that could be one.
+ * The runs in normal form: no spaces at the ends of lines, no breaks at the ends of the paragraph, no
+ * decoration that code excludes, and equal neighbors joined.
  */
 export function normalized(runs: readonly Run[]): readonly Run[] {
   const lines: Run[][] = [[]];
@@ -55,7 +52,7 @@ export function normalized(runs: readonly Run[]): readonly Run[] {
   return trimmed.slice(start, end + 1).flatMap((line, index) => (index === 0 ? line : [BREAK, ...line]));
 }
 
-/** Reports whether two lines read the same; an address is the same as a link to itself. */
+/** Reports whether two lines read the same; a bare address equals a link to itself. */
 export function isSameText(one: readonly Run[], other: readonly Run[]): boolean {
   const [a, b] = [merged(one.map(withoutOwnLink)), merged(other.map(withoutOwnLink))];
   return (
@@ -70,7 +67,7 @@ function withoutOwnLink(run: Run): Run {
     : run;
 }
 
-/** The decorated parts of a text without breaks: outer spaces apart, so that they can shed decorations. */
+/** The decorated parts of a text without breaks. Outer spaces are separate, so that they can lose decorations. */
 function piecesOf(run: Run, text: string): readonly Run[] {
   if (text === "") return [];
   if (run.styles.has("code")) return [{ ...run, text, styles: new Set(["code"]) }];
@@ -94,7 +91,6 @@ function withoutOuterSpaces(line: readonly Run[]): readonly Run[] {
   });
 }
 
-/** A text without the spaces and tabs at its ends. */
 export function trimmed(text: string): string {
   const start = text.slice(spacesAtStart(text));
   return start.slice(0, spacesBefore(start));
@@ -106,7 +102,6 @@ function spacesAtStart(text: string): number {
   return at;
 }
 
-/** The position at which the spaces at the end start. */
 function spacesBefore(text: string): number {
   let at = text.length;
   while (isBlankChar(text.charAt(at - 1))) at--;

@@ -1,7 +1,7 @@
 /**
- * Atlassian Document Format: the shape of rich text in Jira.
- * https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
- * The node and mark types are those of https://go.atlassian.com/adf-json-schema.
+ * Atlassian Document Format, Jira's rich text:
+ * https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/ The node and mark types are
+ * those of https://go.atlassian.com/adf-json-schema.
  */
 import * as v from "valibot";
 import type { JsonValue } from "../../model.ts";
@@ -11,11 +11,10 @@ const Attributes = v.record(
   v.custom<JsonValue>(() => true),
 );
 
-/** A decoration of text, such as `strong`. */
 const AdfMark = v.object({ type: v.string(), attrs: v.exactOptional(Attributes) });
 export type AdfMark = v.InferOutput<typeof AdfMark>;
 
-/** A node of any type; types are not listed here, because Atlassian adds to them. */
+/** Types are not listed, because Atlassian adds to them. */
 export interface AdfNode {
   readonly type: string;
   readonly text?: string;
@@ -32,10 +31,9 @@ const AdfNode: v.GenericSchema<AdfNode> = v.object({
   content: v.exactOptional(v.lazy(() => v.array(AdfNode))),
 });
 
-/** The deepest level of nodes that is read; Jira's editor makes about ten. */
+/** The deepest level that is read; Jira's editor makes about ten. */
 const MAX_DEPTH = 200;
 
-/** A whole document. */
 export const AdfDocument = v.pipe(
   v.unknown(),
   v.check((value) => depthOf(value) <= MAX_DEPTH, `must not be nested deeper than ${MAX_DEPTH} levels`),
@@ -45,7 +43,7 @@ export type AdfDocument = v.InferOutput<typeof AdfDocument>;
 
 const Parent = v.object({ content: v.array(v.unknown()) });
 
-/** Levels of nodes, counted without recursion. */
+/** Counts levels without recursion. */
 function depthOf(value: unknown): number {
   let level: readonly unknown[] = [value];
   let depth = 0;
@@ -55,7 +53,7 @@ function depthOf(value: unknown): number {
   return depth;
 }
 
-/** Nodes that stand within a line. */
+/** Nodes within a line. */
 export const INLINE: ReadonlySet<string> = new Set([
   "text",
   "hardBreak",
@@ -69,7 +67,6 @@ export const INLINE: ReadonlySet<string> = new Set([
   "mediaInline",
 ]);
 
-/** The text in an attribute; null when there is none. */
 export function attribute(node: { readonly attrs?: AdfNode["attrs"] }, name: string): string | null {
   const value = node.attrs?.[name];
   return typeof value === "string" && value !== "" ? value : null;

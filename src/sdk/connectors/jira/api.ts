@@ -69,7 +69,6 @@ const Transitions = v.object({ transitions: v.array(Transition) });
 const WithTransitions = v.looseObject({ transitions: v.fallback(v.array(Transition), []) });
 const Token = v.nullable(filled);
 
-/** The API of a project's issues. */
 export class JiraApi implements ProviderApi {
   readonly provider = JIRA;
   readonly workspace: string;
@@ -78,7 +77,7 @@ export class JiraApi implements ProviderApi {
   readonly #project: JiraProject;
   readonly #comments: IssueComments;
   readonly #reading: ReadingContext;
-  /** The transitions of issues as they were read, by the payload of the issue. */
+  /** The transitions that were read with an issue, by its payload. */
   readonly #offered = new WeakMap<object, readonly Transition[]>();
   readonly #fields: readonly string[];
   readonly #defaultIssueType: string | null;
@@ -105,20 +104,18 @@ export class JiraApi implements ProviderApi {
     };
   }
 
-  /** Jira keeps what a body says and not how its Markdown is written: `* a` and `- a` are one list. */
+  /** Jira keeps a body's meaning and not its Markdown: `* a` and `- a` are one list. */
   storedBody(body: string): string | null {
     return markdownOf(documentOf(body)) || null;
   }
 
   /**
-   * Follows Jira's own page tokens. They hold the place in the order, not a
-   * number of issues, so that changes do not make pages drift: a changed issue
-   * moves behind everything, past the end of the window. A page is never asked
-   * for anew from the last instant that was seen, because an issue that changed
-   * after it was indexed stands at its old place with its new instant.
+   * Uses Jira's page tokens. They mark a place in the order and not a count, so pages do not drift: a changed
+   * issue moves past the end of the window. Pages are not requested from the last instant seen, because an
+   * issue that changed after it was indexed is at its old place with its new instant.
    *
-   * JQL is told whole minutes, and what is outside of the window is left out
-   * here: how exactly it compares is not documented.
+   * JQL takes whole minutes and its comparison is undocumented, so issues outside of the window are dropped
+   * here.
    */
   async listChanges({ since, until, limit, place }: ChangeQuery): Promise<ApiPage<CanonicalIssue>> {
     const from = since === null ? null : Math.floor(Date.parse(since) / MINUTE) * MINUTE;
@@ -146,20 +143,20 @@ export class JiraApi implements ProviderApi {
     }
   }
 
-  /** The transitions come with the issue: a status that is written next needs no request for them. */
+  /** Reads the transitions too, which saves a request when a status is written next. */
   async get(id: string): Promise<CanonicalIssue> {
     const query = { fields: this.#fields.join(","), expand: "transitions" };
     const { transitions, ...raw } = await this.#missingIsNotFound(id, () =>
       this.#rest.get(WithTransitions, "issue", pathOf(id), query),
     );
     const native = parsePayload(JIRA, NativeIssue, raw, "issue");
-    // A moved issue is still found by its id and by its old key.
+    // A moved issue is still found by its id and its old key.
     if (native.fields.project.id !== (await this.#project.id())) throw new IssueNotFoundError(JIRA, id);
     this.#offered.set(raw, transitions);
     return canonicalIssue(native, raw, this.#reading);
   }
 
-  /** Takes `PAY-7`, an id, and an issue's address on this site. */
+  /** Accepts `PAY-7`, an id, and an issue's address on this site. */
   async find(key: string): Promise<CanonicalIssue | null> {
     const address = `${this.#reading.siteUrl}/browse/`;
     const isAddress = key.toLowerCase().startsWith(address.toLowerCase());
@@ -208,7 +205,6 @@ export class JiraApi implements ProviderApi {
     return id === null ? null : this.get(id);
   }
 
-  /** Jira answers writes without the issue. */
   async update(current: CanonicalIssue, patch: IssuePatch): Promise<null> {
     const { title, body, issueType, priority, assignees, labels, parent, customFields } = patch;
     const fields = {
@@ -233,9 +229,8 @@ export class JiraApi implements ProviderApi {
   }
 
   /**
-   * Statuses are reached by transitions, which the workflow offers by the status
-   * that the issue is in. Those that came with the issue may be outdated: they are
-   * read again where none of them fits or the fitting one is refused.
+   * The workflow offers transitions by the issue's current status. Those read with the issue may be outdated:
+   * they are read again when none fits or the fitting one is refused.
    */
   async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<null> {
     const known = this.#fitting(this.#offered.get(Object(current.raw)) ?? [], status);
@@ -277,7 +272,7 @@ export class JiraApi implements ProviderApi {
     return null;
   }
 
-  /** The issue that is named as inward is the one that shows the outward text. */
+  /** The inward issue is the one that shows the outward text. */
   async link({ ref }: CanonicalIssue, { type, target }: CanonicalLink): Promise<null> {
     const { id, end } = await this.#project.linkTypeFor(type);
     const [from, to] = end === "outward" ? [ref, target] : [target, ref];
@@ -311,7 +306,7 @@ export class JiraApi implements ProviderApi {
     return this.#missingIsNotFound(id, () => this.#comments.add(id, body, idempotencyKey));
   }
 
-  /** Jira forgets its tokens after a week; the window is then read from its start. */
+  /** Jira's tokens expire after a week; the window is then read from its start. */
   async #changes(jql: string, maxResults: number, token: string | null): Promise<Page> {
     try {
       return await this.#search({ jql, maxResults, token });
@@ -326,13 +321,13 @@ export class JiraApi implements ProviderApi {
     const projectId = await this.#project.id();
     const items = page.issues.flatMap((raw, index) => {
       const issue = parsePayload(JIRA, NativeIssue, raw, `search.issues.${index}`);
-      // The index may still have here what was moved to another project.
+      // The index may still list issues that were moved to another project.
       return issue.fields.project.id === projectId ? [canonicalIssue(issue, raw, this.#reading)] : [];
     });
     return { items, next: page.next, isEmpty: page.issues.length === 0 };
   }
 
-  /** Comments do not tell whose they are. */
+  /** Comments do not name their issue's project. */
   async #assertHere(id: string): Promise<void> {
     const { fields } = await this.#missingIsNotFound(id, () =>
       this.#rest.get(IssueLocation, "issue", pathOf(id), { fields: "project" }),
@@ -350,7 +345,7 @@ export class JiraApi implements ProviderApi {
     }
   }
 
-  /** A document that keeps what Markdown cannot show of the parts that stay. */
+  /** Keeps what Markdown cannot express in the unchanged parts of the document. */
   #descriptionOf({ raw }: CanonicalIssue, body: string | null): unknown {
     if (body === null || body.trim() === "") return null;
     const { fields } = parsePayload(JIRA, NativeIssue, raw, "issue");

@@ -19,7 +19,6 @@ const Comments = v.object({
 const Property = v.object({ mark: v.string() });
 const Place = v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0)));
 
-/** The comments on the issues of one site. */
 export class IssueComments {
   readonly #rest: JiraRest;
 
@@ -27,7 +26,6 @@ export class IssueComments {
     this.#rest = rest;
   }
 
-  /** Oldest first. */
   async list(id: string, place: JsonValue): Promise<ApiPage<CanonicalComment>> {
     const start = parsePlace(JIRA, Place, place) ?? 0;
     const { items, next } = await this.#read(id, start, "created");
@@ -40,7 +38,7 @@ export class IssueComments {
     return canonicalComment(await this.#rest.send(NativeComment, "comment", "POST", pathOf(id), { json }));
   }
 
-  /** The comment that a key added: latest first, as far back as it can be. */
+  /** The comment of a key, searched from the latest back to the key's earliest possible use. */
   async find(id: string, idempotencyKey: string): Promise<CanonicalComment | null> {
     const mark = markOf(idempotencyKey);
     const earliest = earliestUse(idempotencyKey);

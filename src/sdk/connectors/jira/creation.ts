@@ -1,7 +1,6 @@
 /**
- * Creating issues once. Jira knows no idempotency keys, but an issue can be
- * created together with a property, which only programs see:
- * https://developer.atlassian.com/cloud/jira/platform/jira-entity-properties/
+ * Creates issues once. Jira has no idempotency keys, but an issue can be created with a property that only
+ * programs see: https://developer.atlassian.com/cloud/jira/platform/jira-entity-properties/
  */
 import * as v from "valibot";
 import { Instant } from "../../model.ts";
@@ -14,12 +13,11 @@ import { PAGE_SIZE } from "./search.ts";
 
 const PROPERTY = "tracker.create";
 
-/** After so many numbers in a row that nobody has, no higher one is tried. */
+/** No higher number is tried after so many unused ones in a row. */
 const MAX_MISSES = 3;
-/** Numbers between indexed issues that are looked at, the highest first; most of them are of deleted issues. */
+/** Unindexed numbers that are tried between indexed ones, highest first; most belong to deleted issues. */
 const MAX_GAPS = 5;
 
-/** The property that marks an issue as the one of a key. */
 export function creationProperty(idempotencyKey: string): { readonly key: string; readonly value: unknown } {
   return { key: PROPERTY, value: { mark: markOf(idempotencyKey) } };
 }
@@ -35,10 +33,8 @@ const Found = v.object({
 const Property = v.object({ mark: v.string() });
 
 /**
- * The id of the issue that was created with a key. What the index does not
- * have yet is looked for by its number: the numbers after the highest indexed
- * one, and those left out among the latest. An issue that was moved to another
- * project is found too: Jira still knows it by its old key.
+ * The id of a key's issue. Issues that the index does not have yet are looked up by number: after the highest
+ * indexed one, and in the gaps among the latest. A moved issue is found too, by its old key.
  */
 export async function findCreated(project: JiraProject, idempotencyKey: string): Promise<string | null> {
   const mark = markOf(idempotencyKey);
@@ -60,7 +56,7 @@ export async function findCreated(project: JiraProject, idempotencyKey: string):
     const made = issues.find((issue) => markIn(issue) === mark);
     if (made !== undefined) return made.id;
     if (token === null) {
-      // The index may still have here what was moved to another project, where it has another number.
+      // The index may still list a moved issue, which has another number in its new project.
       const own = issues.filter(({ fields }) => fields.project.id === projectId);
       latest = { issues: own, isAll: page.next === null };
     }
@@ -70,14 +66,12 @@ export async function findCreated(project: JiraProject, idempotencyKey: string):
   return probe(project, mark, latest, earliest);
 }
 
-/** The issues that the index has, the latest of them at least. */
 interface Latest {
-  /** The latest first. */
   readonly issues: readonly v.InferOutput<typeof Found>[];
   readonly isAll: boolean;
 }
 
-/** Looks at numbers that the index does not have. */
+/** Looks up numbers that the index does not have. */
 async function probe(
   project: JiraProject,
   mark: string,
@@ -87,7 +81,7 @@ async function probe(
   const [newest] = latest.issues;
   const prefix = newest === undefined ? (await project.identity()).key : keyPrefix(newest.key);
   const highest = Math.max(0, ...latest.issues.map(numberOf));
-  /** Null when nobody has the number; else the id, if it is the issue of the key. */
+  /** Null for an unused number; otherwise the id if the issue has the key. */
   const look = async (number: number): Promise<{ readonly id: string | null } | null> => {
     const path = `/rest/api/3/issue/${encodeURIComponent(`${prefix}-${number}`)}`;
     const query = { fields: "project", properties: PROPERTY };
@@ -117,12 +111,11 @@ function markIn({ properties }: v.InferOutput<typeof Marked>): string | null {
   return v.is(Property, property) ? property.mark : null;
 }
 
-/** The number in a key. */
 function numberOf({ key }: { readonly key: string }): number {
   return Number(/\d+$/.exec(key)?.[0] ?? 0);
 }
 
-/** Numbers left out among the latest issues, as far down as an issue can be: the highest first. */
+/** Gaps among the latest issues, highest first, as far down as the issue can be. */
 function gapsIn({ issues, isAll }: Latest, earliest: string | null): readonly number[] {
   const created = new Map(issues.map((issue) => [numberOf(issue), issue.fields.created]));
   const lowest = isAll ? 1 : Math.min(...created.keys());

@@ -1,4 +1,4 @@
-/** The custom fields that hold what missions tell. Every site has its own; people say which ones they are. */
+/** The custom fields of missions. They differ by site and are named in the settings. */
 import * as v from "valibot";
 import { jsonText } from "../../../shared/json.ts";
 import { ConnectorRequestError, IssuePayloadContractError } from "../../errors.ts";
@@ -9,18 +9,16 @@ import { AdfDocument, type AdfNode } from "./adf.ts";
 import { markdownOf } from "./adf-markdown.ts";
 import { JIRA } from "./rest.ts";
 
-/** A member of `customFields` and the field of the site that it is kept in. */
+/** A member of `customFields` and the site's field that stores it. */
 export interface CustomField {
   readonly name: string;
-  /** Such as `customfield_10042`. */
   readonly id: string;
   /** @throws ConnectorRequestError (`invalid`) when the field cannot hold the value; null empties it */
   readonly toNative: (value: JsonValue) => unknown;
-  /** Null when there is nothing in the field. */
+  /** Null for an empty field. */
   readonly fromNative: (value: string | AdfDocument) => JsonValue;
 }
 
-/** The custom fields that the params of a connector name. */
 export function customFieldsOf({
   missionFieldId,
   decisionsFieldId,
@@ -31,14 +29,10 @@ export function customFieldsOf({
   ];
 }
 
-/** A text field holds text; one for several lines holds a document. */
+/** Text; a document in a field of several lines. */
 const NativeText = v.nullish(v.union([v.string(), AdfDocument]));
 
-/**
- * The values of an issue in these fields.
- *
- * @throws IssuePayloadContractError when one of them is no text field
- */
+/** @throws IssuePayloadContractError when a field is no text field */
 export function readCustomFields(
   custom: readonly CustomField[],
   fields: Readonly<Record<string, unknown>>,
@@ -54,7 +48,7 @@ export function readCustomFields(
   return Object.fromEntries(members);
 }
 
-/** The values that bring these fields from `before` to `after`; an absent member empties its field. */
+/** The values that change these fields from `before` to `after`; an absent member empties its field. */
 export function writtenCustomFields(
   custom: readonly CustomField[],
   before: IssueFields["customFields"],
@@ -83,7 +77,10 @@ function missionField(id: string): CustomField {
 
 const References = jsonText(v.array(JsonValue));
 
-/** References to decisions are a list, kept as JSON: a field of one line, which ends after 255 characters, is too short. */
+/**
+ * References are stored as a JSON list, which needs a field of several lines: one line ends after 255
+ * characters.
+ */
 function decisionsField(id: string): CustomField {
   return {
     name: DECISIONS_FIELD,
@@ -105,7 +102,7 @@ function documentWith(text: string): AdfDocument {
   return { type: "doc", version: 1, content: [{ type: "paragraph", content: [{ type: "text", text }] }] };
 }
 
-/** The text of nodes as it is, where Markdown would escape some of it. */
+/** The text of nodes without Markdown's escapes. */
 function plainText(nodes: readonly AdfNode[]): string {
   return nodes.map(({ text = "", content = [] }) => text + plainText(content)).join("");
 }

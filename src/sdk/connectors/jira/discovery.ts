@@ -1,4 +1,4 @@
-/** The projects that can be bound: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/ */
+/** The bindable projects: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/ */
 import * as v from "valibot";
 import {
   type DiscoveredResource,
@@ -36,19 +36,18 @@ type NativeProject = v.InferOutput<typeof NativeProject>;
 const Projects = v.object({ values: v.array(NativeProject), isLast: v.boolean() });
 const SiteContext = v.object({ site_url: filled, cloud_id: v.exactOptional(filled) });
 
-/** The sites and projects that a credential can see. */
 export class JiraDiscovery implements DiscoverySource {
   readonly provider = JIRA;
   readonly #transport: Transport;
   readonly #siteUrl: string | null;
 
-  /** @param siteUrl Where the transport leads; null where that is Atlassian's API gateway, which leads to many sites */
+  /** @param siteUrl The transport's site; null for Atlassian's API gateway, which serves many sites */
   constructor(transport: Transport, siteUrl: string | null) {
     this.#transport = transport;
     this.#siteUrl = siteUrl?.replace(/\/+$/, "") ?? null;
   }
 
-  /** The account, with the site that it is used on where there is only one. */
+  /** The account, with its site where there is only one. */
   async account(): Promise<string> {
     if (this.#siteUrl !== null) return `${await whoami(this.#rest(null))} ${new URL(this.#siteUrl).host}`;
     const [site] = await this.#sites();
@@ -81,7 +80,7 @@ export class JiraDiscovery implements DiscoverySource {
     const query = { startAt, maxResults: PAGE_SIZE, status: "live", action: "browse", orderBy: "key" };
     const found = await rest.get(v.unknown(), "projects", "/rest/api/3/project/search", query);
     const { values, isLast } = parseDiscovered(JIRA, Projects, found, "projects");
-    // A credential that has ended is answered like a stranger: with nothing.
+    // Jira answers an expired credential with an empty list, as it answers strangers.
     if (values.length === 0) await whoami(rest);
     const site = { workspaceId: id, siteUrl, cloudId: cloudId ?? null, gatewayId };
     const items = values.filter(isBindable).map((project) => resourceOf(project, site));
@@ -89,10 +88,7 @@ export class JiraDiscovery implements DiscoverySource {
     return { items, nextCursor: isEnd ? null : String(startAt + values.length) };
   }
 
-  /**
-   * Two requests: the site, and the project. Through the API gateway, which
-   * leads to many sites, the recorded address says which one it is.
-   */
+  /** Two requests: the site and the project. Through the API gateway the recorded address names the site. */
   async findResource({ displayKey, resourceUrl }: ResourceNames): Promise<FoundResource | null> {
     const workspace = await this.#siteOf(resourceUrl);
     if (workspace === null) return null;
@@ -131,7 +127,7 @@ export class JiraDiscovery implements DiscoverySource {
     return new JiraRest(this.#transport, cloudId);
   }
 
-  /** The sites with Jira; the gateway lists a site once for each product. */
+  /** The sites with Jira; the gateway lists a site once per product. */
   async #sites(): Promise<v.InferOutput<typeof Sites>> {
     const path = "/oauth/token/accessible-resources";
     const body = await sendClassified(this.#transport, { method: "GET", path });
@@ -142,7 +138,7 @@ export class JiraDiscovery implements DiscoverySource {
     return [...new Map(withJira.map((site) => [site.id, site])).values()];
   }
 
-  /** The id of a site, which the site tells everybody; null where it does not. */
+  /** The site's public id; null where it does not show it. */
   async #cloudId(): Promise<string | null> {
     try {
       const body = await sendClassified(this.#transport, { method: "GET", path: "/_edge/tenant_info" });
@@ -158,7 +154,7 @@ function isBindable({ archived, deleted }: NativeProject): boolean {
   return !archived && !deleted;
 }
 
-/** A site as its projects are reached. */
+/** A site and the way to its projects. */
 interface Site {
   readonly workspaceId: string;
   readonly siteUrl: string;

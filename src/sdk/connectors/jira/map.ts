@@ -1,5 +1,5 @@
 /**
- * Jira's issues and comments as they are here.
+ * Maps Jira's issues and comments to the model:
  * https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/
  */
 import * as v from "valibot";
@@ -21,7 +21,7 @@ import { JIRA } from "./rest.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
-/** The fields that make an issue here; nothing else is asked for. */
+/** The only fields that are requested. */
 export const ISSUE_FIELDS = [
   "summary",
   "description",
@@ -39,7 +39,7 @@ export const ISSUE_FIELDS = [
 
 const Other = v.object({ id: filled, key: filled });
 
-/** One end's view of a link: it names the other end. */
+/** A link as one end shows it: it names the other end. */
 const NativeLink = v.object({
   id: filled,
   type: v.object({ inward: v.string(), outward: v.string() }),
@@ -47,7 +47,7 @@ const NativeLink = v.object({
   outwardIssue: v.exactOptional(Other),
 });
 
-/** The place of an issue: enough to decide whether it belongs to this project. */
+/** The part of an issue that shows its project. */
 export const IssueLocation = v.object({
   id: filled,
   key: filled,
@@ -57,8 +57,8 @@ export const IssueLocation = v.object({
 export const NativeStatus = v.object({ name: filled, statusCategory: v.object({ key: filled }) });
 
 /**
- * An issue with {@link ISSUE_FIELDS}. Jira leaves out what a project has no field
- * for (priority, labels, description, links), and `parent` where there is none.
+ * An issue with {@link ISSUE_FIELDS}. Jira omits fields that a project does not have (priority, labels,
+ * description, links), and an empty `parent`.
  */
 export const NativeIssue = v.object({
   id: filled,
@@ -87,7 +87,6 @@ export const NativeIssue = v.object({
 });
 export type NativeIssue = v.InferOutput<typeof NativeIssue>;
 
-/** A comment; `properties` come with `expand=properties`. */
 export const NativeComment = v.object({
   id: filled,
   author: v.nullish(v.object({ accountId: v.nullish(filled) })),
@@ -97,17 +96,17 @@ export const NativeComment = v.object({
 });
 export type NativeComment = v.InferOutput<typeof NativeComment>;
 
-/** The facts about a project that reading its issues needs. */
+/** The project's facts for reading its issues. */
 export interface ReadingContext {
   readonly workspace: string;
-  /** Address of the site, without a final slash. */
+  /** Without a final slash. */
   readonly siteUrl: string;
   readonly statusNames: StatusNames;
   readonly customFields: readonly CustomField[];
 }
 
 /**
- * @param raw What `native` was read from
+ * @param raw The payload of `native`
  * @throws IssuePayloadContractError naming the path of what the model cannot hold
  */
 export function canonicalIssue(native: NativeIssue, raw: unknown, reading: ReadingContext): CanonicalIssue {
@@ -143,14 +142,13 @@ export function canonicalIssue(native: NativeIssue, raw: unknown, reading: Readi
   };
 }
 
-/** A value that was parsed from JSON. */
 const Json = v.custom<JsonValue>(() => true);
 
 export function canonicalComment({ id, body, author, created }: NativeComment): CanonicalComment {
   return { id, body: markdownOf(body), author: author?.accountId ?? null, createdAt: created };
 }
 
-/** The link that one end shows; null for one that is not carried, and for the end that a duplicate points to. */
+/** The link at this end; null for an unsupported type and for the target of a duplicate. */
 export function linkOf(
   native: v.InferOutput<typeof NativeLink>,
 ): { readonly type: CanonicalLink["type"]; readonly other: v.InferOutput<typeof Other> } | null {

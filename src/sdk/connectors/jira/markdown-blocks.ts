@@ -1,22 +1,20 @@
 /**
  * Reads Markdown into ADF: CommonMark's blocks (https://spec.commonmark.org/0.31.2/#blocks-and-inlines),
- * GitHub's tables, task lists and alerts, and foldable `<details>`. Only what
- * ADF's schema allows in a place is put there; what it does not allow becomes
- * what comes next to it, because Jira refuses a whole document for one
- * misplaced node. No text is lost.
+ * GitHub's tables, task lists and alerts, and foldable `<details>`. Jira refuses a whole document for one
+ * misplaced node, so a node that ADF's schema does not allow in a place is replaced by the nearest one that
+ * it allows. No text is lost.
  */
 import type { AdfNode } from "./adf.ts";
 import { BREAK, type Run, type TextStyle, trimmed } from "./adf-runs.ts";
 import { parseInline } from "./markdown-inline.ts";
 
-/** The places that hold blocks. */
 type Place = "doc" | "listItem" | "blockquote" | "panel" | "expand" | "nestedExpand";
 
 const LISTS = ["bulletList", "orderedList"];
 const COMMON = ["paragraph", "codeBlock", "mediaSingle", ...LISTS];
 const RICH = [...COMMON, "heading", "rule", "taskList"];
 
-/** The nodes that ADF's schema allows in each place, of those that are made here. */
+/** The nodes made here that ADF's schema allows in each place. */
 const ALLOWED: Readonly<Record<Place, ReadonlySet<string>>> = {
   doc: new Set([...RICH, "blockquote", "panel", "table", "expand"]),
   expand: new Set([...RICH, "blockquote", "panel", "table", "nestedExpand"]),
@@ -49,7 +47,6 @@ const SUMMARY = /^<summary>(.*)<\/summary>[ \t]*$/i;
 const DETAILS_END = /^<\/details>[ \t]*$/i;
 const DELIMITERS = /^ {0,3}\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?[ \t]*)?$/;
 
-/** The blocks of a Markdown text. */
 export function parseBlocks(markdown: string): readonly AdfNode[] {
   return new BlockReader(markdown.split(/\r\n?|\n/), "doc").read();
 }
@@ -193,7 +190,7 @@ class BlockReader {
     return { type: "orderedList", ...(order !== 1 && { attrs: { order } }), content };
   }
 
-  /** The lines of an item without their indentation; blank lines at its end belong to nobody. */
+  /** The lines of an item without indentation and without blank lines at its end. */
   #item([, indent = "", sign = "", , , gap = "", rest = ""]: RegExpExecArray): readonly string[] {
     const isCode = gap.length > 4;
     const width = indent.length + sign.length + (rest === "" || isCode ? 1 : columnsOf(gap));
@@ -238,7 +235,6 @@ function isBlank(line: string): boolean {
   return /^[ \t]*$/.test(line);
 }
 
-/** Reports whether a line ends the paragraph before it. */
 function startsBlock(line: string): boolean {
   const [, , , number, , , rest = ""] = ITEM.exec(line) ?? [];
   const isItem = rest !== "" && (number === undefined || number === "1");
@@ -264,7 +260,7 @@ function withoutOuterBlanks(lines: readonly string[]): readonly string[] {
   return start === -1 ? [] : lines.slice(start, lines.findLastIndex((line) => !isBlank(line)) + 1);
 }
 
-/** The number of lines up to the end of foldable text; null when it does not end. */
+/** The number of lines of a foldable text; null when it has no end. */
 function detailsLength(lines: readonly string[]): number | null {
   let depth = 1;
   let fence: RegExp | null = null;
@@ -280,7 +276,7 @@ function detailsLength(lines: readonly string[]): number | null {
   return null;
 }
 
-/** The cells of a table's row; null when the line is none. */
+/** The cells of a table's row; null for another line. */
 function cellsOf(line: string): readonly string[] | null {
   const text = line.trim();
   if (!text.startsWith("|")) return null;
@@ -294,7 +290,7 @@ interface Task {
   readonly text: readonly AdfNode[];
 }
 
-/** An item of a task list and its own sub-tasks; null when ADF has no such task. */
+/** An item of a task list with its sub-tasks; null when ADF cannot hold it. */
 function taskOf(lines: readonly string[]): readonly (Task | AdfNode)[] | null {
   const [first = "", ...rest] = lines;
   const sign = TASK.exec(first);
@@ -309,7 +305,7 @@ function taskList(entries: readonly (Task | AdfNode)[]): AdfNode {
     if ("type" in entry) return entry;
     return { type: "taskItem", attrs: { localId: "", state: entry.state }, content: entry.text };
   });
-  // Ids are given when the document is whole.
+  // Ids are assigned when the document is complete.
   return { type: "taskList", attrs: { localId: "" }, content };
 }
 
@@ -330,12 +326,12 @@ function picture(url: string, alt: string): AdfNode {
   return { type: "mediaSingle", attrs: { layout: "center" }, content: [media] };
 }
 
-/** ADF wants at least one block in most places. */
+/** ADF requires at least one block in most places. */
 function nonEmptyBlocks(nodes: readonly AdfNode[]): readonly AdfNode[] {
   return nodes.length > 0 ? nodes : [{ type: "paragraph", content: [] }];
 }
 
-/** A node as far as it is allowed in a place, else what comes next to it. */
+/** A node if its place allows it, otherwise the nearest allowed ones. */
 function fitted(node: AdfNode, place: Place): readonly AdfNode[] {
   if (ALLOWED[place].has(node.type)) return [node];
   const paragraph = (content: readonly AdfNode[]): AdfNode => ({ type: "paragraph", content });
@@ -369,7 +365,6 @@ function uncheckable(entry: AdfNode): AdfNode {
   return { type: "listItem", content: [{ type: "paragraph", content: [sign, ...(entry.content ?? [])] }] };
 }
 
-/** Runs as the nodes of a paragraph. */
 function textNodes(runs: readonly Run[]): readonly AdfNode[] {
   return runs.map((run) => {
     if (run.text === BREAK.text) return { type: "hardBreak" };

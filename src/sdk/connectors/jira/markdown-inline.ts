@@ -1,11 +1,11 @@
 /**
- * Markdown within a line: CommonMark (https://spec.commonmark.org/0.31.2/#inlines)
- * with GitHub's strikethrough and bare addresses, and HTML tags for what
- * Markdown has no signs for. A line end is a line break, as in trackers' own editors.
+ * Reads Markdown within a line: CommonMark (https://spec.commonmark.org/0.31.2/#inlines), GitHub's
+ * strikethrough and bare addresses, and HTML tags for what Markdown has no signs for. A line end is a line
+ * break, as in trackers' own editors.
  */
 import { BREAK, type Link, linkTo, normalized, type Run, type TextStyle } from "./adf-runs.ts";
 
-/** An address that is a link as it stands. */
+/** A bare address. */
 export const ADDRESS = /https?:\/\/[^\s<>"'`*|\\^{}[\]()~]*[\w/=&#%+-]/y;
 
 const PUNCTUATION = /[!-/:-@[-`{-~]/;
@@ -34,7 +34,7 @@ const ENTITIES: ReadonlyMap<string, string> = new Map([
   ["nbsp", "\u00a0"],
 ]);
 
-/** A piece of a line while it is read; what is left of a sign that found no partner is text. */
+/** A piece of a line while it is read; a sign without a partner becomes text. */
 interface Piece {
   text: string;
   styles: Set<TextStyle>;
@@ -48,13 +48,12 @@ interface Piece {
   };
 }
 
-/** Reads a paragraph's text. */
 export function parseInline(source: string): readonly Run[] {
   const reader = new Reader(source);
   return normalized(reader.read());
 }
 
-/** Backslash escapes resolved. */
+/** Resolves backslash escapes. */
 function unescaped(text: string): string {
   return text.replace(/\\([!-/:-@[-`{-~])/g, "$1");
 }
@@ -75,7 +74,7 @@ class Reader {
     return this.#pieces.map(({ text, styles, link }) => ({ text, styles, link }));
   }
 
-  /** Reads what stands at the position; returns its length. */
+  /** Reads the piece at the position; returns its length. */
   #step(): number {
     const char = this.#source.charAt(this.#at);
     const next = this.#source.charAt(this.#at + 1);
@@ -197,12 +196,12 @@ class Reader {
       if (kind === "image") piece.styles.clear();
     }
     if (inner.every(({ text }) => text === "")) this.#push({ text: href, link }, 0);
-    // A link holds no other link.
+    // A link contains no other link.
     if (kind === "link") this.#open = this.#open.filter(({ opens }) => opens !== "[");
     return whole.length + 1;
   }
 
-  /** The pieces after an opening one, which is closed together with what was opened in it. */
+  /** Closes an opening piece with the pieces after it. */
   #close(opener: Piece): readonly Piece[] {
     this.#open = this.#open.slice(0, this.#open.indexOf(opener));
     return this.#pieces.slice(this.#pieces.indexOf(opener) + 1);
@@ -244,7 +243,7 @@ class Reader {
         shorten(this.#pieces[index], length);
       }
     }
-    // What is left are characters like others.
+    // Unpaired signs are plain characters.
     for (const { sign } of this.#pieces.slice(start)) if (sign !== undefined) sign.count = 0;
   }
 

@@ -1,16 +1,13 @@
 /**
- * Writes lines as Markdown that is read back as the same lines. The pretty
- * way is tried first, with the fewest signs; what it cannot say is written
- * with every sign escaped and with HTML tags.
+ * Writes lines as Markdown that reads back as the same lines. First it tries the fewest signs; if that reads
+ * differently, it escapes every sign and uses HTML tags.
  */
 import { isSameLink, isSameText, type Link, type Run, type TextStyle } from "./adf-runs.ts";
 import { ADDRESS, parseInline } from "./markdown-inline.ts";
 
-/** One way to write. */
 interface WriteMode {
   readonly signs: (style: TextStyle) => readonly [open: string, close: string];
   readonly escape: (text: string, before: string, isLinkText: boolean) => string;
-  /** Escapes what would start a block. */
   readonly lineStart: (line: string) => string;
 }
 
@@ -52,14 +49,13 @@ const WRITE_MODES: readonly WriteMode[] = [
   },
 ];
 
-/** The frame of a block around its lines. */
+/** A block's prefix around its lines. */
 interface Frame {
   readonly lineBreak: "\n" | "<br>";
-  /** Reports whether the text is read back as these runs in its place. Default: by itself. */
+  /** Reports whether the text reads back as these runs in its place. Default: by itself. */
   readonly isRead?: (text: string, runs: readonly Run[]) => boolean;
 }
 
-/** Writes normalized runs. */
 export function writeInline(runs: readonly Run[], { lineBreak, isRead = isReadAlone }: Frame): string {
   const written = WRITE_MODES.map((manner) => () => {
     const text = spelled(runs, manner, lineBreak);
@@ -79,7 +75,7 @@ function isReadAlone(text: string, runs: readonly Run[]): boolean {
 
 type Opened = TextStyle | Link;
 
-/** The order of decorations that start together, the outer one first. */
+/** The order of decorations that start together, outermost first. */
 const ORDER: readonly TextStyle[] = ["strong", "em", "strike", "underline", "sub", "sup", "code"];
 
 function spelled(runs: readonly Run[], manner: WriteMode, lineBreak: string): string {
@@ -125,7 +121,6 @@ function has(run: Run, opened: Opened): boolean {
   return isLink(opened) ? isSameLink(run.link, opened) : run.styles.has(opened);
 }
 
-/** The number of runs in a row that have a decoration. */
 function extent(runs: readonly Run[], start: number, opened: Opened): number {
   let end = start;
   for (let run = runs[end]; run !== undefined && has(run, opened); run = runs[end]) end++;
@@ -136,7 +131,7 @@ function rank(opened: Opened): number {
   return isLink(opened) ? -1 : ORDER.indexOf(opened);
 }
 
-/** A link whose text is where it leads, without brackets; null for any other run. */
+/** A link whose text is its address, without brackets; null for any other run. */
 function ownLink(
   { text, link, styles }: Run,
   before: Run | undefined,
@@ -164,7 +159,7 @@ function codeSpan(text: string): string {
   return isPadded ? `${fence} ${text} ${fence}` : fence + text + fence;
 }
 
-/** Escapes what would be read as a sign; addresses stay as they are. */
+/** Escapes what would read as a sign, except in addresses. */
 function escapedWhereNeeded(text: string, before: string, isLinkText: boolean): string {
   let escaped = "";
   let at = 0;
@@ -216,7 +211,7 @@ function isSign(char: string, previous: string, rest: string, isLinkText: boolea
 const BLOCK_START =
   /^([-+*](\s|$)|([-*_]\s*){3,}$|[-=]+\s*$|#{1,6}(\s|$)|>|\||~~~|\[( |x|!\w+)\]|<\/?details)/i;
 
-/** Escapes the start of a line that would start a block. */
+/** Escapes what would start a block. */
 function escapedStart(line: string): string {
   const number = /^(\d{1,9})([.)])(?=\s|$)/.exec(line);
   if (number !== null) return `${number[1]}\\${line.slice(number[0].length - 1)}`;

@@ -1,10 +1,9 @@
-/** The meaning of Jira's names: each site names its statuses, issue types, priorities and links as it likes. */
+/** The meaning of Jira's names: each site names its statuses, issue types, priorities and links itself. */
 import { type CanonicalIssueType, CanonicalStatus, type LinkType } from "../../model.ts";
 
-/** Status names of a project by what they stand for. */
+/** A project's status names by their meaning. */
 export type StatusNames = Readonly<Partial<Record<CanonicalStatus, string | undefined>>>;
 
-/** A status as far as its meaning goes. */
 interface NamedStatus {
   readonly name: string;
   /** `new`, `indeterminate` or `done`; `undefined` is a category too. */
@@ -30,20 +29,18 @@ export function meaningOfStatus(
   }
 }
 
-/** Reports whether two names are the same to people. */
+/** Compares names as people do. */
 export function isNamed(one: string | undefined, other: string): boolean {
   return one?.trim().toLowerCase() === other.trim().toLowerCase();
 }
 
-/** An issue type as far as its meaning goes. */
 interface NamedType {
   readonly name: string;
   readonly subtask: boolean;
-  /** -1 for subtasks, 0 for what is usual, 1 for epics, more for what is above them. */
+  /** -1 for subtasks, 0 for the usual types, 1 for epics, more for the levels above. */
   readonly hierarchyLevel?: number | undefined;
 }
 
-/** The meaning of an issue type; an unknown type is a task. */
 export function meaningOfType({ name, subtask, hierarchyLevel = 0 }: NamedType): CanonicalIssueType {
   if (subtask || hierarchyLevel < 0) return "subtask";
   if (hierarchyLevel > 0 || isNamed("epic", name)) return "epic";
@@ -52,7 +49,7 @@ export function meaningOfType({ name, subtask, hierarchyLevel = 0 }: NamedType):
   return /\b(chore|maintenance)\b/i.test(name) ? "chore" : "task";
 }
 
-/** Names of types by what they stand for, the usual one first. */
+/** Names of types by their meaning, the most common first. */
 export const TYPE_NAMES: Readonly<Record<CanonicalIssueType, readonly string[]>> = {
   epic: ["Epic"],
   story: ["Story"],
@@ -62,7 +59,6 @@ export const TYPE_NAMES: Readonly<Record<CanonicalIssueType, readonly string[]>>
   subtask: ["Subtask", "Sub-task"],
 };
 
-/** Names of priorities by their rank, the usual one first. */
 const PRIORITY_NAMES: Readonly<Record<number, readonly string[]>> = {
   1: ["Highest", "Urgent", "Critical", "Blocker"],
   2: ["High", "Major"],
@@ -70,7 +66,7 @@ const PRIORITY_NAMES: Readonly<Record<number, readonly string[]>> = {
   4: ["Low", "Lowest", "Minor", "Trivial"],
 };
 
-/** The rank of a priority; null when its name says nothing. */
+/** The rank of a priority; null for an unknown name. */
 export function rankOfPriority(name: string): number | null {
   const found = Object.entries(PRIORITY_NAMES).find(([, names]) =>
     names.some((known) => isNamed(known, name)),
@@ -78,7 +74,7 @@ export function rankOfPriority(name: string): number | null {
   return found === undefined ? null : Number(found[0]);
 }
 
-/** The usual one of several things, by the order of the usual names; the first when none is usual. */
+/** The first existing one of the common names; the first item when none exists. */
 export function mostCommon<T extends { readonly name: string }>(
   things: readonly T[],
   names: readonly string[],
@@ -87,7 +83,6 @@ export function mostCommon<T extends { readonly name: string }>(
   return usual[0] ?? things[0];
 }
 
-/** The priority for a rank. */
 export function priorityFor<T extends { readonly name: string }>(
   priorities: readonly T[],
   rank: number,
@@ -96,7 +91,7 @@ export function priorityFor<T extends { readonly name: string }>(
   return mostCommon(fitting, PRIORITY_NAMES[rank] ?? []);
 }
 
-/** The link type that one end's description names; null when it is none that is carried. */
+/** The link type of one end's description; null when it is unsupported. */
 export function meaningOfLink(description: string): LinkType | null {
   switch (description.trim().toLowerCase()) {
     case "blocks":

@@ -1,4 +1,4 @@
-/** One project on a site: what it is, and what its issues can be given. */
+/** One project of a site: its identity and the values that its issues accept. */
 import * as v from "valibot";
 import { CapabilityNotSupportedError, ConnectorRequestError } from "../../errors.ts";
 import type { CanonicalIssueType, LinkType } from "../../model.ts";
@@ -31,16 +31,15 @@ const LinkTypes = v.object({
 const TypePage = v.object({ issueTypes: v.array(IssueType), startAt: wholeNumber, total: wholeNumber });
 const PriorityPage = v.object({ values: v.array(Priority), isLast: v.boolean() });
 
-/** The project that the params name. */
 interface ProjectParams {
   readonly projectId: string | null;
   readonly projectKey: string | null;
 }
 
-/** Facts are read when they are needed, once. */
+/** Facts are read once, when they are first needed. */
 export class JiraProject {
   readonly rest: JiraRest;
-  /** Id where it is known, else key: Jira takes both. */
+  /** The id if known, otherwise the key: Jira accepts both. */
   readonly name: string;
   #identity: v.InferOutput<typeof Identity> | null = null;
   #id: string | null;
@@ -54,7 +53,6 @@ export class JiraProject {
     this.#id = projectId;
   }
 
-  /** The project in JQL. */
   get jql(): string {
     return `project = ${jqlText(this.name)}`;
   }
@@ -70,18 +68,18 @@ export class JiraProject {
   }
 
   /**
-   * Jira answers requests without a valid credential as it answers strangers:
-   * nothing is there. So before anything counts as missing, the credential and
-   * the project are asked for.
+   * To a request without a valid credential Jira answers as if nothing existed. So the credential and the
+   * project are checked before an issue counts as missing.
    *
-   * @throws ConnectorRequestError when the credential is not good, the project not visible, or this is no Jira Cloud
+   * @throws ConnectorRequestError when the credential is not valid, the project is not visible, or this is no
+   * Jira Cloud
    */
   async confirm(): Promise<void> {
     await whoami(this.rest);
     this.#identity = await this.#read();
   }
 
-  /** To strangers Jira says that a query is wrong, because it names a project that is not there. */
+  /** To strangers Jira reports an invalid query, because it names an invisible project. */
   async search(request: SearchRequest): Promise<SearchPage> {
     try {
       return await searchPage(this.rest, request);
@@ -92,7 +90,7 @@ export class JiraProject {
   }
 
   /**
-   * The type to create or change an issue to.
+   * The type for creating or changing an issue.
    *
    * @param substitute Name of the type for tasks, where the project has no "Task"
    * @throws CapabilityNotSupportedError listing the project's types when none fits
@@ -121,9 +119,9 @@ export class JiraProject {
   }
 
   /**
-   * The site's link type for a link, and which end of it reads so.
+   * The site's link type for a link, and its end.
    *
-   * @throws CapabilityNotSupportedError listing the site's link types when none reads so
+   * @throws CapabilityNotSupportedError listing the site's link types when none fits
    */
   async linkTypeFor(wanted: LinkType): Promise<{ readonly id: string; readonly end: "outward" | "inward" }> {
     this.#linkTypes ??= (
@@ -146,7 +144,7 @@ export class JiraProject {
     }
   }
 
-  /** The types that the credential can create; the listing of all types is for administrators. */
+  /** The types that the credential can create; only administrators can list all. */
   async #readTypes(): Promise<readonly v.InferOutput<typeof IssueType>[]> {
     const path = `/rest/api/3/issue/createmeta/${encodeURIComponent(this.name)}/issuetypes`;
     const types: v.InferOutput<typeof IssueType>[] = [];
@@ -161,7 +159,7 @@ export class JiraProject {
     throw new ConnectorRequestError(message, { provider: JIRA, failureClass: "permission" });
   }
 
-  /** Projects may have a selection of the site's priorities. */
+  /** A project may use a selection of the site's priorities. */
   async #readPriorities(): Promise<readonly v.InferOutput<typeof Priority>[]> {
     const projectId = await this.id();
     const priorities: v.InferOutput<typeof Priority>[] = [];
@@ -187,9 +185,9 @@ export class JiraProject {
 const Account = v.object({ accountId: filled });
 
 /**
- * The account that the credential belongs to.
+ * The credential's account.
  *
- * @throws ConnectorRequestError also when there is no version 3 of the API, which Jira Data Center does not have
+ * @throws ConnectorRequestError also when version 3 of the API is missing, as in Jira Data Center
  */
 export async function whoami(rest: JiraRest): Promise<string> {
   try {
@@ -202,7 +200,7 @@ export async function whoami(rest: JiraRest): Promise<string> {
   }
 }
 
-/** A text in JQL: https://support.atlassian.com/jira-software-cloud/docs/jql-fields/ */
+/** Quotes a text for JQL: https://support.atlassian.com/jira-software-cloud/docs/jql-fields/ */
 export function jqlText(text: string): string {
   return /^\d+$/.test(text) ? text : `"${text.replace(/["\\]/g, "\\$&")}"`;
 }

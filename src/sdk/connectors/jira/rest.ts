@@ -1,4 +1,4 @@
-/** Requests to Jira Cloud's REST API, version 3, and what its refusals mean. */
+/** Requests to Jira Cloud's REST API, version 3, and the meaning of its refusals. */
 import * as v from "valibot";
 import type { FailureClass } from "../../errors.ts";
 import {
@@ -18,14 +18,13 @@ const RefusalBody = v.object({
   errors: v.optional(v.record(v.string(), v.string()), {}),
 });
 
-/** The API of one site. */
 export class JiraRest {
   readonly #transport: Transport;
   readonly #prefix: string;
 
   /**
-   * @param cloudId The site's, where the transport leads to Atlassian's API gateway; null where it leads
-   *   to the site: https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/#authentication
+   * @param cloudId The site's id for Atlassian's API gateway; null for a transport to the site:
+   * https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/#authentication
    */
   constructor(transport: Transport, cloudId: string | null) {
     this.#transport = transport;
@@ -59,7 +58,6 @@ export class JiraRest {
   }
 }
 
-/** The answer's body. */
 export async function sendClassified(transport: Transport, request: TransportRequest): Promise<unknown> {
   try {
     return (await transport.send(request)).body;
@@ -68,19 +66,17 @@ export async function sendClassified(transport: Transport, request: TransportReq
   }
 }
 
-/** Reports whether a request failed because its subject does not exist or is not visible. */
 export function isMissing(error: unknown): boolean {
   return (
     error instanceof TransportError && (error.response?.status === 404 || error.response?.status === 410)
   );
 }
 
-/** Reports whether a request was refused for its content. */
 export function isRefused(error: unknown): boolean {
   return error instanceof TransportError && error.response?.status === 400;
 }
 
-/** The failure in Jira's own words. */
+/** The failure with Jira's own message. */
 function classified(error: TransportError): TransportError {
   const { response } = error;
   if (response === null) return error;
@@ -106,7 +102,7 @@ function classified(error: TransportError): TransportError {
   });
 }
 
-/** The gateway answers 401 both to a bad token and to a good one that lacks a scope. */
+/** The gateway answers 401 both to an invalid token and to a valid one without the scope. */
 function failureClassOf(error: TransportError, { status, body }: TransportResponse): FailureClass {
   const { message } = v.is(Message, body) ? body : { message: "" };
   return status === 401 && /scope/i.test(message) ? "permission" : error.failureClass;
@@ -115,7 +111,7 @@ function failureClassOf(error: TransportError, { status, body }: TransportRespon
 const Message = v.object({ message: v.string() });
 
 /**
- * Seconds to the end of a rate limit; null when the answer does not say.
+ * Seconds to the end of a rate limit; null when unknown:
  * https://developer.atlassian.com/cloud/jira/platform/rate-limiting/
  */
 function secondsToReset(response: TransportResponse): number | null {

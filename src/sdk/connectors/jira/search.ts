@@ -1,6 +1,5 @@
 /**
- * The search that listings, look-ups and searches are made of. Its index lags
- * behind by seconds, at times by minutes:
+ * The search behind listings and look-ups. Its index lags by seconds, at times by minutes:
  * https://developer.atlassian.com/cloud/jira/platform/search-and-reconcile/
  */
 import * as v from "valibot";
@@ -11,19 +10,18 @@ export interface SearchRequest {
   readonly jql: string;
   readonly fields: readonly string[];
   readonly properties?: readonly string[];
-  /** Jira gives fewer when it thinks fit. */
+  /** Jira may return fewer. */
   readonly maxResults: number;
   /** `next` of the page before; null for the first. */
   readonly token: string | null;
 }
 
-/** One page of issues, as they came. */
 export interface SearchPage {
   readonly issues: readonly unknown[];
   readonly next: string | null;
 }
 
-/** Jira gives no more whole issues at a time. */
+/** Jira's maximum for whole issues. */
 export const PAGE_SIZE = 100;
 
 const Results = v.object({
@@ -33,9 +31,9 @@ const Results = v.object({
 });
 
 /**
- * One page: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/
+ * https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/
  *
- * @throws IssuePayloadContractError when a page claims to be followed by itself
+ * @throws IssuePayloadContractError when a page names itself as the next one
  */
 export async function searchPage(rest: JiraRest, request: SearchRequest): Promise<SearchPage> {
   const { token, ...query } = request;
@@ -49,8 +47,8 @@ export async function searchPage(rest: JiraRest, request: SearchRequest): Promis
 }
 
 /**
- * Words as JQL looks for them, all of them, in any order; null when there are none. Jira's
- * operators are taken out, because escaping them differs between its search engines:
+ * JQL for all of these words in any order; null without words. Jira's operators are removed, because escaping
+ * them differs between its search engines:
  * https://support.atlassian.com/jira-software-cloud/docs/search-for-issues-using-the-text-field/
  */
 export function wordsInJql(text: string): string | null {

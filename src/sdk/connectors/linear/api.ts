@@ -1,4 +1,3 @@
-/** Linear's API for the issues of one team. */
 import * as v from "valibot";
 import { type Capabilities, NO_CAPABILITIES } from "../../capabilities.ts";
 import { filledPatch, linkIdentity } from "../../engine/merge.ts";
@@ -64,7 +63,7 @@ import {
 } from "./requests.ts";
 import { Workflow } from "./workflow.ts";
 
-/** Issues per request: what is within them makes 50 cost about 3,000 of the 10,000 points that a query may cost. */
+/** 50 issues with their connections cost about 3,000 of the 10,000 points that a query may cost. */
 const PAGE_SIZE = 50;
 
 const CAPABILITIES: Capabilities = {
@@ -93,7 +92,7 @@ const Rest = <S extends v.GenericSchema>(node: S) =>
   v.object({ issue: v.object({ page: connection(node) }) });
 const Commented = v.object({ issue: CommentedIssue });
 const done = v.object({ success: v.literal(true) });
-/** The schema lets a mutation answer without the issue. */
+/** The schema allows a mutation's answer without the issue. */
 const Answered = v.object({ ...done.entries, issue: v.nullable(IssueNode) });
 const IssueCreated = v.object({ issueCreate: Answered });
 const Updated = v.object({ issueUpdate: Answered });
@@ -106,14 +105,13 @@ const Related = v.object({
 const CommentCreated = v.object({ commentCreate: v.object({ ...done.entries, comment: NativeComment }) });
 const Place = v.nullable(v.string());
 
-/** One team, through one transport. */
 export class LinearApi implements ProviderApi {
   readonly provider = "linear";
   readonly workspace: string;
   readonly capabilities = CAPABILITIES;
   /**
-   * Linear keeps a document and writes its Markdown anew: `-` becomes `*`, an address a link. How exactly
-   * is not documented, so that it is read and not foretold.
+   * Linear stores a document and writes its Markdown anew: `-` becomes `*`, an address a link. The rules are
+   * undocumented, so the result is read back.
    */
   readonly rewritesBodies = true;
   readonly #params: LinearParams;
@@ -128,10 +126,8 @@ export class LinearApi implements ProviderApi {
   }
 
   /**
-   * Linear dates a "meaningful" change of the issue itself. A relation is an
-   * entity of its own, with dates of its own: an issue may be listed no earlier
-   * than its next change after it was linked. Archived issues are issues, those
-   * in the trash are not.
+   * Linear dates "meaningful" changes of the issue itself. A relation has dates of its own, so linking may
+   * show only with the issue's next change. Archived issues count as issues, those in the trash do not.
    */
   async listChanges(query: ChangeQuery): Promise<ApiPage<CanonicalIssue>> {
     const { since, until, limit, place } = query;
@@ -160,7 +156,7 @@ export class LinearApi implements ProviderApi {
   async get(id: string): Promise<CanonicalIssue> {
     const found = await orNull(this.#requests.ask(ISSUE, { id }, Found));
     if (found === null) await this.#assertTeam();
-    // Linear also takes an identifier for an id, and finds what is in another team now.
+    // Linear also accepts identifiers as ids, and finds issues that moved to another team.
     if (found?.issue.id !== id || !this.#isOurs(found.issue)) throw new IssueNotFoundError(this.provider, id);
     return this.#whole(found.issue);
   }
@@ -176,9 +172,8 @@ export class LinearApi implements ProviderApi {
   }
 
   /**
-   * Issues that have every word in their title or description, latest change
-   * first. Linear's `searchIssues` is not used: it may be asked 30 times a
-   * minute, and also finds what is only similar.
+   * Issues with every word in title or description, latest change first. Linear's `searchIssues` is limited
+   * to 30 requests a minute and also returns similar issues.
    */
   async search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]> {
     const words = text?.split(/\s+/) ?? [];
@@ -198,7 +193,7 @@ export class LinearApi implements ProviderApi {
     return this.#wholes(rows.slice(0, limit));
   }
 
-  /** Creates an issue. One that is to do starts in the team's state for new issues, which may be its triage. */
+  /** A `todo` issue starts in the team's state for new issues, which may be its triage. */
   async create(fields: IssueFields, idempotencyKey: string): Promise<CanonicalIssue> {
     const { title, assignees, labels, status } = fields;
     const id = this.#createdId(idempotencyKey);
@@ -249,7 +244,7 @@ export class LinearApi implements ProviderApi {
     }
   }
 
-  /** A duplicate becomes canceled by that: Linear moves it to the team's duplicate state. */
+  /** Linear moves a duplicate to the team's duplicate state, which is canceled. */
   async link({ ref }: CanonicalIssue, link: CanonicalLink): Promise<CanonicalIssue> {
     const input = relationInput(ref.id, link);
     const { issueRelationCreate } = await this.#requests.ask(CREATE_RELATION, { input }, Related);
@@ -334,9 +329,9 @@ export class LinearApi implements ProviderApi {
   }
 
   /**
-   * Without it, losing access to a team would look like all its issues being deleted.
+   * Without this check, losing access to a team would look like deleted issues.
    *
-   * @throws ConnectorRequestError (`not_found`) when the team is gone or not visible any more
+   * @throws ConnectorRequestError (`not_found`) when the team is not visible
    */
   async #assertTeam(): Promise<void> {
     const found = await orNull(this.#requests.ask(TEAM, { id: this.workspace }, v.object({ team: Team })));
@@ -356,7 +351,7 @@ export class LinearApi implements ProviderApi {
     return issues;
   }
 
-  /** The issue with all it has; more requests only where the row does not hold everything. */
+  /** The whole issue; sends more requests only where the row is incomplete. */
   async #whole(row: IssueNode): Promise<CanonicalIssue> {
     const every = async <S extends v.GenericSchema>(
       first: v.InferOutput<ReturnType<typeof connection<S>>>,
@@ -382,7 +377,7 @@ export class LinearApi implements ProviderApi {
   }
 }
 
-/** Issues in the trash are deleted 30 days later. */
+/** Linear deletes issues 30 days after they were moved to the trash. */
 function isNotTrashed({ trashed }: IssueNode): boolean {
   return trashed !== true;
 }

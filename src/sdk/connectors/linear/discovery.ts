@@ -1,4 +1,3 @@
-/** The organization of a credential, and the teams that it sees. */
 import * as v from "valibot";
 import type {
   DiscoveredResource,
@@ -38,7 +37,7 @@ const Teams = v.object({
   teams: connection(NativeTeam),
 });
 
-/** Everything that one credential of Linear sees: one organization, its public teams and the private ones of its user. */
+/** The resources of a credential: one organization, its public teams and its user's private ones. */
 export class LinearDiscovery implements DiscoverySource {
   readonly provider = "linear";
   readonly #requests: LinearRequests;
@@ -49,7 +48,7 @@ export class LinearDiscovery implements DiscoverySource {
     this.#baseUrl = baseUrl;
   }
 
-  /** A user is somebody in one organization only. */
+  /** A user belongs to one organization. */
   async account(): Promise<string> {
     const { viewer, organization } = await this.#ask(ACCOUNT, {}, Account);
     return `${organization.id}:${viewer.id}`;
@@ -60,7 +59,7 @@ export class LinearDiscovery implements DiscoverySource {
     return { items: [workspaceOf(organization)], nextCursor: null };
   }
 
-  /** Teams that are archived, or retired and take no new issues, are left out. */
+  /** Omits teams that are archived, or retired and closed to new issues. */
   async listResources(
     { id, providerContext }: DiscoveredWorkspace,
     cursor: string | null,
@@ -76,7 +75,7 @@ export class LinearDiscovery implements DiscoverySource {
     return { items, nextCursor: cursorAfter(teams.pageInfo, cursor) };
   }
 
-  /** One request. A recorded address names the organization, too: other organizations have the same keys. */
+  /** One request. The recorded address shows the organization, because organizations can have the same keys. */
   async findResource({ displayKey, resourceUrl }: ResourceNames): Promise<FoundResource | null> {
     const { organization, teams } = await this.#ask(TEAM_BY_KEY, { key: displayKey }, TeamByKey);
     const [team] = teams.nodes.filter(isBindable);

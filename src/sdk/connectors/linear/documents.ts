@@ -1,11 +1,9 @@
 /**
- * Everything that is asked of Linear, as GraphQL with variables. Fields and
- * arguments: https://linear.app/developers/graphql and the published schema.
+ * The GraphQL documents: https://linear.app/developers/graphql and the published schema.
  *
- * A query may cost 10,000 points: an object 1, a property 0.1, a connection its
- * page size times its nodes (https://linear.app/developers/rate-limiting).
- * Connections within issues are therefore short; what is left of them is asked
- * for by documents of their own, which call the connection `page`.
+ * A query may cost 10,000 points: an object 1, a property 0.1, a connection its page size times its nodes
+ * (https://linear.app/developers/rate-limiting). Connections within issues are therefore short; documents of
+ * their own, which name the connection `page`, read the rest.
  */
 
 const PAGE_INFO = `
@@ -38,12 +36,12 @@ fragment CommentFields on Comment {
 }
 `;
 
-/** `id` is a UUID or an identifier, one that the issue had before it was moved too. */
+/** `id` is a UUID or an identifier, also one from before the issue was moved. */
 export const ISSUE = `
 query Issue($id: String!) { issue(id: $id) { ...Whole } }
 ${ISSUE_FRAGMENT}`;
 
-/** Latest change first; the team is asked for because a filter by a team that is not visible finds nothing. */
+/** Latest change first. The team is requested too, because a filter by an invisible team finds nothing. */
 export const ISSUES = `
 query Issues($team: String!, $filter: IssueFilter!, $first: Int, $after: String, $last: Int, $before: String) {
   team(id: $team) { id archivedAt }
@@ -156,7 +154,6 @@ mutation CreateComment($input: CommentCreateInput!) {
 }
 ${COMMENT_FRAGMENT}`;
 
-/** The account that the credential belongs to. */
 export const ACCOUNT = `
 query Account { viewer { id } organization { id name urlKey } }
 `;

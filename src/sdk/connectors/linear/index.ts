@@ -1,7 +1,4 @@
-/**
- * Linear, through its GraphQL API (https://linear.app/developers/graphql).
- * The resource is a team.
- */
+/** Linear's teams, through its GraphQL API (https://linear.app/developers/graphql). */
 import type { HostedModule } from "../../registry.ts";
 import { ProviderConnector } from "../shared/provider-connector.ts";
 import { TimedTransport } from "../shared/timed-transport.ts";

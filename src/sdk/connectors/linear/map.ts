@@ -1,4 +1,4 @@
-/** Linear's issues and comments, and what they are in the model. Pure. */
+/** Maps Linear's issues and comments to the model. Pure. */
 import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { linkIdentity } from "../../engine/merge.ts";
@@ -20,11 +20,10 @@ const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
 const Entity = v.object({ id: filled });
 
-/** An issue as far as references to it go. */
 const LinkEnd = v.object({ id: filled, identifier: filled, url: v.string(), team: Entity });
 type LinkEnd = v.InferOutput<typeof LinkEnd>;
 
-/** Kinds of workflow states, as the schema of Linear (https://linear.app/developers/graphql) lists them. */
+/** Linear's kinds of workflow states: https://linear.app/developers/graphql */
 const StateType = v.picklist([
   "triage",
   "backlog",
@@ -35,12 +34,11 @@ const StateType = v.picklist([
   "duplicate",
 ]);
 
-/** A workflow state as far as its meaning goes. */
 export const NativeState = v.object({ id: filled, name: v.string(), type: StateType });
 export type NativeState = v.InferOutput<typeof NativeState>;
 
 export const NativeLabel = v.object({ id: filled, name: filled });
-/** A relation, from the issue that it is described at. */
+/** A relation, from the issue that describes it. */
 export const NativeRelation = v.object({ id: filled, type: v.string(), relatedIssue: LinkEnd });
 /** A relation, from its other end. */
 export const NativeInverseRelation = v.object({ id: filled, type: v.string(), issue: LinkEnd });
@@ -62,7 +60,7 @@ const fields = {
   parent: v.nullable(LinkEnd),
 };
 
-/** An issue as it is answered: of what it has many of, the first few. */
+/** An issue with the first few nodes of its connections. */
 export const IssueNode = v.object({
   ...fields,
   labels: connection(NativeLabel),
@@ -71,7 +69,6 @@ export const IssueNode = v.object({
 });
 export type IssueNode = v.InferOutput<typeof IssueNode>;
 
-/** A whole issue. */
 export const NativeIssue = v.object({
   ...fields,
   labels: v.object({ nodes: v.array(NativeLabel) }),
@@ -92,7 +89,7 @@ export const NativeComment = v.object({
 });
 export type NativeComment = v.InferOutput<typeof NativeComment>;
 
-/** An issue's comments as they are answered, and where the issue is. */
+/** An issue's comments, and the issue's team. */
 export const CommentedIssue = v.object({
   id: filled,
   trashed: v.nullable(v.boolean()),
@@ -100,10 +97,9 @@ export const CommentedIssue = v.object({
   comments: v.object({ nodes: v.array(NativeComment), pageInfo: Backward }),
 });
 
-/** Workflow states that stand for a status, where the team's own order is not wanted. */
+/** Workflow states for statuses, where the team's default is not wanted. */
 export type StateChoices = LinearParams["statusToStateId"];
 
-/** The meaning of a workflow state. */
 export function statusOf({ id, name, type }: NativeState, choices: StateChoices): CanonicalStatus {
   const chosen = CanonicalStatus.options.find((status) => choices?.[status] === id);
   if (chosen !== undefined) return chosen;
@@ -123,11 +119,7 @@ export function statusOf({ id, name, type }: NativeState, choices: StateChoices)
   }
 }
 
-/**
- * The issue in the model. Linear has one kind of issue, so that all are tasks,
- * and tells no times of single fields. Priority 0, which every issue starts
- * with, is none.
- */
+/** Linear has one kind of issue, a task, and no times of single fields. Priority 0, the initial one, is none. */
 export function canonicalIssue(native: NativeIssue, choices: StateChoices): CanonicalIssue {
   return {
     ref: refOf(native),
@@ -148,12 +140,10 @@ export function canonicalIssue(native: NativeIssue, choices: StateChoices): Cano
   };
 }
 
-/** An empty description is none. */
 function bodyOf({ description }: Pick<NativeIssue, "description">): string | null {
   return description === "" ? null : description;
 }
 
-/** A relation's id, and the link that it is. */
 interface RelationLink {
   readonly id: string;
   readonly link: CanonicalLink;
@@ -169,10 +159,7 @@ const INWARD: ReadonlyMap<string, LinkType> = new Map([
   ["related", "relates_to"],
 ]);
 
-/**
- * The relations that are links. `similar` is a suggestion of Linear's, and a
- * duplicate is shown on the issue that is one.
- */
+/** The relations that are links. `similar` is Linear's suggestion; a duplicate shows at its own end. */
 export function relationsOf({
   relations,
   inverseRelations,
@@ -186,7 +173,7 @@ export function relationsOf({
 }
 
 /**
- * The input that relates two issues; Linear has no inverse types, so that the ends are swapped.
+ * The input that relates two issues; the ends are swapped for inverse types, which Linear lacks.
  *
  * @throws CapabilityNotSupportedError for parents and children, which are no relations
  */
@@ -205,7 +192,6 @@ export function relationInput(id: string, { type, target }: CanonicalLink): Reco
   }
 }
 
-/** The input for the fields that need no look-up. */
 export function plainInput({ title, body, priority, parent }: IssuePatch): Record<string, unknown> {
   return {
     ...(title !== undefined && { title }),
@@ -215,7 +201,7 @@ export function plainInput({ title, body, priority, parent }: IssuePatch): Recor
   };
 }
 
-/** The comment in the model. Integrations write for people of theirs, or for nobody. */
+/** An integration's comment has an external user or none. */
 export function canonicalComment({
   id,
   body,
@@ -229,11 +215,10 @@ export function canonicalComment({
 }
 
 /**
- * The id of what is created under a key. Linear takes a UUID of version 4 with
- * a create and refuses to create the same id again, which makes the id the
- * idempotency key.
+ * The id of an entity created under a key. Linear accepts a UUID of version 4 and refuses to create an id
+ * twice, so the id serves as the idempotency key.
  *
- * @param scope What is created, and where: the same key makes another id elsewhere
+ * @param scope The entity's kind and place: the same key makes another id elsewhere
  */
 export function idOf(scope: readonly string[], idempotencyKey: string): string {
   const hex = createHash("sha256")
@@ -250,9 +235,8 @@ export function idOf(scope: readonly string[], idempotencyKey: string): string {
 }
 
 /**
- * The identifier by which Linear finds an issue from a person's words: a UUID, an
- * identifier such as `ENG-7`, or the address of an issue; null when it is none
- * of them. An address tells the organization too.
+ * The identifier in a person's words: a UUID, an identifier such as `ENG-7`, or an issue's address, which
+ * names the organization too; null for other text.
  */
 export function identifierFrom(
   key: string,
@@ -266,7 +250,6 @@ export function identifierFrom(
   return { id: identifier.toUpperCase(), organization };
 }
 
-/** The organization's URL key in an issue's address. */
 export function organizationOf(url: string): string | null {
   return addressParts(url)[0] ?? null;
 }
@@ -278,7 +261,7 @@ function addressParts(address: string): readonly string[] {
   return found?.slice(1, 3) ?? [];
 }
 
-/** Addresses end in words of the title and lead to the issue without them too. */
+/** Addresses end in words of the title, which may be omitted. */
 function refOf({ team, id, identifier, url }: LinkEnd): ExternalRef {
   const lasting = url.replace(/(\/issue\/[^/]+)\/.*$/, "$1");
   return { system: "linear", workspace: team.id, id, key: identifier, url: lasting };

@@ -1,4 +1,4 @@
-/** Linear takes ids where people use names: labels and users by what they are called. */
+/** Resolves names of labels and users to Linear's ids. */
 import * as v from "valibot";
 import { ConnectorRequestError } from "../../errors.ts";
 import { LABELS, USERS } from "./documents.ts";
@@ -22,10 +22,9 @@ const Users = v.object({
 });
 
 /**
- * Ids of the labels of these names that a team's issues can have: the team's
- * and those of the whole workspace. What a team inherits is in its own.
+ * Ids of labels by name, among the team's and the workspace's; inherited labels count as the team's.
  *
- * @throws ConnectorRequestError (`invalid`) naming the label that is not there, is a group, or is not the only one
+ * @throws ConnectorRequestError (`invalid`) naming a label that is missing, a group, or ambiguous
  */
 export async function labelIds(
   requests: LinearRequests,
@@ -63,10 +62,7 @@ function onlyLabel(name: string, found: readonly Label[]): string {
   return label.id;
 }
 
-/**
- * The labels to add to an issue and to remove from it, so that
- * labels which somebody else puts on it meanwhile stay.
- */
+/** The labels to add and to remove, so that another user's additions stay. */
 export async function labelDelta(
   requests: LinearRequests,
   teamId: string,
@@ -82,9 +78,9 @@ export async function labelDelta(
 }
 
 /**
- * Id of the user of that display name, which is unique within an organization.
+ * The user's id by display name, which is unique within an organization.
  *
- * @throws ConnectorRequestError (`invalid`) naming whom nobody knows
+ * @throws ConnectorRequestError (`invalid`) naming an unknown user
  */
 export async function userId(requests: LinearRequests, displayName: string): Promise<string> {
   const filter = { or: [{ displayName: { eq: displayName } }, { email: { eqIgnoreCase: displayName } }] };
@@ -92,7 +88,7 @@ export async function userId(requests: LinearRequests, displayName: string): Pro
   const user = nodes.find((node) => node.displayName === displayName);
   if (user !== undefined) return user.id;
   const [owner] = nodes;
-  // Issues are read with display names: an address would never be what is read back.
+  // Issues are read with display names, so an address would never be read back.
   throw invalid(
     owner === undefined
       ? `Linear has no active user "${displayName}". Assignees are display names.`

@@ -1,4 +1,4 @@
-/** Asking Linear: one GraphQL request, its answer parsed, its failures typed. */
+/** GraphQL requests to Linear with parsed answers and typed failures. */
 import * as v from "valibot";
 import { ConnectorRequestError, type FailureClass, IssuePayloadContractError } from "../../errors.ts";
 import { type Transport, TransportError, type TransportResponse } from "../../http/transport.ts";
@@ -8,19 +8,16 @@ import { secondsUntil } from "../shared/limits.ts";
 const text = v.fallback(v.optional(v.string()), undefined);
 
 /**
- * One error as Linear describes it. Errors come with HTTP 200 as well as 4xx.
- *
- * @see https://linear.app/developers/graphql
- * @see https://linear.app/developers/sdk-errors
+ * One error of Linear, sent with HTTP 200 as well as 4xx: https://linear.app/developers/graphql,
+ * https://linear.app/developers/sdk-errors
  */
 const GraphQlError = v.object({
   message: v.string(),
   extensions: v.fallback(
     v.optional(
       v.object({
-        /** Such as `RATELIMITED`. */
         code: text,
-        /** The same, or less exactly, in words: `ratelimited`. */
+        /** The code in words, or less exact: `ratelimited`. */
         type: text,
         userPresentableMessage: text,
         statusCode: v.fallback(v.optional(v.number()), undefined),
@@ -33,7 +30,7 @@ type GraphQlError = v.InferOutput<typeof GraphQlError>;
 
 const Failed = v.object({ errors: v.pipe(v.array(GraphQlError), v.nonEmpty()) });
 
-/** Codes and types, both in lower case with single spaces. */
+/** Codes and types in lower case with single spaces. */
 const FAILURE_CLASSES: ReadonlyMap<string, FailureClass> = new Map([
   ["ratelimited", "rate_limited"],
   ["authentication error", "auth"],
@@ -49,7 +46,7 @@ const FAILURE_CLASSES: ReadonlyMap<string, FailureClass> = new Map([
   ["graphql parse failed", "contract"],
 ]);
 
-/** Speaks GraphQL with Linear. A request is sent once. */
+/** Sends each request once. */
 export class LinearRequests {
   readonly #transport: Transport;
 
@@ -60,9 +57,9 @@ export class LinearRequests {
   /**
    * Sends a document and returns its data.
    *
-   * @throws ConnectorRequestError when Linear refuses: `not_found` for an entity
-   *   that is not there or not visible, `conflict` for an id that is taken
-   * @throws IssuePayloadContractError naming the path when the answer is not what was asked for
+   * @throws ConnectorRequestError when Linear refuses: `not_found` for a missing or invisible entity,
+   * `conflict` for an id that is taken
+   * @throws IssuePayloadContractError naming the path when the answer has the wrong shape
    */
   async ask<S extends v.GenericSchema>(
     document: string,
@@ -75,7 +72,7 @@ export class LinearRequests {
     return parsePayload("linear", v.object({ data }), response.body, "answer").data;
   }
 
-  /** A refusal with an HTTP status says in its body what it is about, as one with 200 does. */
+  /** A refusal with a 4xx status explains itself in its body, like one with 200. */
   async #send(query: string, variables: Readonly<Record<string, unknown>>): Promise<TransportResponse> {
     try {
       return await this.#transport.send({
@@ -100,7 +97,7 @@ export class LinearRequests {
   }
 }
 
-/** Returns the result of `work`; null when Linear does not find its subject. */
+/** The result of `work`; null when Linear does not find the entity. */
 export async function orNull<T>(work: Promise<T>): Promise<T | null> {
   try {
     return await work;
@@ -110,7 +107,6 @@ export async function orNull<T>(work: Promise<T>): Promise<T | null> {
   }
 }
 
-/** Reports whether Linear refused a request for that reason. */
 export function isFailure(error: unknown, failureClass: FailureClass): boolean {
   return error instanceof ConnectorRequestError && error.failureClass === failureClass;
 }
@@ -121,7 +117,7 @@ function failure(
   cause: TransportError | undefined,
 ): ConnectorRequestError {
   const failures = errors.map((error) => ({ error, failureClass: failureClassOf(error, cause) }));
-  // One field's failure may come with a general one, which is what matters then.
+  // A field's failure may come with a general one, which takes precedence.
   const found = failures.find(({ failureClass }) => failureClass !== "invalid") ?? failures[0];
   const failureClass = found?.failureClass ?? "contract";
   const message = found?.error.extensions?.userPresentableMessage ?? found?.error.message ?? "";
@@ -141,14 +137,14 @@ function failureClassOf(
     const known = FAILURE_CLASSES.get(name?.toLowerCase().replace(/[\s_]+/g, " ") ?? "");
     if (known !== undefined) return known;
   }
-  // Both have the code INPUT_ERROR, as every other refusal of what was sent.
+  // Both have the code INPUT_ERROR, as every refused input.
   if (/^entity not found\b/i.test(message)) return "not_found";
   if (/^conflict on insert\b/i.test(message)) return "conflict";
   if ((extensions?.statusCode ?? 400) >= 500) return "transient";
   return cause?.failureClass ?? "invalid";
 }
 
-/** One line, and nothing in it that looks like a key or token of Linear. */
+/** One line without anything that looks like a key or token of Linear. */
 function redacted(message: string): string {
   return message
     .replace(/\s+/g, " ")
@@ -157,11 +153,8 @@ function redacted(message: string): string {
 }
 
 /**
- * Seconds until the budget that is used up is there again; null when no header
- * tells. Resets are epoch milliseconds, every answer has them, and each budget
- * says for itself how much of it is left.
- *
- * @see https://linear.app/developers/rate-limiting
+ * Seconds until the exhausted budget is renewed; null without a header. Every answer has the resets, in epoch
+ * milliseconds, and what is left of each budget: https://linear.app/developers/rate-limiting
  */
 function retryAfter(response: TransportResponse, cause: TransportError | undefined): number | null {
   if (cause !== undefined && cause.retryAfterSeconds !== null) return cause.retryAfterSeconds;
@@ -186,7 +179,7 @@ export const connection = <S extends v.GenericSchema>(node: S) =>
 /** A page's place in its connection, backward. */
 export const Backward = v.object({ hasPreviousPage: v.boolean(), startCursor: v.nullable(v.string()) });
 
-/** The cursor to go on with, null at the end. */
+/** The cursor to continue with; null at the end. */
 export function cursorAfter(
   { hasNextPage, endCursor }: v.InferOutput<typeof Forward>,
   asked: string | null,
@@ -194,7 +187,7 @@ export function cursorAfter(
   return hasNextPage ? requireCursor("endCursor", endCursor, asked) : null;
 }
 
-/** The cursor to go back with, null at the start. */
+/** The cursor to go back with; null at the start. */
 export function cursorBefore(
   { hasPreviousPage, startCursor }: v.InferOutput<typeof Backward>,
   asked: string | null,
@@ -202,7 +195,7 @@ export function cursorBefore(
   return hasPreviousPage ? requireCursor("startCursor", startCursor, asked) : null;
 }
 
-/** A cursor that is missing or leads to the same page again would end the reading early, or never. */
+/** A missing or repeated cursor would end the reading early, or never. */
 function requireCursor(name: string, cursor: string | null, asked: string | null): string {
   if (cursor !== null && cursor !== asked) return cursor;
   throw new IssuePayloadContractError(
@@ -213,12 +206,11 @@ function requireCursor(name: string, cursor: string | null, asked: string | null
 }
 
 /**
- * A page of Linear's order, latest first, as oldest first.
+ * A page in Linear's order, latest first, reversed.
  *
- * Linear documents `orderBy: updatedAt` as giving "most recently updated
- * resources" (https://linear.app/developers/pagination); its `sort` argument,
- * which could ask for another direction, is marked internal. Everything here is
- * read from the end of that order, so that it is made sure of.
+ * Linear documents `orderBy: updatedAt` as "most recently updated resources"
+ * (https://linear.app/developers/pagination); `sort`, which could reverse it, is internal. Windows are read
+ * from the end of that order, so the order is verified.
  *
  * @throws IssuePayloadContractError when the page is not in that order
  */
@@ -233,7 +225,7 @@ export function oldestFirst<T>(nodes: readonly T[], instantOf: (node: T) => stri
   return reversed;
 }
 
-/** All nodes of a connection whose first page is there. */
+/** All nodes of a connection, given its first page. */
 export async function everyNode<T>(
   first: { readonly nodes: readonly T[]; readonly pageInfo: v.InferOutput<typeof Forward> },
   read: (after: string) => Promise<typeof first>,

@@ -1,4 +1,4 @@
-/** A team's workflow: which of its states an issue is put into. */
+/** Chooses the workflow state for a status. */
 import * as v from "valibot";
 import { CapabilityNotSupportedError } from "../../errors.ts";
 import type { CanonicalStatus } from "../../model.ts";
@@ -19,11 +19,10 @@ const States = v.object({
 interface TeamWorkflow {
   /** Preferred ones first. */
   readonly states: readonly State[];
-  /** State of new issues. */
   readonly defaultId: string | null;
 }
 
-/** Types of states in the order in which they are preferred. Issues become `duplicate` by a relation only. */
+/** Types of states by preference. Issues become `duplicate` by a relation only. */
 const PREFERRED: readonly State["type"][] = [
   "unstarted",
   "backlog",
@@ -33,7 +32,7 @@ const PREFERRED: readonly State["type"][] = [
   "canceled",
 ];
 
-/** The workflow of one team. It is asked for when it is first needed, and again when it has changed. */
+/** A team's workflow, read when first needed and again after a change. */
 export class Workflow {
   readonly #requests: LinearRequests;
   readonly #teamId: string;
@@ -47,9 +46,9 @@ export class Workflow {
   }
 
   /**
-   * Id of the state that stands for `status`.
+   * The state's id for `status`.
    *
-   * @throws CapabilityNotSupportedError listing the team's states when none does
+   * @throws CapabilityNotSupportedError listing the team's states when none fits
    */
   async stateFor(status: CanonicalStatus): Promise<string> {
     const known = this.#known === null ? null : this.#pick(this.#known, status);
@@ -66,7 +65,6 @@ export class Workflow {
     );
   }
 
-  /** The team's workflow is not what it was. */
   invalidate(): void {
     this.#known = null;
   }

@@ -1,4 +1,4 @@
-/** Parses the arguments of a connector's caller, and the answers of a provider. */
+/** Parses the arguments of a connector's caller and a provider's answers. */
 
 import * as v from "valibot";
 import { providerName } from "../../../shared/providers.ts";
@@ -11,7 +11,7 @@ import {
 import { TextAnswer } from "../../http/transport.ts";
 import { type ExternalRef, Instant, IssuePatch, problemOf } from "../../model.ts";
 
-/** A listing as it is asked for. No connector knows a filter yet; unknown ones are refused. */
+/** No connector has filters yet; unknown ones are refused. */
 export const ListQuery = v.object({
   updatedSince: v.optional(Instant),
   until: v.optional(Instant),
@@ -20,16 +20,15 @@ export const ListQuery = v.object({
   filters: v.optional(v.strictObject({})),
 });
 
-/** A search as it is asked for. */
 export const SearchQuery = v.object({
   text: v.optional(v.pipe(v.string(), v.trim())),
   limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)), 20),
 });
 
-/** The argument of `updateIssue`: status and links have methods of their own. */
+/** Status and links have methods of their own. */
 export const UpdatePatch = v.omit(IssuePatch, ["status", "links"]);
 
-/** Text that somebody can read. */
+/** Text that is not blank. */
 export const ReadableText = v.pipe(
   v.string(),
   v.check((text) => text.trim() !== "", "must not be empty"),
@@ -52,9 +51,9 @@ export function parseArgument<S extends v.GenericSchema>(
 }
 
 /**
- * Reads what a provider answered.
+ * Parses a provider's answer.
  *
- * @param name What the answer is, such as `issue`; the path in the error starts with it
+ * @param name The answer's content, such as `issue`; the path in the error starts with it
  * @throws IssuePayloadContractError naming the path of what is missing or wrong
  */
 export function parsePayload<S extends v.GenericSchema>(
@@ -67,9 +66,8 @@ export function parsePayload<S extends v.GenericSchema>(
 }
 
 /**
- * Reads what a provider answered to discovery.
+ * Parses a provider's answer to discovery, as {@link parsePayload} does.
  *
- * @param name What the answer is, such as `projects`; the path in the error starts with it
  * @throws DiscoveryContractError naming the path of what is missing or wrong
  */
 export function parseDiscovered<S extends v.GenericSchema>(
@@ -92,12 +90,12 @@ function parseReceived<S extends v.GenericSchema>(
   return parseOr(schema, value, name, (path, problem) => new Failure(provider, path, problem));
 }
 
-/** The error for an answer of text, which does not come from the provider's API. The text stays out of it. */
+/** The message for a text answer, which does not come from the provider's API. It omits the text. */
 function noApi(provider: string, { host, type }: TextAnswer): string {
   return `${host} answered with ${type ?? "something"}, not JSON: that is not the API of ${providerName(provider)}`;
 }
 
-/** @throws what `failure` makes of the path of what is wrong, and of what is wrong with it */
+/** @throws the error that `failure` makes of path and problem */
 function parseOr<S extends v.GenericSchema>(
   schema: S,
   value: unknown,

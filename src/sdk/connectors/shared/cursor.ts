@@ -1,4 +1,4 @@
-/** Cursors: the place in a listing, as text that only the listing it belongs to takes back. */
+/** Cursors: the place in a listing as text that only the same listing accepts. */
 import { Buffer } from "node:buffer";
 import * as v from "valibot";
 import { jsonText } from "../../../shared/json.ts";
@@ -7,15 +7,15 @@ import { JsonValue } from "../../model.ts";
 
 const Cursor = v.strictObject({ question: v.string(), place: JsonValue });
 
-/** @param question What is listed; text that differs for every other listing */
+/** @param question Text that differs for every listing */
 export function cursorText(question: string, place: JsonValue): string {
   return Buffer.from(JSON.stringify({ question, place })).toString("base64url");
 }
 
 /**
- * The place that a cursor names; null without a cursor.
+ * The place of a cursor; null without a cursor.
  *
- * @throws ConnectorRequestError (`invalid`) when it is none, or another listing's
+ * @throws ConnectorRequestError (`invalid`) for a malformed cursor or one of another listing
  */
 export function readCursor(provider: string, question: string, cursor: string | undefined): JsonValue {
   if (cursor === undefined) return null;
@@ -24,11 +24,7 @@ export function readCursor(provider: string, question: string, cursor: string | 
   throw foreignCursor(provider);
 }
 
-/**
- * A place in the shape that its listing gives it.
- *
- * @throws ConnectorRequestError (`invalid`) when it has another one
- */
+/** @throws ConnectorRequestError (`invalid`) when the place has another shape */
 export function parsePlace<S extends v.GenericSchema>(
   provider: string,
   schema: S,

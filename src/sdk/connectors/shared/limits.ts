@@ -1,9 +1,8 @@
-/** The wait that a provider's rate limit asks for. */
 import type { TransportResponse } from "../../http/transport.ts";
 
 /**
- * Seconds from an answer to an instant, by the clock of whoever answered where
- * the answer tells it: this machine's may be wrong. None for an instant that has passed.
+ * Seconds from an answer to an instant, by the answer's own clock where it has one, because this machine's
+ * may be wrong. Null for a past instant.
  *
  * @param instant Epoch in ms
  */

@@ -1,7 +1,4 @@
-/**
- * Runs the program of a tracker that is on this machine. There is no shell in
- * between: arguments reach the program as they are.
- */
+/** Runs an on-device tracker's program. There is no shell in between: arguments reach the program unchanged. */
 
 import { Buffer } from "node:buffer";
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
@@ -12,42 +9,38 @@ import { parseJson } from "../../../shared/json.ts";
 import { providerName } from "../../../shared/providers.ts";
 import { ConnectorConfigError, ConnectorRequestError, IssuePayloadContractError } from "../../errors.ts";
 
-/** Environment variables by name. */
 export type ProgramEnvironment = Readonly<Record<string, string | undefined>>;
 
-/** The program, and the way to run it. */
 export interface ProgramOptions {
   /** Name of the tracker in messages. */
   readonly provider: string;
-  /** Name of the program, looked for on PATH, or the path to it. */
+  /** Name of the program on PATH, or its path. */
   readonly command: string;
-  /** Folder to run it in. Default: that of this process. */
+  /** Folder to run it in. Default: this process's. */
   readonly cwd?: string;
   /** Its whole environment. See {@link programEnvironment}. */
   readonly environment: ProgramEnvironment;
-  /** One sentence on how to get it. */
+  /** One sentence on how to install it. */
   readonly install: string;
-  /** After so many milliseconds it is stopped. Default 30 s. */
+  /** Default 30 s. */
   readonly timeoutMs?: number;
-  /** It may write so many bytes. Default 32 MiB. */
+  /** Default 32 MiB. */
   readonly maxOutputBytes?: number;
 }
 
-/** The result of a program that ran to its end. */
 export interface ProgramResult {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Linux takes no argument of 128 KiB or more. */
+/** Linux refuses an argument of 128 KiB or more. */
 const MAX_ARGUMENT_BYTES = 128 * 1024 - 1;
 const TOO_LONG = "does not accept an argument of that length.";
 const MAX_STDERR_BYTES = 64 * 1024;
-/** The time for which a child of the program may keep its output open after it ended. */
+/** The time for which a child of the program may keep its output open after the program ended. */
 const LINGER_MS = 500;
 
-/** A program that can be run. */
 export class Program {
   readonly #options: ProgramOptions;
 
@@ -56,12 +49,11 @@ export class Program {
   }
 
   /**
-   * Runs the program once, whatever it exits with.
+   * Runs the program once and returns whatever its exit code is.
    *
-   * @param stdin What it reads; nothing by default
    * @throws ConnectorConfigError when it is missing or cannot be started
-   * @throws ConnectorRequestError `invalid` for an argument that no program can be
-   *   given, `transient` when it does not finish in time, `contract` when it writes too much
+   * @throws ConnectorRequestError `invalid` for an argument that no program accepts, `transient` after the
+   * timeout, `contract` for too much output
    */
   async run(args: readonly string[], stdin = ""): Promise<ProgramResult> {
     const { maxOutputBytes = 32 * 1024 * 1024, timeoutMs = 30_000 } = this.#options;
@@ -128,7 +120,7 @@ export class Program {
         stdin: Buffer.from(stdin),
         stdout: "pipe",
         stderr: "pipe",
-        // A group of its own, so that what it starts can be stopped with it.
+        // A group of its own, so that its children can be stopped with it.
         detached: true,
       });
     } catch (error) {
@@ -156,7 +148,7 @@ export class Program {
   }
 }
 
-/** Variables that programs of people need to find themselves, their settings and their git identity. */
+/** Variables with which programs find themselves, their settings and their git identity. */
 const NAMES: ReadonlySet<string> = new Set([
   ...["PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"],
   ...["SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PATHEXT", "TEMP", "TMP"],
@@ -164,11 +156,10 @@ const NAMES: ReadonlySet<string> = new Set([
 const PREFIXES = ["LC_", "XDG_", "GIT_"] as const;
 
 /**
- * The part of an environment that a tracker's program gets: what programs need
- * in general and what starts with one of `prefixes`. Tokens for other services
- * stay here.
+ * The part of an environment that a tracker's program receives: the general variables and those that start
+ * with one of `prefixes`. Tokens of other services are not passed on.
  *
- * @param fixed Variables that are set whatever the environment says
+ * @param fixed Variables that are always set
  */
 export function programEnvironment(
   environment: ProgramEnvironment,
@@ -182,7 +173,7 @@ export function programEnvironment(
   return { ...Object.fromEntries(kept), ...fixed };
 }
 
-/** Hands over text as a file that only this user can read and that is gone afterwards. */
+/** Passes text as a file that only this user can read, and deletes it afterwards. */
 export async function withTextFile<T>(text: string, use: (path: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "tracker-text-"));
   try {
@@ -194,7 +185,7 @@ export async function withTextFile<T>(text: string, use: (path: string) => Promi
   }
 }
 
-/** @throws IssuePayloadContractError when the text is no JSON */
+/** @throws IssuePayloadContractError when the text is not JSON */
 export function readJson(provider: string, text: string, name: string): unknown {
   try {
     return parseJson(text);
@@ -203,7 +194,7 @@ export function readJson(provider: string, text: string, name: string): unknown 
   }
 }
 
-/** The first line with something in it, cut and without control characters, for messages. */
+/** The first line with content, cut and without control characters, for messages. */
 export function firstLine(text: string): string {
   const line = text.split("\n").find((candidate) => candidate.trim() !== "") ?? "";
   return line
@@ -217,7 +208,7 @@ async function isFolder(path: string): Promise<boolean> {
   return found?.isDirectory() ?? false;
 }
 
-/** Stops a program and what it started; where there are no process groups, the program alone. */
+/** Stops a program and its children; without process groups, the program alone. */
 function killGroup(child: Bun.Subprocess): void {
   try {
     kill(-child.pid, "SIGKILL");

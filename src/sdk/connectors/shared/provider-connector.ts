@@ -1,9 +1,8 @@
 /**
- * A connector to one resource of a provider, on top of what is the provider's
- * own: {@link ProviderApi}. What every connector promises is kept here, once:
- * arguments are parsed, foreign references and what cannot be carried are
- * refused before any request, a write that changes nothing is not sent, and
- * what a provider did not take is told.
+ * A connector to one resource, on top of a provider's {@link ProviderApi}. It keeps every connector's
+ * promises in one place: arguments are parsed, foreign references and unsupported values are refused before
+ * any request, a write that changes nothing is not sent, and values that a provider did not save are
+ * reported.
  */
 
 import type * as v from "valibot";
@@ -49,72 +48,65 @@ import {
 import { cursorText, readCursor } from "./cursor.ts";
 import type { TimedTransport } from "./timed-transport.ts";
 
-/** A part of a listing and the place where the next part starts; null when this is the last. */
+/** A part of a listing and the place of the next part; null on the last one. */
 export interface ApiPage<T> {
   readonly items: readonly T[];
   readonly next: JsonValue | null;
 }
 
-/** The query of a listing of changes. */
 export interface ChangeQuery {
-  /** Inclusive; null for the first there is. */
+  /** Inclusive; null for the first change. */
   readonly since: string | null;
   /** Exclusive; null for no end. */
   readonly until: string | null;
   /** 1 to 1000. */
   readonly limit: number;
-  /** `next` of the portion before; null for the first. */
+  /** `next` of the page before; null for the first. */
   readonly place: JsonValue;
 }
 
 /**
- * The abilities of a provider's own API with the issues of one resource. Ids are
- * those of references. Arguments are valid and carried by the capabilities when
- * they get here; every method throws what TrackerConnector's do.
+ * A provider's API for the issues of one resource. Arguments are valid and supported when they get here;
+ * every method throws like TrackerConnector's.
  */
 export interface ProviderApi {
   readonly provider: string;
   readonly workspace: string;
   readonly capabilities: Capabilities;
-  /** A body as the provider gives it back; missing where texts are kept as they are. */
+  /** A body as the provider stores it; absent where texts are stored unchanged. */
   storedBody?(body: string): string | null;
   /** See {@link TrackerConnector.rewritesBodies}. */
   readonly rewritesBodies?: boolean;
-  /** Oldest change first; see `readWindow`. */
   listChanges(query: ChangeQuery): Promise<ApiPage<CanonicalIssue>>;
   /**
-   * @param links Links as last known, for a caller who needs none; null to read them
-   * @throws IssueNotFoundError only when it is certain: the resource is there and the issue is not in it
+   * @param links Links as last known, for a caller that needs none; null to read them
+   * @throws IssueNotFoundError only when the resource certainly exists without the issue
    */
   get(id: string, links: readonly CanonicalLink[] | null): Promise<CanonicalIssue>;
-  /** By what people call it; null when it is no key of this provider or nobody has it. */
+  /** The issue with this key; null for another text or an unused key. */
   find(key: string): Promise<CanonicalIssue | null>;
-  /** The provider's own search; without text the latest changed first. Links may be left out. */
   search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]>;
   /**
-   * Creates the issue with as many of the fields as one request takes; the rest
-   * is written afterwards by the other methods. Returns the issue as it was made.
+   * Creates the issue with as many fields as one request takes; the other methods write the rest. Returns the
+   * created issue.
    */
   create(fields: IssueFields, idempotencyKey: string): Promise<CanonicalIssue>;
   /** The issue that a create with this key made; null when there is none. */
   findCreated(idempotencyKey: string): Promise<CanonicalIssue | null>;
   /**
-   * Changes what `patch` has, which differs from `current`: labels and assignees by what was added and removed.
-   * This and the three below return the issue where the answer shows all of it, else null.
+   * Writes `patch`, which differs from `current`: labels and assignees as additions and removals. This and
+   * the three below return the issue where the answer shows all of it, otherwise null.
    */
   update(current: CanonicalIssue, patch: IssuePatch): Promise<CanonicalIssue | null>;
-  /** @throws CapabilityNotSupportedError listing what there is, when the resource has no place for the status */
+  /** @throws CapabilityNotSupportedError listing the resource's statuses when it lacks this one */
   transition(current: CanonicalIssue, status: CanonicalStatus): Promise<CanonicalIssue | null>;
-  /** Adds a link that `current` does not have. */
   link(current: CanonicalIssue, link: CanonicalLink): Promise<CanonicalIssue | null>;
-  /** Removes a link that `current` has. */
   unlink(current: CanonicalIssue, link: CanonicalLink): Promise<CanonicalIssue | null>;
-  /** Oldest first. */
   comments(id: string, place: JsonValue): Promise<ApiPage<CanonicalComment>>;
   /**
-   * The comment that this key added to the issue; null when there is none.
+   * The comment that this key added; null when there is none.
    *
-   * @throws IssueNotFoundError when the issue is not there
+   * @throws IssueNotFoundError when the issue does not exist
    */
   findComment(id: string, idempotencyKey: string): Promise<CanonicalComment | null>;
   comment(id: string, body: string, idempotencyKey: string): Promise<CanonicalComment>;
@@ -129,7 +121,7 @@ export class ProviderConnector implements TrackerConnector {
   readonly #transport: TimedTransport | null;
   #lastWrite: Promise<unknown> = Promise.resolve();
 
-  /** @param transport What the API speaks through, where its answers tell the time */
+  /** @param transport The API's transport, where its answers carry the time */
   constructor(api: ProviderApi, transport: TimedTransport | null = null) {
     this.provider = api.provider;
     this.workspace = api.workspace;
@@ -264,7 +256,7 @@ export class ProviderConnector implements TrackerConnector {
     );
   }
 
-  /** Writes what a create has left over: values, links, and the status last. */
+  /** Writes the rest of a create: values, links, and the status last. */
   async #complete(made: CanonicalIssue, wanted: IssueFields, asked: IssuePatch): Promise<CanonicalIssue> {
     const missing = CORE_FIELDS.filter(
       (field) => asked[field] !== undefined && !sameField(field, made, wanted),
@@ -289,9 +281,9 @@ export class ProviderConnector implements TrackerConnector {
   }
 
   /**
-   * The issue after a write: as the answer shows it, else read, or `expected` where the caller reads later.
+   * The issue after a write: from the answer, or read, or `expected` where the caller reads later.
    *
-   * @param links Links that the write does not touch; null where it changes them
+   * @param links Links that the write does not change; null where it does
    */
   async #result(
     answered: CanonicalIssue | null,
@@ -310,7 +302,7 @@ export class ProviderConnector implements TrackerConnector {
     const answered = await this.#api.update(before, sendablePatch(wanted, changed));
     const after = await this.#result(answered, wanted, options);
     for (const field of changed) {
-      // The same text in other Markdown leaves a rewritten body as it was.
+      // The same text in other Markdown does not change a rewritten body.
       if (field === "body" && this.rewritesBodies && hasSameWords(wanted, after)) continue;
       if (sameField(field, after, before) || isPartlyLost(field, before, wanted, after)) {
         throw notApplied(this.provider, field);
@@ -346,7 +338,7 @@ export class ProviderConnector implements TrackerConnector {
     });
   }
 
-  /** A refusal counts for nothing when the issue is as it was meant to be: another client was faster. */
+  /** A refusal is ignored when the issue is in the wanted state: another client was faster. */
   async #relink(
     before: CanonicalIssue,
     links: CanonicalLink[],
@@ -387,14 +379,14 @@ export class ProviderConnector implements TrackerConnector {
     );
   }
 
-  /** One write at a time: providers answer parallel writes with refusals, and a write is based on a read. */
+  /** One write at a time: providers refuse parallel writes, and a write is based on a read. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#lastWrite.then(work);
     this.#lastWrite = result.catch(() => undefined);
     return result;
   }
 
-  /** A caller who has read the issue has parsed the rest. */
+  /** A caller that has read the issue has parsed the rest. */
   #parseUnless<S extends v.GenericSchema>(
     { current }: ChangeOptions,
     schema: S,
@@ -409,13 +401,12 @@ export class ProviderConnector implements TrackerConnector {
   }
 }
 
-/** A link that is added or removed. */
 interface LinkChange {
   readonly write: () => Promise<CanonicalIssue | null>;
   readonly isDone: (issue: CanonicalIssue) => boolean;
 }
 
-/** Reads back only what nothing follows. */
+/** Reads back only after the last write. */
 function readBackUnless(isFollowed: boolean): ChangeOptions {
   return { readBack: isFollowed ? "later" : "now" };
 }
@@ -424,7 +415,7 @@ function page<T>(question: string, { items, next }: ApiPage<T>): Page<T> {
   return { items, nextCursor: next === null ? null : cursorText(question, next) };
 }
 
-/** Reports whether the provider refused a request for the current state of things. */
+/** Reports whether the provider refused a request because of the current state. */
 function isRefusal(error: unknown): boolean {
   if (!(error instanceof ConnectorRequestError)) return false;
   return ["not_found", "conflict", "invalid"].includes(error.failureClass);
@@ -434,7 +425,7 @@ function hasLink({ links }: CanonicalIssue, wanted: CanonicalLink): boolean {
   return links.some((link) => linkIdentity(link) === linkIdentity(wanted));
 }
 
-/** The markup that an editor without HTML drops, and the addresses that it turns into links. */
+/** Markup that an editor without HTML drops, and the addresses that it turns into links. */
 const NO_WORDS = /<\/?[a-z][a-z0-9-]*(?:\s[^<>]*)?>|\bhttps?:/gi;
 
 /** Reports whether two bodies have the same words; an address that became a link appears twice. */

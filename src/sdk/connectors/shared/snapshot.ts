@@ -1,7 +1,6 @@
 /**
- * Reading a tracker that gives all its issues at once, as local ones do: every
- * read starts with everything there is, and nothing is remembered but the rest
- * of a listing that is under way.
+ * Reads a tracker that returns all its issues at once, as on-device ones do. Every read starts with all
+ * issues; only the rest of a running listing is kept.
  */
 import * as v from "valibot";
 import { IssueNotFoundError } from "../../errors.ts";
@@ -9,15 +8,14 @@ import type { CanonicalIssue } from "../../model.ts";
 import { parsePlace } from "./cursor.ts";
 import type { ApiPage, ChangeQuery } from "./provider-connector.ts";
 
-/** The position of a listing: after the issue `id`, which was changed at `updatedAt`. */
+/** The position after the issue `id`, which changed at `updatedAt`. */
 const Place = v.nullable(v.strictObject({ updatedAt: v.string(), id: v.string() }));
 type Place = v.InferOutput<typeof Place>;
 
-/** The reading half of a ProviderApi over all issues of a tracker. */
 export class SnapshotReader {
   readonly #provider: string;
   readonly #read: () => Promise<readonly CanonicalIssue[]>;
-  /** All issues in the order of listings, while a listing is under way. */
+  /** All issues in listing order, during a listing. */
   #listed: readonly CanonicalIssue[] = [];
 
   constructor(provider: string, read: () => Promise<readonly CanonicalIssue[]>) {
@@ -26,10 +24,9 @@ export class SnapshotReader {
   }
 
   /**
-   * Oldest change first. A listing that goes on uses what its first portion
-   * read, where that is still at hand: what changes meanwhile is in the next
-   * window. Else it reads anew and goes on after its place, past which every
-   * issue is that has changed.
+   * Oldest change first. The parts of a listing share its first read where that is still kept: later changes
+   * belong to the next window. Otherwise it reads again and continues after its place, where every changed
+   * issue is.
    */
   async list({ since, until, limit, place }: ChangeQuery): Promise<ApiPage<CanonicalIssue>> {
     const after = parsePlace(this.#provider, Place, place);
@@ -49,12 +46,12 @@ export class SnapshotReader {
     return { items, next: null };
   }
 
-  /** To be called with every write: the rest of a listing is read anew then. */
+  /** Called with every write: the rest of a listing is read again. */
   invalidate(): void {
     this.#listed = [];
   }
 
-  /** @throws IssueNotFoundError when the tracker, which was read, does not have it */
+  /** @throws IssueNotFoundError when the tracker does not have it */
   async get(id: string): Promise<CanonicalIssue> {
     const issue = await this.find((candidate) => candidate.ref.id === id);
     if (issue === null) throw new IssueNotFoundError(this.#provider, id);

@@ -5,8 +5,8 @@ import type { CanonicalStatus } from "../../model.ts";
 /**
  * The tracker's name for a status.
  *
- * @param settable The names of what its issues can be moved to
- * @throws CapabilityNotSupportedError listing what that is, when they cannot be moved there
+ * @param settable The names by status
+ * @throws CapabilityNotSupportedError listing them, when the status has none
  */
 export function nativeStatus(
   provider: string,

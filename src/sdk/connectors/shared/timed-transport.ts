@@ -1,6 +1,6 @@
 import type { Transport, TransportRequest, TransportResponse } from "../../http/transport.ts";
 
-/** A transport that remembers what time it was for whoever answered last: the provider, or the proxy before it. */
+/** A transport that keeps the time of the last answer, from the provider or the proxy before it. */
 export class TimedTransport implements Transport {
   readonly #transport: Transport;
   #time: string | null = null;
@@ -9,7 +9,7 @@ export class TimedTransport implements Transport {
     this.#transport = transport;
   }
 
-  /** By the `Date` of the last answer that had one, to the second; null before. */
+  /** From the `Date` of the last answer that had one, to the second; null before. */
   get time(): string | null {
     return this.#time;
   }

@@ -1,12 +1,10 @@
 /**
- * Reading a window of change in order, while it changes.
+ * Reads a window of changes in order while issues change.
  *
- * Numbered pages drift: an issue that changes while page 1 is read moves to the
- * end, and the first one of page 2 slips onto page 1, unseen. So every page is
- * asked for anew from the last instant that was seen, and what was seen at that
- * instant is passed over. Only within one instant, which more issues may share
- * than fit onto a page, the provider's own next pages are used; and before
- * anything later is taken, they are read again, until they stand still.
+ * Numbered pages drift: an issue that changes while page 1 is read moves to the end, and the first one of
+ * page 2 moves to page 1, unseen. So every page is requested from the last instant seen, and the issues seen
+ * at that instant are skipped. The provider's own next pages are used only within one instant, which more
+ * issues may share than fit onto a page; they are read again until two readings agree.
  */
 
 import * as v from "valibot";
@@ -15,53 +13,51 @@ import { ConnectorRequestError } from "../../errors.ts";
 import { Instant, type JsonValue } from "../../model.ts";
 import { parsePlace } from "./cursor.ts";
 
-/** An issue of a page as far as its place in the order goes. */
+/** The part of an issue that determines its place in the order. */
 export interface Dated {
   readonly id: string;
-  /** Instant of its last change: ISO 8601 in UTC with milliseconds. */
+  /** The last change: ISO 8601 in UTC with milliseconds. */
   readonly updatedAt: string;
 }
 
-/** One page as the provider gives it: oldest change first, from `since` on. */
+/** One page of the provider: oldest change first, from `since` on. */
 export interface ProviderPage<T extends Dated> {
   readonly rows: readonly T[];
-  /** The provider's name of the next page of the same query; null when this is the last. */
+  /** The provider's name of the query's next page; null on the last one. */
   readonly next: string | null;
   /**
-   * Entries of the page that are no rows, such as pull requests: they lead past a
-   * page without rows, and their moves make pages drift too.
+   * Entries of the page that are no rows, such as pull requests: they advance past a page without rows, and
+   * their changes make pages drift too.
    */
   readonly others?: readonly Dated[] | undefined;
 }
 
-/** The request for a page. */
 export interface PageRequest {
-  /** First instant of the page, inclusive; null for the first there is. */
+  /** Inclusive; null for the first change. */
   readonly since: string | null;
   /** `next` of the page before; null for the first page. */
   readonly next: string | null;
 }
 
-/** The position of a listing. */
 const Place = v.nullable(
   v.strictObject({ since: Instant, /** Ids given at `since`. */ seen: v.array(v.string()) }),
 );
 
 interface WindowQuery {
   readonly provider: string;
-  /** Inclusive; null for the first there is. Rounded down to what the provider's clock shows. */
+  /** Inclusive; null for the first change. Rounded down to the resolution of the provider's clock. */
   readonly since: string | null;
   /** Exclusive; null for no end. */
   readonly until: string | null;
   readonly limit: number;
-  /** `next` of the listing before, null for its start. */
+  /** `next` of the listing before; null at its start. */
   readonly place: JsonValue;
 }
 
 /**
- * Up to `limit` rows, and the place to go on from; null when the window is done.
+ * Up to `limit` rows, and the place to continue from; null at the window's end.
  *
- * @throws ConnectorRequestError (`invalid`) when `place` is not one of this function's
+ * @throws ConnectorRequestError (`invalid`) when `place` is malformed
  */
 export async function readWindow<T extends Dated>(
   query: WindowQuery,
@@ -98,26 +94,23 @@ export async function readWindow<T extends Dated>(
   }
 }
 
-/** The rows from an instant on, without a gap. */
 interface WindowPart<T extends Dated> {
   readonly rows: readonly T[];
   readonly isLast: boolean;
-  /** Everything in it, the rows too. */
   readonly entries: readonly Dated[];
-  /** Instant of the last thing in it; null when there is none. */
+  /** The last entry's instant; null without entries. */
   readonly reached: string | null;
 }
 
-/** The number of readings of an instant before it is left to a later attempt. */
+/** Readings of an instant before a later attempt is left to try again. */
 const MAX_PASSES = 10;
 
 /**
- * The first page from `since` on; and where that does not lead past `since`,
- * pages after it until one does, or until `isEnough`.
+ * The first page from `since` on; if it does not pass `since`, also the pages after it until one does, or
+ * until `isEnough`.
  *
- * Such pages are taken together, so they must not have drifted: the next pass
- * has to find at `since` what this one found. An issue that slips to an earlier
- * page does so because another one left, and that one would be missed.
+ * These pages belong together, so they must not have drifted: the next reading has to find the same at
+ * `since`. An issue moves to an earlier page only because another one left, and that one would be missed.
  */
 async function readPart<T extends Dated>(
   { provider }: WindowQuery,
@@ -135,7 +128,7 @@ async function readPart<T extends Dated>(
     do {
       if (pages > 0 && isEnough(rows)) return { rows, entries, isLast: false, reached };
       const { others = [], ...page }: ProviderPage<T> = await read({ since, next });
-      // What changed between being sorted and being read would lead past what stands behind it.
+      // A change between sorting and reading would skip the issues behind it.
       if (!isInOrder(page.rows) || !isInOrder(others)) throw keepsChangingError(provider, since);
       pages += 1;
       rows.push(...page.rows);
@@ -168,7 +161,7 @@ function isInOrder(entries: readonly Dated[]): boolean {
   return entries.every(({ updatedAt }, index) => updatedAt >= (entries[index - 1]?.updatedAt ?? ""));
 }
 
-/** Equal text for the same issues, in whatever order. */
+/** Equal text for the same issues in any order. */
 function foundAt(since: string | null, entries: readonly Dated[]): string {
   const found = entries.filter(({ updatedAt }) => !isLater(updatedAt, since));
   return JSON.stringify(found.map(({ id, updatedAt }) => `${updatedAt} ${id}`).sort());
