@@ -24,10 +24,7 @@ export interface Capabilities {
   readonly webhooks: boolean;
   /** A write can be refused when the issue has changed since a revision. */
   readonly conditionalWrites: boolean;
-  /**
-   * Every read returns the current issue. A change time that goes back or lies ahead of this machine's clock
-   * then comes from another clock and is no sign of an outdated page.
-   */
+  /** Reads are never outdated: a change time that goes back, or lies ahead of this clock, is another clock's. */
   readonly currentReads: boolean;
   readonly priority: boolean;
   readonly issueType: boolean;

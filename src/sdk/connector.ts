@@ -17,7 +17,6 @@ export interface IssueQuery {
   readonly updatedSince?: string;
   /** Changed before this instant. */
   readonly until?: string;
-  /** `nextCursor` of the page before. */
   readonly cursor?: string;
   /** 1 to 1000. */
   readonly limit?: number;
@@ -32,10 +31,7 @@ export interface IssueSearch {
 }
 
 export interface ReadOptions {
-  /**
-   * The links as last known, for a caller that needs none: returned where reading them costs a request of its
-   * own and nothing shows that they changed.
-   */
+  /** The links as last known: returned where reading them costs a request and nothing shows a change. */
   readonly links?: readonly CanonicalLink[];
 }
 
@@ -45,23 +41,14 @@ export interface WriteOptions {
 }
 
 export interface CreateOptions extends WriteOptions {
-  /**
-   * `first` looks for what the key created before, and for a comment whether the issue exists. `never` saves
-   * these requests for a caller that knows both. Default `first`.
-   */
+  /** `never` skips the search for an earlier result of the key, for a caller that knows it. Default `first`. */
   readonly lookUp?: "first" | "never";
 }
 
 export interface ChangeOptions {
-  /**
-   * The issue as last read, for a caller whose other arguments are parsed: the connector then neither reads
-   * nor parses again.
-   */
+  /** The issue as last read. The connector then neither reads it nor parses the other arguments. */
   readonly current?: CanonicalIssue;
-  /**
-   * `now` reads the issue back where the answer does not show all of it. `later` returns the requested values
-   * instead, for a caller that changes more of the issue. Default `now`.
-   */
+  /** `later` returns the requested values where the answer lacks them, instead of reading back. Default `now`. */
   readonly readBack?: "now" | "later";
 }
 
@@ -69,10 +56,7 @@ export interface ChangeOptions {
 export interface UpdateOptions extends WriteOptions, ChangeOptions {
   /** Refuses with a `conflict` failure when the issue is at another revision, where the provider supports that. */
   readonly expectedRevision?: string;
-  /**
-   * The issue as the caller last saw it. Labels and assignees are written as additions to it and removals
-   * from it, so that another user's additions stay.
-   */
+  /** The issue as the caller last saw it: labels and assignees are then written as changes to it. */
   readonly seen?: Pick<IssueFields, "labels" | "assignees">;
 }
 
@@ -92,10 +76,7 @@ export interface TrackerConnector {
   capabilities(): Capabilities;
   /** A body as this tracker stores it; absent where texts are stored unchanged. */
   storedBody?(body: string): string | null;
-  /**
-   * Set when this tracker rewrites bodies in a way that shows only afterwards: the issue that a write returns
-   * then has the rewritten body.
-   */
+  /** Set when this tracker rewrites bodies unpredictably: a write then returns the rewritten body. */
   readonly rewritesBodies?: boolean;
   /** The tracker's time as of its last answer; null before the first one, absent where answers carry no time. */
   time?(): string | null;
@@ -103,10 +84,7 @@ export interface TrackerConnector {
   getIssue(ref: ExternalRef, options?: ReadOptions): Promise<CanonicalIssue>;
   /** The issue with this key, such as `PAY-7` or `#7`; null when there is none. */
   findIssue(key: string): Promise<CanonicalIssue | null>;
-  /**
-   * Issues with these words in title or body, by the provider's search; without words the latest changed
-   * first. Links may be missing where they cost a request per issue.
-   */
+  /** By the provider's search; without words the latest changed first. Links may be missing. */
   searchIssues(query: IssueSearch): Promise<readonly CanonicalIssue[]>;
   /**
    * Creates an issue, or returns the one that this key created before.

@@ -1,7 +1,4 @@
-/**
- * Hosted discovery: the workspaces and bindable resources of a provider. These functions validate what a
- * {@link DiscoverySource} returns, so that the objects of all providers have the same shape.
- */
+/** Validates what a {@link DiscoverySource} returns, so that all providers' objects have the same shape. */
 import * as v from "valibot";
 import { DiscoveryContractError } from "./errors.ts";
 import { type Page, problemOf } from "./model.ts";
@@ -49,10 +46,7 @@ export interface ResourceNames {
 const FoundResource = v.object({ workspace: DiscoveredWorkspace, resource: DiscoveredResource });
 export type FoundResource = v.InferOutput<typeof FoundResource>;
 
-/**
- * The part of a connector that finds bindable resources. Its answers are unknown because they come from a
- * provider; the functions of this file validate them.
- */
+/** Its answers are unknown because they come from a provider; the functions of this file validate them. */
 export interface DiscoverySource {
   readonly provider: string;
   /** The id of the credential's account, the same for every credential of that account. */
@@ -101,10 +95,7 @@ export async function discoverResources(
   return found;
 }
 
-/**
- * The resource with these names; null when the source does not see it or it cannot be bound. Throws as {@link
- * discoverWorkspaces}.
- */
+/** Null when the source does not see it or it cannot be bound. Throws as {@link discoverWorkspaces}. */
 export async function findResource(
   source: DiscoverySource,
   names: ResourceNames,

@@ -36,10 +36,7 @@ export interface SyncEngineOptions {
   readonly overlapMs?: number;
   /** Issues per page and transaction, 1 to 1000; 100 by default. */
   readonly pageSize?: number;
-  /**
-   * Reports whether a page may be merged. One that may not is requested again with half as many issues, down
-   * to one, which always may. Default: every page.
-   */
+  /** One that may not is requested again with half as many issues, down to one, which always may. */
   readonly canMerge?: (page: readonly CanonicalIssue[]) => boolean;
   /** Issues that are pushed at the same time; 4 by default. */
   readonly concurrency?: number;
@@ -64,7 +61,6 @@ export interface PullOptions extends RunOptions {
 }
 
 export interface PushOptions extends RunOptions {
-  /** Pushes this issue alone. */
   readonly key?: string | null;
   /** That issue as the caller has just read it, to save the read. */
   readonly read?: CanonicalIssue | null;
@@ -162,10 +158,7 @@ export class SyncEngine {
     return this.#context.send(request);
   }
 
-  /**
-   * Discards unpushed local edits and restores the last agreed values. A draft has none and keeps its edits;
-   * a deleted issue is no longer pushed.
-   */
+  /** Restores the last agreed values. A draft has none and keeps its edits; a deleted issue is not pushed. */
   discard(key: string, fields: readonly CoreField[]): Promise<void> {
     return discard(this.#context, key, fields);
   }

@@ -25,7 +25,6 @@ export const DECISIONS_FIELD = "decision_refs";
 
 const MAX_UPDATE_ATTEMPTS = 3;
 
-/** Text, joined to one line. */
 const Line = v.pipe(
   v.string(),
   v.transform((text) => text.replace(/[\s\p{Cc}]+/gu, " ").trim()),
@@ -42,7 +41,6 @@ export const DecisionReference = v.object({
 });
 export type DecisionReference = v.InferOutput<typeof DecisionReference>;
 
-/** A mission's report to its issue. */
 export const MissionUpdate = v.strictObject({
   missionId: FilledLine,
   missionState: FilledLine,
@@ -66,11 +64,7 @@ export interface PublishedMission {
   readonly omitted: readonly ("custom_field" | "links" | "comment")[];
 }
 
-/**
- * The seed of a mission for an issue.
- *
- * @param missionId Default: `mission:` and the issue's identity
- */
+/** @param missionId Default: `mission:` and the issue's identity */
 export function missionSeedFromIssue(
   issue: CanonicalIssue,
   missionId = `mission:${identityOf(issue.ref)}`,
@@ -198,10 +192,7 @@ const WrittenReference = v.union([
   ),
 ]);
 
-/**
- * The decision references in a custom field: a list, or text that contains one. Other values and repeated ids
- * are skipped.
- */
+/** A list, or text that contains one. Other values and repeated ids are skipped. */
 function decisionReferencesIn(value: JsonValue | undefined): readonly DecisionReference[] {
   const references = new Map<string, DecisionReference>();
   for (const entry of listIn(value)) {

@@ -1,7 +1,4 @@
-/**
- * The canonical issue, to which every tracker's issue is mapped. It has no vendor field; the provider's
- * payload stays in `raw`.
- */
+/** The canonical issue has no vendor field; the provider's payload stays in `raw`. */
 import * as v from "valibot";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
@@ -76,7 +73,6 @@ export const JsonValue: v.GenericSchema<JsonValue> = v.lazy(() =>
   ]),
 );
 
-/** The synchronized fields of an issue. */
 export const IssueFields = v.object({
   title: filled,
   body: v.nullable(v.string()),
@@ -182,10 +178,7 @@ export function canonicalJson(value: unknown): string {
   return JSON.stringify(value) ?? "null";
 }
 
-/**
- * The problem of a refused value, in words that follow its path: `is missing`, `is not known`, `must be "a",
- * "b" or "c", not "d"`.
- */
+/** Follows a path: `is missing`, `is not known`, `must be "a", "b" or "c", not "d"`. */
 export function problemOf({ received, expected, message, type }: v.BaseIssue<unknown>): string {
   if (received === "undefined") return "is missing";
   // A schema's own message is more precise than its types.

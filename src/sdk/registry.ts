@@ -18,22 +18,16 @@ import type { Transport } from "./http/transport.ts";
 export interface HostedModule<P extends HostedProvider> {
   /** Connects to one resource; sends nothing yet. */
   connect(params: HostedParams<P>, transport: Transport): TrackerConnector;
-  /**
-   * Discovers the resources that the transport's credential can see.
-   *
-   * @param baseUrl The provider's address as in {@link HostedParams}; null for the default one
-   */
+  /** @param baseUrl The provider's address as in {@link HostedParams}; null for the default one */
   discover(transport: Transport, baseUrl: string | null): DiscoverySource;
 }
 
-/** A provider behind a transport. */
 export interface HostedEntry<P extends HostedProvider> {
   readonly mode: "hosted";
   readonly params: (typeof HOSTED_PARAMS)[P];
   readonly load: () => Promise<HostedModule<P>>;
 }
 
-/** A tracker on this machine. */
 export interface LocalEntry<T extends LocalTracker> {
   readonly mode: "local";
   readonly params: (typeof LOCAL_PARAMS)[T];

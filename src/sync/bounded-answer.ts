@@ -42,11 +42,7 @@ export class BoundedAnswer {
   }
 }
 
-/**
- * Reports whether a {@link BoundedAnswer} can hold two pages of this size.
- *
- * @param maxBytes The limit of an answer's issues as JSON
- */
+/** @param maxBytes The limit of an answer's issues as JSON; an answer has room for two pages */
 export function isSmallPage(page: readonly CanonicalIssue[], maxBytes: number): boolean {
   const bytes = page.reduce((sum, issue) => sum + bytesOf(wireIssue(issue.ref, issue, issue)), 0);
   return bytes <= pageBytes(maxBytes);
@@ -61,10 +57,7 @@ function bytesOf(issue: NormalizedIssue): number {
   return jsonBytes(issue) + 1;
 }
 
-/**
- * The size of a value as JSON, in bytes, measured without serializing: the answer is serialized once, when it
- * is sent.
- */
+/** The size as JSON, in bytes, without serializing: the answer is serialized once, when it is sent. */
 export function jsonBytes(value: unknown): number {
   if (typeof value === "string") return textBytes(value);
   if (typeof value !== "object" || value === null) return String(value).length;

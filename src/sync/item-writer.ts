@@ -44,11 +44,7 @@ export class ItemWriter {
     this.#options = options;
   }
 
-  /**
-   * Writes an item; its result reports a failure of the provider.
-   *
-   * @param key Repeated writes of one item have the same key
-   */
+  /** @param key Repeated writes of one item have the same key */
   async write(item: PushItem, key: string, attempt: Attempt): Promise<PushedItem> {
     try {
       return pushedItem(item.ref, item.action, await this.#write(item, key, attempt));

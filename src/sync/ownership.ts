@@ -39,8 +39,8 @@ export const Ownership = v.object({
 export type Ownership = v.InferOutput<typeof Ownership>;
 
 /**
- * The engine's policy. Under `external_authoritative` a push is an explicit request: it is written unless the
- * provider changed the field since both sides agreed, and is then recorded as overruled.
+ * Under `external_authoritative` a push is written unless the provider changed the field since the last
+ * agreement.
  */
 export function ownershipPolicy({
   mode,

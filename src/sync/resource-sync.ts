@@ -1,7 +1,4 @@
-/**
- * Syncs one bound resource and answers in the wire's envelopes. The control plane uses it for hosted
- * providers, the CLI for on-device ones.
- */
+/** Syncs one bound resource and answers in the wire's envelopes, for the host and for on-device bindings. */
 
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";

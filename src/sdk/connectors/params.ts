@@ -40,13 +40,12 @@ export const LinearParams = v.strictObject({
 export type LinearParams = v.InferOutput<typeof LinearParams>;
 
 const jiraSettings = {
-  /** Name of the issue type of new issues. */
   defaultIssueType: v.optional(filled),
   /** The project's status names, where the defaults are not wanted. */
   statusNameMap: v.optional(v.record(CanonicalStatus, filled)),
-  /** A custom field for mission metadata, such as `customfield_10042`. */
+  /** Such as `customfield_10042`. */
   missionFieldId: v.optional(customField),
-  /** A custom field of several lines for references to decisions. */
+  /** A custom field of several lines. */
   decisionsFieldId: v.optional(customField),
 };
 
@@ -134,7 +133,6 @@ export const MemoryParams = v.strictObject({
 const programParams = (program: string) =>
   v.strictObject({
     workspace: filled,
-    /** Name of the program, or its path. */
     command: v.exactOptional(filled, program),
     /** Folder of the project. Default: this process's. */
     cwd: v.exactOptional(filled),

@@ -43,10 +43,7 @@ export function baseAfterWrite(
   return base;
 }
 
-/**
- * The local values after a write: a body that the provider rewrote replaces the local one unless that was
- * edited since.
- */
+/** A body that the provider rewrote replaces the local one unless that was edited since. */
 export function localAfterWrite(
   now: IssueFields,
   sent: IssueFields,

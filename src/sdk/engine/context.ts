@@ -11,10 +11,8 @@ export interface EngineContext {
   readonly name: string;
   readonly overlapMs: number;
   readonly pageSize: number;
-  /** Reports whether a page may be merged; a page of one issue always may. */
   readonly canMerge: (page: readonly CanonicalIssue[]) => boolean;
   readonly concurrency: number;
-  /** The time as ISO 8601 in UTC. */
   readonly instant: () => string;
   readonly newId: () => string;
   /** Sends a request, with retries where its failure allows them. */

@@ -59,10 +59,7 @@ export async function attachCreated(
 
 export interface CreateResult {
   readonly events: readonly SyncEvent[];
-  /**
-   * The issue was changed before it was read, so the provider's form of its body is unknown until it is
-   * written again.
-   */
+  /** The issue changed before it was read: the provider's form of its body is unknown. */
   readonly isBodyUnconfirmed: boolean;
 }
 

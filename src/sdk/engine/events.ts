@@ -20,7 +20,6 @@ interface EventIssue {
   readonly fields: readonly CoreField[];
 }
 
-/** An issue with its record at that moment; null when the issue is gone. */
 interface EventRecord extends EventIssue {
   readonly record: IssueRecord | null;
 }

@@ -1,7 +1,4 @@
-/**
- * Runs `work` over the items, at most `limit` at a time, and yields the results in the items' order. After an
- * error, or when the reader leaves, it starts no more work and waits for what runs.
- */
+/** Yields results in the items' order, `limit` at a time. After an error it only waits for what runs. */
 export async function* mapInOrder<Item, Result>(
   items: AsyncIterable<Item>,
   limit: number,

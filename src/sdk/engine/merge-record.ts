@@ -29,7 +29,6 @@ export interface MergedRecord {
   /** The new record; stored only when `isChanged`. */
   readonly record: IssueRecord;
   readonly isChanged: boolean;
-  /** Fields whose local value changed. */
   readonly changed: readonly CoreField[];
   /** Local edits that were discarded because the provider owns the field. */
   readonly reverted: readonly CoreField[];
@@ -37,7 +36,6 @@ export interface MergedRecord {
   readonly push: readonly CoreField[];
   readonly isRevived: boolean;
   readonly conflicts: readonly ConflictRecord[];
-  /** Edits that need no push any more. */
   readonly settled: readonly DirtyField[];
   /** Fields to push that were not dirty. */
   readonly edits: readonly FieldEdit[];
@@ -164,7 +162,6 @@ export function localEvents({ record, changed, reverted, isRevived, conflicts }:
   return events;
 }
 
-/** A merged issue with the remote state that it was merged from. */
 export interface MergedIssue extends MergedRecord {
   readonly remote: CanonicalIssue;
 }
@@ -172,7 +169,6 @@ export interface MergedIssue extends MergedRecord {
 interface MergeOptions extends ReadOptions {
   /** The issue as just read or as returned by a write; null to read it. */
   readonly read?: CanonicalIssue | null;
-  /** The preceding write, if any. */
   readonly receiptFor?: (remote: CanonicalIssue, record: IssueRecord) => WriteReceipt;
 }
 
@@ -248,10 +244,7 @@ export async function refreshLinkEnds(
   return events;
 }
 
-/**
- * Reports whether a body waits to be written that the provider rewrites. Only the write recognizes the
- * rewritten body; another reader would take it for a user's edit.
- */
+/** Reports whether a rewritten body waits to be written: another reader would take it for a user's edit. */
 async function isBodyPending({ connector, store }: EngineContext, key: string): Promise<boolean> {
   if (connector.rewritesBodies !== true) return false;
   return store.transaction(async (transaction) => {

@@ -1,7 +1,4 @@
-/**
- * The three-way merge of one issue, field by field: the last agreed value (base), the local and the remote
- * one. Pure.
- */
+/** The three-way merge of one issue by field: last agreed value (base), local and remote one. Pure. */
 import { createHash } from "node:crypto";
 import type { Capabilities } from "../capabilities.ts";
 import {
@@ -30,20 +27,15 @@ export interface MergeInput {
   readonly base: IssueFields | null;
   readonly local: IssueFields;
   readonly remote: RemoteSide;
-  /** Times of local edits by field. */
   readonly dirty: ReadonlyMap<CoreField, string>;
   /** Fields that wait for a decision; they stay as they are on both sides. */
   readonly frozen: ReadonlySet<CoreField>;
 }
 
-/**
- * A field that both sides changed. A conflict about shared `customFields` concerns one member: its values are
- * objects with that member, or empty ones.
- */
+/** A conflict about shared `customFields` has objects with one member as values, or empty ones. */
 export type FieldConflict = Omit<ConflictRecord, "id" | "key">;
 
 export interface Merge {
-  /** The local values from now on. */
   readonly fields: IssueFields;
   /** The values that both sides agree on from now on. */
   readonly base: IssueFields;
@@ -110,7 +102,6 @@ function overruledChanges(
   return [{ field, base: base[field], local: local[field], remote: remote[field], resolution: owner }];
 }
 
-/** Merges a shared field into `fields`; returns its conflicts. */
 function mergeShared(field: CoreField, input: MergeInput, fields: IssueFields): readonly FieldConflict[] {
   const { base, local, remote } = input;
   if (sameField(field, local, remote)) return [];

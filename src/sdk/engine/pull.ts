@@ -39,10 +39,7 @@ interface PullScope {
 
 type Window = NonNullable<SyncCheckpoint["window"]>;
 
-/**
- * Pulls one window of changes, or the rest of a window that an earlier pull left. A limited pull leaves the
- * rest of its window to the next one.
- */
+/** Pulls one window of changes, or the rest of one; a limited pull leaves the rest to the next pull. */
 export async function* pull(context: EngineContext, { full, limit }: PullScope): AsyncGenerator<SyncEvent> {
   yield* resolveIntents(context);
   const { store, name } = context;
@@ -160,10 +157,7 @@ function latestOf(items: readonly CanonicalIssue[]): ReadonlyMap<string, Canonic
   return issues;
 }
 
-/**
- * The instant up to which a window was read: its end, or the provider's time where this machine's clock is
- * ahead of it.
- */
+/** The end of a window, or the provider's time where this machine's clock is ahead of it. */
 function readUntil({ connector }: EngineContext, { until }: Window): string {
   const time = connector.time?.() ?? null;
   return time !== null && time < until ? time : until;

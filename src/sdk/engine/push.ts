@@ -31,7 +31,6 @@ import { MAX_ATTEMPTS } from "./retry.ts";
 interface PushScope {
   /** One issue; null for all issues with dirty fields, in the order of their first edits. */
   readonly key: string | null;
-  /** That issue as just read; null to read it. */
   readonly read: CanonicalIssue | null;
 }
 
@@ -68,7 +67,6 @@ async function* dirtyKeys({ store, pageSize }: EngineContext): AsyncGenerator<st
 /** The edits of one issue that are ready to be pushed. */
 interface PendingPush {
   readonly record: IssueRecord;
-  /** Dirty fields that wait for no decision. */
   readonly dirty: readonly CoreField[];
   readonly frozen: readonly CoreField[];
   /** The create to send, or one that was begun. */

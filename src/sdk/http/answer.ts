@@ -1,4 +1,3 @@
-/** Reads providers' answers. Pure. */
 import { parseJson } from "../../shared/json.ts";
 import type { FailureClass } from "../errors.ts";
 import type { TransportResponse } from "./transport.ts";

@@ -26,7 +26,6 @@ type Classify = (response: TransportResponse) => {
   readonly failureClass: FailureClass;
 };
 
-/** Sends requests to one base URL. */
 export class Channel {
   readonly #provider: string;
   readonly #base: URL;

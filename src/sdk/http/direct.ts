@@ -9,10 +9,7 @@ export interface DirectOptions extends TransportOptions {
   readonly authorization: string;
 }
 
-/**
- * Sends requests to the provider itself. The credential goes to the base URL's origin only: redirects are
- * refused, and so is http except to this machine.
- */
+/** Sends the credential to the base URL's origin only; refuses redirects, and http except to this machine. */
 export class DirectTransport implements Transport {
   readonly #channel: Channel;
   readonly #authorization: string;

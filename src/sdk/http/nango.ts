@@ -13,7 +13,6 @@ import {
 /** The connection of a Nango environment that holds the provider's credential. */
 export interface NangoConnectionContext {
   readonly connectionId: string;
-  /** Nango's id of the integration. */
   readonly providerConfigKey: string;
   readonly secretKey: string;
   /** Default `https://api.nango.dev`. */

@@ -24,10 +24,7 @@ export interface TransportResponse {
   readonly status: number;
   /** A proxy may drop any of them. */
   readonly headers: Headers;
-  /**
-   * The JSON value; null for an empty body; a {@link TextAnswer} for a success that is not JSON, the text for
-   * a refusal.
-   */
+  /** Null for an empty body; a {@link TextAnswer} for a success that is not JSON; the text of a refusal. */
   readonly body: unknown;
 }
 

@@ -3,10 +3,7 @@ import type { IssueStore, StoreTransaction } from "./store.ts";
 
 const PAGE = 500;
 
-/**
- * Copies a store's sync state to memory: issues, local edits, begun creates, open conflicts and one
- * checkpoint. Changes of the copy do not reach `store`.
- */
+/** Copies a store's sync state and one checkpoint to memory; changes of the copy do not reach `store`. */
 export async function copyToMemory(store: IssueStore, checkpoint: string): Promise<MemoryIssueStore> {
   const copy = new MemoryIssueStore();
   await copy.transaction((target) =>

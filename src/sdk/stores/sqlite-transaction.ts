@@ -39,11 +39,7 @@ const PUT_ISSUE = `
       .map((column) => `${column} = excluded.${column}`)
       .join(", ")}`;
 
-/**
- * Runs `work` on the issues of a scope. The caller opens and ends the transaction of `execute`.
- *
- * @param scope Name in the rows; rows of other scopes stay unchanged
- */
+/** @param scope Name in the rows; rows of other scopes stay unchanged */
 export async function withScope<T>(
   execute: Execute,
   scope: string,
@@ -57,10 +53,7 @@ export async function withScope<T>(
   }
 }
 
-/**
- * Short results are sorted here: for an ordered result SQLite would walk an index past all decided conflicts
- * and all other issues.
- */
+/** Short results are sorted here: SQLite would walk an index past all decided conflicts and other issues. */
 class SqliteTransaction implements StoreTransaction {
   #execute: Execute | null;
   readonly #scope: string;
@@ -224,7 +217,6 @@ class SqliteTransaction implements StoreTransaction {
     ]);
   }
 
-  /** The error for records of which one has another record's reference. */
   async #refTakenBy(records: readonly IssueRecord[]): Promise<StoreError | null> {
     const owners = await this.findByRefs(records.flatMap(({ ref }) => (ref === null ? [] : identityOf(ref))));
     for (const { key, ref } of records) {

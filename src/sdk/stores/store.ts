@@ -1,7 +1,4 @@
-/**
- * The engine's memory between runs. The embedding program provides a store; the protocol is small enough for
- * a file, SQLite or PostgreSQL.
- */
+/** The engine's memory between runs, provided by the embedding program. */
 import type { CanonicalIssue, CoreField, ExternalRef, IssueFields, JsonValue } from "../model.ts";
 
 /** The last state of an issue that both sides agreed on. */
@@ -45,7 +42,6 @@ export interface CreateIntent {
   readonly idempotencyKey: string;
 }
 
-/** A field that both sides changed. */
 export interface ConflictRecord {
   /** The same conflict has the same id on every machine. */
   readonly id: string;
@@ -69,10 +65,7 @@ export interface SyncCheckpoint {
   } | null;
 }
 
-/**
- * The reads and writes of one transaction. Reads accept many keys, so that a page costs as few queries as one
- * issue.
- */
+/** Reads accept many keys, so that a page costs as few queries as one issue. */
 export interface StoreTransaction {
   /** Records with these keys, in key order; unknown keys are left out. */
   records(keys: readonly string[]): Promise<readonly IssueRecord[]>;

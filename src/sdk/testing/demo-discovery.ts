@@ -1,7 +1,4 @@
-/**
- * Four trackers of an imaginary company, with labels that make a choice hard: near-duplicates, long and wide
- * names, hidden direction marks.
- */
+/** Labels that make a choice hard: near-duplicates, long and wide names, hidden direction marks. */
 import { providerName } from "../../shared/providers.ts";
 import type { DiscoveredResource, DiscoveredWorkspace } from "../discovery.ts";
 import { ConnectorConfigError } from "../errors.ts";

@@ -2,7 +2,6 @@
 import type { FailureClass } from "../errors.ts";
 import type { CoreField } from "../model.ts";
 
-/** Requests that only read. */
 const READS = ["listIssues", "getIssue", "findCreated", "listComments", "listEvents"] as const;
 const WRITES = [
   "createIssue",

@@ -34,7 +34,6 @@ export interface MemoryRemoteOptions {
 
 export interface RemoteIssue {
   readonly issue: CanonicalIssue;
-  /** The number of its last change. */
   readonly change: number;
   /** Hidden from listings, still found by its id. */
   readonly archived: boolean;

@@ -355,7 +355,6 @@ export class MemoryTracker implements TrackerConnector {
     return answer;
   }
 
-  /** Changes an issue once per key. */
   async #write(
     method: "updateIssue" | "transitionIssue",
     ref: ExternalRef,

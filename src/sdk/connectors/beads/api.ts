@@ -93,10 +93,7 @@ export class BeadsApi implements ProviderApi {
     return this.#reader.search(text, limit);
   }
 
-  /**
-   * The key's mark is stored in the metadata: external references belong to people and to bd's own sync, and
-   * bd assigns ids. The parent follows by an update, because `--parent` copies labels.
-   */
+  /** Marks are metadata: external references and ids are bd's or people's. `--parent` would copy labels. */
   async create(fields: IssueFields, idempotencyKey: string): Promise<CanonicalIssue> {
     const metadata = { ...fields.customFields, [MARK_KEY]: markOf(idempotencyKey) };
     const args = [

@@ -1,7 +1,4 @@
-/**
- * Maps the issues of `bd export` to the model:
- * https://github.com/gastownhall/beads/blob/main/internal/types/types.go
- */
+/** Maps beads' issues: https://github.com/gastownhall/beads/blob/main/internal/types/types.go */
 import * as v from "valibot";
 import { linkIdentity } from "../../engine/merge.ts";
 import { CapabilityNotSupportedError, IssuePayloadContractError } from "../../errors.ts";
@@ -58,7 +55,6 @@ export interface BeadsIssue {
   readonly raw: JsonValue;
 }
 
-/** Records that bd keeps for itself. */
 const INTERNAL_KINDS: ReadonlySet<string> = new Set("agent event gate message molecule rig role".split(" "));
 const Kind = v.object({
   _type: v.optional(v.string(), "issue"),
@@ -82,10 +78,7 @@ export function readExport(text: string): readonly BeadsIssue[] {
   });
 }
 
-/**
- * Statuses of every beads tracker. A deferred issue is still to be done; `hooked` and `pinned` ones are in
- * progress.
- */
+/** A deferred issue is still to be done; `hooked` and `pinned` ones are in progress. */
 const STATUSES = new Map<string, CanonicalStatus>([
   ["open", "todo"],
   ["deferred", "todo"],
@@ -237,7 +230,6 @@ export function canonicalIssues(
   });
 }
 
-/** The dependencies of the issue itself, not those on it. */
 export function dependenciesOf({ record }: BeadsIssue): readonly Dependency[] {
   return (record.dependencies ?? []).filter(({ issue_id }) => issue_id === record.id);
 }

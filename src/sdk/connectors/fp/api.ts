@@ -30,10 +30,7 @@ import {
   SETTABLE_STATUS,
 } from "./map.ts";
 
-/**
- * fp has no types. Only some projects have its labels property, and removing a parent is undocumented: both
- * are read and not written. Assigning and closing belong to people.
- */
+/** fp has no types; labels are optional and removing parents is undocumented. People assign and close. */
 const CAPABILITIES: Capabilities = {
   ...NO_CAPABILITIES,
   comments: true,
@@ -45,10 +42,7 @@ const CAPABILITIES: Capabilities = {
   linkTypes: ["blocks", "blocked_by"],
 };
 
-/**
- * An fp project. `fp issue list` returns whole issues except comments. fp does not mark an issue as changed
- * when another one starts to depend on it.
- */
+/** `fp issue list` lacks comments; fp does not mark an issue as changed when another depends on it. */
 export class FpApi implements ProviderApi {
   readonly provider = FP;
   readonly workspace: string;

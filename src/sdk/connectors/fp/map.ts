@@ -1,7 +1,4 @@
-/**
- * Maps the issues of `fp issue list --format json` to the model. Options: https://fp.dev/docs; the fields are
- * those of fp 0.25.
- */
+/** Maps the issues of `fp issue list --format json`, with the fields of fp 0.25: https://fp.dev/docs */
 import * as v from "valibot";
 import { CapabilityNotSupportedError, IssuePayloadContractError } from "../../errors.ts";
 import {

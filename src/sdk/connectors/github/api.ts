@@ -124,10 +124,7 @@ export class GitHubApi implements ProviderApi {
     return issue !== null && isSameName(page, issue.ref.url ?? "") ? issue : null;
   }
 
-  /**
-   * Search results lack the parent and may be outdated, so the issues are read:
-   * https://docs.github.com/en/rest/search/search
-   */
+  /** Search results lack the parent and may be outdated: https://docs.github.com/en/rest/search/search */
   async search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]> {
     if (text === null) return this.#latest(limit);
     // Quoted words are no qualifiers or operators.
@@ -218,10 +215,7 @@ export class GitHubApi implements ProviderApi {
     return this.#issues.afterWrite(answered, current);
   }
 
-  /**
-   * GitHub documents that a reason is ignored unless the state changes; changing the reason may need the open
-   * state: https://docs.github.com/en/rest/issues/issues#update-an-issue
-   */
+  /** A reason may need a change of state: https://docs.github.com/en/rest/issues/issues#update-an-issue */
   async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<CanonicalIssue | null> {
     const { id } = current.ref;
     let changed = await this.#issues.change(id, stateOf(status));
@@ -264,10 +258,7 @@ export class GitHubApi implements ProviderApi {
     return this.#comments.add(id, body, idempotencyKey);
   }
 
-  /**
-   * A page of changes. `since` is documented both as "at or after" and as "after", so the request is one
-   * second earlier: https://docs.github.com/en/rest/issues/issues#list-repository-issues
-   */
+  /** `since` is documented both as "at or after" and as "after", so the request is one second earlier. */
   async #changes({ since, next }: PageRequest): Promise<ProviderPage<ChangedIssue>> {
     const query = {
       state: "all",
@@ -291,10 +282,7 @@ export class GitHubApi implements ProviderApi {
     };
   }
 
-  /**
-   * The latest changed issues among the latest changes of issues and pull requests. An issue that changes
-   * meanwhile can move another one to the next page again.
-   */
+  /** The latest changes. An issue that changes meanwhile can move another one to the next page again. */
   async #latest(limit: number): Promise<readonly CanonicalIssue[]> {
     const found = new Map<number, CanonicalIssue>();
     let looked = 0;

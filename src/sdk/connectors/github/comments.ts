@@ -24,10 +24,7 @@ export class GitHubComments {
     this.#issues = issues;
   }
 
-  /**
-   * Comments are sorted by ascending id. A deletion moves later ones to the previous page, so every part
-   * starts with that page.
-   */
+  /** Sorted by ascending id. A deletion moves later comments back, so every part starts with the last page. */
   async list(id: string, place: JsonValue): Promise<ApiPage<CanonicalComment>> {
     const { page: first, after } = parsePlace(GITHUB, Place, place) ?? { page: FIRST_PAGE, after: 0 };
     for (let page = first; ; ) {

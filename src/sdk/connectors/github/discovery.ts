@@ -14,7 +14,6 @@ import { parseDiscovered } from "../shared/arguments.ts";
 import { GITHUB, type GitHubRest, isGone, isRedirectError } from "./rest.ts";
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
-/** GitHub's ids are numbers. */
 const Id = v.pipe(v.number(), v.safeInteger(), v.transform(String));
 
 const NativeUser = v.object({ id: Id });
@@ -147,10 +146,7 @@ export class GitHubDiscovery implements DiscoverySource {
     return [...once.values()].filter(isBindable);
   }
 
-  /**
-   * GitHub refuses an app's installation as a user. If the credential is no installation either, that refusal
-   * is thrown.
-   */
+  /** A credential that is neither a user's nor an app installation's throws the user's refusal. */
   async #installed(refusal: unknown): Promise<readonly NativeRepository[]> {
     if (!isPermission(refusal)) throw refusal;
     try {

@@ -81,10 +81,7 @@ export class GitHubIssues {
     return this.own(await this.write(id, "PATCH", [], json), id);
   }
 
-  /**
-   * The issue after a write; null where the answer shows another issue, such as a link's other end, or lacks
-   * the parent.
-   */
+  /** The issue after a write; null where the answer shows another issue or lacks the parent. */
   async afterWrite(answered: ReadIssue | null, current: CanonicalIssue): Promise<CanonicalIssue | null> {
     if (answered === null || !this.#isOwn(answered)) return null;
     if (String(answered.native.number) !== current.ref.id) return null;
@@ -104,11 +101,7 @@ export class GitHubIssues {
     return canonicalIssue(issue, this.#repository.name, []);
   }
 
-  /**
-   * The canonical issue. Its links cost a request per direction, where there are any.
-   *
-   * @param known Links to keep while their number is the same; null to read them
-   */
+  /** @param known Links to keep while their number is the same; null to read them, at a request per direction */
   async complete(issue: ReadIssue, known: readonly CanonicalLink[] | null): Promise<CanonicalIssue> {
     const { issue_dependencies_summary: summary, number } = issue.native;
     if (known !== null && isCountOf(summary, known)) {

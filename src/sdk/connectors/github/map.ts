@@ -183,7 +183,6 @@ export function issueTypeOf(name: string | undefined): CanonicalIssueType {
   return found?.[1] ?? "task";
 }
 
-/** The offered name for a type; null when there is none. */
 export function typeNameFor(type: CanonicalIssueType, offered: readonly string[]): string | null {
   for (const [known, meant] of TYPE_NAMES) {
     const found = offered.find((name) => meant === type && isSameName(name, known));

@@ -58,7 +58,6 @@ export class GitHubRepository {
     }
   }
 
-  /** The name of the issue type for `type`; null when the repository offers none. */
   async offeredType(type: CanonicalIssueType): Promise<string | null> {
     return typeNameFor(type, await this.#offeredTypes());
   }
@@ -100,8 +99,7 @@ export class GitHubRepository {
   }
 
   /**
-   * Whoever sees a repository sees its issue types. Older servers list only an organization's types, to its
-   * readers: https://docs.github.com/en/rest/repos/issue-types,
+   * Older servers list only an organization's types, to its readers:
    * https://docs.github.com/en/rest/orgs/issue-types
    */
   async #readTypes(): Promise<readonly string[]> {

@@ -26,7 +26,6 @@ interface RestPage {
   readonly next: string | null;
 }
 
-/** The place of a list's first page. */
 export const FIRST_PAGE = "1";
 
 type RestQuery = NonNullable<TransportRequest["query"]>;

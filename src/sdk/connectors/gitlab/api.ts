@@ -126,10 +126,7 @@ export class GitLabApi implements ProviderApi {
     return canonicalIssue(created, []);
   }
 
-  /**
-   * Reads the issues created since the key was made, oldest first, because a copy of an issue has its mark
-   * too. GitLab does not document searching HTML comments.
-   */
+  /** Oldest first, because a copy of an issue has its mark too. Searching HTML comments is undocumented. */
   async findCreated(idempotencyKey: string): Promise<CanonicalIssue | null> {
     const mark = markOf(idempotencyKey);
     const since = earliestUse(idempotencyKey);
@@ -208,10 +205,7 @@ export class GitLabApi implements ProviderApi {
     return complete;
   }
 
-  /**
-   * `updated_after` and `updated_before` are inclusive. Numbered pages are used within one instant only;
-   * cursors, from GitLab 18.3 on, come in a header that proxies drop.
-   */
+  /** Both limits are inclusive. Cursors, from GitLab 18.3 on, come in a header that proxies drop. */
   async #readChanges(
     since: string | null,
     until: string | null,
@@ -242,10 +236,7 @@ export class GitLabApi implements ProviderApi {
     throw new IssuePayloadContractError(GITLAB, `issues.${foreign}.project_id`, "is another project's");
   }
 
-  /**
-   * The current assignees with the additions and removals of `names`. GitLab replaces the whole list, so it
-   * is read right before, which keeps another client's additions. `[0]` assigns no user.
-   */
+  /** GitLab replaces all assignees: reading them right before keeps other clients' additions. `[0]` is no user. */
   async #assigneeIds(current: CanonicalIssue, names: readonly string[]): Promise<readonly number[]> {
     const { added, removed } = setChanges(current.assignees, names);
     const addedIds = await this.#userIds(added);
@@ -272,7 +263,6 @@ export class GitLabApi implements ProviderApi {
   }
 }
 
-/** The API takes labels as one text. */
 function labelList(labels: readonly string[]): string {
   const unfit = labels.find((label) => label.includes(","));
   if (unfit !== undefined) throw invalid(`${providerName(GITLAB)} labels cannot contain commas: ${unfit}`);

@@ -16,10 +16,7 @@ import { foreignCursor } from "../shared/cursor.ts";
 import { NativeId } from "./map.ts";
 import { GITLAB, isNotFound, PAGE_SIZE, send } from "./requests.ts";
 
-/**
- * The lowest access level that can read issues:
- * https://docs.gitlab.com/api/access_requests/#valid-access-levels
- */
+/** https://docs.gitlab.com/api/access_requests/#valid-access-levels */
 const GUEST = 10;
 
 const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
@@ -112,8 +109,8 @@ export class GitLabDiscovery implements DiscoverySource {
   }
 
   /**
-   * Every bindable project. Each page starts after the last id of the page before, so that none is missed
-   * while projects come and go: https://docs.gitlab.com/api/rest/#keyset-based-pagination
+   * Pages start after the last id, so that none is missed:
+   * https://docs.gitlab.com/api/rest/#keyset-based-pagination
    */
   async #readProjects(): Promise<readonly NativeProject[]> {
     const all: NativeProject[] = [];

@@ -24,10 +24,7 @@ const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
 const STATUS = { opened: "todo", closed: "done" } as const satisfies Record<string, CanonicalStatus>;
 
-/**
- * The work item types that are not tasks: https://docs.gitlab.com/user/work_items/ Unknown types, and missing
- * ones before 13.12, are tasks. Types are not written.
- */
+/** Unknown types are tasks; types are not written: https://docs.gitlab.com/user/work_items/ */
 const ISSUE_TYPE: ReadonlyMap<string, CanonicalIssueType> = new Map([
   ["incident", "bug"],
   ["test_case", "chore"],
@@ -145,10 +142,7 @@ export function canonicalComment({ id, body, author, created_at }: NativeNote): 
   };
 }
 
-/**
- * The issue of `#7`, `7`, `group/project#7` or an address, with the project's path or address if given; null
- * for other text.
- */
+/** The issue of `#7`, `7`, `group/project#7` or an address, with its project if given; null for other text. */
 export function parseIssueKey(key: string): { readonly project: string | null; readonly id: string } | null {
   const [, project = null, id] =
     /^(https?:\/\/.+?)(?:\/-)?\/(?:issues|work_items)\/([1-9]\d{0,9})(?:[/?#].*)?$/.exec(key) ??
@@ -168,11 +162,7 @@ export function setChanges(
   };
 }
 
-/**
- * Added labels that are missing from `kept` because another one of their scope was added too: GitLab Premium
- * keeps one label per scope such as `priority::`, GitLab Free all.
- * https://docs.gitlab.com/user/project/labels/#scoped-labels
- */
+/** GitLab Premium keeps one label per scope: https://docs.gitlab.com/user/project/labels/#scoped-labels */
 export function displacedLabels(added: readonly string[], kept: readonly string[]): readonly string[] {
   return added.filter((label) => {
     const scope = scopeOf(label);

@@ -14,7 +14,6 @@ const NativeProject = v.object({
 type NativeProject = v.InferOutput<typeof NativeProject>;
 
 interface ProjectRequest {
-  /** GET by default. */
   readonly method?: TransportRequest["method"];
   readonly path?: string;
   readonly query?: TransportRequest["query"];

@@ -26,10 +26,7 @@ export function isNotFound(error: unknown): error is TransportError {
   return error instanceof TransportError && error.failureClass === "not_found";
 }
 
-/**
- * The next page's number; null on the last page. Without the header, which a proxy may drop, only an empty
- * page is certainly the last: GitLab omits notes that the credential may not see.
- */
+/** Null on the last page. Without the header, only an empty page is the last: GitLab omits invisible notes. */
 export function nextPage({ headers }: TransportResponse, page: number, rows: number): number | null {
   const told = headers.get("x-next-page");
   if (told !== null) return /^\d+$/.test(told) ? Number(told) : null;

@@ -1,7 +1,4 @@
-/**
- * Writes ADF as Markdown, with all text, so that reading it back and writing it again gives the same
- * Markdown. Markdown cannot express colors, widths, merged cells and mentioned accounts; they are omitted.
- */
+/** Writes ADF as Markdown that reads back as the same Markdown; colors, widths and mentions are lost. */
 import { type AdfMark, type AdfNode, attribute, INLINE } from "./adf.ts";
 import { BREAK, isSameText, linkTo, normalized, plainRun, type Run, type TextStyle } from "./adf-runs.ts";
 import { PANELS, parseBlocks } from "./markdown-blocks.ts";
@@ -43,10 +40,7 @@ function joined(nodes: readonly AdfNode[], beforeList: "\n" | "\n\n"): string {
   return text;
 }
 
-/**
- * The blocks in a place: unsupported containers are replaced by their content, and loose text becomes a
- * paragraph.
- */
+/** Unsupported containers are replaced by their content; loose text becomes a paragraph. */
 function lifted(nodes: readonly AdfNode[]): readonly AdfNode[] {
   const blocks: AdfNode[] = [];
   let loose: AdfNode[] = [];

@@ -3,10 +3,7 @@ import type { AdfDocument, AdfNode } from "./adf.ts";
 import { writeBlocks } from "./adf-blocks.ts";
 import { parseBlocks } from "./markdown-blocks.ts";
 
-/**
- * A document as Markdown; empty when it has no readable content. Reading that Markdown and writing it again
- * gives the same text, so that a document never looks edited.
- */
+/** Reading the Markdown and writing it again gives the same text, so that a document never looks edited. */
 export function markdownOf({ content }: AdfDocument): string {
   let text = writeBlocks(content);
   // Nodes that the schema does not allow in their place settle after one or two rounds.

@@ -15,7 +15,6 @@ export interface Run {
   readonly link: Link | null;
 }
 
-/** A link in normal form. */
 export function linkTo(href: string, title: string | null, kind: Link["kind"]): Link {
   const shown = title?.replace(/\s+/g, " ").trim();
   return {
@@ -34,10 +33,7 @@ export function plainRun(text: string): Run {
   return { text, styles: new Set(), link: null };
 }
 
-/**
- * The runs in normal form: no spaces at the ends of lines, no breaks at the ends of the paragraph, no
- * decoration that code excludes, and equal neighbors joined.
- */
+/** The runs in normal form: no outer spaces or breaks, no decoration that code excludes, neighbors joined. */
 export function normalized(runs: readonly Run[]): readonly Run[] {
   const lines: Run[][] = [[]];
   for (const run of runs) {

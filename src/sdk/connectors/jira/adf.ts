@@ -43,7 +43,6 @@ export type AdfDocument = v.InferOutput<typeof AdfDocument>;
 
 const Parent = v.object({ content: v.array(v.unknown()) });
 
-/** Counts levels without recursion. */
 function depthOf(value: unknown): number {
   let level: readonly unknown[] = [value];
   let depth = 0;
@@ -53,7 +52,6 @@ function depthOf(value: unknown): number {
   return depth;
 }
 
-/** Nodes within a line. */
 export const INLINE: ReadonlySet<string> = new Set([
   "text",
   "hardBreak",

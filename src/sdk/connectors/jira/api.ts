@@ -1,7 +1,4 @@
-/**
- * The issues of one Jira Cloud project, over the REST API, version 3:
- * https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/
- */
+/** Jira Cloud's REST API, version 3: https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/ */
 
 import * as v from "valibot";
 import { providerName } from "../../../shared/providers.ts";
@@ -228,10 +225,7 @@ export class JiraApi implements ProviderApi {
     return null;
   }
 
-  /**
-   * The workflow offers transitions by the issue's current status. Those read with the issue may be outdated:
-   * they are read again when none fits or the fitting one is refused.
-   */
+  /** Transitions depend on the current status; outdated ones are read again when none fits or one is refused. */
   async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<null> {
     const known = this.#fitting(this.#offered.get(Object(current.raw)) ?? [], status);
     if (known !== null) {
@@ -356,7 +350,6 @@ export class JiraApi implements ProviderApi {
 interface Page {
   readonly items: readonly CanonicalIssue[];
   readonly next: string | null;
-  /** Jira found nothing. */
   readonly isEmpty: boolean;
 }
 

@@ -1,7 +1,4 @@
-/**
- * Creates issues once. Jira has no idempotency keys, but an issue can be created with a property that only
- * programs see: https://developer.atlassian.com/cloud/jira/platform/jira-entity-properties/
- */
+/** Marks created issues: https://developer.atlassian.com/cloud/jira/platform/jira-entity-properties/ */
 import * as v from "valibot";
 import { Instant } from "../../model.ts";
 import { parsePayload } from "../shared/arguments.ts";
@@ -32,10 +29,7 @@ const Found = v.object({
 });
 const Property = v.object({ mark: v.string() });
 
-/**
- * The id of a key's issue. Issues that the index does not have yet are looked up by number: after the highest
- * indexed one, and in the gaps among the latest. A moved issue is found too, by its old key.
- */
+/** The id of a key's issue. The index lags, so the numbers after it and in its gaps are looked up too. */
 export async function findCreated(project: JiraProject, idempotencyKey: string): Promise<string | null> {
   const mark = markOf(idempotencyKey);
   const earliest = earliestUse(idempotencyKey);

@@ -9,13 +9,11 @@ import { AdfDocument, type AdfNode } from "./adf.ts";
 import { markdownOf } from "./adf-markdown.ts";
 import { JIRA } from "./rest.ts";
 
-/** A member of `customFields` and the site's field that stores it. */
 export interface CustomField {
   readonly name: string;
   readonly id: string;
   /** @throws ConnectorRequestError (`invalid`) when the field cannot hold the value; null empties it */
   readonly toNative: (value: JsonValue) => unknown;
-  /** Null for an empty field. */
   readonly fromNative: (value: string | AdfDocument) => JsonValue;
 }
 
@@ -61,7 +59,6 @@ export function writtenCustomFields(
   return Object.fromEntries(written);
 }
 
-/** A mission's id fits into a field of one line. */
 function missionField(id: string): CustomField {
   return {
     name: MISSION_FIELD,
@@ -77,10 +74,7 @@ function missionField(id: string): CustomField {
 
 const References = jsonText(v.array(JsonValue));
 
-/**
- * References are stored as a JSON list, which needs a field of several lines: one line ends after 255
- * characters.
- */
+/** A JSON list. A field of one line is too short: it ends after 255 characters. */
 function decisionsField(id: string): CustomField {
   return {
     name: DECISIONS_FIELD,

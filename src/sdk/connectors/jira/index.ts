@@ -4,7 +4,6 @@ import { TimedTransport } from "../shared/timed-transport.ts";
 import { JiraApi } from "./api.ts";
 import { JiraDiscovery } from "./discovery.ts";
 
-/** Jira Cloud. */
 export const jira: HostedModule<"jira"> = {
   connect: (params, transport) => {
     const timed = new TimedTransport(transport);

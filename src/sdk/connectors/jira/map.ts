@@ -56,10 +56,7 @@ export const IssueLocation = v.object({
 
 export const NativeStatus = v.object({ name: filled, statusCategory: v.object({ key: filled }) });
 
-/**
- * An issue with {@link ISSUE_FIELDS}. Jira omits fields that a project does not have (priority, labels,
- * description, links), and an empty `parent`.
- */
+/** Jira omits fields that a project does not have (priority, labels, description, links) and an empty `parent`. */
 export const NativeIssue = v.object({
   id: filled,
   key: filled,
@@ -99,7 +96,6 @@ export type NativeComment = v.InferOutput<typeof NativeComment>;
 /** The project's facts for reading its issues. */
 export interface ReadingContext {
   readonly workspace: string;
-  /** Without a final slash. */
   readonly siteUrl: string;
   readonly statusNames: StatusNames;
   readonly customFields: readonly CustomField[];

@@ -5,7 +5,6 @@
  */
 import { BREAK, type Link, linkTo, normalized, type Run, type TextStyle } from "./adf-runs.ts";
 
-/** A bare address. */
 export const ADDRESS = /https?:\/\/[^\s<>"'`*|\\^{}[\]()~]*[\w/=&#%+-]/y;
 
 const PUNCTUATION = /[!-/:-@[-`{-~]/;
@@ -53,7 +52,6 @@ export function parseInline(source: string): readonly Run[] {
   return normalized(reader.read());
 }
 
-/** Resolves backslash escapes. */
 function unescaped(text: string): string {
   return text.replace(/\\([!-/:-@[-`{-~])/g, "$1");
 }
@@ -201,7 +199,6 @@ class Reader {
     return whole.length + 1;
   }
 
-  /** Closes an opening piece with the pieces after it. */
   #close(opener: Piece): readonly Piece[] {
     this.#open = this.#open.slice(0, this.#open.indexOf(opener));
     return this.#pieces.slice(this.#pieces.indexOf(opener) + 1);

@@ -1,7 +1,4 @@
-/**
- * Writes lines as Markdown that reads back as the same lines. First it tries the fewest signs; if that reads
- * differently, it escapes every sign and uses HTML tags.
- */
+/** Writes lines with the fewest signs; where that reads back differently, escapes all and uses HTML tags. */
 import { isSameLink, isSameText, type Link, type Run, type TextStyle } from "./adf-runs.ts";
 import { ADDRESS, parseInline } from "./markdown-inline.ts";
 
@@ -211,7 +208,6 @@ function isSign(char: string, previous: string, rest: string, isLinkText: boolea
 const BLOCK_START =
   /^([-+*](\s|$)|([-*_]\s*){3,}$|[-=]+\s*$|#{1,6}(\s|$)|>|\||~~~|\[( |x|!\w+)\]|<\/?details)/i;
 
-/** Escapes what would start a block. */
 function escapedStart(line: string): string {
   const number = /^(\d{1,9})([.)])(?=\s|$)/.exec(line);
   if (number !== null) return `${number[1]}\\${line.slice(number[0].length - 1)}`;

@@ -29,7 +29,6 @@ export function meaningOfStatus(
   }
 }
 
-/** Compares names as people do. */
 export function isNamed(one: string | undefined, other: string): boolean {
   return one?.trim().toLowerCase() === other.trim().toLowerCase();
 }
@@ -66,7 +65,6 @@ const PRIORITY_NAMES: Readonly<Record<number, readonly string[]>> = {
   4: ["Low", "Lowest", "Minor", "Trivial"],
 };
 
-/** The rank of a priority; null for an unknown name. */
 export function rankOfPriority(name: string): number | null {
   const found = Object.entries(PRIORITY_NAMES).find(([, names]) =>
     names.some((known) => isNamed(known, name)),
@@ -91,7 +89,6 @@ export function priorityFor<T extends { readonly name: string }>(
   return mostCommon(fitting, PRIORITY_NAMES[rank] ?? []);
 }
 
-/** The link type of one end's description; null when it is unsupported. */
 export function meaningOfLink(description: string): LinkType | null {
   switch (description.trim().toLowerCase()) {
     case "blocks":

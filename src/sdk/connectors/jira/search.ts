@@ -21,7 +21,6 @@ export interface SearchPage {
   readonly next: string | null;
 }
 
-/** Jira's maximum for whole issues. */
 export const PAGE_SIZE = 100;
 
 const Results = v.object({

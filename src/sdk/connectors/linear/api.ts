@@ -109,10 +109,7 @@ export class LinearApi implements ProviderApi {
   readonly provider = "linear";
   readonly workspace: string;
   readonly capabilities = CAPABILITIES;
-  /**
-   * Linear stores a document and writes its Markdown anew: `-` becomes `*`, an address a link. The rules are
-   * undocumented, so the result is read back.
-   */
+  /** Linear rewrites Markdown by undocumented rules: `-` becomes `*`, an address a link. */
   readonly rewritesBodies = true;
   readonly #params: LinearParams;
   readonly #requests: LinearRequests;
@@ -125,10 +122,7 @@ export class LinearApi implements ProviderApi {
     this.#workflow = new Workflow(this.#requests, params.teamId, params.statusToStateId);
   }
 
-  /**
-   * Linear dates "meaningful" changes of the issue itself. A relation has dates of its own, so linking may
-   * show only with the issue's next change. Archived issues count as issues, those in the trash do not.
-   */
+  /** Linear dates changes of the issue itself: a link may show only with the issue's next change. */
   async listChanges(query: ChangeQuery): Promise<ApiPage<CanonicalIssue>> {
     const { since, until, limit, place } = query;
     const { rows, next } = await readWindow(
@@ -171,10 +165,7 @@ export class LinearApi implements ProviderApi {
     return isElsewhere ? null : this.#whole(found.issue);
   }
 
-  /**
-   * Issues with every word in title or description, latest change first. Linear's `searchIssues` is limited
-   * to 30 requests a minute and also returns similar issues.
-   */
+  /** Linear's `searchIssues` is limited to 30 requests a minute and also returns similar issues. */
   async search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]> {
     const words = text?.split(/\s+/) ?? [];
     const and = words.map((word) => ({

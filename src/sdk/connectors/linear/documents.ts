@@ -83,7 +83,6 @@ query IssueInverseRelations($id: String!, $after: String) {
 }
 ${LINK_END}${PAGE_INFO}`;
 
-/** Latest first. */
 export const ISSUE_COMMENTS = `
 query IssueComments($id: String!, $filter: CommentFilter, $last: Int!, $before: String) {
   issue(id: $id) {

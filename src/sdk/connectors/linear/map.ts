@@ -89,7 +89,6 @@ export const NativeComment = v.object({
 });
 export type NativeComment = v.InferOutput<typeof NativeComment>;
 
-/** An issue's comments, and the issue's team. */
 export const CommentedIssue = v.object({
   id: filled,
   trashed: v.nullable(v.boolean()),
@@ -234,10 +233,7 @@ export function idOf(scope: readonly string[], idempotencyKey: string): string {
   ].join("-");
 }
 
-/**
- * The identifier in a person's words: a UUID, an identifier such as `ENG-7`, or an issue's address, which
- * names the organization too; null for other text.
- */
+/** A UUID, an identifier such as `ENG-7`, or an address, which names the organization; null for other text. */
 export function identifierFrom(
   key: string,
 ): { readonly id: string; readonly organization: string | null } | null {

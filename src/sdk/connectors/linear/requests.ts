@@ -7,10 +7,7 @@ import { secondsUntil } from "../shared/limits.ts";
 
 const text = v.fallback(v.optional(v.string()), undefined);
 
-/**
- * One error of Linear, sent with HTTP 200 as well as 4xx: https://linear.app/developers/graphql,
- * https://linear.app/developers/sdk-errors
- */
+/** Sent with HTTP 200 as well as 4xx: https://linear.app/developers/graphql */
 const GraphQlError = v.object({
   message: v.string(),
   extensions: v.fallback(
@@ -46,7 +43,6 @@ const FAILURE_CLASSES: ReadonlyMap<string, FailureClass> = new Map([
   ["graphql parse failed", "contract"],
 ]);
 
-/** Sends each request once. */
 export class LinearRequests {
   readonly #transport: Transport;
 

@@ -28,7 +28,6 @@ export const SearchQuery = v.object({
 /** Status and links have methods of their own. */
 export const UpdatePatch = v.omit(IssuePatch, ["status", "links"]);
 
-/** Text that is not blank. */
 export const ReadableText = v.pipe(
   v.string(),
   v.check((text) => text.trim() !== "", "must not be empty"),
@@ -90,7 +89,7 @@ function parseReceived<S extends v.GenericSchema>(
   return parseOr(schema, value, name, (path, problem) => new Failure(provider, path, problem));
 }
 
-/** The message for a text answer, which does not come from the provider's API. It omits the text. */
+/** A text answer does not come from the provider's API; the message omits the text. */
 function noApi(provider: string, { host, type }: TextAnswer): string {
   return `${host} answered with ${type ?? "something"}, not JSON: that is not the API of ${providerName(provider)}`;
 }

@@ -13,7 +13,6 @@ export function withMark(text: string | null, mark: string): string {
   return `${text ? `${text}\n\n` : ""}<!-- tracker:${mark} -->`;
 }
 
-/** A text without its mark, and the mark; null without one. */
 export function readMark(text: string): { readonly text: string; readonly mark: string | null } {
   const found = MARK.exec(text);
   return found === null ? { text, mark: null } : { text: text.slice(0, found.index), mark: found[1] ?? null };
@@ -29,10 +28,7 @@ export function bodyWithoutMark(body: string | null): string | null {
 /** Allowed difference between a provider's clock and the one that made a key. */
 const CLOCK_SLACK_MS = 24 * 60 * 60_000;
 
-/**
- * The earliest instant at which a key can have been used. Keys that are UUIDs of version 7, or begin with one
- * and a colon, carry their time (RFC 9562, section 5.7).
- */
+/** Keys that are UUIDs of version 7, or begin with one and a colon, carry their time (RFC 9562, section 5.7). */
 export function earliestUse(idempotencyKey: string): string | null {
   const found = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}(?::|$)/i.exec(
     idempotencyKey,

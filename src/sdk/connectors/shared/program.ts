@@ -12,7 +12,6 @@ import { ConnectorConfigError, ConnectorRequestError, IssuePayloadContractError 
 export type ProgramEnvironment = Readonly<Record<string, string | undefined>>;
 
 export interface ProgramOptions {
-  /** Name of the tracker in messages. */
   readonly provider: string;
   /** Name of the program on PATH, or its path. */
   readonly command: string;

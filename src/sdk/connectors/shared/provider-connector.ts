@@ -65,15 +65,11 @@ export interface ChangeQuery {
   readonly place: JsonValue;
 }
 
-/**
- * A provider's API for the issues of one resource. Arguments are valid and supported when they get here;
- * every method throws like TrackerConnector's.
- */
+/** Arguments are valid and supported when they get here; every method throws like TrackerConnector's. */
 export interface ProviderApi {
   readonly provider: string;
   readonly workspace: string;
   readonly capabilities: Capabilities;
-  /** A body as the provider stores it; absent where texts are stored unchanged. */
   storedBody?(body: string): string | null;
   /** See {@link TrackerConnector.rewritesBodies}. */
   readonly rewritesBodies?: boolean;
@@ -83,20 +79,12 @@ export interface ProviderApi {
    * @throws IssueNotFoundError only when the resource certainly exists without the issue
    */
   get(id: string, links: readonly CanonicalLink[] | null): Promise<CanonicalIssue>;
-  /** The issue with this key; null for another text or an unused key. */
   find(key: string): Promise<CanonicalIssue | null>;
   search(text: string | null, limit: number): Promise<readonly CanonicalIssue[]>;
-  /**
-   * Creates the issue with as many fields as one request takes; the other methods write the rest. Returns the
-   * created issue.
-   */
+  /** Creates the issue with as many fields as one request takes; the other methods write the rest. */
   create(fields: IssueFields, idempotencyKey: string): Promise<CanonicalIssue>;
-  /** The issue that a create with this key made; null when there is none. */
   findCreated(idempotencyKey: string): Promise<CanonicalIssue | null>;
-  /**
-   * Writes `patch`, which differs from `current`: labels and assignees as additions and removals. This and
-   * the three below return the issue where the answer shows all of it, otherwise null.
-   */
+  /** `patch` differs from `current`. This and the three below return null where the answer lacks the issue. */
   update(current: CanonicalIssue, patch: IssuePatch): Promise<CanonicalIssue | null>;
   /** @throws CapabilityNotSupportedError listing the resource's statuses when it lacks this one */
   transition(current: CanonicalIssue, status: CanonicalStatus): Promise<CanonicalIssue | null>;
@@ -280,11 +268,7 @@ export class ProviderConnector implements TrackerConnector {
     return current ?? this.#api.get(ref.id, null);
   }
 
-  /**
-   * The issue after a write: from the answer, or read, or `expected` where the caller reads later.
-   *
-   * @param links Links that the write does not change; null where it does
-   */
+  /** @param links Links that the write does not change; null where it does */
   async #result(
     answered: CanonicalIssue | null,
     expected: CanonicalIssue,

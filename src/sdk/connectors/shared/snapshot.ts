@@ -1,7 +1,4 @@
-/**
- * Reads a tracker that returns all its issues at once, as on-device ones do. Every read starts with all
- * issues; only the rest of a running listing is kept.
- */
+/** Reads a tracker that returns all its issues at once; keeps only the rest of a running listing. */
 import * as v from "valibot";
 import { IssueNotFoundError } from "../../errors.ts";
 import type { CanonicalIssue } from "../../model.ts";
@@ -24,9 +21,8 @@ export class SnapshotReader {
   }
 
   /**
-   * Oldest change first. The parts of a listing share its first read where that is still kept: later changes
-   * belong to the next window. Otherwise it reads again and continues after its place, where every changed
-   * issue is.
+   * Oldest change first. Parts of a listing share its first read while that is kept, or continue after their
+   * place.
    */
   async list({ since, until, limit, place }: ChangeQuery): Promise<ApiPage<CanonicalIssue>> {
     const after = parsePlace(this.#provider, Place, place);

@@ -25,10 +25,7 @@ export interface ProviderPage<T extends Dated> {
   readonly rows: readonly T[];
   /** The provider's name of the query's next page; null on the last one. */
   readonly next: string | null;
-  /**
-   * Entries of the page that are no rows, such as pull requests: they advance past a page without rows, and
-   * their changes make pages drift too.
-   */
+  /** Entries that are no rows, such as pull requests: they advance a page and make it drift too. */
   readonly others?: readonly Dated[] | undefined;
 }
 
