@@ -5,7 +5,7 @@
  */
 import { NotAuthenticatedError, type TrackerError } from "../shared/errors.ts";
 import type { Provider } from "../shared/providers.ts";
-import { HOSTED_PROVIDERS, providerName } from "../shared/providers.ts";
+import { HOSTED_PROVIDERS, isLocal, providerName } from "../shared/providers.ts";
 import { count, shellWord } from "../shared/text.ts";
 
 /** One example of each command that requires arguments. */
@@ -185,7 +185,7 @@ const HINTS_BY_CODE: Readonly<Record<string, Hint>> = {
   ambiguous_connection: "Name one by its ID.",
   no_installation: ({ provider }) => `Connect it: tracker host connect ${provider}`,
   provider_rejected: rejectionHint,
-  provider_unavailable: WAIT_AND_RETRY,
+  provider_unavailable: ({ details: { network } }) => networkHint(recordOf(network)) ?? WAIT_AND_RETRY,
   program_in_repository: ({ provider }) =>
     `Install it outside of the repository, then: tracker bind --provider ${provider} --workspace NAME --credential command=PATH`,
   program_unusable: ({ provider }) =>
@@ -337,7 +337,10 @@ function operationHint({ operation_id, job }: Facts["details"], wait: string | n
 }
 
 /** The hint after a provider's refusal: access can be repaired here, most other refusals cannot. */
-function rejectionHint({ provider, details: { failure_class } }: Facts): string | null {
+function rejectionHint({ provider, details: { failure_class, network } }: Facts): string | null {
+  if (isLocal(provider)) return null;
+  const own = networkHint(recordOf(network));
+  if (own !== null) return own;
   const again = `connect again: tracker host connect ${provider}`;
   if (typeof failure_class !== "string") {
     return `If access is the problem, check the token, its permissions and the address; then ${again}`;

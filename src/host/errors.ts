@@ -1,8 +1,10 @@
 import { SQLiteError } from "bun:sqlite";
 import { ERROR_STATUS, type ErrorCode, type ErrorEnvelope } from "../protocol.ts";
 import { TrackerSdkError } from "../sdk/errors.ts";
+import { TransportError } from "../sdk/http/transport.ts";
 import { StoreError } from "../sdk/stores/serial.ts";
 import { TrackerError } from "../shared/errors.ts";
+import { networkFailureOf } from "../shared/network/failure.ts";
 import { failureCode } from "../sync/failure.ts";
 import { SyncRequestError } from "../sync/request.ts";
 
@@ -76,9 +78,18 @@ function providerFailure(
     provider: error.provider,
     cause: error,
     // The details of an invalid request name what is wrong in it, path by path.
-    ...(code !== "invalid_request" && { details: { failure_class: error.failureClass } }),
+    ...(code !== "invalid_request" && {
+      details: { failure_class: error.failureClass, ...networkDetails(error) },
+    }),
     ...(error.retryAfterSeconds !== null && { retryAfterSeconds: error.retryAfterSeconds }),
   });
+}
+
+/** The failure of the network behind an error; nothing when the provider has answered. */
+function networkDetails(error: TrackerSdkError): { readonly network?: object } {
+  if (!(error instanceof TransportError) || error.response !== null || error.cause === undefined) return {};
+  const { failure, code } = networkFailureOf(error.cause);
+  return { network: { reason: failure.reason, code, remedy: failure.remedy } };
 }
 
 /**

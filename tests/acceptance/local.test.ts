@@ -316,3 +316,8 @@ test("a clone whose config names a local tracker runs nothing until it is bound 
   }
   expect(existsSync(join(place.root, "ran"))).toBe(false);
 });
+
+test("a program that answers nonsense: no advice about connections, which it has none of", async () => {
+  install("bd", 'case "$*" in *--version*) echo bd version 0.50.0;; *) echo "[]";; esac');
+  expect(errorOf(await run([...BIND, "--json"]))).toMatchObject({ code: "provider_rejected", hint: null });
+});

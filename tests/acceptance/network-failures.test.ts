@@ -96,6 +96,24 @@ describe("a certificate that", () => {
   });
 });
 
+test("a provider's certificate leads to the same place", async () => {
+  using certificates = new Certificates();
+  const { key, certificate } = certificates.selfSigned();
+  await using server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    development: false,
+    tls: { key: Bun.file(key), cert: Bun.file(certificate) },
+    fetch: () => Response.json([]),
+  });
+  using place = new Scratch();
+  const connect = ["host", "connect", "gitlab", "--base-url", `https://localhost:${server.port}`];
+  const outcome = await place.run([...connect, "--token-stdin", "--json"], { stdin: "glpat-1234567890" });
+  const error = errorOf(outcome);
+  expect(error.message).toContain("its certificate is self-signed");
+  expect(error.hint).toContain("NODE_EXTRA_CA_CERTS=");
+});
+
 describe("a proxy that", () => {
   const through = (proxy: string) => failureAt("https://tracker.invalid", { HTTPS_PROXY: proxy });
   const withPassword = (url: string): string => url.replace("http://", "http://ada:hunter2@");
