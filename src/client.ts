@@ -20,7 +20,6 @@ import {
   type ResolveConflictRequest,
 } from "./protocol.ts";
 
-/** The page of a pull. */
 export interface PullQuery {
   /** 1 to 10000. */
   readonly limit: number;
@@ -30,7 +29,6 @@ export interface PullQuery {
   readonly reread?: Reread;
 }
 
-/** The extent of a run. */
 export interface RunQuery {
   /** Issues to pull: 1 to 10000. */
   readonly limit: number;
@@ -38,21 +36,16 @@ export interface RunQuery {
   readonly dry_run?: true;
 }
 
-/** The words or the key of an issue search. */
 export type IssueQuery = { readonly query_text: string } | { readonly query_key: string };
 
-/** The options of a call. */
 export interface CallOptions extends WorkListener {
   /** Default: a new one per call, the same on each retry. */
   readonly idempotencyKey?: string;
 }
 
-/** The side whose value of a field is kept. */
 export type ConflictSide = ResolveConflictRequest["take"];
-/** The state of a mission, for its issue. */
 export type MissionUpdate = MissionPublishRequest["update"];
 
-/** A client of one control plane. */
 export class ControlPlaneClient {
   readonly #channel: AuthorizedChannel;
   readonly #operations: Operations;
@@ -73,7 +66,6 @@ export class ControlPlaneClient {
     return this.#operations.isEmbedded;
   }
 
-  /** The name of this control plane in messages. */
   get name(): string {
     return this.#channel.name;
   }
@@ -104,12 +96,12 @@ export class ControlPlaneClient {
     return this.#operations.resultOf(answer, response, options, job);
   }
 
-  /** The outcome of an operation on a binding, however long ago it began; fails as {@link call} does. */
+  /** The outcome of an operation on a binding, also of one that has ended; fails as {@link call} does. */
   workOutcome(operationId: string, listener: WorkListener = {}): Promise<WorkOutcome> {
     return this.#operations.workOutcome(operationId, listener);
   }
 
-  /** Begins a job on a binding; waits first for an interrupted one that is in its way. */
+  /** Starts a job on a binding; waits first for an interrupted job that blocks it. */
   async #begin<T>(begin: () => Promise<T>, listener: WorkListener): Promise<T> {
     for (;;) {
       try {
@@ -123,7 +115,7 @@ export class ControlPlaneClient {
   }
 }
 
-/** A request on its way: the fields of its path, the others as query or body, and its key. */
+/** The request of a call: the fields of its path, the other fields as query or body, and its key. */
 function exchangeOf(
   { method, path, request: schema, repeat }: Pick<Call, "method" | "path" | "request" | "repeat">,
   request: object,

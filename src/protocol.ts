@@ -1,10 +1,8 @@
 /**
- * The control-plane contract: every request, response and error on the wire.
- * `calls.ts` is the table of requests; the other files hold the schemas, one file
- * per family. The client parses answers with them, the host parses requests.
- *
- * Reading is tolerant: unknown fields are ignored, and a field that may be null
- * may also be absent. Writing sends exactly the documented fields.
+ * The control-plane contract: every request, response and error on the wire. `calls.ts` is the table of requests;
+ * each other file holds the schemas of one family. The client parses answers with them, the host parses requests.
+ * Parsing is tolerant: unknown fields are ignored, and a field that may be null may also be absent. Writers send
+ * exactly the documented fields.
  */
 export * from "./protocol/binding.ts";
 export * from "./protocol/calls.ts";

@@ -1,11 +1,11 @@
-/** Exchanges with a credential, which is renewed when it has expired, and for the team of the credential. */
+/** Sends exchanges with a credential, which is renewed when it has expired, for the team of that credential. */
 import type * as v from "valibot";
 import { CALLS, type Call, LegacyTokenResponse, TokenResponse } from "../protocol.ts";
 import { NotAuthenticatedError } from "../shared/errors.ts";
 import { type ChannelOptions, type Exchange, HttpChannel } from "./channel.ts";
 import { ControlPlaneError } from "./errors.ts";
 
-/** Proof of who is calling, and how it is renewed. */
+/** The credential of the caller, and its renewal. */
 export interface ClientCredential {
   readonly kind: "personal" | "oauth" | "legacy";
   readonly accessToken: string;
@@ -13,26 +13,22 @@ export interface ClientCredential {
   readonly teamSlug: string | null;
 }
 
-/** The place of the client's credential. */
 interface CredentialSource {
-  /** The credential at this moment; null when there is none. */
   current(): Promise<ClientCredential | null>;
   /** Keeps a renewed credential. */
   replace(credential: ClientCredential): Promise<void>;
 }
 
-/** The dependencies of a client of a control plane. */
 export interface ClientOptions extends ChannelOptions {
   /** Null for the embedded control plane, where the caller is the local owner. */
   readonly credentials: CredentialSource | null;
 }
 
-/** Sends exchanges with a credential. */
 export class AuthorizedChannel {
   readonly #channel: HttpChannel;
   readonly #credentials: CredentialSource | null;
   #credential: ClientCredential | null = null;
-  /** Under way, and shared by all calls that wait for it: a refresh token serves once. */
+  /** The renewal in progress. All calls that wait share it, because a refresh token can be used once. */
   #renewal: Promise<ClientCredential> | null = null;
   #teamSearch: Promise<void> | null = null;
 
@@ -162,7 +158,7 @@ export class AuthorizedChannel {
   }
 }
 
-/** The control plane has judged the refresh token, rather than failed to. */
+/** The control plane refused the refresh token, rather than failed to check it. */
 function isRefusal(error: unknown): boolean {
   if (error instanceof NotAuthenticatedError) return true;
   if (!(error instanceof ControlPlaneError) || error.status === null) return false;

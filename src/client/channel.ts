@@ -15,22 +15,21 @@ import { ControlPlaneError, noAnswer, parseAnswer, parseEnvelope, redirected, re
 
 const MAX_ATTEMPTS = 3;
 const BACKOFF_MS = 200;
-/** The longest `Retry-After` that is respected by waiting, in seconds. */
+/** The longest `Retry-After` that a request waits for, in seconds. */
 const MAX_RETRY_AFTER_S = 60;
 /** The wait after a 429 without a `Retry-After`, in seconds. */
 const DEFAULT_RETRY_AFTER_S = 5;
 const RETRIED_STATUS: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 
-/** The harm that sending a request again can do. */
+/** The harm of sending a request again. */
 type Repeatability =
   /** A read, or a write with an Idempotency-Key. */
   | "safe"
-  /** A read that asks the provider each time: repeated when the control plane says when, or as below. */
+  /** A read that asks the provider each time: repeated only after a `Retry-After`, or as below. */
   | "costly"
   /** Repeated only when the first one was certainly not processed. */
   | "unsafe";
 
-/** One request. */
 export interface Exchange {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   /** Absolute path on the control plane. */
@@ -44,11 +43,10 @@ export interface Exchange {
   readonly repeat: Repeatability;
 }
 
-/** The dependencies of an {@link HttpChannel}. */
 export interface ChannelOptions {
   /** Base address; its path, if any, is put before every request's path. */
   readonly url: URL;
-  /** The control plane in errors, such as `https://tracker.example.com`. */
+  /** The control plane's name in errors, such as `https://tracker.example.com`. */
   readonly name: string;
   readonly fetch: Fetch;
   readonly nature: Nature;
@@ -58,7 +56,6 @@ export interface ChannelOptions {
   readonly trace?: (line: string) => void;
 }
 
-/** Sends exchanges to one control plane. */
 export class HttpChannel {
   readonly name: string;
   readonly #options: ChannelOptions;
@@ -75,7 +72,7 @@ export class HttpChannel {
   /**
    * Sends `exchange`, again where that is safe, and parses the answer.
    *
-   * @throws ControlPlaneError when there is no answer, an error, or not what `schema` describes
+   * @throws ControlPlaneError when the request gets no answer, an error, or an answer that does not match `schema`
    * @throws NotAuthenticatedError on 401
    */
   async send<S extends v.GenericSchema>(exchange: Exchange, schema: S): Promise<v.InferOutput<S>> {
@@ -94,7 +91,7 @@ export class HttpChannel {
       const { status } = answer;
       if (status >= 200 && status < 300) return parseAnswer(name, answer, schema);
       const envelope = parseEnvelope(answer.text);
-      // Only a control plane knows the fate of the request; a proxy that answers instead does not.
+      // Only a control plane knows whether the request was carried out; a proxy that answers instead does not.
       mayBeDone = envelope === null && (mayBeDone || status >= 500);
       const error = refused(name, answer, envelope, { mayBeDone, now: nature.now() });
       const asked = error instanceof ControlPlaneError ? error.retryAfterSeconds : null;
@@ -110,7 +107,6 @@ export class HttpChannel {
     }
   }
 
-  /** Waits as long as the control plane asked, else exponentially longer with full jitter. */
   async #pause(attempt: number, seconds: number | null): Promise<void> {
     const { nature, trace } = this.#options;
     const backoff = nature.random() * BACKOFF_MS * 2 ** (attempt - 1);
@@ -119,7 +115,7 @@ export class HttpChannel {
     await nature.sleep(wait);
   }
 
-  /** Sends once; returns an error where there is no answer, or a redirect. */
+  /** Sends once; returns an error for a redirect or no answer. */
   async #attempt(exchange: Exchange): Promise<Answer | ControlPlaneError> {
     const { name, nature, trace } = this.#options;
     const request = requestOf(exchange, this.#options);
@@ -138,7 +134,6 @@ export class HttpChannel {
   }
 }
 
-/** The request of an exchange below the base address. */
 function requestOf(
   { method, path, query, body, form, headers }: Exchange,
   { url: base, userAgent }: ChannelOptions,
@@ -161,7 +156,7 @@ function requestOf(
   };
 }
 
-/** Sends with ofetch: once, and every status is an answer. */
+/** Sends with ofetch: once, and returns every status as an answer. */
 function throughOfetch(fetch: Fetch): Fetch {
   const send = (input: string | URL | Request, init?: RequestInit): Promise<Response> =>
     fetch(input instanceof Request ? new Request(input, init) : new Request(input.toString(), init));

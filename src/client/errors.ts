@@ -7,10 +7,9 @@ import { retryAfterSeconds } from "../shared/network/retry-after.ts";
 import { isHosted } from "../shared/providers.ts";
 import { escapeText } from "../shared/text.ts";
 
-/** The most that a message quotes of an answer, in characters. */
+/** The longest quotation of an answer in a message, in characters. */
 const MAX_QUOTED = 200;
 
-/** The facts of a {@link ControlPlaneError} besides its message. */
 interface ControlPlaneErrorFacts extends ErrorFacts {
   readonly status?: number | null | undefined;
   readonly category?: string | null;
@@ -22,7 +21,7 @@ export class ControlPlaneError extends TrackerError {
   /** HTTP status; null when there was no answer. */
   readonly status: number | null;
   readonly category: string | null;
-  /** The request may have been carried out: it may have arrived, and no answer did. */
+  /** The request may have been carried out: it may have arrived, and no answer came back. */
   readonly mayBeDone: boolean;
 
   constructor(code: string, message: string, facts: ControlPlaneErrorFacts = {}) {
@@ -32,7 +31,6 @@ export class ControlPlaneError extends TrackerError {
     this.mayBeDone = facts.mayBeDone ?? false;
   }
 
-  /** Returns the same error with more facts. */
   with(facts: Pick<ControlPlaneErrorFacts, "details" | "mayBeDone" | "unfinished">): ControlPlaneError {
     const { code, message, hint: _, requestId, choices, unfinished, ...rest } = this;
     return new ControlPlaneError(code, message, {
@@ -107,10 +105,10 @@ export function parseAnswer<S extends v.GenericSchema>(
 }
 
 /**
- * The error of an answer that is no success.
+ * The error of an answer that reports no success.
  *
  * @param envelope the body, where it is an envelope
- * @param mayBeDone the request may have been carried out, as far as an answer without an envelope shows
+ * @param mayBeDone the request may have been carried out, where the answer has no envelope
  * @param now epoch in ms
  */
 export function refused(
@@ -160,14 +158,12 @@ export function notOffered(
   });
 }
 
-/** The facts of an error answer besides its body. */
 interface AnswerFacts {
   readonly status?: number;
   readonly requestId?: string | undefined;
   readonly retryAfterSeconds?: number | null;
 }
 
-/** The code and the message of an error. */
 interface ErrorName {
   readonly code: string;
   readonly message: string;
@@ -200,7 +196,6 @@ export function errorOfEnvelope(
   });
 }
 
-/** Parses the body of an error answer; null when it is no envelope. */
 export function parseEnvelope(text: string): ErrorEnvelope | null {
   let value: unknown;
   try {
@@ -230,7 +225,7 @@ function firstLine(body: string, headers: Headers): string {
   return line === undefined ? "" : `: ${readable(line.trim())}`;
 }
 
-/** Text of a control plane as a message quotes it: short and escaped. */
+/** A control plane's text as a message quotes it: short and escaped. */
 function readable(text: string): string {
   return escapeText(text.slice(0, MAX_QUOTED));
 }

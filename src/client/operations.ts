@@ -1,4 +1,4 @@
-/** Work that may take longer than one answer: the control plane then names an operation that will have the result. */
+/** Jobs that take longer than one answer. The control plane then names an operation that will hold the result. */
 import * as v from "valibot";
 import {
   type Call,
@@ -13,20 +13,20 @@ import {
 import type { Nature } from "../shared/context.ts";
 import { ControlPlaneError, errorOfEnvelope } from "./errors.ts";
 
-/** The wait for an operation of a remote control plane, in ms. */
+/** The longest wait for an operation of a remote control plane, in ms. */
 const PATIENCE_MS = 5 * 60_000;
-/** The time for which an unreachable remote control plane is asked again during that wait, in ms. */
+/** The time for which an unreachable remote control plane is polled again during that wait, in ms. */
 const OUTAGE_MS = 60_000;
-/** The longest pauses between two looks at an operation, in seconds. */
+/** The longest pauses between two polls, in seconds. */
 const LONGEST_POLL_S = { elsewhere: 30, embedded: 1 };
 
-/** The progress of an operation; `total` is null while it is unknown. Null when the operation does not say. */
+/** The progress of an operation, or null without one; `total` is null while it is unknown. */
 export type OperationProgress = OperationResult["progress"];
 
-/** Observes work that takes longer than one answer. */
+/** Observes a job that takes longer than one answer. */
 export interface WorkListener {
   /**
-   * The work is this operation from now on.
+   * Reports the operation that carries out the job.
    *
    * @param isEmbedded the operation stops with this process
    */
@@ -34,7 +34,6 @@ export interface WorkListener {
   readonly onProgress?: (progress: OperationProgress) => void;
 }
 
-/** The outcome of a job, recognized by its shape. */
 const WorkOutcome = v.union([
   v.pipe(
     RunResult,
@@ -54,15 +53,14 @@ const WorkOutcome = v.union([
   ),
 ]);
 export type WorkOutcome = v.InferOutput<typeof WorkOutcome>;
-/** The outcome of a sync. */
 export type SyncOutcome = Exclude<WorkOutcome, { kind: "publish" }>;
 
-/** A result, or the operation that will have it. */
+/** A result, or the operation that will hold it. */
 type Eventual<T> =
   | { readonly kind: "result"; readonly value: T }
   | { readonly kind: "operation"; readonly id: string };
 
-/** The schema of an answer that holds the result, or names the operation that will have it. */
+/** The schema of an answer that holds the result or names the operation. */
 export function eventually<S extends v.GenericSchema>(result: S) {
   return v.union([
     v.pipe(
@@ -76,24 +74,19 @@ export function eventually<S extends v.GenericSchema>(result: S) {
   ]);
 }
 
-/** The operation that works on a binding; control planes may not name it. */
+/** The operation that blocks a binding; some control planes do not name it. */
 const AtWork = v.object({ operation_id: v.string() });
 
-/** The subject of an operation. */
 type Job = NonNullable<Call["job"]>;
 
-/** The dependencies of {@link Operations}. */
 interface OperationsOptions {
-  /** The name of the control plane in messages. */
   readonly name: string;
   readonly nature: Nature;
-  /** The work is done in this process: it ends with it, and is waited for as long as it takes. */
+  /** The job runs in this process and ends with it, so the wait has no limit. */
   readonly isEmbedded: boolean;
-  /** Reads an operation. */
   readonly read: (operationId: string) => Promise<OperationResult>;
 }
 
-/** Waits for operations. */
 export class Operations {
   readonly #options: OperationsOptions;
 
@@ -106,9 +99,8 @@ export class Operations {
   }
 
   /**
-   * Polls an operation until it has ended: after 1, 2, 4, … seconds, at most 30; each second when it is embedded.
-   *
-   * Operations survive their control plane: one that does not answer is asked again for a minute.
+   * Polls an operation until it has ended: after 1, 2, 4, … seconds, at most 30; each second when it is embedded. A
+   * control plane that does not answer is asked again for a minute, because operations survive it.
    *
    * @throws ControlPlaneError `operation_timeout` after five minutes, unless it is embedded; the operation continues
    */
@@ -143,10 +135,10 @@ export class Operations {
   }
 
   /**
-   * Waits for the operation that a call was refused for, where nobody else would
-   * finish it: one that was interrupted in this process's own control plane.
+   * Waits for the operation that blocks a call where only this process can finish it: one that was interrupted in the
+   * embedded control plane.
    *
-   * @returns whether the call may be made again
+   * @returns true when the call may be made again
    */
   async isCleared(refusal: unknown, { onAccepted, onProgress }: WorkListener): Promise<boolean> {
     if (!this.#options.isEmbedded || !(refusal instanceof ControlPlaneError)) return false;
@@ -158,7 +150,7 @@ export class Operations {
   }
 
   /**
-   * The result itself, or the operation's as soon as it has one.
+   * The result itself, or the result of the operation once it has one.
    *
    * @throws ControlPlaneError the failure of the operation, or as {@link awaitEnd} does
    */
@@ -174,7 +166,7 @@ export class Operations {
     return this.#follow(answer.id, schema, listener, job);
   }
 
-  /** The outcome of an operation; one that is over is not waited for. Fails as {@link resultOf} does. */
+  /** The outcome of an operation, without a wait when it has ended. Fails as {@link resultOf} does. */
   async workOutcome(operationId: string, listener: WorkListener): Promise<WorkOutcome> {
     const operation = await this.#options.read(operationId);
     if (isOver(operation)) return this.#parse(operation, WorkOutcome, "binding");
@@ -209,7 +201,7 @@ export class Operations {
   }
 }
 
-/** The reason why an operation cannot be read, with the operation. */
+/** Adds the operation to the reason why it cannot be read. */
 function lost(operationId: string, error: unknown, job: Job): unknown {
   if (!(error instanceof ControlPlaneError) || error.code === "operation_not_found") return error;
   return error.with({

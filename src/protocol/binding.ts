@@ -1,4 +1,3 @@
-/** Discovery, resolution and binding. */
 import * as v from "valibot";
 import { ProjectIdentity, ProviderContext } from "./routing.ts";
 import { filled, instant, natural, nullable, nullableText, text } from "./schema.ts";
@@ -11,7 +10,7 @@ export const BindableResource = v.object({
   binding_ref: nullableText,
   bound_project_slug: nullableText,
   bound_at: nullable(instant),
-  /** Every project that is bound to it, the oldest first; an extension. The single fields describe the first. */
+  /** Every project that is bound to the resource, oldest first; an extension. The single fields describe the first. */
   bindings: v.exactOptional(
     v.array(v.object({ binding_ref: text, project_slug: nullableText, bound_at: nullable(instant) })),
   ),
@@ -36,7 +35,6 @@ export const ResourcesRequest = v.object({
       v.maxValue(MAX_PAGE_SIZE, `must be at most ${MAX_PAGE_SIZE}`),
     ),
   ),
-  /** `next_cursor` of the page before. */
   cursor: v.optional(text),
   /** `1` waits for the providers' current resources. */
   refresh: v.optional(text),
@@ -82,7 +80,7 @@ export const BindResolveResponse = v.object({
   project_slug: nullableText,
   provider_context: nullable(ProviderContext),
   candidates: v.nullish(v.array(BindCandidate), []),
-  /** The reference that confirming an exact match gives; an extension. */
+  /** The reference that results from confirming an exact match; an extension. */
   derived_binding_ref: v.exactOptional(filled),
 });
 export type BindResolveResponse = v.InferOutput<typeof BindResolveResponse>;
@@ -101,7 +99,7 @@ export const BindConfirmResponse = v.object({
   provider_context: v.nullish(ProviderContext, {}),
   bound_at: nullable(instant),
   project_slug: nullableText,
-  /** The project's binding until now, which is a tombstone from now on; an extension. */
+  /** The project's previous binding, which has become a tombstone; an extension. */
   replaced_binding_ref: v.exactOptional(filled),
 });
 export type BindConfirmResponse = v.InferOutput<typeof BindConfirmResponse>;

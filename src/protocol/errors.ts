@@ -1,4 +1,3 @@
-/** The error envelope and its codes. */
 import * as v from "valibot";
 import { nullable, nullableText } from "./schema.ts";
 
@@ -23,7 +22,6 @@ export const ErrorEnvelope = v.object({
 });
 export type ErrorEnvelope = v.InferOutput<typeof ErrorEnvelope>;
 
-/** Every code that a host answers with, and its HTTP status. */
 export const ERROR_STATUS = {
   invalid_request: 400,
   invalid_candidate_token: 400,

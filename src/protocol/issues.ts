@@ -1,4 +1,4 @@
-/** Issues, as a sync writes them and as people look for them. */
+/** Issues, as a sync writes them and as users search for them. */
 import * as v from "valibot";
 import { CanonicalIssueType, CanonicalStatus } from "../sdk/model.ts";
 import { routed, upgrade } from "./routing.ts";
@@ -31,16 +31,15 @@ export const NormalizedIssue = v.looseObject({
 });
 export type NormalizedIssue = v.InferOutput<typeof NormalizedIssue>;
 
-/** An issue by its reference, or by its key. */
 export const IssueName = v.union([filled, v.looseObject({})]);
 
-/** A person or a team: an object as this product names them, text as some hosts do. */
+/** A user or a team: an object in this product, text on some hosts. */
 const Named = nullable(
   v.union([text, v.looseObject({ id: v.nullish(v.union([text, v.number()]), null), name: nullableText })]),
 );
 export type Named = v.InferOutput<typeof Named>;
 
-/** An issue as people look for it. */
+/** An issue as users search for it. */
 export const Ticket = v.looseObject({
   external_issue_id: text,
   /** Null where a host leaves it out. */
@@ -57,14 +56,14 @@ export const Ticket = v.looseObject({
 export type Ticket = v.InferOutput<typeof Ticket>;
 
 const ticketLimit = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100));
-/** The resource may be named by its binding, or left to the provider's only mapping. */
+/** Without a binding, the provider's only mapping is used. */
 export const ListTicketsRequest = v.object({ ...routed, limit: v.optional(ticketLimit, 20) });
 export type ListTicketsRequest = v.InferOutput<typeof ListTicketsRequest>;
 
 export const IssueSearchRequest = v.object({
   ...routed,
   query_text: nullableText,
-  /** Wins over `query_text`. */
+  /** Takes precedence over `query_text`. */
   query_key: nullableText,
   limit: v.optional(ticketLimit, 20),
 });

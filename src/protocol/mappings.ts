@@ -1,4 +1,3 @@
-/** Mappings, and their ownership and settings. */
 import * as v from "valibot";
 import { ProviderContext, upgrade } from "./routing.ts";
 import { instant, nullable, nullableText, text } from "./schema.ts";
@@ -22,18 +21,16 @@ export type Mapping = v.InferOutput<typeof Mapping>;
 export const MappingsResponse = v.object({ mappings: v.array(Mapping), ...upgrade });
 export type MappingsResponse = v.InferOutput<typeof MappingsResponse>;
 
-/** The owners of the fields of a mapping's issues. */
 const MappingDoctrine = v.object({
   mode: text,
   field_owners: v.nullish(v.record(v.string(), v.string()), {}),
   conflict_strategy: v.exactOptional(v.string()),
 });
 
-/** Connector params by name. */
 export const ConnectorSettings = v.record(v.string(), v.unknown());
 export type ConnectorSettings = v.InferOutput<typeof ConnectorSettings>;
 
-/** Changes a mapping; absent fields stay as they are. */
+/** Changes a mapping; absent fields do not change. */
 export const MappingUpdate = v.object({
   doctrine: v.exactOptional(MappingDoctrine),
   /** Merged into the current settings: null removes one (RFC 7396). */
@@ -44,7 +41,7 @@ export type MappingUpdate = v.InferOutput<typeof MappingUpdate>;
 export const UpdatedMapping = v.looseObject({
   ...Mapping.entries,
   doctrine: MappingDoctrine,
-  /** Hosts that know none do not say. */
+  /** Hosts without settings omit the field. */
   connector_settings: v.optional(ConnectorSettings, {}),
 });
 export type UpdatedMapping = v.InferOutput<typeof UpdatedMapping>;

@@ -1,4 +1,3 @@
-/** The mission bridge. */
 import * as v from "valibot";
 import { CanonicalStatus } from "../sdk/model.ts";
 import { ExternalRef, IssueName, NormalizedIssue } from "./issues.ts";

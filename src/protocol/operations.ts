@@ -1,4 +1,4 @@
-/** Operations: jobs as the wire names them. */
+/** Operations: the name of jobs on the wire. */
 import * as v from "valibot";
 import { ErrorEnvelope } from "./errors.ts";
 import { filled, natural, nullable, text } from "./schema.ts";

@@ -2,7 +2,6 @@
 import * as v from "valibot";
 import { filled, nullable, nullableText, text } from "./schema.ts";
 
-/** Display facts of a resource, such as `workspace_name`; keys are the provider's. */
 export const ProviderContext = v.record(v.string(), v.string());
 export type ProviderContext = v.InferOutput<typeof ProviderContext>;
 
@@ -23,14 +22,14 @@ export type RoutingKey = { readonly binding_ref: string } | { readonly project_s
 /** The fields of a request about a binding. */
 export const routed = { provider: filled, binding_ref: nullableText, project_slug: nullableText };
 
-/** The query of a request about a binding, or about a provider when it has no routing key. */
+/** The query of a request about a binding, or about a whole provider without a routing key. */
 export const RoutedQuery = v.object({
   provider: filled,
   binding_ref: v.optional(text),
   project_slug: v.optional(text),
 });
 
-/** The fields that an answer routed by `project_slug` may carry, so that the client can upgrade its config. */
+/** The fields of an answer routed by `project_slug` with which the client upgrades its config. */
 export const upgrade = {
   binding_ref: nullableText,
   display_label: nullableText,

@@ -1,4 +1,3 @@
-/** Building blocks of the wire's schemas. */
 import * as v from "valibot";
 
 export const text = v.string();
@@ -6,7 +5,7 @@ export const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 /** A value that may be null or missing; null in the parsed object either way. */
 export const nullable = <S extends v.GenericSchema>(schema: S) => v.nullish(schema, null);
 export const nullableText = nullable(text);
-/** An answer that is passed on with all its fields, also those that are not in the contract. */
+/** An answer that keeps all its fields, also those outside the contract. */
 export const openObject = <E extends v.ObjectEntries>(entries: E) =>
   v.pipe(
     v.custom<Record<string, unknown>>(

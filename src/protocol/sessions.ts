@@ -1,4 +1,3 @@
-/** Users, teams and their credentials. */
 import * as v from "valibot";
 import { filled, nullable, nullableText, text } from "./schema.ts";
 

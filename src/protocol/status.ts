@@ -1,4 +1,3 @@
-/** The state of bindings and installations. */
 import * as v from "valibot";
 import { upgrade } from "./routing.ts";
 import { filled, instant, natural, nullable, nullableText, openObject, text } from "./schema.ts";
@@ -31,7 +30,7 @@ export const ProjectStatus = openObject({
   issue_count: nullable(natural),
   open_conflicts: nullable(natural),
   last_error: nullableText,
-  /** The job that runs on the binding, or was interrupted there; an extension. */
+  /** The job that is running on the binding or was interrupted; an extension. */
   operation_id: v.optional(v.nullable(text)),
 });
 export type ProjectStatus = v.InferOutput<typeof ProjectStatus>;

@@ -1,4 +1,3 @@
-/** Pull, push, run and conflicts. */
 import * as v from "valibot";
 import { CanonicalStatus } from "../sdk/model.ts";
 import { NormalizedIssue } from "./issues.ts";
@@ -25,7 +24,6 @@ export const PushItem = v.object({
 export type PushItem = v.InferOutput<typeof PushItem>;
 
 const ResultSummary = v.object({ total: natural, succeeded: natural, failed: natural, skipped: natural });
-/** The failure of one item. */
 export const ItemError = v.looseObject({
   ref: v.nullish(v.unknown(), null),
   code: text,
@@ -34,7 +32,6 @@ export const ItemError = v.looseObject({
 });
 export type ItemError = v.InferOutput<typeof ItemError>;
 
-/** The outcome of one pushed item. */
 export const PushResultItem = v.looseObject({
   ref: v.unknown(),
   action: text,
@@ -82,8 +79,8 @@ export const PullRequest = v.object({
   cursor: nullableText,
   filters: v.nullish(v.record(v.string(), v.unknown()), {}),
   /**
-   * Extension: returns unchanged issues too, and without a cursor begins where an
-   * interrupted pull began, or reads everything once more.
+   * Extension: returns unchanged issues too. Without a cursor, the pull begins where an interrupted pull began, or
+   * reads everything again.
    */
   reread: v.nullish(Reread, null),
 });

@@ -24,11 +24,9 @@ const LOCK_PATIENCE_MS = 10_000;
 const MAX_ATTEMPTS = 10;
 const MAX_LINKS = 40;
 
-/** The effect of {@link replaceFile}. */
 interface Replacement {
   /** Null when there was no file. */
   readonly before: Uint8Array | null;
-  /** Equal to `before` when nothing was written. */
   readonly after: Uint8Array | null;
   readonly changed: boolean;
 }
@@ -36,7 +34,6 @@ interface Replacement {
 interface ReplaceOptions {
   /** Permissions that the file gets in any case; without it an old file keeps its own and a new one gets 0644 less the umask. */
   readonly mode?: number;
-  /** Refuse to read more than this. */
   readonly maxBytes?: number;
 }
 
@@ -51,13 +48,12 @@ export function readRegularFile(path: string, maxBytes = Number.POSITIVE_INFINIT
 }
 
 /**
- * Replaces a file as a whole, so that every reader sees the old or the new
- * content, also after a crash: under a lock against other runs, through a
- * temporary file beside it. A symbolic link stays one. Synchronous throughout,
- * so that no signal handler runs in between.
+ * Replaces a file as a whole, under a lock against other runs, so that every reader sees the old or the new content,
+ * also after a crash. A symbolic link stays one. Synchronous, so that no signal handler runs in between.
  *
  * @param lockPath a file that all writers of `path` agree on; made when missing
- * @param transform the new content, or null to leave the file; called again when a writer that takes no lock was faster
+ * @param transform the new content, or null to leave the file; called again when a writer that takes no lock was
+ * faster
  * @throws ConfigError when the file, its folder or the lock refuses
  */
 export function replaceFile(
@@ -77,12 +73,10 @@ export function replaceFile(
   });
 }
 
-/** A destination that takes its content piece by piece. */
 export interface OutputFile {
   append(text: string): void;
-  /** Ends the output. */
   finish(): void;
-  /** Removes what is unfinished, where that is possible. */
+  /** Removes the unfinished content where that is possible. */
   discard(): void;
 }
 
@@ -98,7 +92,6 @@ export function openOutputFile(path: string): OutputFile {
   return isStream ? new OutputStream(path) : new PendingFile(path);
 }
 
-/** A device or a named pipe. */
 class OutputStream implements OutputFile {
   readonly #path: string;
   readonly #descriptor: number;
@@ -132,9 +125,8 @@ class OutputStream implements OutputFile {
 }
 
 /**
- * A file that is written piece by piece and takes its place as a whole: until
- * it is finished, whoever reads `path` finds what was there before. The pieces
- * are in a temporary file in the same folder. A symbolic link stays one.
+ * A file that is written in parts and replaces `path` as a whole when it is finished. The parts are in a temporary
+ * file in the same folder. A symbolic link stays one.
  */
 export class PendingFile implements OutputFile {
   readonly #path: string;
@@ -185,7 +177,7 @@ export class PendingFile implements OutputFile {
     });
   }
 
-  /** Leaves nothing behind; does nothing once the file is finished. */
+  /** Removes the temporary file; does nothing once the file is finished. */
   discard(): void {
     this.#close();
     rmSync(this.#temporary, { force: true });
@@ -247,7 +239,7 @@ interface Target {
   readonly stats: Stats | null;
 }
 
-/** The file that `path` leads to, also when that one does not exist yet. */
+/** The file that `path` leads to, which may not exist yet. */
 function followLinks(path: string): Target {
   let current = resolve(path);
   for (let links = 0; links < MAX_LINKS; links++) {
@@ -295,7 +287,7 @@ function writeTemporary(
   }
 }
 
-/** Makes a new file that belongs to whom the old one belongs, with its permissions unless `mode` says otherwise. */
+/** Makes a new file with the owner of the old one, and with its permissions unless `mode` names others. */
 function openTemporary(path: string, old: Stats | null, mode: number | undefined): number {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
   const descriptor = openSync(path, flags, mode ?? 0o644);
@@ -316,7 +308,7 @@ function writeFully(descriptor: number, content: Uint8Array): void {
   }
 }
 
-/** Makes a rename durable; Windows offers nothing to call. */
+/** Makes a rename durable; Windows has no call for it. */
 function syncFolder(path: string): void {
   if (process.platform === "win32") return;
   const descriptor = openSync(path, constants.O_RDONLY);
@@ -327,7 +319,7 @@ function syncFolder(path: string): void {
   }
 }
 
-/** Removes the file that a killed run left behind. No other process writes under this name while we hold the lock. */
+/** Removes the file of a killed run. No other process writes under this name while the lock is held. */
 function removeLeftover(path: string): void {
   try {
     rmSync(path, { force: true });
@@ -383,7 +375,6 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "the file or folder does not exist",
 };
 
-/** The reason for which the operating system refused, in words. */
 export function reasonOf(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return REASONS[code] ?? (error instanceof Error ? error.message : String(error));
@@ -401,7 +392,6 @@ function unwritable(path: string, reason: string, cause?: unknown): ConfigError 
   });
 }
 
-/** {@link followLinks} for a file that is going to be written. */
 function outputTarget(path: string): Target {
   try {
     return followLinks(path);

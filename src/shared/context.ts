@@ -1,7 +1,6 @@
 import type { Environment, Io } from "./io.ts";
 import type { Fetch } from "./network.ts";
 
-/** The machine, and the person who runs the program. */
 export interface Machine {
   readonly platform: NodeJS.Platform;
   readonly architecture: string;
@@ -13,11 +12,10 @@ export interface Machine {
   readonly userId: number | undefined;
 }
 
-/** The time and chance that a run depends on; tests hold their own. */
+/** The time and the random numbers that a run depends on; tests pass their own. */
 export interface Nature {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Waits `milliseconds`. */
   readonly sleep: (milliseconds: number) => Promise<void>;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -33,8 +31,8 @@ export interface Context {
   readonly nature: Nature;
   readonly fetch: Fetch;
   /**
-   * Calls `stop` on the next SIGINT or SIGTERM instead of ending the process at
-   * once; the one after that ends it. Null takes that back.
+   * Calls `stop` on the next SIGINT or SIGTERM instead of ending the process; the signal after that ends it. Null
+   * undoes that.
    */
   readonly onStop: (stop: (() => void) | null) => void;
 }

@@ -1,17 +1,14 @@
-/** Something that could have been chosen. */
+/** An option that the user can select. */
 export interface Choice {
-  /** The number that selects it. */
   readonly number: number;
   readonly display_label: string;
   readonly confidence: string;
   readonly match_reason: string;
 }
 
-/** The fields of every error besides its message. */
 export interface ErrorFacts {
-  /** The next thing to do. Only the command line sets it; it derives all other hints from codes. */
+  /** The next command to run. Only the command line sets it; it derives all other hints from codes. */
   readonly hint?: string | undefined;
-  /** The provider that the error is about. */
   readonly provider?: string | null | undefined;
   /** The delay that the other side asked for. */
   readonly retryAfterSeconds?: number | null | undefined;
@@ -76,20 +73,20 @@ export class NotAuthenticatedError extends TrackerError {
   }
 }
 
-/** The person pressed Ctrl-C. Exit code 130. Nothing is told about it unless there is a hint. */
+/** The user pressed Ctrl-C. Exit code 130. Nothing is printed unless there is a hint. */
 export class InterruptedError extends TrackerError {
   constructor(hint?: string) {
     super("interrupted", "Interrupted.", { hint });
   }
 }
 
-/** There is no project here, or none that can be used. */
+/** The folder has no project, or none that can be used. */
 export class ProjectError extends TrackerError {}
 
 /** A configuration file cannot be read, understood or written; it was left as it was. */
 export class ConfigError extends TrackerError {}
 
-/** The reader of our output went away (EPIPE). Nobody is left to tell. */
+/** The reader of the output closed it (EPIPE), so nothing can be printed. */
 export class OutputClosedError extends Error {
   override readonly name = "OutputClosedError";
 }

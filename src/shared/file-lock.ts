@@ -11,7 +11,7 @@ export class FileLock {
   #isTaken = false;
 
   /**
-   * Opens the file, with its folder (0700) when there is none; nothing is locked yet.
+   * Opens the file and makes its folder (0700) where it is missing.
    *
    * @throws when the file cannot be opened
    */
@@ -23,7 +23,7 @@ export class FileLock {
   /**
    * Takes the lock without waiting.
    *
-   * @returns false while somebody else has it
+   * @returns false while another process or lock holds it
    * @throws when the file cannot be locked at all
    */
   tryTake(): boolean {
@@ -37,7 +37,6 @@ export class FileLock {
     }
   }
 
-  /** Gives the lock back and closes the file. */
   close(): void {
     if (this.#isTaken) this.#database.run("ROLLBACK");
     this.#isTaken = false;

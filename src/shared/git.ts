@@ -1,16 +1,15 @@
-/** The git repository around a folder: where it is, and which remotes it names. Nothing that it configures is run. */
+/** The git repository around a folder: its root and its remotes. No program that it configures is run. */
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { delimiter, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { ProjectError } from "./errors.ts";
 import type { Environment } from "./io.ts";
 
-/** Time that git has to list the remotes or to read one file of the index. */
+/** The time limit for git to list the remotes or to read one file of the index. */
 const GIT_LIMIT_MS = 5_000;
 
 /**
- * Variables that bind a process to one repository, as `git rev-parse
- * --local-env-vars` lists them. A git hook, for example, passes those of its own
- * repository on.
+ * Variables that bind a process to one repository, as `git rev-parse --local-env-vars` lists them. A git hook passes
+ * on those of its own repository.
  */
 const LOCAL_VARIABLES = [
   "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -44,7 +43,6 @@ interface Remote {
   readonly url: string;
 }
 
-/** Returns `start` and the folders above it, nearest first. */
 export function* foldersUpwards(start: string): Generator<string> {
   for (let folder = start; ; folder = dirname(folder)) {
     yield folder;
@@ -62,12 +60,12 @@ export function findRepository(start: string): Repository | null {
   return null;
 }
 
-/** A folder that git takes for a repository by itself. */
+/** Reports whether git recognizes the folder as a bare repository. */
 function isBare(folder: string): boolean {
   return ["HEAD", "objects", "refs"].every((name) => existsSync(join(folder, name)));
 }
 
-/** Absolute path of the user's git, never one that the repository at `root` brings; null when there is none. */
+/** Absolute path of the user's git, never one inside the repository at `root`; null when there is none. */
 export function findGit(root: string, env: Environment): string | null {
   return findProgram("git", root, env);
 }
@@ -125,7 +123,6 @@ export function identifyingRemote(remotes: readonly Remote[]): Remote | null {
   return named("origin") ?? (remotes.length === 1 ? remotes[0] : named("upstream")) ?? null;
 }
 
-/** A file as git's index has it. */
 interface IndexedFile {
   /** Relative to the repository's root, with slashes. */
   readonly path: string;
@@ -153,7 +150,6 @@ export async function readIndexed(
     : { path, text: await runGit(root, env, ["cat-file", "blob", `:${path}`]) };
 }
 
-/** The `.git` folder of a work tree; a linked work tree and a submodule have a file that names it. */
 function gitFolder(root: string): string | null {
   const entry = join(root, ".git");
   try {
@@ -180,10 +176,7 @@ export async function assertTrusted(
   await runGit(root, env, ["rev-parse", "--git-dir"]);
 }
 
-/**
- * Runs git in the repository at `root` and returns its output. Reads only;
- * `root` is the only folder that git may take for the repository.
- */
+/** Runs git in the repository at `root` and returns its output. Reads only; git searches no folder above `root`. */
 async function runGit(
   root: string,
   env: Environment,
@@ -204,7 +197,7 @@ async function runGit(
   const timer = Promise.withResolvers<null>();
   const timeout = setTimeout(() => timer.resolve(null), limitMs);
   try {
-    // A process that git started may hold the pipe open after git itself has ended: the limit covers the reading.
+    // A process that git started may keep the pipe open after git has ended, so the limit covers the reading.
     const ended = await Promise.race([
       Promise.all([child.stdout.text(), child.stderr.text(), child.exited]),
       timer.promise,
@@ -237,7 +230,6 @@ function gitEnvironment(root: string, env: Environment): Record<string, string |
   };
 }
 
-/** An error that carries git's own reason. */
 function gitFailure(root: string, stderr: string): ProjectError {
   const reason = /^fatal: (.+)$/m.exec(stderr)?.[1] ?? stderr.trim().split("\n")[0] ?? "";
   const details = { folder: root, git: reason };

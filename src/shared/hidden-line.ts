@@ -4,7 +4,6 @@ import { InterruptedError } from "./errors.ts";
 const KEY = /\x1b\[[0-9;?]*[@-~]|\x1bO[@-~]|\x1b[ -~]|[\s\S]/gu;
 const CONTROL = /^[\u0000-\u001f\u007f-\u009f]/;
 
-/** A line as it was typed without anything being shown. */
 interface HiddenLine {
   /** Null at end of input (Ctrl-D before anything else). */
   readonly text: string | null;
@@ -13,8 +12,8 @@ interface HiddenLine {
 }
 
 /**
- * The line that the keys pressed so far form where the terminal does not edit lines
- * itself: Backspace takes the last character, Ctrl-U and Ctrl-W take all.
+ * Returns the line that the keys pressed so far form, where the terminal does not edit lines itself: Backspace
+ * deletes the last character, Ctrl-U and Ctrl-W delete all.
  *
  * @returns null while the line is not finished
  * @throws InterruptedError on Ctrl-C

@@ -2,54 +2,46 @@ import { fstatSync, writeSync } from "node:fs";
 import { OutputClosedError, TrackerError, UsageError } from "./errors.ts";
 import { readKeys } from "./hidden-line.ts";
 
-/** One output stream and what is true of it. */
+/** An output stream and its properties. */
 export interface Output {
   write(text: string): void;
   readonly isTerminal: boolean;
-  /** Columns of the terminal; `Infinity` when it is none. */
+  /** Columns of the terminal; `Infinity` where the stream is not one. */
   readonly columns: number;
   readonly color: boolean;
 }
 
-/** Standard input. */
 export interface Input {
   readonly isTerminal: boolean;
   /** The next line without its end, or null at end of input. */
   readLine(): Promise<string | null>;
   /**
-   * Runs `use` while the terminal shows nothing of what is typed. Only where
-   * standard input is a terminal.
+   * Runs `use` while the terminal echoes nothing. Only where standard input is a terminal.
    *
-   * @param use is given a `readLine` that works meanwhile and throws InterruptedError on Ctrl-C
+   * @param use receives a `readLine` that works meanwhile and throws InterruptedError on Ctrl-C
    */
   withoutEcho<T>(use: (readLine: Input["readLine"]) => Promise<T>): Promise<T>;
-  /** All that is left. */
+  /** Reads the rest of the input. */
   readAll(): Promise<string>;
 }
 
-/**
- * Everything a command may say or hear. Whether something is a terminal, how
- * wide it is, whether color and prompts are wanted, are facts here and are
- * never read from globals.
- */
+/** The streams of a command. Terminals, widths, color and prompts are facts here and are never read from globals. */
 export interface Io {
   readonly stdin: Input;
-  /** Results, nothing else. */
+  /** Results only. */
   readonly stdout: Output;
-  /** Conversation: prompts, progress, warnings, errors. */
+  /** Prompts, progress, warnings and errors. */
   readonly stderr: Output;
   /** The locale can show characters beyond ASCII. */
   readonly unicode: boolean;
-  /** A person is there to answer a question. */
+  /** A user can answer a question. */
   readonly canPrompt: boolean;
 }
 
-/** Environment variables. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const isSet = (value: string | undefined): boolean => value !== undefined && value !== "";
 
-/** A variable that is switched on: set, and neither `0` nor `false`. */
 const isOn = (value: string | undefined): boolean => isSet(value) && !/^(?:0|false)$/i.test(value ?? "");
 
 function wantsColor(env: Environment, isTerminal: boolean): boolean {
@@ -95,8 +87,8 @@ function describe({ env, platform, stdin, stdout, stderr }: StreamFacts): Io {
 }
 
 /**
- * Reports whether a standard stream is a terminal. `process.stdin` and its like take
- * milliseconds to make, so they are asked only about devices.
+ * Reports whether a standard stream is a terminal. Creating `process.stdin` and the like takes milliseconds, so only
+ * devices are asked.
  */
 function isTerminal(descriptor: 0 | 1 | 2): boolean {
   try {
@@ -115,7 +107,7 @@ function isTerminal(descriptor: 0 | 1 | 2): boolean {
   }
 }
 
-/** Writes all of `text`, also to a pipe that is full for the moment. */
+/** Writes all of `text`, also to a pipe that is full at the moment. */
 function writeFully(descriptor: number, text: string): void {
   let rest: Uint8Array = Buffer.from(text, "utf8");
   while (rest.length > 0) {
@@ -167,7 +159,7 @@ class SystemInput implements Input {
     }
   }
 
-  /** The next line where the terminal edits none, and limits the length of none either. */
+  /** Reads a line without the terminal's own editing, which limits the length of a line. */
   async #readHidden(): Promise<string | null> {
     for (;;) {
       const line = readKeys(this.#buffer);
@@ -199,7 +191,6 @@ class SystemInput implements Input {
   }
 }
 
-/** The streams of this process. */
 export function systemIo(env: Environment): Io {
   const output = (descriptor: 1 | 2): Omit<Output, "color"> => {
     const isShown = isTerminal(descriptor);
@@ -223,7 +214,6 @@ export function systemIo(env: Environment): Io {
 
 interface MemoryIoOptions {
   readonly stdin?: string;
-  /** All three streams are a terminal of this many columns. */
   readonly terminalColumns?: number;
   readonly env?: Environment;
 }

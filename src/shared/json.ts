@@ -4,7 +4,7 @@ import * as v from "valibot";
 const MAX_DEPTH = 500;
 
 /**
- * Parses JSON. Text nested so deep that the stack could not print it again counts as broken.
+ * Parses JSON. Text that is nested too deep to be printed again counts as broken.
  *
  * @throws SyntaxError when the text is broken
  */
@@ -16,7 +16,7 @@ export function parseJson(text: string): unknown {
   return value;
 }
 
-/** Returns the schema of a text that holds JSON, as {@link parseJson} reads it, in the shape of `schema`. */
+/** Returns the schema of a JSON text whose value has the shape of `schema`. */
 export function jsonText<S extends v.GenericSchema<unknown, unknown>>(schema: S) {
   return v.pipe(
     v.string(),

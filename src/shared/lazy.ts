@@ -1,7 +1,6 @@
-/** A value, or a way to it. */
+/** A value, a promise of it, or a function that returns either. */
 type Lazy<T> = T | Promise<T> | (() => T) | (() => Promise<T>);
 
-/** The value behind a {@link Lazy}. */
 export async function resolve<T>(value: Lazy<T>): Promise<T> {
   return value instanceof Function ? value() : value;
 }

@@ -2,7 +2,6 @@ import { type ConsolaInstance, createConsola } from "consola/core";
 import type { Io } from "./io.ts";
 import { escapeText } from "./text.ts";
 
-/** Messages for people, on stderr. */
 export type Log = Pick<ConsolaInstance, "debug" | "info" | "warn">;
 
 const PREFIX: Readonly<Record<string, string>> = { debug: "debug: ", warn: "Warning: " };

@@ -1,6 +1,5 @@
 /**
- * The uuid that every clone of a repository derives alike, whatever protocol it
- * uses: a UUIDv5 in the URL namespace.
+ * The UUID that every clone of a repository derives alike over any protocol: a UUIDv5 in the URL namespace.
  *
  * @param host web host of the remote
  * @param path `owner/repo`

@@ -27,7 +27,6 @@ export function isLocal(provider: string): provider is LocalProvider {
   return LOCAL_PROVIDERS.some((known) => known === provider);
 }
 
-/** The provider was supported once and is refused by name. */
 export function isRemoved(provider: string): boolean {
   return REMOVED.has(provider.toLowerCase());
 }

@@ -5,10 +5,9 @@ import type { Context, Machine } from "./context.ts";
 import { systemIo } from "./io.ts";
 import { systemFetch } from "./network.ts";
 
-/** The context of this process: its real streams, clock, network and machine. */
 export function systemContext(): Context {
   const env = process.env;
-  // The yaml package prints its tokens when it finds these.
+  // The yaml package prints its tokens where one of these variables is set.
   delete env.LOG_TOKENS;
   delete env.LOG_STREAM;
   let stop: (() => void) | null = null;
@@ -48,7 +47,7 @@ function systemMachine(): Machine {
   };
 }
 
-/** The home of the account; none where the account database does not know the user. */
+/** The home of the account; empty where the account database does not know the user. */
 function accountHome(): string {
   try {
     return homedir();
@@ -57,18 +56,14 @@ function accountHome(): string {
   }
 }
 
-/**
- * A home that can hold files of one user. A relative one would put tracker's
- * state into whatever folder, or repository, is the current one.
- */
+/** A home that can hold files of one user. A relative path would put tracker's state into the current folder. */
 function homeDirectory(path: string): string | null {
   return isAbsolute(path) && dirname(path) !== path ? path : null;
 }
 
 /**
- * The person's login name, found as other Spec Kitty tools find it: from the
- * environment, else from the account database. (Bun's `userInfo` reads the
- * environment alone and says "unknown" where that is silent.)
+ * The user's login name, found as other Spec Kitty tools find it: in the environment, else in the account database.
+ * (Bun's `userInfo` reads the environment only and returns "unknown" without it.)
  */
 function userName(): string {
   const { LOGNAME, USER, LNAME, USERNAME } = process.env;

@@ -7,7 +7,6 @@ const UNSAFE =
 
 const escapeUnit = (unit: string): string => `\\u${(unit.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
 
-/** Makes text from outside safe to print: every unsafe character becomes `\uXXXX`. */
 export function escapeText(text: string): string {
   return text.replace(UNSAFE, escapeUnit);
 }
@@ -21,12 +20,12 @@ export function toJson(value: unknown): string {
   return `${text.replace(UNSAFE, (unit) => (unit === "\n" ? unit : escapeUnit(unit)))}\n`;
 }
 
-/** The same on one line of its own, for files that hold a value a line. */
+/** The same on one line, for files with one value per line. */
 export function toJsonLine(value: unknown): string {
   return `${JSON.stringify(value).replace(UNSAFE, escapeUnit)}\n`;
 }
 
-/** Text as one word of a command line that can be copied into a shell. */
+/** Text as one word of a shell command. */
 export function shellWord(text: string): string {
   return /^[\w@%+:,./][\w@%+:,./=-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
@@ -36,7 +35,7 @@ export function displayWidth(text: string): number {
   return Bun.stringWidth(text);
 }
 
-/** Cuts `text` to at most `width` columns, ending in `ellipsis`, as far as that fits, when something was cut. */
+/** Cuts `text` to at most `width` columns; a cut text ends in `ellipsis`, as far as that fits. */
 export function truncate(text: string, width: number, ellipsis: string): string {
   if (displayWidth(text) <= width) return text;
   // Made here because it is slow to make and most runs cut nothing.
@@ -53,17 +52,15 @@ export function truncate(text: string, width: number, ellipsis: string): string 
   return kept + ellipsis;
 }
 
-/** Pads `text` with spaces to `width` columns. */
 export function padEnd(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - displayWidth(text)));
 }
 
-/** Lower case without marks: what two names are compared by. */
+/** Lower case without diacritics, for the comparison of names. */
 export function fold(text: string): string {
   return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().normalize("NFC");
 }
 
-/** `1 resource`, `2,000 resources`. */
 export function count(amount: number, noun: string): string {
   return `${amount.toLocaleString("en-US")} ${noun}${amount === 1 ? "" : "s"}`;
 }
@@ -73,8 +70,8 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * The time since an instant, such as "3 hours ago", or its date when that is a
- * month or more. Text that is no instant stays as it is.
+ * The time since an instant, such as "3 hours ago", or its date when that is a month or more. Text that is no instant
+ * is returned unchanged.
  *
  * @param now milliseconds since the epoch
  */
@@ -89,7 +86,7 @@ export function timeAgo(instant: string, now: number): string {
   return new Date(then).toISOString().slice(0, 10);
 }
 
-/** The known word nearest to a mistyped one, or null when none is near. */
+/** The known word closest to a mistyped one; null when none is close. */
 export function nearest(word: string, known: readonly string[]): string | null {
   let best: string | null = null;
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;

@@ -1,6 +1,6 @@
 /**
- * The reason why a text cannot be a token, as the end of a sentence; null when
- * it can. Spaces and a byte order mark around it do not count. Never quotes the text: it may be a secret.
+ * The reason why a text cannot be a token, as the end of a sentence; null when it can. Surrounding spaces and a byte
+ * order mark are ignored. Never quotes the text: it may be a secret.
  */
 export function tokenProblem(text: string): string | null {
   const token = text.trim();
