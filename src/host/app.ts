@@ -20,57 +20,53 @@ import { Background } from "./jobs/background.ts";
 import { Operations } from "./jobs/operations.ts";
 import { describeFailure, type Log } from "./log.ts";
 
-/** The time for which a request waits for a job. */
+/** The longest wait of a request for a job. */
 const PATIENCE_MS = 2_000;
 /**
- * The time for which a mission's update is waited for: the contract has it answered with
- * the issue, and some clients know nothing else. They give up after 30 s.
+ * The longest wait for a mission's update. The contract answers it with the issue, and some clients accept nothing
+ * else. They time out after 30 s.
  */
 const PUBLISH_PATIENCE_MS = 20_000;
 
-/** The dependencies of the way to the providers. */
 export interface ProviderDependencies {
-  /** Value of `TRACKER_VAULT_KEY`, which credentials are encrypted with. */
+  /** Value of `TRACKER_VAULT_KEY`, which encrypts credentials. */
   readonly vaultKey?: string | undefined;
-  /** Absolute path of the file with the key where there is no such value; made when it is needed. */
+  /** Absolute path of the key file without such a value; made when needed. */
   readonly vaultKeyFile?: string;
   /** Sends requests to providers and must not follow redirects. Default: the runtime's. */
   readonly providerFetch?: Fetch;
-  /** The way to addresses that people gave. Default: any address, by `providerFetch`. */
+  /** Reaches addresses that users entered. Default: any address, by `providerFetch`. */
   readonly reach?: Reach;
   /** Default: the real providers. */
   readonly openSource?: OpenSource;
-  /** Returns the credential that the environment has for a provider; by default there is none. */
+  /** Returns the credential that the environment holds for a provider. Default: none. */
   readonly environmentCredential?: SourcesOptions["environmentCredential"];
 }
 
-/** Everything that a control plane is made of. */
+/** The dependencies of a control plane. */
 export interface HostDependencies extends ProviderDependencies {
   readonly database: Database;
   readonly authenticate: Authenticate;
-  /** The secret that candidate tokens are signed with. */
   readonly hostKey: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly version: string;
   readonly log: Log;
-  /** The time after which a request gets its operation, in ms. Default 2000, for a mission's update 20,000. */
+  /** The wait until a request is answered with its operation, in ms. Default 2000, for a mission's update 20,000. */
   readonly patience?: number;
 }
 
-/** A control plane without a socket. */
 export interface Host {
   /** Answers a request; never rejects. */
   fetch(request: Request): Promise<Response>;
-  /** Resolves when no work is left that runs behind the answers. */
+  /** Resolves when no work is left that outlives its response. */
   settled(): Promise<void>;
-  /** Takes up operations that other processes have left behind. */
+  /** Resumes operations that other processes left behind. */
   resume(): Promise<void>;
-  /** Interrupts the work behind the answers that is not done within `grace` milliseconds. The database may be closed then. */
+  /** Interrupts the work that outlives its response after `grace` milliseconds. The database may be closed then. */
   stop(grace: number): Promise<void>;
 }
 
-/** The services that reach the providers. */
 interface Services {
   readonly background: Background;
   readonly vault: Vault;
@@ -78,7 +74,6 @@ interface Services {
   readonly inventory: Inventory;
 }
 
-/** Wires the services that reach the providers. */
 export function createServices(
   dependencies: ProviderDependencies & Pick<HostDependencies, "database" | "log" | "now">,
 ): Services {
@@ -101,7 +96,6 @@ export function createServices(
   return { background, vault, sources, inventory: new Inventory({ sources, background, log }) };
 }
 
-/** Wires the control plane: middleware, routes, error answers. */
 export function createHost(dependencies: HostDependencies): Host {
   const { database, authenticate, hostKey, now, version, log, patience = PATIENCE_MS } = dependencies;
   const services = createServices(dependencies);
@@ -158,7 +152,7 @@ export function createHost(dependencies: HostDependencies): Host {
     await next();
   });
   let loading: Promise<SyncServices> | undefined;
-  /** Loads the syncs at the first request that needs them: a bind does not. */
+  /** Loads the syncs with the first request that needs them: a bind does not. */
   const syncServices = (): Promise<SyncServices> => {
     loading ??= loadSync();
     return loading;
@@ -188,7 +182,7 @@ export function createHost(dependencies: HostDependencies): Host {
     return kind === "publish" ? (dependencies.patience ?? PUBLISH_PATIENCE_MS) : patience;
   }
 
-  /** Operators read what happened in the log; callers get its id alone. */
+  /** Operators read the failure in the log; callers get its id only. */
   function unexpected(error: Error, requestId: string, { method, path }: HonoRequest): HostError {
     const facts = { request_id: requestId, method, path, error: describeFailure(error) };
     log({ level: "error", message: "request failed", ...facts });
@@ -196,7 +190,7 @@ export function createHost(dependencies: HostDependencies): Host {
   }
 }
 
-/** A known path asked with a method that it does not have is not an unknown path. */
+/** A known path with an unsupported method is not an unknown path. */
 function refuseOtherMethods(app: Hono<HostEnvironment>): void {
   const methods = new Map<string, string[]>();
   for (const { path, method } of app.routes) {

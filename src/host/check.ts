@@ -1,4 +1,3 @@
-/** Checks values of a request. */
 import * as v from "valibot";
 import { problemOf } from "../protocol.ts";
 import {
@@ -12,7 +11,7 @@ import {
 import { HostError } from "./errors.ts";
 
 /**
- * A value of a request in the shape of `schema`.
+ * Parses a value of a request.
  *
  * @param root name of the value as a whole
  * @throws HostError `invalid_request` with a problem per path
@@ -35,9 +34,9 @@ export function invalidRequest(details: Readonly<Record<string, string>>): HostE
 }
 
 /**
- * Returns the provider of this name, which this control plane serves.
+ * Returns the provider with this name.
  *
- * @throws HostError `unsupported_provider` with what to do instead
+ * @throws HostError `unsupported_provider` with the supported ones
  */
 export function hostedProvider(name: string): HostedProvider {
   const provider = name.toLowerCase();

@@ -9,7 +9,7 @@ import type { Database } from "./database/schema.ts";
 import { DatabaseError, openSqlite, openSqliteCopy } from "./database/sqlite.ts";
 import type { Log } from "./log.ts";
 
-/** The time for which work that outlives its response may keep the process, in milliseconds. */
+/** The longest time that work which outlives its response delays the end of the process, in milliseconds. */
 const CLOSE_TIMEOUT = 1_000;
 
 interface EmbeddedOptions {

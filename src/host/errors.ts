@@ -8,7 +8,6 @@ import { networkFailureOf } from "../shared/network/failure.ts";
 import { failureCode } from "../sync/failure.ts";
 import { SyncRequestError } from "../sync/request.ts";
 
-/** The fields of an error response besides code and message. */
 interface HostErrorFacts {
   readonly provider?: string | undefined;
   /** Structured facts for programs; JSON values only. */
@@ -25,7 +24,7 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
   "provider_unavailable",
 ]);
 
-/** Codes after which a person has to do something; the rest is for programs. */
+/** Codes that require a user to act. */
 const USER_ACTION: ReadonlySet<ErrorCode> = new Set([
   "unsupported_provider",
   "unauthorized",
@@ -39,7 +38,7 @@ const USER_ACTION: ReadonlySet<ErrorCode> = new Set([
   "project_mismatch",
 ]);
 
-/** An answer other than 2xx: becomes the error envelope of the contract. */
+/** An answer other than 2xx, in the contract's error envelope. */
 export class HostError extends TrackerError {
   override readonly code: ErrorCode;
 
@@ -48,13 +47,11 @@ export class HostError extends TrackerError {
     this.code = code;
   }
 
-  /** The HTTP status that belongs to the code. */
   get status(): (typeof ERROR_STATUS)[ErrorCode] {
     return ERROR_STATUS[this.code];
   }
 }
 
-/** The reasons for which a secret cannot be sealed or opened. */
 type VaultErrorCode =
   | "vault_key_invalid"
   | "vault_key_missing"
@@ -62,14 +59,14 @@ type VaultErrorCode =
   | "vault_key_unknown"
   | "vault_secret_damaged";
 
-/** The vault cannot be used. The message names what to restore, and never a key or a secret. */
+/** The vault cannot be used. The message names the missing key, and never a key or a secret. */
 export class VaultError extends TrackerError {
   constructor(code: VaultErrorCode, problem: string, remedy: string, cause?: unknown) {
     super(code, `${problem} ${remedy}`, { cause });
   }
 }
 
-/** The response to a provider's refusal or failure; `code` replaces the usual ones. */
+/** The response to a provider's refusal or failure; `code` replaces the usual code. */
 function providerFailure(
   error: TrackerSdkError,
   code: ErrorCode = error.retryable ? "provider_unavailable" : "provider_rejected",
@@ -77,7 +74,7 @@ function providerFailure(
   return new HostError(code, error.message, {
     provider: error.provider,
     cause: error,
-    // The details of an invalid request name what is wrong in it, path by path.
+    // The details of an invalid request are its problems by path.
     ...(code !== "invalid_request" && {
       details: { failure_class: error.failureClass, ...networkDetails(error) },
     }),
@@ -93,10 +90,10 @@ function networkDetails(error: TrackerSdkError): { readonly network?: object } {
 }
 
 /**
- * Runs work on a binding, and explains what goes wrong there.
+ * Runs work on a binding and translates the SDK's errors.
  *
- * @throws HostError `rate_limited`, `issue_not_found`, `invalid_request`, `provider_unavailable`,
- *   `provider_rejected` for what the SDK throws; anything else as it is
+ * @throws HostError `rate_limited`, `issue_not_found`, `invalid_request`, `provider_unavailable`, `provider_rejected`
+ * for the SDK's errors; other errors unchanged
  */
 export async function explained<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -113,7 +110,7 @@ function workFailure(error: TrackerSdkError): HostError {
   return new HostError(code, message, { provider, details: { [path]: problem } });
 }
 
-/** The answer for a failure that callers may know about; null for one that is for operators alone. */
+/** The answer for a failure that callers may see; null for one that only operators may see. */
 export function asHostError(error: unknown): HostError | null {
   if (error instanceof HostError) return error;
   if (error instanceof StoreError) return null;
@@ -133,10 +130,9 @@ export function asHostError(error: unknown): HostError | null {
 }
 
 /**
- * The error envelope, with both spellings of the code. Spec Kitty clients from
- * 3.2.7 on recognize a stale binding or an expired candidate by `error_category`
- * and look at `error_code` only where that is empty; so it repeats the code, and
- * `category` alone is generic.
+ * The error envelope, with both spellings of the code. Spec Kitty clients from 3.2.7 on recognize a stale binding or
+ * an expired candidate by `error_category` and read `error_code` only where that is empty. So `error_category`
+ * repeats the code, and only `category` is generic.
  */
 export function errorEnvelope(error: HostError): ErrorEnvelope {
   const category = categoryOf(error.code);

@@ -1,11 +1,9 @@
-/** One line of the host's log. */
 export interface LogEntry {
   readonly level: "info" | "error";
   readonly message: string;
   readonly [fact: string]: unknown;
 }
 
-/** Receives the entries of the host's log. */
 export type Log = (entry: LogEntry) => void;
 
 /** Describes an unexpected failure, for operators only. */

@@ -13,16 +13,16 @@ import type { Database } from "./database/schema.ts";
 import { openSqlite } from "./database/sqlite.ts";
 import { describeFailure, type Log } from "./log.ts";
 
-/** The time for which a connection may be silent, in seconds. */
+/** The time after which a silent connection is closed, in seconds. */
 const IDLE_TIMEOUT = 30;
 /** The interval between searches for operations whose process died, in milliseconds. */
 const RESUME_EVERY = 5_000;
 /** The time in which requests in flight must finish after `stop`, in milliseconds. */
 const STOP_TIMEOUT = 8_000;
-/** The time that work which outlives its response has after that, in milliseconds. */
+/** The additional time for work that outlives its response, in milliseconds. */
 const BACKGROUND_TIMEOUT = 1_000;
 
-/** The place of the data: a file, or memory that the demo throws away. */
+/** The place of the data: a file, or memory for the demo. */
 type Storage = { readonly databasePath: string } | { readonly demo: true };
 
 export type ServerOptions = Storage & {
@@ -30,11 +30,11 @@ export type ServerOptions = Storage & {
   readonly hostname?: string;
   /** 0 takes any free port. */
   readonly port: number;
-  /** The address at which clients reach this server, when it is not the one it listens on. */
+  /** The address at which clients reach this server, where it differs from the one it listens on. */
   readonly publicUrl?: string;
-  /** Value of `TRACKER_VAULT_KEY`; without it the key is in a file beside the database. */
+  /** Value of `TRACKER_VAULT_KEY`; without it the key is in a file next to the database. */
   readonly vaultKey?: string | undefined;
-  /** Lets people connect providers at addresses of the network that the server is in. Default false. */
+  /** Allows provider addresses in the server's own network. Default false. */
   readonly allowPrivateNetwork?: boolean;
   /** Sends requests to providers and must not follow redirects. Default: the runtime's. */
   readonly providerFetch?: Fetch;
@@ -44,17 +44,15 @@ export type ServerOptions = Storage & {
   readonly version: string;
 };
 
-/** A control plane behind a socket. */
 interface Server {
   /** Origin without a final slash. */
   readonly url: string;
-  /** The owner's token, once: when the database is new. Only its hash is stored. */
+  /** The owner's token of a new database, else null. Only its hash is stored. */
   readonly ownerToken: string | null;
-  /** Accepts nothing more, lets requests in flight finish, closes the database; within 10 seconds. */
+  /** Refuses new requests, finishes the running ones, closes the database; within 10 seconds. */
   stop(): Promise<void>;
 }
 
-/** The server cannot listen where it was told to. */
 export class ListenError extends TrackerError {
   constructor(address: string, cause: unknown) {
     const inUse = cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE";
@@ -67,7 +65,7 @@ export class ListenError extends TrackerError {
 /**
  * Starts a control plane on a socket.
  *
- * @throws ListenError when the address is taken or not allowed
+ * @throws ListenError when the address is in use or not allowed
  * @throws DatabaseError, MigrationError when the database cannot be used
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
@@ -148,7 +146,6 @@ async function openStorage(storage: Storage): Promise<OpenStorage> {
   }
 }
 
-/** A token for the owner of a database that has none yet. */
 async function firstToken(database: Database, owner: Principal, now: () => number): Promise<string | null> {
   const known = await database
     .selectFrom("tokens")

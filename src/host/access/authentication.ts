@@ -8,10 +8,10 @@ export interface Principal {
   readonly role: Role;
 }
 
-/** Finds out who sent a request; null when nobody that is known did. */
+/** Finds the caller of a request; null for an unknown one. */
 export type Authenticate = (request: Request) => Promise<Principal | null>;
 
-/** Callers over HTTP: `Authorization: Bearer trk_…`. */
+/** Authenticates HTTP requests with `Authorization: Bearer trk_…`. */
 export function tokenAuthenticate(database: Database): Authenticate {
   return async (request) => {
     const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "") ?? [];
@@ -29,7 +29,7 @@ export function tokenAuthenticate(database: Database): Authenticate {
   };
 }
 
-/** A member of a team as the caller; null when they are none. */
+/** A member of a team as the caller; null without a membership. */
 export async function findPrincipal(
   database: Database,
   teamId: string,
@@ -42,12 +42,11 @@ export async function findPrincipal(
   return row === undefined ? null : principalOf(row);
 }
 
-/** Callers in this process: always the local owner. */
+/** Authenticates requests in this process: the caller is always the local owner. */
 export function ownerAuthenticate(owner: Principal): Authenticate {
   return async () => owner;
 }
 
-/** Every member of every team. */
 export function members(database: Database) {
   return database
     .selectFrom("memberships")
@@ -64,7 +63,6 @@ export function members(database: Database) {
     ]);
 }
 
-/** A row of {@link members} as a caller. */
 export function principalOf(
   row: Awaited<ReturnType<ReturnType<typeof members>["execute"]>>[number],
 ): Principal {

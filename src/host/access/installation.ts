@@ -23,12 +23,14 @@ export async function hostKey(database: Database): Promise<string> {
   return made.value;
 }
 
-/** The path of the key to a database's secrets: next to it, and in no backup of the database alone. */
+/**
+ * The path of the key to a database's secrets: next to the database, so that no backup of the database alone holds
+ * it.
+ */
 export function vaultKeyFile(databasePath: string): string {
   return `${databasePath}.key`;
 }
 
-/** Reports whether the connection of any team has a sealed credential. */
 export async function hasSecrets(database: Database): Promise<boolean> {
   const found = await database
     .selectFrom("connections")
@@ -63,7 +65,7 @@ async function createLocalOwner(database: Database, now: number): Promise<Princi
       .values({ ...team, created_at })
       .onConflict((conflict) => conflict.column("slug").doNothing())
       .executeTakeFirstOrThrow();
-    // Another process may have been first.
+    // Another process may have inserted the row first.
     if (inserted.numInsertedOrUpdatedRows === 0n) return;
     await transaction
       .insertInto("users")

@@ -14,12 +14,12 @@ type TeamTable =
   | "idempotency";
 /** Ids made within one millisecond still sort in the order they were made. */
 const ulid = monotonicFactory();
-/** A row to insert, without the team: the scope adds it. */
+/** A row to insert without its team, which the scope adds. */
 type Row<T extends TeamTable> = Omit<Insertable<Schema[T]>, "team_id">;
 
 /**
- * A caller's view of the database: the only way to the tables that belong to
- * a team, so that no query can forget whose rows it may see.
+ * A caller's view of the database. Tables that belong to a team are reached only through it, so that no query can
+ * forget its team.
  */
 export class TeamScope {
   readonly principal: Principal;
@@ -36,22 +36,19 @@ export class TeamScope {
     return this.principal.team.id;
   }
 
-  /** Milliseconds since the epoch. */
   now(): number {
     return this.#clock();
   }
 
-  /** The current instant as it is stored. */
   timestamp(): string {
     return new Date(this.#clock()).toISOString();
   }
 
-  /** A fresh id, later ones sorting after earlier ones. */
   newId(): string {
     return ulid(this.#clock());
   }
 
-  /** Runs `work` in one write transaction; all of it happens or nothing. */
+  /** Runs `work` in one write transaction, which an error undoes. */
   transaction<T>(work: (scope: TeamScope) => Promise<T>): Promise<T> {
     return this.#queries
       .transaction()
@@ -146,7 +143,6 @@ export class TeamScope {
     return this.#queries.insertInto("operations").values({ ...row, team_id: this.teamId });
   }
 
-  /** The finished items of an operation of the team. */
   operationItems(operationId: string) {
     return this.#queries
       .selectFrom("operation_items")
@@ -157,7 +153,7 @@ export class TeamScope {
       );
   }
 
-  /** Stores that a part of an operation is done, once, when the operation is the team's. */
+  /** Stores once that a part of an operation is done, when the operation is the team's. */
   async insertOperationItem({
     operation_id,
     position,
@@ -191,7 +187,7 @@ export class TeamScope {
       );
   }
 
-  /** Makes the sync state of a mapping, where there is none yet and the mapping is the team's. */
+  /** Makes the sync state of a mapping of the team where it is missing. */
   async insertSyncState(bindingRef: string): Promise<void> {
     await this.#queries
       .insertInto("sync_states")
@@ -202,7 +198,7 @@ export class TeamScope {
   }
 
   /**
-   * The issues of a mapping, which has to be the team's.
+   * The issues of a mapping of the team.
    *
    * @param guard runs at the start of each transaction, in it; an error ends the transaction
    */
@@ -227,7 +223,6 @@ export class TeamScope {
     return this.#queries.insertInto("idempotency").values({ ...row, team_id: this.teamId });
   }
 
-  /** Records that the caller changed something. */
   async audit(action: string, subject: string, details: Readonly<Record<string, unknown>>): Promise<void> {
     await this.#queries
       .insertInto("audit")

@@ -13,11 +13,10 @@ interface NewToken {
   readonly teamId: string;
   readonly userId: string;
   readonly name: string;
-  /** Milliseconds since the epoch. */
   readonly now: number;
 }
 
-/** Makes a personal access token; the text returned is the only copy. */
+/** Makes a personal access token. The returned text is the only copy. */
 export async function createToken(
   queries: Queries,
   { teamId, userId, name, now }: NewToken,

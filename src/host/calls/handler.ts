@@ -8,13 +8,11 @@ import type { Jobs } from "../jobs/jobs.ts";
 import type { Operations, Outcome } from "../jobs/operations.ts";
 import type { Synchronization } from "../jobs/sync.ts";
 
-/** The services of a sync. */
 export interface SyncServices {
   readonly sync: Synchronization;
   readonly jobs: Jobs;
 }
 
-/** The services that use cases work with. */
 export interface HandlerServices extends ConnectTools {
   readonly inventory: Inventory;
   readonly tokens: CandidateTokens;
@@ -23,13 +21,14 @@ export interface HandlerServices extends ConnectTools {
   readonly loadSync: () => Promise<SyncServices>;
 }
 
-/** The services, and the facts of one request. */
 export interface HandlerContext extends HandlerServices {
-  /** The caller's view of the database; a transaction where the answer is stored under an Idempotency-Key. */
+  /**
+   * The caller's view of the database; the transaction of a request whose answer is stored under an Idempotency-Key.
+   */
   readonly scope: TeamScope;
   /** Null without the header, and for calls that are not keyed. */
   readonly idempotencyKey: string | null;
-  /** Aborted when the caller is gone. */
+  /** Aborted when the caller disconnects. */
   readonly signal: AbortSignal;
 }
 
@@ -40,17 +39,16 @@ type HandledCall = {
     : N;
 }[CallName];
 
-/** A request after validation. */
 type HandlerRequest<N extends HandledCall> = v.InferOutput<Calls[N]["request"]> & PathFields<N>;
 
-/** An answer; the stored result of a job on a binding has had its type when it was made. */
+/** An answer. The stored result of a job on a binding was typed when it was made. */
 type HandlerAnswer<N extends HandledCall> = Calls[N] extends { readonly job: "binding" }
   ? Outcome<object>
   : Calls[N] extends { readonly job: "connection" }
     ? Outcome<v.InferInput<Calls[N]["response"]>>
     : v.InferInput<Calls[N]["response"]>;
 
-/** A use case per call. */
+/** A handler per call. */
 export type Handlers = {
   readonly [N in HandledCall]: (
     context: HandlerContext,

@@ -7,7 +7,7 @@ import { sessionCalls } from "./sessions.ts";
 import { statusCalls } from "./status.ts";
 import { syncCalls } from "./sync.ts";
 
-/** The use case of every call; one that is missing is a type error. */
+/** The handler of every call; a missing one is a type error. */
 export const HANDLERS: Handlers = {
   ...bindingCalls,
   ...connectionCalls,

@@ -1,4 +1,4 @@
-/** Resolution of a project against the database; what it decides is in `inventory/resolution.ts`. */
+/** Resolution of a project against the database; the decisions are in `inventory/resolution.ts`. */
 import type {
   BindResolveRequest,
   BindResolveResponse,
@@ -22,7 +22,6 @@ import {
 import { type MappingView, mappingsOf, projectUuidOf } from "../mappings/mappings.ts";
 import { deriveBindingRef } from "../mappings/reference.ts";
 
-/** The services that a resolution uses. */
 interface ResolveServices {
   readonly scope: TeamScope;
   readonly sources: Sources;
@@ -31,8 +30,8 @@ interface ResolveServices {
 }
 
 /**
- * Resolves a project: its mapping, or one certain resource, or candidates.
- * Certainty costs indexed queries only; without it the inventory is read.
+ * Resolves a project to its mapping, one certain resource, or candidates. Only candidates need the inventory;
+ * certainty costs indexed queries.
  *
  * @throws HostError `no_installation` when the provider is not connected
  */
@@ -55,7 +54,7 @@ export async function resolve(
     const reference = recorded === null ? null : await derivedRef(scope, provider, identity, recorded);
     if (reference === null || reference !== known?.binding_ref) return mappedAnswer(own, issue);
   }
-  // A resource that the config names needs no inventory; everything from here on does.
+  // A resource that the config names needs no inventory; all later steps do.
   if (recorded === null) await inventory.refreshForAnswer(scope, connections);
   const { repo_slug: path } = identity;
   const atPath = recorded !== null || path === null ? [] : await resourcesAt(scope, provider, path);
@@ -108,7 +107,7 @@ function mappedAnswer(mapping: MappingView, issue: (resourceId: string) => strin
   };
 }
 
-/** The reference that a confirm of this resource gives, whether the project has been bound before or not. */
+/** The reference that confirming this resource results in, for a new and for a known project. */
 async function derivedRef(
   scope: TeamScope,
   provider: HostedProvider,
@@ -124,9 +123,8 @@ async function derivedRef(
 }
 
 /**
- * The visible resource that a config names. Where the inventory does not have
- * it, as in the first use of a clone, the providers are asked for that one
- * resource.
+ * The visible resource that a config names. Where the inventory lacks it, as in the first use of a clone, the
+ * providers are asked for that one resource.
  */
 async function knownResource(
   { scope, sources, inventory }: ResolveServices,

@@ -1,7 +1,6 @@
 import type { Handlers } from "./handler.ts";
 
 export const sessionCalls = {
-  /** The caller, and the team of the credential. */
   me: async ({ scope }) => {
     const { user, team, role } = scope.principal;
     return {

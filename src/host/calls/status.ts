@@ -13,7 +13,7 @@ import {
 import type { Handlers } from "./handler.ts";
 
 export const statusCalls = {
-  /** Answers `installationStatus`, too: that is the same request without a routing key. */
+  /** Also answers `installationStatus`, the same request without a routing key. */
   status: async ({ scope }, query) => {
     const provider = hostedProvider(query.provider);
     const key = routingKey(query);

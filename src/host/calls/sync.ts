@@ -54,15 +54,14 @@ export const syncCalls = {
   },
 } satisfies Partial<Handlers>;
 
-/** A job as a request describes it. */
 interface JobFacts {
   readonly kind: keyof Synchronization["workers"];
   readonly payload: Readonly<Record<string, unknown>>;
-  /** Parts of the job; null when unknown. */
+  /** The number of parts; null when unknown. */
   readonly total: number | null;
 }
 
-/** Returns the job's result, or the operation that will have it. */
+/** Returns the job's result, or the operation that will hold it. */
 async function startJob(
   { scope, idempotencyKey, loadSync }: HandlerContext,
   request: Routed,
@@ -79,7 +78,6 @@ async function startJob(
   });
 }
 
-/** The mapping of a request. */
 interface Route {
   readonly mapping: MappingView;
   /** The upgrade of a config that routes by slug. */

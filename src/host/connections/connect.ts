@@ -1,4 +1,3 @@
-/** Connecting a provider. */
 import type { Connection } from "../../protocol.ts";
 import type { ProviderCredential } from "../../sdk/connectors/credentials.ts";
 import type { HostedProvider } from "../../shared/providers.ts";
@@ -20,8 +19,8 @@ export interface ConnectTools {
 }
 
 /**
- * Connects a provider: discovers first and stores only when that works. What
- * is connected already gets the new credential and is refreshed.
+ * Connects a provider. Stores the credential only after discovery works with it. A known connection gets the new
+ * credential and a refresh.
  *
  * @param credential Null connects the demo data
  * @throws TrackerSdkError when discovery fails

@@ -19,7 +19,7 @@ const COLUMNS = [
   "error",
 ] as const;
 
-/** The stored connections; one that lasts as long as an environment variable is not shown. */
+/** The stored connections; a connection from an environment variable is not listed. */
 function current(scope: TeamScope) {
   return scope.connections().select(COLUMNS).where("removed_at", "is", null).where("kind", "!=", ENVIRONMENT);
 }
@@ -34,7 +34,6 @@ function toConnection({ id, ...row }: ConnectionRow): Connection {
   return { connection_id: id, ...row };
 }
 
-/** All connections of the team, by provider. */
 export async function listConnections(scope: TeamScope): Promise<Connection[]> {
   return (await listRows(scope)).map(toConnection);
 }
@@ -61,14 +60,13 @@ export async function listInstallations(
     }));
 }
 
-/** The team's connections to a provider, in the order they were made. */
 export function connectionsTo(scope: TeamScope, provider: HostedProvider): Promise<ConnectionRow[]> {
   return current(scope).where("provider", "=", provider).orderBy("id").execute();
 }
 
 /**
- * The team's connections to a provider that still work or may work again; where
- * nothing is stored, the one whose credential the environment of this run has.
+ * The team's connections to a provider that are not removed; without one, the connection from the environment of this
+ * run.
  *
  * @throws HostError `no_installation` when there is none
  */
@@ -88,7 +86,7 @@ export async function requireConnections(
   );
 }
 
-/** The row of the connection whose credential is in the environment; mappings need one to refer to. */
+/** The row of a connection from the environment; mappings refer to it. */
 async function environmentConnection(scope: TeamScope, provider: HostedProvider): Promise<ConnectionRow> {
   const find = () =>
     scope
@@ -138,7 +136,7 @@ async function requireConnection(scope: TeamScope, id: string): Promise<Connecti
   return row;
 }
 
-/** Asks the provider for its first page and records whether that worked. */
+/** Asks the provider for its first page and records the outcome. */
 export async function testConnection(scope: TeamScope, sources: Sources, id: string): Promise<Connection> {
   const connection = await requireConnection(scope, id);
   try {
@@ -155,7 +153,7 @@ export async function testConnection(scope: TeamScope, sources: Sources, id: str
   return readConnection(scope, id);
 }
 
-/** Refreshes a connection's inventory; a failure shows in the connection's status. */
+/** Refreshes a connection's inventory; a failure changes the connection's status. */
 export async function refreshConnection(
   scope: TeamScope,
   inventory: Inventory,

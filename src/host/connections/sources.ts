@@ -1,4 +1,4 @@
-/** The one place where connections turn into providers: discovery to read all there is, a connector to work on one resource. */
+/** Opens connections: discovery for all resources, a connector for one. */
 import type { TrackerConnector } from "../../sdk/connector.ts";
 import type { ProviderCredential } from "../../sdk/connectors/credentials.ts";
 import type { DiscoverySource } from "../../sdk/discovery.ts";
@@ -14,17 +14,16 @@ import type { MappingView } from "../mappings/mappings.ts";
 import type { Reach } from "./network.ts";
 import type { Vault } from "./vault.ts";
 
-/** Size of a provider's answer, in bytes: a page of GitHub's has a hundred issues of 65,536 characters each. */
+/** Limit of a provider's answer, in bytes: a page of GitHub has a hundred issues of 65,536 characters each. */
 const PROVIDER_BYTES = 32 * 1024 * 1024;
 
-/** A connection that is stored. */
 export interface ConnectionKey {
   readonly id: string;
   readonly provider: string;
   readonly kind: string;
 }
 
-/** A provider, with the credential and the network that reach it. */
+/** A provider with the credential and the network access for it. */
 interface ProviderAccess {
   readonly provider: HostedProvider;
   /** Null for the demo data. */
@@ -55,10 +54,9 @@ export const openSource: OpenSource = async (access) => {
   return createDiscoverySource({ provider, transport, ...(baseUrl !== undefined && { baseUrl }) });
 };
 
-/** A provider and the credential for it. */
 type CredentialedAccess = ProviderAccess & { readonly credential: ProviderCredential };
 
-/** A connector to the resource of a mapping, from what the mapping itself holds. */
+/** A connector to the resource of a mapping, from the mapping's own facts. */
 async function openConnector(
   access: CredentialedAccess,
   { routing, settings }: MappingView,
@@ -83,7 +81,7 @@ export interface SourcesOptions {
   readonly openSource: OpenSource;
   /** Reaches providers at their default addresses. */
   readonly fetch: Fetch;
-  /** Reaches the addresses that people gave. */
+  /** Reaches addresses that users entered. */
   readonly reach: Reach;
   /** Ends every request when it is aborted. */
   readonly signal: AbortSignal;
@@ -96,7 +94,6 @@ export interface SourcesOptions {
 /** Kind of the connection whose credential is in the environment of a run. */
 export const ENVIRONMENT = "environment";
 
-/** Opens providers, with credentials that are stored or not stored yet. */
 export class Sources {
   readonly #options: SourcesOptions;
   #demo: DemoTrackers | undefined;
@@ -114,7 +111,6 @@ export class Sources {
     return this.#options.openSource(await this.#access(provider, credential));
   }
 
-  /** True for a provider whose credential is in the environment. */
   hasEnvironmentCredential(provider: HostedProvider): boolean {
     return this.#options.environmentCredential(provider) !== null;
   }

@@ -1,7 +1,6 @@
 /**
- * Keeps the credentials of connections unreadable in the database: AES-256-GCM
- * under a key that is not in it. Keys come from `TRACKER_VAULT_KEY`, or from a
- * file beside the database that is made when the first secret is sealed.
+ * Encrypts the credentials of connections in the database: AES-256-GCM under a key that the database does not hold.
+ * Keys come from `TRACKER_VAULT_KEY`, or from a file next to the database that is made with the first secret.
  */
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
 import {
@@ -27,23 +26,21 @@ const TAG_BYTES = 16;
 const FORMAT = "v1";
 const VARIABLE = "TRACKER_VAULT_KEY";
 
-/** The connection that a sealed secret belongs to. It opens nowhere else. */
+/** The connection that a sealed secret belongs to. The secret opens for no other. */
 interface SecretPlace {
   readonly teamId: string;
   readonly connectionId: string;
 }
 
-/** The sources of keys. With neither, no secret can be sealed. */
 interface VaultOptions {
   /** 32 bytes in base64 or hexadecimal; several with commas between: the first seals, all open. */
   readonly keys: string | undefined;
   /** Absolute path of the file that holds the same where `keys` is not given. */
   readonly keyFile: string | undefined;
-  /** Reports whether the database holds a sealed secret. */
   readonly hasSecrets: () => Promise<boolean>;
 }
 
-/** The way to the keys; they are looked for when they are needed and no earlier. */
+/** Loads the keys when they are needed. */
 export class Vault {
   readonly #options: VaultOptions;
   #keyring: Keyring | null = null;
@@ -55,7 +52,7 @@ export class Vault {
   /**
    * The keys. Asks the database, so it must not be called inside a transaction.
    *
-   * @throws VaultError when there are none, or none that can be trusted
+   * @throws VaultError without a key, or without a trusted one
    */
   async keyring(): Promise<Keyring> {
     this.#keyring ??= await this.#load();
@@ -88,20 +85,20 @@ export class Vault {
 }
 
 interface Key {
-  /** Tells keys apart without telling anything about them. */
+  /** Identifies a key without revealing it. */
   readonly id: string;
   readonly bytes: Buffer;
 }
 
-/** Keys that are ready: the first seals, all open. */
+/** Loaded keys: the first one seals, all of them open. */
 class Keyring {
   readonly #keys: readonly [Key, ...Key[]];
   readonly #source: string;
   readonly #elsewhere: string;
 
   /**
-   * @param source What messages call the place that the keys are from
-   * @param elsewhere A sentence about where another key may be; empty when there is no such place
+   * @param source the name of the keys' origin in messages
+   * @param elsewhere A sentence about where another key may be; empty without such a place
    */
   constructor(keys: readonly [Key, ...Key[]], source: string, elsewhere: string) {
     this.#keys = keys;
@@ -119,7 +116,6 @@ class Keyring {
     return [FORMAT, key.id, Buffer.concat(sealed).toString("base64url")].join(".");
   }
 
-  /** Reports whether a secret is sealed with the current key and not with an older one. */
   isCurrent(sealed: string): boolean {
     return sealed.startsWith(`${FORMAT}.${this.#keys[0].id}.`);
   }
@@ -127,7 +123,7 @@ class Keyring {
   /**
    * The secret that was sealed for this place.
    *
-   * @throws VaultError when its key is not at hand, when it was changed, or when it is another place's
+   * @throws VaultError when its key is missing, or when it was changed or sealed for another place
    */
   open(sealed: string, place: SecretPlace): string {
     const [format, keyId, data = ""] = sealed.split(".");
@@ -206,7 +202,7 @@ function readKeyFile(path: string): string | null {
     const stats = fstatSync(file);
     const { uid } = userInfo();
     if (!stats.isFile()) throw unsafe(path, "is not a file");
-    // Where users have no number, files have no such modes either.
+    // A platform without user ids has no file modes either.
     if (uid >= 0 && stats.uid !== uid) throw unsafe(path, "belongs to another user");
     if (uid >= 0 && (stats.mode & 0o077) !== 0) throw unsafe(path, "can be read or written by other users");
     return readFileSync(file, "utf8");
@@ -224,7 +220,7 @@ function unsafe(path: string, problem: string, cause?: unknown): VaultError {
   );
 }
 
-/** Makes the key file, complete from the moment that it is there, and returns its text; another process's when that was faster. */
+/** Makes the complete key file in one step and returns its text, or the text of another process that was faster. */
 function makeKeyFile(path: string): string {
   const text = `${randomBytes(KEY_BYTES).toString("base64")}\n`;
   const draft = `${path}.${randomBytes(6).toString("hex")}`;

@@ -4,7 +4,7 @@ import { parseJson } from "../../shared/json.ts";
 
 const Metadata = v.record(v.string(), v.unknown());
 
-/** The copy that a mapping keeps, so that connector and labels can be rebuilt after the inventory is gone. */
+/** The copy that a mapping keeps, so that its connector and labels can be rebuilt without the inventory. */
 export const RoutingMetadata = v.object({
   connector_params: Metadata,
   resource: v.object({ kind: v.string(), metadata: Metadata }),
@@ -12,19 +12,17 @@ export const RoutingMetadata = v.object({
 });
 export type RoutingMetadata = v.InferOutput<typeof RoutingMetadata>;
 
-/** Reads a stored `provider_context`. */
 export function parseContext(stored: string): ProviderContext {
   return v.parse(ProviderContext, parseJson(stored));
 }
 
-/** Reads a stored `routing_metadata`. */
 export function parseRouting(stored: string): RoutingMetadata {
   return v.parse(RoutingMetadata, parseJson(stored));
 }
 
 /**
- * A resource's id as the database holds it. Providers on servers of their own
- * count from one each: their ids are told apart by the server's address.
+ * A resource's id as the database stores it. Self-hosted providers number from one each, so the server's address
+ * qualifies their ids.
  */
 export function qualifiedRef(
   connectorParams: RoutingMetadata["connector_params"],
@@ -33,7 +31,7 @@ export function qualifiedRef(
   return prefixOf(connectorParams) + stableRef;
 }
 
-/** The provider's id of a resource, from the one that the database holds. */
+/** The provider's id of a resource, from the stored one. */
 export function plainRef({ connector_params }: RoutingMetadata, ref: string): string {
   const prefix = prefixOf(connector_params);
   return ref.startsWith(prefix) ? ref.slice(prefix.length) : ref;

@@ -1,4 +1,3 @@
-/** The issues of one mapping in the control plane's database. */
 import { CompiledQuery } from "kysely";
 import * as v from "valibot";
 import { ExternalRef, type IssueFields } from "../../sdk/model.ts";
@@ -13,12 +12,11 @@ import type { Queries } from "./schema.ts";
 const ANY_REF = "select ref from issues where scope = ? and ref is not null limit 1";
 const RefRow = v.object({ ref: jsonText(ExternalRef) });
 
-/** The reads that need no transaction. */
 type StoreReader = Pick<StoreTransaction, "count" | "records" | "openConflicts">;
 
 /**
- * The store of a mapping, which is a scope of the database. One sync at a time
- * works on it: it holds the lease in `sync_states`.
+ * The store of a mapping's issues, a scope of the database. The sync that holds the lease in `sync_states` is its
+ * only writer.
  */
 export class MappingStore implements IssueStore {
   readonly #queries: Queries;
@@ -33,7 +31,7 @@ export class MappingStore implements IssueStore {
     this.#guard = guard;
   }
 
-  /** Reads without waiting for a transaction that writes; two reads may see different states. */
+  /** Reads without waiting for a write transaction; two reads may see different states. */
   read<T>(work: (reader: StoreReader) => Promise<T>): Promise<T> {
     return withScope(executeIn(this.#queries), this.#bindingRef, work);
   }
@@ -43,9 +41,9 @@ export class MappingStore implements IssueStore {
   }
 
   /**
-   * Renames the workspace in all references, of a resource that was renamed.
+   * Changes the workspace in all references after a resource was renamed.
    *
-   * @param workspace the connector's present name for it
+   * @param workspace the connector's current name for it
    */
   follow(workspace: string): Promise<void> {
     return this.#transaction(async (execute, transaction) => {
@@ -88,7 +86,6 @@ function executeIn(queries: Queries): Execute {
   };
 }
 
-/** The record with its references under the new name. */
 function moved(
   record: IssueRecord,
   { from, to }: { readonly from: string; readonly to: string },

@@ -3,12 +3,12 @@ import type { SyncTables } from "./sync-schema.ts";
 
 /** ISO 8601 in UTC, so that text order is time order. */
 type Instant = string;
-/** A JSON object as text; portable, and read only by us. */
+/** A JSON object as text, which every database supports. */
 type JsonText = string;
 /** Set when the row is written and never after. */
 type Fixed<T> = ColumnType<T, T, never>;
 
-/** Facts about the installation itself, such as the key that signs candidate tokens. */
+/** Facts about the installation, such as the key that signs candidate tokens. */
 interface SettingsTable {
   name: string;
   value: string;
@@ -28,7 +28,6 @@ interface UsersTable {
   created_at: Fixed<Instant>;
 }
 
-/** The rights of a user in a team. */
 export type Role = "owner" | "admin" | "member";
 
 interface MembershipsTable {
@@ -56,7 +55,7 @@ interface ConnectionsTable {
   provider: Fixed<string>;
   /** `demo`, `token` or `nango`. */
   kind: Fixed<string>;
-  /** Tells connections of one provider and kind apart: which account, or which connection of Nango. */
+  /** Distinguishes connections of one provider and kind: the account, or the connection of Nango. */
   target: Fixed<string>;
   /** Address of the provider, or of Nango, where it is not the default one. */
   base_url: string | null;
@@ -85,7 +84,7 @@ interface WorkspacesTable {
   updated_at: Instant;
 }
 
-/** The inventory: what can be bound. Match keys are folded, see `matching.ts`. */
+/** The inventory of resources that can be bound. Match keys are folded, see `matching.ts`. */
 interface ResourcesTable {
   id: Fixed<string>;
   team_id: Fixed<string>;
@@ -96,9 +95,8 @@ interface ResourcesTable {
   stable_ref: Fixed<string>;
   display_label: string;
   kind: string;
-  /** The words that are shown next to the label. */
+  /** The words next to the label. */
   provider_context: JsonText;
-  /** The source from which a connector and its labels can be rebuilt. */
   routing_metadata: JsonText;
   /** Folded label; the first key of the display order. */
   sort_key: string;
@@ -107,14 +105,14 @@ interface ResourcesTable {
   /** Folded full path (`owner/repo`), null for providers without paths. */
   path_key: string | null;
   updated_at: Instant;
-  /** Set when the provider no longer lists it or its connection was removed. */
+  /** Set when the provider no longer lists the resource, or its connection was removed. */
   hidden_at: Instant | null;
 }
 
 interface ProjectsTable {
   id: Fixed<string>;
   team_id: Fixed<string>;
-  /** Null for a project that a client without uuids made. */
+  /** Null for a project of a client without UUIDs. */
   uuid: string | null;
   slug: string;
   /** Web host and path of the project's remote, in lower case; null when its clients sent none. */
@@ -124,7 +122,7 @@ interface ProjectsTable {
   updated_at: Instant;
 }
 
-/** ServiceResourceMapping: which project is bound to which resource. */
+/** ServiceResourceMapping: a project's binding to a resource. */
 interface MappingsTable {
   binding_ref: Fixed<string>;
   team_id: Fixed<string>;
@@ -138,17 +136,17 @@ interface MappingsTable {
   routing_metadata: JsonText;
   /** The owners of fields; null for the default. */
   ownership: JsonText | null;
-  /** Connector params that people decided about; null for none. */
+  /** Connector params that users decided; null for none. */
   connector_settings: JsonText | null;
   status: "active" | "disabled";
-  /** Tombstone: kept so that validation can say what happened. */
+  /** Set on a tombstone, which lets validation explain the deletion. */
   deleted_at: Instant | null;
   created_at: Fixed<Instant>;
   created_by: Fixed<string>;
   updated_at: Instant;
 }
 
-/** Work that outlasts the request that asked for it; kept for 24 hours. */
+/** Work that outlives its request; kept for 24 hours. */
 interface OperationsTable {
   id: Fixed<string>;
   team_id: Fixed<string>;
@@ -157,15 +155,14 @@ interface OperationsTable {
   status: "pending" | "running" | "completed" | "failed";
   done: number;
   total: number | null;
-  /** Any JSON value as text. */
   result: JsonText | null;
   /** An error envelope. */
   error: JsonText | null;
-  /** The time at which a running one counts as interrupted unless it was extended. */
+  /** The time at which a running operation counts as interrupted unless it was extended. */
   lease_expires_at: Instant | null;
-  /** The input with which another process resumes a job; null for work that is not resumed. */
+  /** The input with which another process resumes a job; null for an operation that is not resumed. */
   payload: JsonText | null;
-  /** The number of claims of a job. */
+  /** The number of processes that have claimed a job. */
   attempts: number | null;
   user_id: string | null;
   idempotency_key: string | null;
@@ -184,7 +181,6 @@ interface IdempotencyTable {
   created_at: Fixed<Instant>;
 }
 
-/** The changes, with their authors and times. */
 interface AuditTable {
   id: Fixed<string>;
   team_id: Fixed<string>;
@@ -195,7 +191,6 @@ interface AuditTable {
   at: Fixed<Instant>;
 }
 
-/** Every table of the control plane. */
 export interface Schema extends SyncTables {
   settings: SettingsTable;
   teams: TeamsTable;
@@ -213,5 +208,4 @@ export interface Schema extends SyncTables {
 }
 
 export type Database = Kysely<Schema>;
-/** A database, or the transaction that the caller is in. */
 export type Queries = Kysely<Schema> | Transaction<Schema>;

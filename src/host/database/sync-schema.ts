@@ -1,4 +1,3 @@
-/** Tables about the sync of mappings. */
 import type { ColumnType } from "kysely";
 
 /** ISO 8601 in UTC. */
@@ -18,7 +17,7 @@ interface SyncStatesTable {
   lease_expires_at: Instant | null;
 }
 
-/** The finished items of a durable operation, so that none is repeated after a crash. */
+/** The finished items of a job, so that none is repeated after a crash. */
 interface OperationItemsTable {
   operation_id: Fixed<string>;
   position: Fixed<number>;

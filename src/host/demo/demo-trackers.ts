@@ -2,31 +2,28 @@ import type { TrackerConnector } from "../../sdk/connector.ts";
 import { MemoryRemote } from "../../sdk/testing/remote.ts";
 import { MemoryTracker } from "../../sdk/testing/tracker.ts";
 
-/** A demo connection's resource. */
 interface DemoResource {
   readonly connectionId: string;
   readonly provider: string;
   /** The resource's own id at its provider. */
   readonly resourceRef: string;
-  /** The first part of its issues' keys. */
+  /** The prefix of its issues' keys. */
   readonly prefix: string;
   readonly label: string;
 }
 
 /**
- * The trackers of demo connections. Each starts with the same three issues, and
- * keeps what is written to it as long as the process runs.
+ * The trackers of demo connections. Each starts with the same three issues, and keeps changes until the process ends.
  */
 export class DemoTrackers {
   readonly #now: () => number;
   readonly #remotes = new Map<string, MemoryRemote>();
 
-  /** @param now The clock of what is written, milliseconds since the epoch */
+  /** @param now the time of writes, in milliseconds since the epoch */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** A connector to the tracker of a resource. */
   open(resource: DemoResource): TrackerConnector {
     const key = JSON.stringify([resource.connectionId, resource.resourceRef]);
     const remote = this.#remotes.get(key) ?? this.#seeded(resource);

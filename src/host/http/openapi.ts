@@ -5,7 +5,6 @@ import * as protocol from "../../protocol.ts";
 
 const { CALLS, NoContent, NoFields } = protocol;
 
-/** A JSON object of the document. */
 type Json = Readonly<Record<string, unknown>>;
 
 const COMPONENT = "#/components/schemas/";
@@ -13,7 +12,7 @@ const TEAM = { $ref: "#/components/parameters/team" };
 const IDEMPOTENCY_KEY = { $ref: "#/components/parameters/idempotencyKey" };
 const ERROR = { $ref: "#/components/responses/error" };
 
-/** Every schema by its name: the exported ones, and those that a row has for itself. */
+/** Every schema by its name: the exported ones, and those of a single row. */
 const DEFINITIONS = definitions();
 const NAMES = new Map(Object.entries(DEFINITIONS).map(([name, schema]) => [schema, name]));
 
@@ -50,7 +49,7 @@ function fieldsOf(schema: v.GenericSchema): v.GenericSchema | null {
   return isSchema(first) && first.type === "custom" && isSchema(second) ? second : null;
 }
 
-/** The schemas that the paths refer to, and those that these refer to. */
+/** The schemas that the paths refer to, directly and indirectly. */
 function componentsOf(paths: Json): Json {
   const config = { ...CONVERSION, definitions: DEFINITIONS };
   const converted = toJsonSchemaDefs(DEFINITIONS, config);
@@ -144,7 +143,6 @@ function pathsOf(): Json {
 
 const PATHS = pathsOf();
 
-/** OpenAPI 3.1. */
 export const OPENAPI: Json = {
   openapi: "3.1.0",
   info: {

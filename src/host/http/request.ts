@@ -1,17 +1,14 @@
-/** Reading requests: every value is parsed here, once. */
 import type * as v from "valibot";
 import { type Call, NoFields } from "../../protocol.ts";
 import { parseJson } from "../../shared/json.ts";
 import { check, invalidRequest } from "../check.ts";
 import { HostError } from "../errors.ts";
 
-/** Largest request body. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
 /**
- * Returns the fields of a request in the shape of its row's schema: of the query of
- * a GET, where the last of a repeated parameter counts, else of the JSON body,
- * whatever its content type says.
+ * Parses the fields of a request: the query of a GET, where the last of a repeated parameter counts, else the JSON
+ * body of any content type.
  *
  * @throws HostError `payload_too_large`, `invalid_request` with a problem per path
  */
@@ -28,9 +25,9 @@ export async function readFields<S extends v.GenericSchema>(
 }
 
 /**
- * Returns the `Idempotency-Key` header; null when there is none.
+ * Returns the `Idempotency-Key` header, or null.
  *
- * @throws HostError `invalid_request` when it cannot be one
+ * @throws HostError `invalid_request` for an invalid key
  */
 export function idempotencyKeyOf(request: Request): string | null {
   const key = request.headers.get("idempotency-key");

@@ -10,19 +10,20 @@ import type { Outcome } from "../jobs/operations.ts";
 import type { HostEnvironment } from "./environment.ts";
 import { idempotencyKeyOf, readFields } from "./request.ts";
 
-/** A use case as the router sees it. The cast below is sound: the schema of the same row has parsed the request. */
+/**
+ * A handler without the types of its call. The cast below is sound: the schema of the same row has parsed the
+ * request.
+ */
 type UseCase = (context: HandlerContext, request: object) => Promise<object | null>;
 
 const USE_CASES: ReadonlyMap<string, UseCase> = new Map(
   Object.entries(HANDLERS).map(([name, handler]) => [name, handler as UseCase]),
 );
 
-/** A path of the table as the router writes it. */
 export function routePath(path: string): string {
   return fillPath(path.replace(/\/$/, ""), (name) => `:${name}`);
 }
 
-/** Adds a route for every call with a use case. */
 export function addRoutes(app: Hono<HostEnvironment>, services: HandlerServices): void {
   for (const [name, call] of Object.entries<Call>(CALLS)) {
     const useCase = USE_CASES.get(name);

@@ -4,7 +4,7 @@ import { parseJson } from "../../shared/json.ts";
 import { HostError } from "../errors.ts";
 
 const PREFIX = "cand_";
-/** Tokens made within one such window are equal, in milliseconds. */
+/** The window in which equal claims have equal tokens, in milliseconds. */
 const WINDOW = 5 * 60_000;
 /** The validity of a token after its window, in milliseconds. */
 const LIFETIME = 15 * 60_000;
@@ -20,9 +20,8 @@ interface CandidateClaim {
 const Payload = v.strictTuple([v.string(), v.string(), v.string(), v.number()]);
 
 /**
- * Signs and checks candidate tokens: `cand_<payload>.<HMAC-SHA-256>`, both
- * base64url. No row is written. Equal claims give equal tokens within five
- * minutes, so that lists fetched moments apart can be joined by token.
+ * Signs and verifies candidate tokens: `cand_<payload>.<HMAC-SHA-256>`, both base64url. No row is written. Equal
+ * claims have equal tokens within five minutes, so that lists fetched moments apart can be joined by token.
  */
 export class CandidateTokens {
   readonly #key: string;
@@ -44,7 +43,7 @@ export class CandidateTokens {
   }
 
   /**
-   * Id of the inventory row that the token stands for.
+   * Id of the inventory row that the token names.
    *
    * @throws HostError `invalid_candidate_token` when it is forged, expired, or of another team or provider
    */
@@ -54,7 +53,7 @@ export class CandidateTokens {
       : [];
     const given = Buffer.from(signature, "base64url");
     const expected = this.#sign(payload);
-    // The text is compared as well: base64url decodes several spellings to the same bytes.
+    // The text is compared as well, because base64url decodes several texts to the same bytes.
     const genuine =
       rest.length === 0 &&
       given.length === expected.length &&

@@ -1,7 +1,4 @@
-/**
- * The inventory: what a team's connections can be bound to, as discovered.
- * Filled through the SDK's discovery functions, read by the routes.
- */
+/** The inventory: the resources that a team's connections can bind, filled by the SDK's discovery. */
 import { isDeepStrictEqual } from "node:util";
 import type { ProviderContext } from "../../protocol.ts";
 import {
@@ -27,29 +24,27 @@ import { type Progress, within } from "../jobs/operations.ts";
 import { describeFailure, type Log } from "../log.ts";
 import { lastSegment, matchKey, pathKey } from "./matching.ts";
 
-/** Age from which an inventory is refreshed behind the answer, in milliseconds. */
+/** Age from which an inventory is refreshed after the response, in milliseconds. */
 const STALE_AFTER = 10 * 60_000;
-/** The time for which a response waits for a requested refresh, in milliseconds; clients give up after 30 s. */
+/** The longest wait of a response for a requested refresh, in milliseconds; clients time out after 30 s. */
 const LONGEST_WAIT = 20_000;
-/** Workspaces that are read at a time. */
+/** Workspaces that are read at the same time. */
 const CONCURRENCY = 4;
 
-/** A workspace with all of its resources. */
 interface FoundWorkspace {
   readonly workspace: DiscoveredWorkspace;
   readonly resources: readonly DiscoveredResource[];
 }
 
-/** Everything that a provider shows, each workspace and resource once. */
 interface Found {
   readonly workspaces: readonly FoundWorkspace[];
 }
 
 /**
- * Reads all pages of a provider, the resources of a few workspaces at a time.
- * What is found stands in the order of the provider's pages.
+ * Reads all pages of a provider, the resources of a few workspaces at a time. The result has the order of the
+ * provider's pages.
  *
- * @param onProgress Hears how many resources have been read so far
+ * @param onProgress receives the number of resources read so far
  * @throws TrackerSdkError when the provider refuses, cannot be reached or breaks the contract
  */
 export async function discoverAll(source: DiscoverySource, onProgress: Progress = () => {}): Promise<Found> {
@@ -70,10 +65,9 @@ export async function discoverAll(source: DiscoverySource, onProgress: Progress 
   return { workspaces: found };
 }
 
-/** Maps a few items at a time, in order; the first failure keeps the rest from being begun. */
 async function mapSome<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const results = new Map<number, R>();
-  // A generator, because a loop that is left by a failure ends it for all workers.
+  // A generator, because a loop that fails ends it for all workers.
   const waiting = (function* () {
     yield* items.entries();
   })();
@@ -104,7 +98,6 @@ interface InventoryOptions {
   readonly log: Log;
 }
 
-/** Keeps the inventories fresh; one refresh per connection at a time. */
 export class Inventory {
   readonly #sources: Sources;
   readonly #background: Background;
@@ -118,9 +111,8 @@ export class Inventory {
   }
 
   /**
-   * Replaces a connection's inventory by what its provider shows now. When
-   * that fails half way the old rows stay and the connection is marked
-   * degraded with the reason. Does not throw for a provider's failure.
+   * Replaces a connection's inventory by the provider's current resources. When that fails, the old rows stay and the
+   * connection is marked degraded with the reason. Does not throw for a provider's failure.
    *
    * @throws HostError when the host stops meanwhile
    */
@@ -155,15 +147,15 @@ export class Inventory {
     }
   }
 
-  /** Refreshes inventories before they are answered from; what takes longer than a request may goes on behind. */
+  /** Refreshes inventories before the response; a refresh that takes too long continues after it. */
   async refreshNow(scope: TeamScope, connections: readonly ConnectionKey[]): Promise<void> {
     const refreshing = connections.map((connection) => this.refresh(scope, connection));
     await within(Promise.all(refreshing), LONGEST_WAIT);
   }
 
   /**
-   * Asks the connections for one resource by its recorded name and stores it,
-   * without reading the inventory. Returns the ids of the rows that were found.
+   * Asks the connections for one resource by its recorded name and stores it, without reading the inventory. Returns
+   * the ids of the found rows.
    *
    * @throws TrackerSdkError when a provider refuses or cannot be reached
    */
@@ -182,7 +174,7 @@ export class Inventory {
     return (await Promise.all(ids)).flat();
   }
 
-  /** Reads the inventories that were never read before the answer, and stale ones behind it. */
+  /** Reads new inventories before the response, and refreshes stale ones after it. */
   async refreshForAnswer(
     scope: TeamScope,
     connections: readonly (ConnectionKey & { readonly last_refreshed_at: string | null })[],
@@ -194,7 +186,7 @@ export class Inventory {
     }
   }
 
-  /** Refreshes a stale inventory behind the answer that is being given from it. */
+  /** Refreshes a stale inventory after the response that uses it. */
   refreshBehind(
     scope: TeamScope,
     connection: ConnectionKey & { readonly last_refreshed_at: string | null },
@@ -208,7 +200,7 @@ export class Inventory {
   }
 }
 
-/** The reason for which discovery failed, for people; the log has the details for operators. */
+/** The reason for a failed discovery, for users; the log has the details for operators. */
 function failureReason(error: unknown): string {
   return asHostError(error)?.message ?? "The inventory could not be refreshed.";
 }
@@ -223,7 +215,7 @@ async function isConnected(scope: TeamScope, connectionId: string): Promise<bool
   return row !== undefined;
 }
 
-/** Marks a connection as degraded; what it showed before stays. */
+/** Marks a connection as degraded; its resources stay. */
 export async function degrade(scope: TeamScope, connectionId: string, reason: string): Promise<void> {
   await scope
     .updateConnection(connectionId)
@@ -231,7 +223,7 @@ export async function degrade(scope: TeamScope, connectionId: string, reason: st
     .execute();
 }
 
-/** Writes what was found, hides what is gone, and tells the mappings; call it inside a transaction. */
+/** Stores the found resources, hides the missing ones, and updates the mappings; call it inside a transaction. */
 export async function store(scope: TeamScope, connection: ConnectionKey, found: Found): Promise<void> {
   const at = scope.timestamp();
   const workspaceIds = await storeWorkspaces(scope, connection, found, at);
@@ -260,7 +252,7 @@ export async function store(scope: TeamScope, connection: ConnectionKey, found: 
     .execute();
 }
 
-/** Stores one resource and its workspace beside what is there, and returns the row's id. */
+/** Stores one resource and its workspace without hiding others, and returns the row's id. */
 async function storeOne(scope: TeamScope, connection: ConnectionKey, found: FoundResource): Promise<string> {
   const { workspace, resource } = found;
   const workspaces = [{ workspace, resources: [resource] }];
@@ -375,7 +367,6 @@ async function hideVanished(
   }
 }
 
-/** The facts about a resource that its mapping keeps. */
 interface ResourceFacts {
   readonly display_label: string;
   readonly provider_context: string;
@@ -383,9 +374,8 @@ interface ResourceFacts {
 }
 
 /**
- * Active mappings follow resources that were renamed or moved; their references
- * stay. Those whose connection was removed, or lasts as long as an environment
- * variable, continue with this one when it shows their resource.
+ * Updates active mappings of renamed or moved resources; their references do not change. A mapping whose connection
+ * was removed, or came from an environment variable, moves to this connection when it lists the resource.
  */
 async function followResources(
   scope: TeamScope,
@@ -429,14 +419,13 @@ async function followResources(
   }
 }
 
-/** The name, and the provider's own short key where that is another one: `Payments (PAY)`. */
+/** The name, with the provider's short key where that differs: `Payments (PAY)`. */
 function labelOf({ displayName, routingMetadata: { display_key } }: DiscoveredResource): string {
   return display_key === undefined || display_key === displayName
     ? displayName
     : `${displayName} (${display_key})`;
 }
 
-/** The keys that resolution and ordering compare. */
 function matchKeys(resource: DiscoveredResource) {
   const key = resource.routingMetadata.display_key ?? "";
   const path = key.includes("/") ? key : null;
@@ -448,7 +437,7 @@ function matchKeys(resource: DiscoveredResource) {
   };
 }
 
-/** The words next to a label that distinguish it from its namesakes. */
+/** The words next to a label that distinguish it from equal labels. */
 function contextOf(workspace: DiscoveredWorkspace, resource: DiscoveredResource): ProviderContext {
   const { workspace_handle, workspace_url } = workspace.providerContext;
   const { display_key, resource_url } = resource.routingMetadata;

@@ -1,6 +1,6 @@
 /** Likeness of a repository's name to a resource's name and key, from 0 to 1. Pure. */
 
-/** Spellings of one word; the first is the one that is compared. */
+/** Spellings of one word; the first one is compared. */
 const SPELLINGS: readonly (readonly string[])[] = [
   ["accounting", "acct"],
   ["administration", "admin"],
@@ -47,29 +47,27 @@ const SPELLED: ReadonlyMap<string, string> = new Map(
   SPELLINGS.flatMap(([first = "", ...others]) => [first, ...others].map((word) => [word, first] as const)),
 );
 
-/** Words that name no subject: they count little, whichever side has them. */
+/** Words without a subject of their own; they weigh little on either side. */
 const FILLERS: ReadonlySet<string> = new Set(["project", "repository", "the", "for", "of", "and", "main"]);
 const FILLER_WEIGHT = 0.15;
 
-/** Likeness of two words that are one word's beginning and the whole; of two letters only. */
+/** Likeness of a word to its own beginning; of two letters only. */
 const BEGINNING = 0.75;
 const SHORT_BEGINNING = 0.4;
-/** Weight of a name's first word, which often names a family: `commons-io`, `mongo-python-driver`. */
+/** Weight of a name's first word, which is often the name of a family: `commons-io`, `mongo-python-driver`. */
 const FAMILY_WEIGHT = 0.7;
-/** Share of a key's likeness that holds when the name says nothing. */
+/** Share of a key's likeness that counts when the name has none. */
 const KEY_ALONE = 0.9;
-/** Likeness of a name whose key spells the repository's words by their beginnings. */
+/** Likeness of a name whose key consists of the beginnings of the repository's words. */
 const SPELLED_KEY = 0.9;
 /** Likeness of a name whose key is one of the repository's words. */
 const KEY_AS_WORD = 0.8;
 
-/** A name as it is compared. */
+/** A name in comparable words. */
 export interface Words {
-  /** In order, each in its compared spelling. */
   readonly words: readonly string[];
-  /** In order, as they are written. */
+  /** In order, without normalization. */
   readonly written: readonly string[];
-  /** The written words without separators. */
   readonly joined: string;
 }
 
@@ -84,14 +82,14 @@ function spelled(word: string): string {
   return SPELLED.get(word) ?? SPELLED.get(one) ?? one;
 }
 
-/** A resource's name and key as they are compared. */
+/** A resource's name and key in comparable words. */
 export interface Named {
   readonly name: Words;
   /** The provider's short key without separators, in lower case; empty when it has none. */
   readonly key: string;
 }
 
-/** Weighs words by how few of the compared names have them. */
+/** Weighs words by their rarity in the compared names. */
 export class Rarity {
   readonly #names: number;
   readonly #having = new Map<string, number>();
@@ -110,18 +108,17 @@ export class Rarity {
     return FILLERS.has(word) ? weight * FILLER_WEIGHT : weight;
   }
 
-  /** True for a word in a name, the beginning or the continuation of one, and a key. */
+  /** Reports whether the word is in a name or a key, or begins or continues a word of a name. */
   knows(word: string): boolean {
     if (this.#having.has(word) || this.#keys.has(word)) return true;
     return this.#having.keys().some((known) => beginning(known, word) > 0 || beginning(word, known) > 0);
   }
 }
 
-/** Returns the likeness of the repository's name `target` to a resource. */
 export function likenessOf(target: Words, resource: Named, rarity: Rarity): number {
   const { name, key } = resource;
   if (name.joined === target.joined) return 1;
-  // A word that fits no resource tells none of them apart.
+  // A word that fits no resource distinguishes none.
   const telling = target.words.filter((word) => rarity.knows(word) || bestMatch(word, name) > 0);
   const found = coverage(telling.length === 0 ? target.words : telling, name, (word) =>
     word === target.words[0] && target.words.length > 1
@@ -152,7 +149,7 @@ function bestMatch(word: string, { words, joined }: Words): number {
     if (word === other) return 1;
     best = Math.max(best, beginning(word, other), beginning(other, word));
   }
-  // `httpcomponents` and `HttpCore`, `qtbase` and `Qt`: words written as one.
+  // `httpcomponents` and `HttpCore`, `qtbase` and `Qt`: several words written as one.
   return best === 0 && word.length >= 4 && joined.includes(word) ? BEGINNING : best;
 }
 
@@ -169,7 +166,7 @@ function likenessOfKey({ written, joined }: Words, key: string): number {
   return at === -1 ? 0 : at === 0 && written.length > 1 ? KEY_AS_WORD * FAMILY_WEIGHT : KEY_AS_WORD;
 }
 
-/** True for a key made of the beginnings of the words, in order; the first word may be left out. */
+/** Reports whether the key consists of the beginnings of the words, in order; the first word may be omitted. */
 function spells(key: string, words: readonly string[]): boolean {
   if (words.length < 2) return false;
   return isMadeOf(key, words) || (words.length > 2 && isMadeOf(key, words.slice(1)));

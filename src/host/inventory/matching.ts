@@ -1,15 +1,14 @@
 import { fold } from "../../shared/text.ts";
 
 /**
- * The form in which names are compared: folded words joined by `-`, so that
- * `Payments API`, `payments_api` and `payments-api` are the same name. Empty
- * for text without letters and digits.
+ * The form in which names are compared: folded words joined by `-`, so that `Payments API`, `payments_api` and
+ * `payments-api` are equal. Empty for text without letters and digits.
  */
 export function matchKey(text: string): string {
   return wordsKey(fold(text));
 }
 
-/** Words whose symbols tell them apart: `C#` is not `C`. */
+/** Words whose symbols distinguish them: `C#` is not `C`. */
 const SYMBOLS: readonly (readonly [RegExp, string])[] = [
   [/\bc\+\+/g, "cpp"],
   [/\bc#/g, "csharp"],
@@ -17,7 +16,7 @@ const SYMBOLS: readonly (readonly [RegExp, string])[] = [
   [/(?<![\p{L}\p{N}])\.net\b/gu, "dotnet"],
 ];
 
-/** The {@link matchKey} of text that is folded already. */
+/** The {@link matchKey} of folded text. */
 export function wordsKey(folded: string): string {
   const spelled = /[+#.]/.test(folded)
     ? SYMBOLS.reduce((text, [symbol, word]) => text.replace(symbol, word), folded)
@@ -25,23 +24,22 @@ export function wordsKey(folded: string): string {
   return (spelled.match(/[\p{L}\p{N}]+/gu) ?? []).join("-");
 }
 
-/** The form in which full paths (`owner/repo`) are compared. */
 export function pathKey(path: string): string {
   return path.toLowerCase();
 }
 
-/** The last step of a path: `api` of `acme/platform/api`. */
+/** The last segment of a path: `api` of `acme/platform/api`. */
 export function lastSegment(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** One match key holds the other as whole words in a row. */
+/** Reports whether one match key contains the other as consecutive whole words. */
 export function containsWords(a: string, b: string): boolean {
   const [long, short] = a.length < b.length ? [b, a] : [a, b];
   return long.includes(short) && `-${long}-`.includes(`-${short}-`);
 }
 
-/** The words of two match keys are the same, in whatever order. */
+/** Reports whether two match keys have the same words, in any order. */
 export function sharesAllWords(a: string, b: string): boolean {
   const sorted = (key: string) => key.split("-").sort().join("-");
   return a.length === b.length && sorted(a) === sorted(b);
@@ -49,7 +47,7 @@ export function sharesAllWords(a: string, b: string): boolean {
 
 const SPACE = 0x20;
 
-/** The three-letter pieces of a match key, word starts and ends included; each as one number. */
+/** The trigrams of a match key, word starts and ends included; each as one number. */
 export function trigrams(key: string): number[] {
   const padded = `  ${key.replaceAll("-", "   ")} `;
   const pieces: number[] = [];
@@ -66,9 +64,8 @@ export function trigrams(key: string): number[] {
 }
 
 /**
- * The similarity of a name to another one, given by its pieces: the share of
- * distinct trigrams that both have, from 0 to 1. Anything below `atLeast`
- * counts as 0, which most names are without a closer look.
+ * The similarity of a name to another one in trigrams: the share of distinct trigrams that both have, from 0 to 1. A
+ * value below `atLeast` counts as 0, which most names reach without a full comparison.
  */
 export function similarity(pieces: ReadonlySet<number>, key: string, atLeast: number): number {
   const own = trigrams(key);
@@ -82,7 +79,7 @@ export function similarity(pieces: ReadonlySet<number>, key: string, atLeast: nu
   return likeness >= atLeast ? likeness : 0;
 }
 
-/** Unicode code point order, which is also how the database sorts text. */
+/** Unicode code point order, in which the database sorts text, too. */
 export function compareCodePoints(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let index = 0; index < length; index++) {
@@ -92,7 +89,7 @@ export function compareCodePoints(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Surrogates stand for code points above all others, though their own numbers are not the highest. */
+/** Surrogates encode code points above all others, although their own numbers are lower. */
 function weight(unit: number): number {
   return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }

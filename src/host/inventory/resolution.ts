@@ -1,8 +1,6 @@
 /**
- * Resolution: from a project's identity to the resource it belongs to. Pure;
- * the routes load what these functions are given. Certainty binds by itself;
- * everything else is an order of the inventory, with reasons. Ranking hides
- * nothing.
+ * Resolution of a project's identity to its resource. Pure: callers load the data. A certain match binds without a
+ * question; the other resources are ranked with reasons. Ranking hides none.
  */
 import type { BindCandidate, ProjectIdentity } from "../../protocol.ts";
 import { projectUuid } from "../../shared/project-uuid.ts";
@@ -18,9 +16,9 @@ import {
   wordsKey,
 } from "./matching.ts";
 
-/** Most candidates of low confidence in one answer; the rest is in the list of resources. */
+/** The limit of low-confidence candidates in one answer; the list of resources has the rest. */
 export const MAX_LOW_CANDIDATES = 20;
-/** Trigram similarity from which two names resemble each other. */
+/** Trigram similarity from which two names are similar. */
 const RESEMBLES = 0.4;
 /** Likeness of words from which a resource is a candidate. */
 const ALIKE = 0.3;
@@ -28,18 +26,17 @@ const ALIKE = 0.3;
 type Confidence = BindCandidate["confidence"];
 const RANK: Readonly<Record<Confidence, number>> = { high: 2, medium: 1, low: 0 };
 
-/** The identity of a project as resolution reads it. */
 type Identity = Pick<ProjectIdentity, "uuid" | "slug" | "repo_slug" | "repo_host">;
 
-/** A project as mappings know it. */
+/** The identity of a project in a mapping. */
 interface KnownProject {
-  /** Null for a project that a client without uuids made. */
+  /** Null for a project of a client without UUIDs. */
   readonly projectUuid: string | null;
   readonly repoHost: string | null;
   readonly repoSlug: string | null;
 }
 
-/** A mapping made under the project's uuid, repository or slug, tombstones included. */
+/** A mapping under the project's UUID, repository or slug, tombstones included. */
 export interface KnownMapping extends KnownProject {
   readonly bindingRef: string;
   readonly resourceRef: string;
@@ -47,28 +44,26 @@ export interface KnownMapping extends KnownProject {
   readonly state: "active" | "disabled" | "deleted";
 }
 
-/** A resource that is visible. */
 export interface InventoryResource {
   readonly id: string;
   readonly stableRef: string;
   readonly label: string;
   /** Folded label. */
   readonly sortKey: string;
-  /** Match key of the name: of the last path segment, where there is a path. */
+  /** Match key of the name, or of the path's last segment. */
   readonly nameKey: string;
   /** Match key of the provider's own short key. */
   readonly displayKey: string;
   /** Path key, null for providers without paths. */
   readonly pathKey: string | null;
-  /** Host of the pages of the resource's connection. */
+  /** Web host of the resource's connection. */
   readonly webHost: string | null;
-  /** Slugs of the projects that are bound to it. */
+  /** Slugs of the projects bound to it. */
   readonly boundTo: readonly string[];
 }
 
-/** The facts that may settle the question without a ranking. */
+/** The facts that may decide without a ranking. */
 interface Certainties<M extends KnownMapping, R extends InventoryResource> {
-  /** Mappings under the identity's uuid, repository or slug. */
   readonly mappings: readonly M[];
   /** The visible resource that the project's config names; null when there is none. */
   readonly known: R | null;
@@ -81,7 +76,6 @@ type CertainMatch<M extends KnownMapping, R extends InventoryResource> =
   | { readonly mapping: M }
   | { readonly resource: R };
 
-/** A resource that may be the right one. */
 interface Candidate<R extends InventoryResource> {
   readonly resource: R;
   readonly confidence: Confidence;
@@ -90,11 +84,9 @@ interface Candidate<R extends InventoryResource> {
 }
 
 /**
- * The certain match, in this order: the project's own mapping (by uuid, by
- * repository, by slug from a client without uuids), the resource that its
- * config names, the only resource at the repository's path on the same host.
- * Null when there is none, or when the project's mapping is disabled: a person
- * switched it off.
+ * The certain match, in this order: the project's own mapping (by UUID, by repository, by slug from a client without
+ * UUIDs), the resource that its config names, the only resource at the repository's path on the same host. Null
+ * without one, and for a disabled mapping, because a user disabled it.
  */
 export function certainMatch<M extends KnownMapping, R extends InventoryResource>(
   identity: Identity,
@@ -112,22 +104,20 @@ export function certainMatch<M extends KnownMapping, R extends InventoryResource
   return resource !== undefined && further.length === 0 ? { resource } : null;
 }
 
-/** The ways to recognize a project, the surest first. */
+/** The ways to recognize a project, the most certain first. */
 const WAYS: readonly ((mapping: KnownMapping, identity: Identity) => boolean)[] = [
   ({ projectUuid }, { uuid }) => projectUuid === uuid,
   isSameRepository,
   ({ projectUuid, projectSlug }, { slug }) => projectUuid === null && projectSlug === slug,
 ];
 
-/** True for a mapping of the project, however the project is recognized. */
 export function isSameProject(mapping: KnownMapping, identity: Identity): boolean {
   return WAYS.some((isOwn) => isOwn(mapping, identity));
 }
 
 /**
- * A second clone from before the config was committed: it derives its uuid from
- * the remote, the first one has an older, random one. A project in a folder of
- * the repository is another project.
+ * Recognizes a second clone from before the config was committed: it derives its UUID from the remote, while the
+ * first clone has an older, random one. A project in a folder of the repository is another project.
  */
 export function isSameRepository(project: KnownProject, { uuid, repo_host, repo_slug }: Identity): boolean {
   if (!repo_host || repo_slug === null || project.projectUuid === null) return false;
@@ -139,20 +129,18 @@ export function isSameRepository(project: KnownProject, { uuid, repo_host, repo_
   );
 }
 
-/** A UUID of version 5. */
 function isDerived(uuid: string): boolean {
   return uuid[14] === "5";
 }
 
-/** Clients that send no host are given the benefit of the doubt, as are hosts of unknown connections. */
+/** Accepts clients that send no host, and connections whose host is unknown. */
 function isOnHost({ webHost }: InventoryResource, { repo_host }: Identity): boolean {
   return !repo_host || webHost === null || webHost === repo_host;
 }
 
 /**
- * Ranks the inventory for a project: confidence descending, then likeness
- * descending, then by label. When nothing is alike, the first
- * {@link MAX_LOW_CANDIDATES} by label.
+ * Ranks the inventory for a project: by confidence and likeness, descending, then by label. Without any likeness,
+ * returns the first {@link MAX_LOW_CANDIDATES} by label.
  */
 export function rankCandidates<R extends InventoryResource>(
   identity: Identity,
@@ -206,7 +194,7 @@ interface Target {
   readonly key: string;
   readonly words: Words;
   readonly pieces: ReadonlySet<number>;
-  /** In a reason: "the repository". */
+  /** The name's owner in a reason: "the repository". */
   readonly what: string;
 }
 
@@ -235,7 +223,7 @@ function pastOf(identity: Identity, mappings: readonly KnownMapping[]): Readonly
   return past;
 }
 
-/** A cheap look before the words are compared: most of a large inventory ends here. */
+/** A cheap test before words are compared; most of a large inventory fails it. */
 function isLikely({ nameKey, displayKey, sortKey, pathKey }: InventoryResource, targets: readonly Target[]) {
   return targets.some(
     ({ key, words, pieces }) =>
@@ -247,7 +235,7 @@ function isLikely({ nameKey, displayKey, sortKey, pathKey }: InventoryResource, 
   );
 }
 
-/** Words that name the repository's owner say nothing about its projects: `apache/kafka` and `Apache Kafka`. */
+/** The repository owner's name says nothing about a project: `apache/kafka` and `Apache Kafka`. */
 function namedOf({ nameKey, displayKey }: InventoryResource, owner: string | null): Named {
   const words = nameKey.split("-");
   const telling = words.filter((word) => word !== owner);
@@ -318,7 +306,6 @@ function compared(
   return { confidence: "low", reason: `${Math.round(likeness * 100)} % alike`, likeness };
 }
 
-/** The name, and where that is a path's last step, the label too. */
 function namesOf({ nameKey, pathKey, sortKey }: InventoryResource): string[] {
   const names = pathKey === null ? [nameKey] : [nameKey, wordsKey(sortKey)];
   return names.filter((name) => name !== "");

@@ -1,4 +1,4 @@
-/** Reading the inventory: the list of bindable resources, and what resolution compares. */
+/** Reads of the inventory: the list of bindable resources, and the resources that resolution compares. */
 import { sql } from "kysely";
 import * as v from "valibot";
 import type { BindableResource, ProviderContext } from "../../protocol.ts";
@@ -12,10 +12,9 @@ import type { CandidateTokens } from "./candidate-token.ts";
 import { matchKey, pathKey } from "./matching.ts";
 import type { InventoryResource } from "./resolution.ts";
 
-/** Most resources with one path or key that are looked at: one on each server, usually one in all. */
+/** The limit of resources with one path or key: one per server, usually one in all. */
 const MAX_AT_PATH = 20;
 
-/** The requested part of the inventory. */
 interface ResourcesQuery {
   readonly provider: HostedProvider;
   /** Substring of label or key; null for all. */
@@ -33,7 +32,7 @@ function visible(scope: TeamScope, provider: HostedProvider) {
     .where("resources.hidden_at", "is", null);
 }
 
-/** The active bindings of resources, by the resource; the oldest first. */
+/** The active bindings by resource, oldest first. */
 async function bindingsOf(scope: TeamScope, provider: HostedProvider, stableRefs: readonly string[] | null) {
   let query = scope
     .mappings()
@@ -55,9 +54,9 @@ async function bindingsOf(scope: TeamScope, provider: HostedProvider, stableRefs
 }
 
 /**
- * A page of the inventory in display order, with who bound what.
+ * A page of the inventory in display order, with the bindings of each resource.
  *
- * @throws HostError `invalid_request` when the cursor is not one of ours
+ * @throws HostError `invalid_request` when the cursor is invalid
  */
 export async function listResources(
   scope: TeamScope,
@@ -95,7 +94,7 @@ export async function listResources(
       ),
     );
   }
-  // One more than asked for tells whether there is another page.
+  // One row more than the limit shows that another page exists.
   if (limit !== null) query = query.limit(limit + 1);
   const rows = await query.execute();
   const page = limit === null ? rows : rows.slice(0, limit);
@@ -144,12 +143,11 @@ function parseCursor(text: string): Cursor {
   }
 }
 
-/** A resource with the facts that an exact match answers. */
 export interface ResolvableResource extends InventoryResource {
   readonly context: ProviderContext;
 }
 
-/** Resources whose full path equals `path`; by index, whatever the inventory's size. */
+/** Resources whose full path equals `path`; read by an index. */
 export async function resourcesAt(
   scope: TeamScope,
   provider: HostedProvider,
@@ -163,7 +161,7 @@ export async function resourcesAt(
   );
 }
 
-/** Resources with this path, or with this short key; by index. */
+/** Resources with this path or short key; read by an index. */
 export async function resourcesNamed(
   scope: TeamScope,
   provider: HostedProvider,
@@ -181,7 +179,6 @@ export async function resourcesNamed(
   return toResolvable(rows);
 }
 
-/** The visible resource with this inventory id. */
 export async function resourceById(
   scope: TeamScope,
   provider: HostedProvider,
@@ -191,7 +188,7 @@ export async function resourceById(
   return toResolvable(rows)[0] ?? null;
 }
 
-/** All resources of a provider with the projects that are bound to each, the project itself left out. */
+/** All resources of a provider, each with the projects bound to it except the given one. */
 export async function rankableResources(
   scope: TeamScope,
   provider: HostedProvider,

@@ -1,11 +1,11 @@
 import { HostError } from "../errors.ts";
 
-/** Work that outlives its response, so that the host can wait for it and end it. */
+/** Work that outlives its response. The host can wait for it and end it. */
 export class Background {
   readonly #controller = new AbortController();
   readonly #tasks = new Set<Promise<unknown>>();
 
-  /** Aborted when the host stops; its reason is what interrupted work fails with. */
+  /** Aborted when the host stops; its reason is the error of the interrupted work. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
@@ -19,8 +19,8 @@ export class Background {
   }
 
   /**
-   * The outcome of `work`, or a failure as soon as the host stops. For waiting
-   * on others, and not for writing to the database: what has begun goes on.
+   * The outcome of `work`, or a failure as soon as the host stops. For waits on other systems, not for writes to the
+   * database: started work continues.
    *
    * @throws HostError when the host stops
    */
@@ -35,12 +35,11 @@ export class Background {
     });
   }
 
-  /** Resolves when nothing is left. */
   async settled(): Promise<void> {
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks);
   }
 
-  /** Ends everything: what is not done after `grace` milliseconds is interrupted. Writes that have begun are finished. */
+  /** Interrupts unfinished work after `grace` milliseconds. Writes that have begun are finished. */
   async stop(grace: number): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, grace);
@@ -51,7 +50,7 @@ export class Background {
   }
 }
 
-/** The failure of work that the end of its process interrupts. */
+/** The error of work that ends with its process. */
 export function interrupted(): HostError {
   return new HostError("internal", "The operation was interrupted; run it again.");
 }

@@ -1,16 +1,16 @@
-/** Work that tells that it goes on, so that others can see when its process has died. */
+/** Work that reports regularly that it is running, so that other processes can detect its death. */
 import type { TeamScope } from "../access/team-scope.ts";
 
-/** The interval between two signs of life of running work, in milliseconds. */
+/** The interval between two beats, in milliseconds. */
 const BEAT = 2_000;
 
 interface Heartbeat {
   readonly beat: () => Promise<unknown>;
-  /** Hears why a beat failed; the next one follows all the same. */
+  /** Receives the error of a beat; the next beat follows all the same. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Runs `work` with a beat every 2 s; no beat is under way any more when this settles. */
+/** Runs `work` with a beat every 2 s; no beat is running when this settles. */
 export async function withHeartbeat<T>({ beat, onFailure }: Heartbeat, work: () => Promise<T>): Promise<T> {
   let lastBeat: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
@@ -24,7 +24,7 @@ export async function withHeartbeat<T>({ beat, onFailure }: Heartbeat, work: () 
   }
 }
 
-/** The instant until which whoever beats now is believed to be alive. */
+/** The instant until which a process that beats now counts as alive. */
 export function leaseFrom(scope: Pick<TeamScope, "now">, milliseconds: number): string {
   return new Date(scope.now() + milliseconds).toISOString();
 }

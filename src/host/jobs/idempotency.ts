@@ -6,22 +6,20 @@ import { HostError } from "../errors.ts";
 /** The retention of first answers, in milliseconds. */
 const KEPT = 24 * 60 * 60_000;
 
-/** A call that must happen once, however often it is sent. */
+/** A call that takes effect once, however often it is sent. */
 interface OnceOptions<S extends v.GenericSchema> {
   /** The `Idempotency-Key` header; null runs the work without a record. */
   readonly key: string | null;
   readonly route: string;
-  /** The parsed request. */
   readonly body: unknown;
-  /** The schema of an answer, to read a stored one back. */
+  /** The schema that parses a stored answer. */
   readonly answer: S;
 }
 
 /**
- * Runs `work` and remembers its answer under the key, both in one write
- * transaction: a crash leaves either effect and answer or neither, so no
- * record can be left half done, and a second call with the same key waits for
- * the first and then replays its answer. Failures are not remembered.
+ * Runs `work` and stores its answer under the key in one write transaction. A crash therefore leaves both effect and
+ * answer or neither, and a second call with the same key waits for the first and replays its answer. Failures are not
+ * stored.
  *
  * @throws HostError `idempotency_mismatch` when the key was used for another request
  */
@@ -62,7 +60,7 @@ export function fingerprintOf(parts: readonly unknown[]): string {
   return new Bun.CryptoHasher("sha256").update(JSON.stringify(parts)).digest("hex");
 }
 
-/** A key stands for one request. */
+/** The error of a key that was used for another request. */
 export function keyTaken(): HostError {
   return new HostError(
     "idempotency_mismatch",

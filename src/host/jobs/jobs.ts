@@ -1,8 +1,7 @@
 /**
- * Jobs: operations that survive their process. What is to be done is stored
- * before it is begun, what is done already is stored as it goes, and whoever
- * finds a job whose process has died takes it up again. Who works on a job
- * holds the lease of its mapping, so that nobody else works on either.
+ * Jobs: operations that survive their process. The input is stored before the job begins and each result when it is
+ * complete, so any process can resume the job of a dead one. The process that runs a job holds the lease of its
+ * mapping, which excludes other work on both.
  */
 import * as v from "valibot";
 import type { OperationAccepted } from "../../protocol.ts";
@@ -18,35 +17,33 @@ import { leaseFrom, withHeartbeat } from "./heartbeat.ts";
 import { fingerprintOf, keyTaken } from "./idempotency.ts";
 import { forgetOld, within } from "./operations.ts";
 
-/** Processes that may die over one job before it is given up. */
+/** The number of dead processes after which a job is abandoned. */
 const ATTEMPTS = 5;
 
-/** A job as it is asked for. */
+/** The request for a job. */
 interface JobRequest {
   readonly kind: string;
-  /** Reference of the mapping that it works on. */
+  /** Reference of the job's mapping. */
   readonly bindingRef: string;
-  /** All that the job needs to be done by another process: a JSON value. */
+  /** The complete input, with which another process can do the job: a JSON value. */
   readonly payload: unknown;
-  /** Parts that it has, as {@link Job.progress} counts them; null where nobody knows. */
+  /** The number of parts, as {@link Job.progress} counts them; null when unknown. */
   readonly total: number | null;
-  /** The `Idempotency-Key` header; null when there is none. */
   readonly idempotencyKey: string | null;
 }
 
-/** A job as it is worked on. */
+/** A job in the hands of its worker. */
 export interface Job {
   readonly id: string;
   readonly payload: unknown;
-  /** Held on the job's mapping, for as long as the work goes on. */
+  /** Held on the job's mapping until the work ends. */
   readonly lease: Lease;
-  /** `first` when the work was never begun before. */
+  /** `first` when no process has begun the work. */
   readonly attempt: "first" | "repeated";
   /** Results from before a crash, by position. */
   readonly done: ReadonlyMap<number, unknown>;
-  /** Stores that a part is done. */
   keep(position: number, item: unknown): Promise<void>;
-  /** Tells how far it has come; stored with the next beat. */
+  /** Reports the number of finished parts; stored with the next beat. */
   progress(done: number): void;
 }
 
@@ -59,19 +56,16 @@ interface JobsOptions {
   readonly workers: Readonly<Record<string, Worker>>;
   readonly log: Log;
   readonly now: () => number;
-  /** The time for which a request waits for the result of a job of this kind, in milliseconds. */
+  /** The longest wait of a request for a job of this kind, in milliseconds. */
   readonly patience: (kind: string) => number;
 }
 
 type Ending = { readonly result: object } | { readonly error: HostError };
 
-/** The response to a request for a job. */
 type JobAnswer = { readonly result: object } | { readonly operation: OperationAccepted };
 
-/** Runs jobs in this process, and those that other processes have left behind. */
 export class Jobs {
   readonly #options: JobsOptions;
-  /** The jobs that this process runs, by their ids. */
   readonly #running = new Map<string, Promise<Ending | null>>();
 
   constructor(options: JobsOptions) {
@@ -79,13 +73,12 @@ export class Jobs {
   }
 
   /**
-   * Starts a job, or finds the one that was started with the same key. One that
-   * failed is begun again where it ended. What was interrupted on the mapping
-   * is finished first.
+   * Starts a job, or finds the one that was started with the same key. A failed one continues where it ended.
+   * Interrupted jobs on the mapping are finished first.
    *
-   * @throws HostError `sync_in_progress` when somebody else is at the mapping, or what was interrupted takes
-   *   long: nothing is stored then; `idempotency_mismatch` when the key was used for another request; and
-   *   whatever the job fails with in time
+   * @throws HostError `sync_in_progress` when other work holds the mapping, or an interrupted job takes long: nothing
+   * is stored then; `idempotency_mismatch` when the key was used for another request; the job's own error when it
+   * fails in time
    */
   async start(scope: TeamScope, request: JobRequest): Promise<JobAnswer> {
     const until = performance.now() + this.#options.patience(request.kind);
@@ -103,8 +96,8 @@ export class Jobs {
   }
 
   /**
-   * Takes up every job whose process has died; resolves when all of them have
-   * been taken up. One whose mapping is being synchronized waits for another time.
+   * Resumes every job whose process has died; resolves when each has been claimed. A job whose mapping is being
+   * synchronized stays for a later call.
    */
   async resume(): Promise<void> {
     for (const job of await this.#lost().execute()) {
@@ -113,7 +106,7 @@ export class Jobs {
     }
   }
 
-  /** Finishes the mapping's jobs whose process has died, but for the one that is asked for again. */
+  /** Finishes the mapping's interrupted jobs, except the requested one. */
   async #finishInterrupted(
     { bindingRef, idempotencyKey }: JobRequest,
     inTime: (work: Promise<Ending | null>) => Promise<Ending | null | undefined>,
@@ -127,7 +120,6 @@ export class Jobs {
     }
   }
 
-  /** Jobs whose process has died, the oldest first. */
   #lost() {
     const { database, now } = this.#options;
     return database
@@ -139,7 +131,7 @@ export class Jobs {
       .orderBy("created_at");
   }
 
-  /** Takes up a job whose process has died; null when it is somebody else's to do, or nobody's. */
+  /** Claims a job whose process has died; null when another process has it, or its user has left the team. */
   async #takeUp({ id, team_id, user_id }: LostJob): Promise<TakenJob | null> {
     const { database, log, now } = this.#options;
     const principal = user_id === null ? null : await findPrincipal(database, team_id, user_id);
@@ -154,7 +146,7 @@ export class Jobs {
     return { scope, claim };
   }
 
-  /** Does a job behind the answers, where others may wait for it. */
+  /** Runs a job after the response and shares its end with later callers. */
   #run({ scope, claim }: TakenJob): Promise<Ending | null> {
     const { id } = claim;
     const running = this.#options.background.track(this.#execute(scope, claim));
@@ -165,7 +157,7 @@ export class Jobs {
     return running;
   }
 
-  /** Does a job and stores how it ended. Does not throw; null when it is not over. */
+  /** Runs a job and stores its end. Does not throw; null when the job is not over. */
   async #execute(scope: TeamScope, claim: Claim): Promise<Ending | null> {
     const { id, lease } = claim;
     let done = 0;
@@ -185,7 +177,7 @@ export class Jobs {
         }),
       );
       return await scope.transaction(async (transaction) => {
-        // Whoever has taken the lease has the job, too.
+        // The owner of the lease has the job, too.
         if (!(await releaseLease(transaction, lease))) return null;
         await (ending === null
           ? handBack(transaction, id, done)
@@ -214,7 +206,7 @@ export class Jobs {
       const keep: Job["keep"] = (position, item) => keepItem(scope, claim, position, item);
       return { result: await worker(scope, { id, payload, lease, attempt, done, keep, progress }) };
     } catch (error) {
-      // A host that stops hands the job back: the next one takes it up.
+      // A stopping host returns the job, and the next process resumes it.
       if (background.signal.aborted) return null;
       const known = asHostError(error);
       if (known === null) this.#lament(id, error);
@@ -228,31 +220,30 @@ export class Jobs {
   }
 }
 
-/** A job whose process has died. */
 interface LostJob {
   readonly id: string;
   readonly team_id: string;
   readonly user_id: string | null;
 }
 
-/** A job that is this process's to do, and nobody else's. */
+/** A job that only this process may do. */
 interface Claim {
   readonly id: string;
   readonly kind: string;
   readonly payload: unknown;
   readonly attempt: Job["attempt"];
-  /** The number of claims, this one included. */
+  /** The number of claims, including this one. */
   readonly attempts: number;
   readonly lease: Lease;
 }
 
-/** A job that this process is to do, on behalf of whoever asked for it. */
+/** A claimed job with the scope of the user who requested it. */
 interface TakenJob {
   readonly scope: TeamScope;
   readonly claim: Claim;
 }
 
-/** Stores and claims a job, or finds the one of the same key; that one is claimed when it has failed. */
+/** Stores and claims a job, or finds the one with the same key, which is claimed when it has failed. */
 async function begin(
   scope: TeamScope,
   { kind, bindingRef, payload, total, idempotencyKey }: JobRequest,
@@ -264,7 +255,7 @@ async function begin(
   if (known !== undefined && known.fingerprint !== fingerprint) throw keyTaken();
   if (known !== undefined && known.status !== "failed") return { id: known.id, claim: null };
   const lease = await takeLease(scope, bindingRef);
-  // It tells when the job was made: providers are searched from there on for what it wrote.
+  // The id contains the time of creation, from which on providers are searched for the job's writes.
   const id = known?.id ?? Bun.randomUUIDv7("hex", scope.now());
   const at = scope.timestamp();
   const begun = {
@@ -307,7 +298,7 @@ function jobOf(scope: TeamScope, idempotencyKey: string) {
 }
 
 /**
- * Claims a job whose process has died; null when somebody was faster.
+ * Claims a job whose process has died; null when another process was faster.
  *
  * @throws HostError `sync_in_progress` when its mapping is being synchronized
  */
@@ -342,7 +333,7 @@ function unlessBusy(error: unknown): null {
   throw error;
 }
 
-/** Ends the job of a person who has left the team since. */
+/** Ends the job of a user who has left the team. */
 async function abandon(database: Database, id: string, now: number): Promise<void> {
   const error = new HostError("forbidden", "Whoever started this operation is not in the team any more.");
   await database
@@ -358,7 +349,7 @@ async function abandon(database: Database, id: string, now: number): Promise<voi
     .execute();
 }
 
-/** Lets another process go on. That this one stops is not the job's fault, and does not count. */
+/** Lets another process resume the job. This interruption does not count as an attempt. */
 async function handBack(scope: TeamScope, id: string, done: number): Promise<void> {
   await scope
     .updateOperation(id)
@@ -387,7 +378,7 @@ async function finish(
     .execute();
 }
 
-/** The result of a job that was done for an earlier request; null when it is not there yet. */
+/** The stored result of a job of an earlier request; null without one. */
 async function resultOf(scope: TeamScope, id: string): Promise<Ending | null> {
   const row = await scope.operations().select("result").where("id", "=", id).executeTakeFirst();
   return typeof row?.result === "string"

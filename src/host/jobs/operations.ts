@@ -1,4 +1,4 @@
-/** Operations: work that may outlast the request that asked for it. */
+/** Operations: work that may outlive its request. */
 import * as v from "valibot";
 import { ErrorEnvelope, type OperationAccepted, type OperationResult } from "../../protocol.ts";
 import { parseJson } from "../../shared/json.ts";
@@ -9,21 +9,19 @@ import { type Background, interrupted } from "./background.ts";
 import { leaseFrom, withHeartbeat } from "./heartbeat.ts";
 
 /**
- * The time after its last beat from which an operation counts as interrupted, in
- * milliseconds. Nobody takes it up again, so nobody needs to know soon; and a
- * large inventory is written in one go, without a beat in between.
+ * The time after its last beat from which an operation counts as interrupted, in milliseconds. It is long, because no
+ * process resumes it, and a large inventory is written in one transaction without a beat.
  */
 const LEASE = 30_000;
 /** The retention of operations, in milliseconds. */
 const KEPT = 24 * 60 * 60_000;
 
-/** The kind and the subject of an operation. */
 interface OperationFacts {
   readonly kind: string;
   readonly subject: string;
 }
 
-/** Hears how much has been done so far. */
+/** Receives the number of finished parts. */
 export type Progress = (done: number) => void;
 
 /** The result of an operation that ended in time, or the operation that continues. */
@@ -32,11 +30,11 @@ export type Outcome<T> = { readonly result: T } | { readonly operation: Operatio
 interface OperationsOptions {
   readonly background: Background;
   readonly log: Log;
-  /** The time for which a request waits for the result, in milliseconds. */
+  /** The longest wait of a request for the result, in milliseconds. */
   readonly patience: number;
 }
 
-/** Runs operations in this process; those that take long have a row that tells of them. */
+/** Runs operations in this process; a long one has a row with its state. */
 export class Operations {
   readonly #background: Background;
   readonly #log: Log;
@@ -48,7 +46,7 @@ export class Operations {
     this.#patience = patience;
   }
 
-  /** Runs `work`. Whatever it fails with in time is thrown; after that the operation's row holds it. */
+  /** Runs `work`. Throws an error that occurs in time; the operation's row holds a later one. */
   async run<T>(
     scope: TeamScope,
     facts: OperationFacts,
@@ -89,7 +87,7 @@ export class Operations {
     });
   }
 
-  /** Writes what becomes of a running operation; does not throw. */
+  /** Writes the end of a running operation; does not throw. */
   async #follow(scope: TeamScope, id: string, running: Promise<unknown>, done: () => number): Promise<void> {
     const beat = () =>
       scope
@@ -128,8 +126,8 @@ export class Operations {
 }
 
 /**
- * Drops the team's operations of which nothing was heard for a day, unless
- * somebody is at them, or has to take them up again; call it inside a transaction.
+ * Deletes the team's operations without an update for a day, except running and resumable ones; call it inside a
+ * transaction.
  */
 export async function forgetOld(scope: TeamScope): Promise<void> {
   await scope
@@ -142,7 +140,7 @@ export async function forgetOld(scope: TeamScope): Promise<void> {
     .execute();
 }
 
-/** The job of a mapping that somebody is at, or has to take up again: the oldest one. */
+/** The oldest running or interrupted job of a mapping. */
 export function unfinishedJob(scope: TeamScope, bindingRef: string) {
   return (
     scope
@@ -150,14 +148,14 @@ export function unfinishedJob(scope: TeamScope, bindingRef: string) {
       .select("id")
       .where("subject", "=", bindingRef)
       .where("payload", "is not", null)
-      // Those that are over have none.
+      // Ended operations have no lease.
       .where("lease_expires_at", "is not", null)
       .orderBy("created_at")
       .limit(1)
   );
 }
 
-/** The result of `work`, or null when it takes longer than so many milliseconds. */
+/** The result of `work`, or null when it takes longer than the given milliseconds. */
 export async function within<T>(
   work: Promise<T>,
   milliseconds: number,
@@ -172,8 +170,8 @@ export async function within<T>(
 }
 
 /**
- * The state of an operation of the team. One whose process has died reads as
- * failed, unless it is a job, which somebody has to take up again.
+ * The state of an operation of the team. An operation whose process has died reads as failed, unless it is a job,
+ * which another process resumes.
  *
  * @throws HostError `operation_not_found`
  */

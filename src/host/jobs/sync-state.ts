@@ -1,13 +1,12 @@
-/** The state of the syncs of mappings, for statuses. */
 import { wireConflict } from "../../sync/envelope.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import type { MappingView } from "../mappings/mappings.ts";
 import { unfinishedJob } from "./operations.ts";
 
-/** Conflicts that a status shows. */
+/** The limit of conflicts in a status. */
 const SHOWN = 3;
 
-/** The state of a mapping's sync, as its status reports it. */
+/** The state of a mapping's sync for its status. */
 export async function syncStateOf(scope: TeamScope, mapping: MappingView) {
   const row = await scope
     .syncStates()
@@ -44,13 +43,13 @@ export async function syncStateOf(scope: TeamScope, mapping: MappingView) {
   };
 }
 
-/** The time of the last sync of each of the team's mappings, by reference. */
+/** The time of the last sync of each mapping of the team, by reference. */
 export async function lastSyncs(scope: TeamScope): Promise<ReadonlyMap<string, string | null>> {
   const rows = await scope.syncStates().select(["binding_ref", "last_synced_at"]).execute();
   return new Map(rows.map(({ binding_ref, last_synced_at }) => [binding_ref, last_synced_at]));
 }
 
-/** By which way the host reaches the mapping's resource. */
+/** The kind of access through which the host reaches the mapping's resource. */
 export function identityPathOf({ connectionId, provider, routing }: MappingView) {
   return {
     type: "installation",

@@ -1,4 +1,4 @@
-/** Sync of a mapping's resource, on behalf of whoever may use the mapping. */
+/** Sync of a mapping's resource, for every user of the mapping. */
 import * as v from "valibot";
 import {
   ItemError,
@@ -25,27 +25,27 @@ import type { Background } from "./background.ts";
 import type { Job, Worker } from "./jobs.ts";
 import { identityPathOf } from "./sync-state.ts";
 
-/** The time after which a request that waits gets the partial result, in milliseconds. Clients wait 30 s. */
+/** The time after which a waiting request gets the partial result, in milliseconds. Clients wait 30 s. */
 const PATIENCE = 20_000;
 /** The limit of the issues in one response, in bytes. Clients read 10 MiB, and a run also reports its pushes. */
 const ANSWER_BYTES = 6 * 1024 * 1024;
 
-/** A push as it is stored until it is done. */
+/** The stored input of a push. */
 const Routed = v.object({ routed_by: v.picklist(["binding_ref", "project_slug"]) });
 const PushPayload = v.object({ ...Routed.entries, items: v.array(PushItem) });
-/** A run as it is stored until it is done. */
+/** The stored input of a run. */
 const RunPayload = v.object({
   ...Routed.entries,
   ...v.pick(RunRequest, ["pull_first", "limit", "dry_run"]).entries,
 });
 
-/** A mission's update as it is stored until it is published. */
+/** The stored input of a mission's update. */
 const PublishPayload = v.object({
   ...Routed.entries,
   ...v.pick(MissionPublishRequest, ["issue", "update"]).entries,
 });
 
-/** A pushed item that was done before a crash, as it was kept. */
+/** The stored result of a pushed item. */
 const DoneItem = v.object({ item: PushResultItem, errors: v.array(ItemError) });
 
 interface Leased {
@@ -54,11 +54,10 @@ interface Leased {
   readonly lease: Lease;
 }
 
-/** Works on mappings through the SDK. */
 export class Synchronization {
   readonly #sources: Sources;
   readonly #background: Background;
-  /** Does the jobs that {@link Jobs} stores. */
+  /** The workers of the jobs that {@link Jobs} stores. */
   readonly workers: Readonly<Record<"push" | "run" | "publish", Worker>> = {
     push: (scope, job) => this.#push(scope, job),
     run: (scope, job) => this.#run(scope, job),
@@ -71,11 +70,11 @@ export class Synchronization {
   }
 
   /**
-   * Takes in what changed at the provider, and gives it.
+   * Fetches the changes at the provider and returns them.
    *
-   * @param gone Aborted when nobody waits for the answer any more: then the pull ends, and the next one goes on
-   * @throws HostError `sync_in_progress`, `no_installation`, `invalid_request` when the cursor is outdated,
-   *   and what stands for the provider's failure when it cannot be read
+   * @param gone Aborted when the caller disconnects: the pull ends, and the next one continues
+   * @throws HostError `sync_in_progress`, `no_installation`, `invalid_request` when the cursor is outdated, and the
+   * provider's failure when it cannot be read
    */
   async pull(
     scope: TeamScope,
@@ -105,10 +104,10 @@ export class Synchronization {
   }
 
   /**
-   * Decides a conflict; alone on the mapping, because a sync may be at the same field.
+   * Decides a conflict under the lease, because a sync may write the same field.
    *
-   * @throws HostError `sync_in_progress`, `no_installation`, `conflict_not_found`, `conflict_decided`
-   *   when it was decided otherwise
+   * @throws HostError `sync_in_progress`, `no_installation`, `conflict_not_found`, `conflict_decided` when it was
+   * decided otherwise
    */
   async resolveConflict(
     scope: TeamScope,
@@ -179,13 +178,13 @@ export class Synchronization {
       };
     };
     const leased = { scope, mapping, lease: job.lease };
-    // A rehearsal says nothing about how the mapping stands.
+    // A dry run does not change the mapping's sync state.
     return request.dryRun
       ? explained(() => work(leased))
       : this.#noted(leased, work, ({ pull }) => isEndOfPull(pull));
   }
 
-  /** Twice the same changes nothing, so one that was interrupted is published again. */
+  /** Publishing twice has the same effect, so an interrupted job is published again. */
   async #publish(scope: TeamScope, job: Job) {
     const { issue, update, routed_by } = v.parse(PublishPayload, job.payload);
     const mapping = await mappingByRef(scope, job.lease.bindingRef);
@@ -197,15 +196,15 @@ export class Synchronization {
     });
   }
 
-  /** Runs `work` under the mapping's lease, which a host that stops still gives back. */
+  /** Runs `work` under the mapping's lease, which a stopping host still releases. */
   #alone<T>(scope: TeamScope, { bindingRef }: MappingView, work: (lease: Lease) => Promise<T>): Promise<T> {
     return this.#background.track(withLease(scope, bindingRef, work));
   }
 
   /**
-   * Runs `work`, and notes at the mapping how it ended.
+   * Runs `work` and records its end at the mapping.
    *
-   * @param isSynced whether all that changed at the provider is known now
+   * @param isSynced reports whether all changes at the provider are known now
    */
   async #noted<T extends Ended>(
     leased: Leased,
@@ -232,7 +231,7 @@ export class Synchronization {
     }
   }
 
-  /** The sync of a mapping whose lease is held; it writes nothing once the lease is lost. */
+  /** The sync of a mapping whose lease is held. A lost lease stops its writes. */
   async #open({ scope, mapping, lease }: Leased, options: Waiting = {}): Promise<ResourceSync> {
     const connector = await this.#sources.openConnector(scope, mapping);
     const store = scope.issueStore(mapping, (transaction) => assertLease(transaction, lease));
@@ -240,7 +239,7 @@ export class Synchronization {
     return new ResourceSync({ connector, store, ...this.#optionsOf(scope, mapping), ...options });
   }
 
-  /** The sync of a mapping for what needs no lease: it reads. */
+  /** The sync of a mapping for reads, which need no lease. */
   async #openFree(scope: TeamScope, mapping: MappingView, options: Waiting = {}): Promise<ResourceSync> {
     requireConnected(mapping);
     const connector = await this.#sources.openConnector(scope, mapping);
@@ -258,10 +257,10 @@ export class Synchronization {
   }
 }
 
-/** The time for which a sync waits for a provider. */
+/** The longest wait of a sync for a provider. */
 type Waiting = Pick<ResourceSyncOptions, "maxWaitMs">;
 
-/** Somebody waits for the answer until then, so it comes before. */
+/** Limits the wait so that the response is in time for the caller. */
 function waitingUntil(scope: TeamScope, until: number): Waiting {
   return { maxWaitMs: () => Math.max(0, until - scope.now()) };
 }
@@ -269,12 +268,12 @@ function waitingUntil(scope: TeamScope, until: number): Waiting {
 /** The part of a sync's result that the mapping's state records. */
 type Ended = ReturnType<typeof envelopeOf> & { readonly item_errors: readonly ItemError[] | null };
 
-/** A pull that leaves something to the next one has not seen everything. */
+/** A pull with more pages has not seen all changes. */
 function isEndOfPull({ has_more }: Pick<PullResult, "has_more">): boolean {
   return !has_more;
 }
 
-/** The reason for which nothing was done and a retry may help. A permanent refusal concerns only its sender. */
+/** The reason why nothing was done, where a retry may help. A permanent refusal concerns only its sender. */
 function problemOf({ status, item_errors }: Ended): string | null {
   if (status !== "error") return null;
   return item_errors?.find(({ retryable }) => retryable)?.message ?? null;
@@ -286,7 +285,7 @@ function conflictFailure(error: unknown): unknown {
   return code === null ? error : new HostError(code, error.message);
 }
 
-/** The upgrade for the config of a client that still routes by slug, however late it reads the result. */
+/** The config upgrade for a client that routes by slug, also when it reads the result later. */
 function upgradeFor(mapping: MappingView, routedBy: v.InferOutput<typeof Routed>["routed_by"]) {
   return routedBy === "project_slug" ? upgradeOf(mapping) : {};
 }

@@ -1,4 +1,4 @@
-/** Tickets: the issues of a bound resource, as people look for them. */
+/** Issues of a bound resource, as users search for them. */
 import type * as v from "valibot";
 import type {
   IssueSearchRequest,
@@ -29,7 +29,7 @@ import {
 type For<R> = Omit<R, "provider"> & { readonly provider: HostedProvider };
 
 /**
- * The tickets that changed last.
+ * The issues that changed last.
  *
  * @throws HostError as {@link searchTickets} does
  */
@@ -46,11 +46,11 @@ export async function listTickets(
 }
 
 /**
- * The ticket with a key, else tickets with these words, else the ones that changed last.
+ * The issue with a key, else issues with these words, else the ones that changed last.
  *
- * @throws HostError `invalid_request` when no resource is named and there is not exactly one,
- *   `binding_not_found`, `mapping_disabled`, `no_installation` when the named one cannot be worked on,
- *   `provider_rejected`, `provider_unavailable`, `rate_limited` when the provider does not answer
+ * @throws HostError `invalid_request` when no resource is named and there is not exactly one, `binding_not_found`,
+ * `mapping_disabled`, `no_installation` when the named one cannot be used, `provider_rejected`,
+ * `provider_unavailable`, `rate_limited` when the provider does not answer
  */
 export async function searchTickets(
   scope: TeamScope,
@@ -65,7 +65,7 @@ export async function searchTickets(
       const found = await tracker.findIssue(key);
       return found === null ? [] : [found];
     }
-    // People type a key where words are asked for.
+    // Users type a key where words are expected.
     const named = isKey(text) ? await tracker.findIssue(text) : null;
     return named === null ? tracker.searchIssues({ limit, ...(text !== "" && { text }) }) : [named];
   });
@@ -85,7 +85,7 @@ async function read(
   const issues = await explained(async () => {
     const tracker = await sources.openConnector(scope, mapping);
     const found = await look(tracker);
-    // Whatever a provider's search finds: the mapping says which resource may be read.
+    // A provider's search may find other resources; the mapping limits the result to its own.
     return found.filter(({ ref }) => ref.system === tracker.provider && ref.workspace === tracker.workspace);
   });
   const resource_id = plainRef(mapping.routing, mapping.resourceRef);
@@ -97,7 +97,7 @@ async function read(
   };
 }
 
-/** The mapping that a key names, when its connection still stands. */
+/** The mapping that a key names, with a check of its connection. */
 async function connected(scope: TeamScope, provider: HostedProvider, key: RoutingKey): Promise<MappingView> {
   const mapping = await routeToMapping(scope, provider, key);
   requireConnected(mapping);
@@ -125,7 +125,6 @@ async function onlyMapping(
   });
 }
 
-/** `#7` or `PAY-7`. */
 function isKey(text: string): boolean {
   return /^(#\d+|[a-z][a-z0-9]*-\d+)$/i.test(text);
 }

@@ -1,5 +1,3 @@
-/** Changes to a mapping after it was made: the owners of fields, and the settings of its connector. */
-
 import type { ConnectorSettings } from "../../protocol.ts";
 import { HOSTED_SETTINGS, isHostedProvider } from "../../sdk/connectors/params.ts";
 import { providerName } from "../../shared/providers.ts";
@@ -9,10 +7,10 @@ import { check } from "../check.ts";
 import { HostError } from "../errors.ts";
 import { type MappingView, mappingByRef } from "./mappings.ts";
 
-/** The values that change; an absent one stays. */
+/** The new values; an absent one does not change. */
 interface MappingChange {
   readonly doctrine?: Ownership;
-  /** Merged into the settings there are: null removes one (RFC 7396). */
+  /** Merged into the current settings: null removes one (RFC 7396). */
   readonly settings?: ConnectorSettings;
 }
 
@@ -50,7 +48,7 @@ function settingsOf({ provider, settings }: MappingView, change: ConnectorSettin
   return check(HOSTED_SETTINGS[provider], mergePatch(settings, change), "connector_settings");
 }
 
-/** RFC 7396: what is null goes, what is an object is merged, anything else takes the place of what there was. */
+/** RFC 7396: null removes a value, an object is merged, any other value replaces the current one. */
 function mergePatch(target: ConnectorSettings, patch: ConnectorSettings): ConnectorSettings {
   const merged = new Map(Object.entries(target));
   for (const [name, value] of Object.entries(patch)) {

@@ -1,7 +1,6 @@
 /**
- * One sync at a time per mapping, in whichever process. A lease that was taken
- * over is lost for good: whoever wakes up late finds out with the next thing
- * that it reads or writes, and writes nothing any more.
+ * One sync at a time per mapping, across processes. A lease that another process took over cannot return: the former
+ * owner fails at its next read or write.
  */
 
 import type { TeamScope } from "../access/team-scope.ts";
@@ -13,17 +12,16 @@ import { removedConnection } from "./mappings.ts";
 /** The time after the last beat from which a sync counts as abandoned, in milliseconds. */
 export const LEASE = 10_000;
 
-/** The right to synchronize a mapping. */
 export interface Lease {
   readonly bindingRef: string;
-  /** Another one for every time that the lease is taken. */
+  /** Unique for every time that the lease is taken. */
   readonly owner: string;
 }
 
 /**
  * Takes the lease of a mapping; call it inside a transaction.
  *
- * @throws HostError `sync_in_progress` when somebody else has it
+ * @throws HostError `sync_in_progress` when another process holds it
  */
 export async function takeLease(scope: TeamScope, bindingRef: string): Promise<Lease> {
   const lease = { bindingRef, owner: crypto.randomUUID() };
@@ -46,12 +44,11 @@ export async function takeLease(scope: TeamScope, bindingRef: string): Promise<L
   return lease;
 }
 
-/** The mapping's state, where the lease is still held. */
 function held(scope: TeamScope, { bindingRef, owner }: Lease) {
   return scope.updateSyncState(bindingRef).where("lease_owner", "=", owner);
 }
 
-/** Says that the sync goes on; false when somebody else has taken the lease. */
+/** Extends the lease; false when another process has taken it. */
 export async function extendLease(scope: TeamScope, lease: Lease): Promise<boolean> {
   const { numUpdatedRows } = await held(scope, lease)
     .set({ lease_expires_at: leaseFrom(scope, LEASE) })
@@ -59,7 +56,7 @@ export async function extendLease(scope: TeamScope, lease: Lease): Promise<boole
   return numUpdatedRows > 0n;
 }
 
-/** Gives the lease back; false when somebody else has taken it. */
+/** Releases the lease; false when another process has taken it. */
 export async function releaseLease(scope: TeamScope, lease: Lease): Promise<boolean> {
   const { numUpdatedRows } = await held(scope, lease)
     .set({ lease_owner: null, lease_expires_at: null })
@@ -67,7 +64,7 @@ export async function releaseLease(scope: TeamScope, lease: Lease): Promise<bool
   return numUpdatedRows > 0n;
 }
 
-/** Notes how a sync ended, unless somebody else has taken the lease. */
+/** Records the end of a sync, unless another process has taken the lease. */
 export async function noteSync(
   scope: TeamScope,
   lease: Lease,
@@ -77,10 +74,10 @@ export async function noteSync(
 }
 
 /**
- * Makes sure that the sync may go on: call it in the transaction of every write.
+ * Checks that the sync may continue: call it in the transaction of every write.
  *
- * @throws HostError `sync_in_progress` when somebody else has taken the lease, `binding_not_found`,
- *   `mapping_disabled`, `no_installation` when mapping or connection have gone since
+ * @throws HostError `sync_in_progress` when another process has taken the lease, `binding_not_found`,
+ * `mapping_disabled`, `no_installation` when mapping or connection were removed meanwhile
  */
 export async function assertLease(scope: TeamScope, { bindingRef, owner }: Lease): Promise<void> {
   const row = await scope
@@ -104,9 +101,9 @@ export async function assertLease(scope: TeamScope, { bindingRef, owner }: Lease
 }
 
 /**
- * Runs `work` while nobody else synchronizes the mapping.
+ * Runs `work` under the mapping's lease.
  *
- * @throws HostError `sync_in_progress` when somebody else is at it
+ * @throws HostError `sync_in_progress` when another process holds it
  */
 export async function withLease<T>(
   scope: TeamScope,
@@ -115,7 +112,7 @@ export async function withLease<T>(
 ): Promise<T> {
   const lease = await scope.transaction((transaction) => takeLease(transaction, bindingRef));
   try {
-    // A beat that fails is followed by the next one; the lease outlasts several of them.
+    // The next beat follows a failed one; the lease outlasts several beats.
     const heartbeat = { beat: () => extendLease(scope, lease), onFailure: () => {} };
     return await withHeartbeat(heartbeat, () => work(lease));
   } finally {

@@ -1,4 +1,4 @@
-/** Mappings: which project is bound to which resource, and how that changes. */
+/** Mappings: the bindings of projects to resources, and their changes. */
 import * as v from "valibot";
 import {
   type BindConfirmResponse,
@@ -18,7 +18,6 @@ import { HostError } from "../errors.ts";
 import { isSameProject, isSameRepository, type KnownMapping } from "../inventory/resolution.ts";
 import { deriveBindingRef } from "./reference.ts";
 
-/** A mapping as the routes see it. */
 export interface MappingView extends KnownMapping {
   readonly provider: string;
   readonly connectionId: string;
@@ -28,14 +27,14 @@ export interface MappingView extends KnownMapping {
   readonly routing: RoutingMetadata;
   /** The owner of each field of its issues. */
   readonly doctrine: Ownership;
-  /** Connector params that people decided about. */
+  /** Connector params that users decided. */
   readonly settings: ConnectorSettings;
   readonly boundAt: string;
-  /** The team's access to the provider still stands. */
+  /** The connection was not removed. */
   readonly connected: boolean;
-  /** Id of the inventory row, null when the resource is no longer visible. */
+  /** Id of the inventory row; null when the resource is no longer visible. */
   readonly resourceId: string | null;
-  /** The reason for which no sync is possible at present; null when one is. */
+  /** The reason why no sync is possible; null when one is. */
   readonly problem: string | null;
 }
 
@@ -111,12 +110,12 @@ function problemOf(row: Row): string | null {
   return null;
 }
 
-/** All mappings of a provider that were not deleted, the oldest first. */
+/** All mappings of a provider except deleted ones, oldest first. */
 export async function listMappings(scope: TeamScope, provider: HostedProvider): Promise<MappingView[]> {
   return (await rows(scope, provider).where("mappings.deleted_at", "is", null).execute()).map(toView);
 }
 
-/** The mappings under a project's uuid, repository or slug, tombstones included. */
+/** The mappings under a project's UUID, repository or slug, tombstones included. */
 export async function mappingsOf(
   scope: TeamScope,
   provider: HostedProvider,
@@ -142,7 +141,7 @@ export async function mappingsOf(
   return (await rows(scope, provider).where("mappings.project_id", "in", projects).execute()).map(toView);
 }
 
-/** `binding_ref` goes before `project_slug`; null when neither was given. */
+/** The routing key: `binding_ref` before `project_slug`; null without both. */
 export function routingKey(given: {
   readonly binding_ref?: string | null | undefined;
   readonly project_slug?: string | null | undefined;
@@ -154,8 +153,7 @@ export function routingKey(given: {
 }
 
 /**
- * The active mapping that a routing key leads to. A slug that several projects
- * share leads to the one that was bound first.
+ * The active mapping of a routing key. A slug that several projects share leads to the oldest mapping.
  *
  * @throws HostError `binding_not_found`, `mapping_disabled`
  */
@@ -186,7 +184,7 @@ export async function routeToMapping(
 }
 
 /**
- * The active mapping with this reference, whichever provider's.
+ * The active mapping with this reference, of any provider.
  *
  * @throws HostError `binding_not_found`, `mapping_disabled`
  */
@@ -203,15 +201,15 @@ export async function mappingByRef(scope: TeamScope, bindingRef: string): Promis
 }
 
 /**
- * Makes sure that the provider of a mapping can still be asked.
+ * Checks that a mapping's connection was not removed.
  *
- * @throws HostError `no_installation` when it cannot
+ * @throws HostError `no_installation`
  */
 export function requireConnected({ connected, provider }: MappingView): void {
   if (!connected) throw removedConnection(provider);
 }
 
-/** The refusal of work on a mapping whose connection was removed. */
+/** The error of a mapping whose connection was removed. */
 export function removedConnection(provider: string): HostError {
   return new HostError("no_installation", `The connection to ${providerName(provider)} was removed.`, {
     provider,
@@ -259,16 +257,14 @@ export async function validateMapping(
 
 interface Confirmation {
   readonly provider: HostedProvider;
-  /** Id of the inventory row. */
   readonly resourceId: string;
   readonly identity: ProjectIdentity;
 }
 
 /**
- * Binds a project to a resource; call it inside a transaction. Other projects
- * may be bound to the same resource. Confirming the same pair again keeps the
- * reference, and enables or revives the mapping; another resource replaces the
- * project's mapping.
+ * Binds a project to a resource; call it inside a transaction. Projects may share a resource. Confirming the same
+ * pair again keeps the reference, and enables or revives the mapping; another resource replaces the project's
+ * mapping.
  *
  * @throws HostError `invalid_candidate_token` when the resource is gone
  */
@@ -346,8 +342,8 @@ export async function confirmMapping(
 }
 
 /**
- * Deletes a mapping, so that its project can be bound anew and its resource to
- * another one. A tombstone stays: validation tells what became of the reference.
+ * Deletes a mapping, so that its project can bind another resource. A tombstone stays, with which validation explains
+ * the reference.
  *
  * @throws HostError `binding_not_found`
  */
@@ -367,8 +363,8 @@ export async function deleteMapping(scope: TeamScope, bindingRef: string): Promi
 }
 
 /**
- * The project's row: known by its uuid, by its repository, or by its slug from
- * a client without uuids; else new. A project keeps the uuid that it has.
+ * The project's row, found by UUID, by repository, or by slug for a client without UUIDs; else a new one. A project
+ * keeps its UUID.
  */
 async function claimProject(
   scope: TeamScope,
@@ -400,7 +396,7 @@ async function claimProject(
   return { projectId: known.id, projectUuid };
 }
 
-/** The uuid that the database has for a project, else the one that it introduces itself with. */
+/** The project's stored UUID, else the one that it sends. */
 export async function projectUuidOf(scope: TeamScope, identity: ProjectIdentity): Promise<string> {
   return (await findProject(scope, identity))?.uuid ?? identity.uuid;
 }
@@ -423,17 +419,16 @@ async function findProject(scope: TeamScope, identity: ProjectIdentity) {
   return projects().where("uuid", "is", null).where("slug", "=", slug).orderBy("id").executeTakeFirst();
 }
 
-/** The upgrade for a config that holds only the slug of its project. */
+/** The config upgrade for a project that is known by its slug only. */
 export function upgradeOf({ bindingRef, label, context }: MappingView) {
   return { binding_ref: bindingRef, display_label: label, provider_context: context };
 }
 
-/** A mapping as the `mappings` call answers it. */
 export function toWire(mapping: MappingView): Mapping {
   return {
     binding_ref: mapping.bindingRef,
     provider: mapping.provider,
-    // Spec Kitty clients read the provider by this name.
+    // Spec Kitty clients read the provider under this name.
     system: mapping.provider,
     project_slug: mapping.projectSlug,
     project_uuid: mapping.projectUuid,

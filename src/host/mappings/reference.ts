@@ -5,19 +5,17 @@ const DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LENGTH = 26;
 const BITS_PER_DIGIT = 5;
 
-/** The facts that a binding reference is derived from. */
 interface Bound {
   readonly teamSlug: string;
   readonly provider: string;
-  /** The resource's id as the database holds it, qualified by its server. */
+  /** The resource's id as the database stores it, qualified by its server. */
   readonly resourceRef: string;
   readonly projectUuid: string;
 }
 
 /**
- * Derives the reference of a binding: the same project bound to the same
- * resource has the same one on every control plane with that team name.
- * Changing this function makes every committed config of a clone unknown.
+ * Derives the reference of a binding: a project and a resource have the same reference on every control plane with
+ * that team name. A change of this function invalidates every committed config.
  */
 export function deriveBindingRef({ teamSlug, provider, resourceRef, projectUuid }: Bound): string {
   const facts = JSON.stringify([teamSlug, provider, resourceRef, projectUuid.toLowerCase()]);

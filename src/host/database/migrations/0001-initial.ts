@@ -1,7 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
 
-/** Identity, connections, inventory, mappings, idempotency and audit. */
 export const initial: Migration = {
   async up(database: Kysely<unknown>) {
     const { schema } = database;

@@ -2,14 +2,14 @@ import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
 import { parseRouting, qualifiedRef } from "../json.ts";
 
-/** Connections that hold credentials, several of one kind beside each other, and operations. */
+/** Connections with credentials, several of one kind next to each other, and operations. */
 export const providerConnections: Migration = {
   async up(database: Kysely<unknown>) {
     const { schema } = database;
 
     await schema.alterTable("connections").addColumn("base_url", "text").execute();
     await schema.alterTable("connections").addColumn("secret", "text").execute();
-    // Until now there was demo data and nothing else.
+    // Earlier versions had demo data only.
     await schema
       .alterTable("connections")
       .addColumn("target", "text", (column) => column.notNull().defaultTo("demo"))
@@ -48,7 +48,7 @@ export const providerConnections: Migration = {
   },
 };
 
-/** Ids of servers that have an address of their own get that address put before them. */
+/** Puts the address of a self-hosted server before its ids. */
 async function qualifyRefs(
   database: Kysely<unknown>,
   table: "resources" | "mappings",

@@ -1,7 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
 
-/** The tables of the sync: the issues of every mapping, local edits, conflicts, checkpoints. */
 export const sync: Migration = {
   async up(database: Kysely<unknown>) {
     const { schema } = database;
@@ -74,7 +73,7 @@ export const sync: Migration = {
       .addUniqueConstraint("issues_identity", ["binding_ref", "identity"])
       .execute();
 
-    // What a status counts.
+    // For the counts of a status.
     await schema
       .createIndex("issues_present")
       .on("issues")

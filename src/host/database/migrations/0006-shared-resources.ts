@@ -2,8 +2,8 @@ import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
 
 /**
- * Many projects may share a resource, and a project is known by its repository,
- * too. References of existing mappings stay as they are.
+ * Lets projects share a resource and identifies a project by its repository as well. References of existing mappings
+ * do not change.
  */
 export const sharedResources: Migration = {
   async up(database: Kysely<unknown>) {

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
 
-/** The tables of issues as the SDK's SQLite store has them: a mapping is a scope, the journal counts by itself. */
+/** Gives issues the tables of the SDK's SQLite store: a mapping is a scope, and the journal has its own counter. */
 export const storeScopes: Migration = {
   async up(database: Kysely<unknown>) {
     const { schema } = database;

@@ -3,7 +3,7 @@ import type { Migration } from "kysely/migration";
 import { TrackerError } from "../../../shared/errors.ts";
 import type { Database } from "../schema.ts";
 
-/** Every migration by name, in the order of their names, and how to load it. */
+/** Loads every migration by name, in the order of the names. */
 const MIGRATIONS: Readonly<Record<string, () => Promise<Migration>>> = {
   "0001-initial": async () => (await import("./0001-initial.ts")).initial,
   "0002-provider-connections": async () =>
@@ -14,7 +14,6 @@ const MIGRATIONS: Readonly<Record<string, () => Promise<Migration>>> = {
   "0007-store-scopes": async () => (await import("./0007-store-scopes.ts")).storeScopes,
 };
 
-/** The database cannot be brought to the schema of this version. */
 class MigrationError extends TrackerError {
   constructor(problem: string, cause: unknown) {
     super(
@@ -26,9 +25,8 @@ class MigrationError extends TrackerError {
 }
 
 /**
- * Brings the database to the newest schema. One query when it is there
- * already. Several processes may do this to a fresh database at once: the
- * migrations run in one write transaction.
+ * Brings the database to the newest schema. One query for a current one. Several processes may do this to a fresh
+ * database at once: the migrations run in one write transaction.
  *
  * @throws MigrationError when a migration fails or a newer version made the database
  */
@@ -55,7 +53,6 @@ export async function migrate(database: Database): Promise<void> {
   );
 }
 
-/** Name of the newest migration that the database has, or null for a fresh one. */
 async function newestApplied(database: Database): Promise<string | null> {
   try {
     const { rows } = await sql<{ name: string }>`
@@ -63,7 +60,7 @@ async function newestApplied(database: Database): Promise<string | null> {
     `.execute(database);
     return rows[0]?.name ?? null;
   } catch (error) {
-    // A fresh database has no such table: SQLite and PostgreSQL say so in different words.
+    // A fresh database lacks this table. SQLite and PostgreSQL word that differently.
     if (error instanceof Error && /no such table|does not exist/.test(error.message)) return null;
     throw error;
   }
