@@ -1,9 +1,7 @@
 /** Validates what a {@link DiscoverySource} returns, so that all providers' objects have the same shape. */
 import * as v from "valibot";
 import { DiscoveryContractError } from "./errors.ts";
-import { type Page, problemOf } from "./model.ts";
-
-const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+import { NonEmpty, type Page, problemOf } from "./model.ts";
 
 /** Provider-native facts. The named keys are the same for every provider: text, or absent. */
 const metadata = <K extends string>(normalized: Record<K, v.GenericSchema<string>>) =>
@@ -11,27 +9,27 @@ const metadata = <K extends string>(normalized: Record<K, v.GenericSchema<string
 
 /** A provider's container of resources: an organization, a site, a user, a group. */
 export const DiscoveredWorkspace = v.object({
-  id: filled,
-  display: filled,
-  kind: filled,
-  provider: filled,
+  id: NonEmpty,
+  display: NonEmpty,
+  kind: NonEmpty,
+  provider: NonEmpty,
   /** Native keys, plus `workspace_handle` and `workspace_url` where the provider has them. */
-  providerContext: metadata({ workspace_handle: filled, workspace_url: filled }),
+  providerContext: metadata({ workspace_handle: NonEmpty, workspace_url: NonEmpty }),
 });
 export type DiscoveredWorkspace = v.InferOutput<typeof DiscoveredWorkspace>;
 
 /** Something that a project can be bound to: a team, a project, a repository. */
 export const DiscoveredResource = v.object({
   /** The provider's own id, which survives renames and moves. */
-  stableRef: filled,
-  displayName: filled,
-  kind: filled,
-  provider: filled,
-  workspaceId: filled,
+  stableRef: NonEmpty,
+  displayName: NonEmpty,
+  kind: NonEmpty,
+  provider: NonEmpty,
+  workspaceId: NonEmpty,
   /** The parameters of the provider's connector for this resource. */
   connectorParams: v.record(v.string(), v.unknown()),
   /** Native keys, plus `display_key` and `resource_url` where the provider has them. */
-  routingMetadata: metadata({ display_key: filled, resource_url: filled }),
+  routingMetadata: metadata({ display_key: NonEmpty, resource_url: NonEmpty }),
 });
 export type DiscoveredResource = v.InferOutput<typeof DiscoveredResource>;
 
@@ -60,7 +58,7 @@ export interface DiscoverySource {
 }
 
 const page = <S extends v.GenericSchema>(item: S) =>
-  v.object({ items: v.array(item), nextCursor: v.nullable(filled) });
+  v.object({ items: v.array(item), nextCursor: v.nullable(NonEmpty) });
 const WorkspacePage = page(DiscoveredWorkspace);
 const ResourcePage = page(DiscoveredResource);
 

@@ -1,5 +1,6 @@
 /** The tracker SDK's public surface, exported from the package as `tracker/sdk`. */
 export type { Fetch } from "../shared/network.ts";
+export type { HostedProvider } from "../shared/providers.ts";
 export type { Capabilities, CapabilityFlag } from "./capabilities.ts";
 export type {
   ChangeOptions,
@@ -25,13 +26,12 @@ export {
   GitHubParams,
   GitLabParams,
   type HostedParams,
-  type HostedProvider,
   isHostedProvider,
   JiraParams,
   LinearParams,
+  type LocalConnectorName,
   type LocalParams,
   type LocalParamsInput,
-  type LocalTracker,
   MemoryParams,
 } from "./connectors/params.ts";
 export {

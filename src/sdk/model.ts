@@ -1,7 +1,8 @@
 /** The canonical issue has no vendor field; the provider's payload stays in `raw`. */
 import * as v from "valibot";
 
-const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+/** Text of at least one character. */
+export const NonEmpty = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
 export const CanonicalStatus = v.picklist([
   "todo",
@@ -35,9 +36,9 @@ export const Instant = v.pipe(
 
 /** The address of an issue: tracker, workspace and id. */
 export const ExternalRef = v.object({
-  system: filled,
-  workspace: filled,
-  id: filled,
+  system: NonEmpty,
+  workspace: NonEmpty,
+  id: NonEmpty,
   /** The name that people use, such as `PAY-7`. */
   key: v.exactOptional(v.string()),
   url: v.exactOptional(v.string()),
@@ -74,13 +75,13 @@ export const JsonValue: v.GenericSchema<JsonValue> = v.lazy(() =>
 );
 
 export const IssueFields = v.object({
-  title: filled,
+  title: NonEmpty,
   body: v.nullable(v.string()),
   status: CanonicalStatus,
   issueType: CanonicalIssueType,
   priority: v.nullable(Priority),
-  assignees: v.array(filled),
-  labels: v.array(filled),
+  assignees: v.array(NonEmpty),
+  labels: v.array(NonEmpty),
   parent: v.nullable(ExternalRef),
   links: v.array(CanonicalLink),
   customFields: v.record(v.string(), JsonValue),
@@ -144,7 +145,7 @@ export const IssuePatch = v.strictObject({
 export type IssuePatch = v.InferOutput<typeof IssuePatch>;
 
 export const CanonicalComment = v.object({
-  id: filled,
+  id: NonEmpty,
   body: v.string(),
   author: v.nullable(v.string()),
   createdAt: Instant,
@@ -153,7 +154,7 @@ export type CanonicalComment = v.InferOutput<typeof CanonicalComment>;
 
 /** A change of an issue, as webhooks and event lists report it. */
 export const TrackerEvent = v.object({
-  id: filled,
+  id: NonEmpty,
   type: v.picklist(["created", "updated", "deleted", "commented"]),
   ref: ExternalRef,
   occurredAt: Instant,

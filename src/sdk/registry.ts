@@ -1,13 +1,14 @@
 /** The catalog of connectors: their parameters and loaders. */
+
+import type { HostedProvider } from "../shared/providers.ts";
 import type { TrackerConnector } from "./connector.ts";
 import {
   HOSTED_PARAMS,
   type HostedParams,
-  type HostedProvider,
   LOCAL_PARAMS,
+  type LocalConnectorName,
   type LocalParams,
   type LocalParamsInput,
-  type LocalTracker,
   parseParams,
 } from "./connectors/params.ts";
 import type { ProgramEnvironment } from "./connectors/shared/program.ts";
@@ -28,7 +29,7 @@ export interface HostedEntry<P extends HostedProvider> {
   readonly load: () => Promise<HostedModule<P>>;
 }
 
-export interface LocalEntry<T extends LocalTracker> {
+export interface LocalEntry<T extends LocalConnectorName> {
   readonly mode: "local";
   readonly params: (typeof LOCAL_PARAMS)[T];
   /** Loads the connector's factory; programs receive a part of the environment. */
@@ -58,7 +59,7 @@ export const HOSTED_CONNECTORS: { readonly [P in HostedProvider]: HostedEntry<P>
   },
 };
 
-const LOCAL_CONNECTORS: { readonly [T in LocalTracker]: LocalEntry<T> } = {
+const LOCAL_CONNECTORS: { readonly [T in LocalConnectorName]: LocalEntry<T> } = {
   beads: {
     mode: "local",
     params: LOCAL_PARAMS.beads,
@@ -89,7 +90,7 @@ export const CONNECTORS = { ...HOSTED_CONNECTORS, ...LOCAL_CONNECTORS } as const
  * @param environment Programs receive the variables that they need. Default: those of this process
  * @throws ConnectorConfigError naming the path of a wrong parameter
  */
-export async function createLocalConnector<T extends LocalTracker>(
+export async function createLocalConnector<T extends LocalConnectorName>(
   tracker: T,
   params: LocalParamsInput<T>,
   environment: ProgramEnvironment = Bun.env,

@@ -90,9 +90,9 @@ export class ItemWriter {
         const link = { type: parsed.type, target };
         const issue = await this.#read(await this.#findNamed(parsed.ref, "ref"));
         const { links } = (await engine.fetch(issue.ref, issue.found)).fields;
-        const isKnown = links.some((known) => linkIdentity(known) === linkIdentity(link));
+        const isLinked = links.some((known) => linkIdentity(known) === linkIdentity(link));
         // A link that the record has may still wait to be sent.
-        return this.#edit(issue, { links: isKnown ? links : [...links, link] });
+        return this.#edit(issue, { links: isLinked ? links : [...links, link] });
       }
       case "comment": {
         const issue = await this.#findNamed(parsed.ref, "ref");

@@ -1,5 +1,6 @@
 /** Folds the events about one issue into the outcome of a pushed item. Pure. */
 import type { ItemError } from "../protocol.ts";
+import type { FailedEvent } from "../sdk/engine/events.ts";
 import type { SyncEvent } from "../sdk/engine.ts";
 import { CORE_FIELDS, type CoreField } from "../sdk/model.ts";
 import { sentence } from "../sdk/text.ts";
@@ -14,8 +15,6 @@ export interface ItemOutcome {
   /** Fields that are not worth sending again: refused for good, or of an issue that is gone. */
   readonly refused: readonly CoreField[];
 }
-
-type FailedEvent = Extract<SyncEvent, { kind: "failed" }>;
 
 /** The worst outcome among the events of one issue's push. */
 export function outcomeOf(events: readonly SyncEvent[]): ItemOutcome {

@@ -7,11 +7,10 @@ import {
   type IssuePatch,
   JsonValue,
   LinkType,
+  NonEmpty,
   Priority,
 } from "../sdk/model.ts";
 import { parsePart } from "./request.ts";
-
-const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
 /** The name of an issue: its id or its key. */
 export const NamedRef = v.union([
@@ -40,19 +39,19 @@ const WireLink = v.object({ type: LinkType, target: NamedRef });
 
 /** New values of the fields that change. Unknown fields are refused. */
 const WirePatch = v.strictObject({
-  title: v.exactOptional(filled),
+  title: v.exactOptional(NonEmpty),
   body: v.exactOptional(v.nullable(v.string())),
   status: v.exactOptional(CanonicalStatus),
   issue_type: v.exactOptional(CanonicalIssueType),
   priority: v.exactOptional(v.nullable(Priority)),
-  assignees: v.exactOptional(v.array(filled)),
-  labels: v.exactOptional(v.array(filled)),
+  assignees: v.exactOptional(v.array(NonEmpty)),
+  labels: v.exactOptional(v.array(NonEmpty)),
   parent_ref: v.exactOptional(v.nullable(NamedRef)),
   custom_fields: v.exactOptional(v.record(v.string(), JsonValue)),
 });
 export type WirePatch = v.InferOutput<typeof WirePatch>;
 
-const WireCreate = v.strictObject({ ...WirePatch.entries, title: filled });
+const WireCreate = v.strictObject({ ...WirePatch.entries, title: NonEmpty });
 
 /** A parsed item; the issues that it names are not resolved yet. */
 type ParsedItem =
@@ -81,7 +80,7 @@ export function parseItem(provider: string, item: PushItem): ParsedItem {
     case "link":
       return { action, ref, ...parse(WireLink, item.link, "link") };
     case "comment":
-      return { action, ref, body: parse(filled, item.body, "body") };
+      return { action, ref, body: parse(NonEmpty, item.body, "body") };
   }
 }
 

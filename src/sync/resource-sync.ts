@@ -12,6 +12,7 @@ import type {
   Reread,
 } from "../protocol.ts";
 import type { TrackerConnector } from "../sdk/connector.ts";
+import type { FailedEvent } from "../sdk/engine/events.ts";
 import type { OwnershipPolicy } from "../sdk/engine/policy.ts";
 import { SyncEngine, type SyncEvent } from "../sdk/engine.ts";
 import { ConnectorRequestError } from "../sdk/errors.ts";
@@ -58,7 +59,7 @@ export interface ResourceSyncOptions {
 type OnProgress = (done: number) => void;
 
 interface UnchangedIssues {
-  readonly known?: "given" | "skipped";
+  readonly unchanged?: "included" | "skipped";
 }
 
 export interface PullInput {
@@ -161,7 +162,7 @@ export class ResourceSync {
     }
     return this.#pullPhase(this.#read(limit), {
       ...control,
-      known: reread === null ? "skipped" : "given",
+      unchanged: reread === null ? "skipped" : "included",
     });
   }
 
@@ -176,9 +177,9 @@ export class ResourceSync {
     const pushed: PushedItem[] = [];
     for (const [index, item] of items.entries()) {
       this.#signal.throwIfAborted();
-      const known = done.get(index);
-      const one = known ?? (await this.#writer.write(item, `${key}:${index}`, attempt));
-      if (known === undefined) await onItem(index, one);
+      const finished = done.get(index);
+      const one = finished ?? (await this.#writer.write(item, `${key}:${index}`, attempt));
+      if (finished === undefined) await onItem(index, one);
       pushed.push(one);
     }
     return pushPhase(pushed);
@@ -272,7 +273,7 @@ export class ResourceSync {
 
   async #pullPhase(
     events: AsyncIterable<SyncEvent>,
-    { onProgress = () => {}, isEnough = () => false, known = "skipped" }: PullObserver & UnchangedIssues,
+    { onProgress = () => {}, isEnough = () => false, unchanged = "skipped" }: PullObserver & UnchangedIssues,
   ): Promise<PullPhase> {
     const answer = new BoundedAnswer(this.#options.answerBytes ?? Number.POSITIVE_INFINITY);
     /** Issues that are not in the answer yet, by key. */
@@ -300,7 +301,7 @@ export class ResourceSync {
           if (answer.isFull || isEnough()) return this.#pulled(answer.items, errors, { skipped, deleted });
           break;
         case "unchanged":
-          if (known === "given") change(event);
+          if (unchanged === "included") change(event);
           else skipped += 1;
           break;
         case "failed":
@@ -371,7 +372,7 @@ function cursorOf(window: SyncCheckpoint["window"]): string | null {
 
 function failureOf(
   { provider }: TrackerConnector,
-  { message, failureClass, retryAfterSeconds }: Extract<SyncEvent, { kind: "failed" }>,
+  { message, failureClass, retryAfterSeconds }: FailedEvent,
 ): ConnectorRequestError {
   return new ConnectorRequestError(message, { provider, failureClass, retryAfterSeconds });
 }

@@ -6,8 +6,8 @@ import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
 import type { TrackerConnector } from "../../src/sdk/connector.ts";
 import { openTransport, type ProviderCredential } from "../../src/sdk/connectors/credentials.ts";
-import type { HostedProvider } from "../../src/sdk/connectors/params.ts";
 import type { Transport } from "../../src/sdk/http/transport.ts";
+import type { HostedProvider } from "../../src/shared/providers.ts";
 
 /** The process's environment, or a test's. */
 export type Environment = Readonly<Record<string, string | undefined>>;

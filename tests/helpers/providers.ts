@@ -1,7 +1,7 @@
 /** One company at each of the four providers, with what its people do there and see. */
 import { Buffer } from "node:buffer";
 import * as v from "valibot";
-import type { HostedProvider } from "../../src/sdk/connectors/params.ts";
+import type { HostedProvider } from "../../src/shared/providers.ts";
 import { GitHubSimulator } from "../simulators/github/index.ts";
 import { GitLabSimulator } from "../simulators/gitlab/index.ts";
 import { textOf } from "../simulators/jira/adf.ts";

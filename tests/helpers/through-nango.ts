@@ -1,7 +1,7 @@
 /** Reaching simulated providers through a simulated Nango. */
 import { openTransport } from "../../src/sdk/connectors/credentials.ts";
-import type { HostedProvider } from "../../src/sdk/connectors/params.ts";
 import type { Transport, TransportOptions } from "../../src/sdk/http/transport.ts";
+import type { HostedProvider } from "../../src/shared/providers.ts";
 import { type NangoIntegration, NangoSimulator, type PassedHeaders } from "../simulators/nango.ts";
 import type { Simulator } from "../simulators/server.ts";
 import type { ConnectorSubject } from "./connector-contract.ts";

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
-import type { HostedParams, HostedProvider } from "../../src/sdk/connectors/params.ts";
+import type { HostedParams } from "../../src/sdk/connectors/params.ts";
 import type { Transport } from "../../src/sdk/http/transport.ts";
 import { HOSTED_CONNECTORS, type HostedEntry } from "../../src/sdk/registry.ts";
+import type { HostedProvider } from "../../src/shared/providers.ts";
 
 const PARAMS: { readonly [P in HostedProvider]: HostedParams<P> } = {
   github: { owner: "acme", repo: "payments-api" },

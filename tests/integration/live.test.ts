@@ -4,7 +4,7 @@
  * `COMPANIONS` adds to it. What is created stays in the scratch resource.
  */
 import { setDefaultTimeout, test } from "bun:test";
-import type { HostedProvider } from "../../src/sdk/connectors/params.ts";
+import type { HostedProvider } from "../../src/shared/providers.ts";
 import { type ConnectorSubject, describeConnector } from "../helpers/connector-contract.ts";
 import { type LiveSettings, liveChoice } from "../helpers/live.ts";
 

@@ -1,30 +1,30 @@
 /** Opens a transport to a provider with a token or a connection of Nango. */
 import { Buffer } from "node:buffer";
 import * as v from "valibot";
+import type { HostedProvider } from "../../shared/providers.ts";
 import { ConnectorConfigError } from "../errors.ts";
 import { DirectTransport } from "../http/direct.ts";
 import { NangoTransport } from "../http/nango.ts";
 import { baseUrlProblem, type Transport, type TransportOptions } from "../http/transport.ts";
-import { type HostedProvider, parseParams } from "./params.ts";
-
-const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+import { NonEmpty } from "../model.ts";
+import { parseParams } from "./params.ts";
 
 export const ProviderCredential = v.variant("kind", [
   v.strictObject({
     kind: v.literal("token"),
-    token: v.pipe(filled, v.regex(/^\S+$/, "must not contain spaces or line breaks")),
+    token: v.pipe(NonEmpty, v.regex(/^\S+$/, "must not contain spaces or line breaks")),
     /** Address of the provider; required for Jira, and for GitHub and GitLab on servers of their own. */
-    baseUrl: v.optional(filled),
+    baseUrl: v.optional(NonEmpty),
     /** The account of the API token; required for Jira. */
-    email: v.optional(filled),
+    email: v.optional(NonEmpty),
   }),
   v.strictObject({
     kind: v.literal("nango"),
-    connectionId: filled,
-    providerConfigKey: filled,
-    secretKey: filled,
+    connectionId: NonEmpty,
+    providerConfigKey: NonEmpty,
+    secretKey: NonEmpty,
     /** Address of Nango where it is not `https://api.nango.dev`. */
-    baseUrl: v.optional(filled),
+    baseUrl: v.optional(NonEmpty),
   }),
 ]);
 export type ProviderCredential = v.InferOutput<typeof ProviderCredential>;

@@ -1,10 +1,11 @@
 import type * as v from "valibot";
+import type { HostedProvider } from "../../shared/providers.ts";
 import type { TrackerConnector } from "../connector.ts";
 import type { DiscoverySource } from "../discovery.ts";
 import { type NangoConnectionContext, NangoTransport } from "../http/nango.ts";
 import type { Transport } from "../http/transport.ts";
 import { HOSTED_CONNECTORS, type HostedEntry } from "../registry.ts";
-import { type HOSTED_PARAMS, type HostedProvider, parseParams, requireHosted } from "./params.ts";
+import { assertHosted, type HOSTED_PARAMS, parseParams } from "./params.ts";
 
 export type HostedConnectorRequest<P extends HostedProvider> = {
   readonly provider: P;
@@ -23,7 +24,7 @@ export async function createHostedConnector<P extends HostedProvider>(
   request: HostedConnectorRequest<P>,
 ): Promise<TrackerConnector> {
   const { provider } = request;
-  requireHosted(provider);
+  assertHosted(provider);
   const entry: HostedEntry<P> = HOSTED_CONNECTORS[provider];
   const params = parseParams(provider, entry.params, request.params);
   const transport = request.transport ?? new NangoTransport({ provider, context: request.nangoContext });
@@ -41,7 +42,7 @@ export interface DiscoveryRequest {
 /** Discovers the resources of a hosted provider; sends nothing yet. */
 export async function createDiscoverySource(request: DiscoveryRequest): Promise<DiscoverySource> {
   const { provider, transport, baseUrl = null } = request;
-  requireHosted(provider);
+  assertHosted(provider);
   const { discover } = await HOSTED_CONNECTORS[provider].load();
   return discover(transport, baseUrl);
 }

@@ -1,12 +1,12 @@
 /** The parameters of each connector, and their derivation from a discovered resource. */
 
 import * as v from "valibot";
+import type { HostedProvider } from "../../shared/providers.ts";
 import { providerName } from "../../shared/providers.ts";
 import { ConnectorConfigError } from "../errors.ts";
 import { baseUrlProblem } from "../http/transport.ts";
-import { CanonicalStatus, problemOf } from "../model.ts";
+import { CanonicalStatus, NonEmpty, problemOf } from "../model.ts";
 
-const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 const url = v.pipe(
   v.string(),
   v.rawCheck(({ dataset, addIssue }) => {
@@ -20,19 +20,19 @@ const customField = v.pipe(
 );
 /** Ids are text, also where a provider writes numbers. */
 const id = v.pipe(
-  v.union([filled, v.pipe(v.number(), v.safeInteger("must be an id"))], "must be an id"),
+  v.union([NonEmpty, v.pipe(v.number(), v.safeInteger("must be an id"))], "must be an id"),
   v.transform(String),
 );
 
 const linearSettings = {
   /** Workflow states for statuses, where the team's defaults are not wanted. */
-  statusToStateId: v.optional(v.record(CanonicalStatus, filled)),
+  statusToStateId: v.optional(v.record(CanonicalStatus, NonEmpty)),
 };
 
 export const LinearParams = v.strictObject({
-  teamId: filled,
+  teamId: NonEmpty,
   /** The organization's URL key. */
-  workspace: v.optional(filled),
+  workspace: v.optional(NonEmpty),
   /** Default: Linear's own. */
   graphqlUrl: v.optional(url),
   ...linearSettings,
@@ -40,9 +40,9 @@ export const LinearParams = v.strictObject({
 export type LinearParams = v.InferOutput<typeof LinearParams>;
 
 const jiraSettings = {
-  defaultIssueType: v.optional(filled),
+  defaultIssueType: v.optional(NonEmpty),
   /** The project's status names, where the defaults are not wanted. */
-  statusNameMap: v.optional(v.record(CanonicalStatus, filled)),
+  statusNameMap: v.optional(v.record(CanonicalStatus, NonEmpty)),
   /** Such as `customfield_10042`. */
   missionFieldId: v.optional(customField),
   /** A custom field of several lines. */
@@ -54,8 +54,8 @@ export const JiraParams = v.pipe(
   v.strictObject({
     baseUrl: url,
     /** The site's cloud id, for a transport to Atlassian's API gateway. */
-    cloudId: v.optional(filled),
-    projectKey: v.optional(filled),
+    cloudId: v.optional(NonEmpty),
+    projectKey: v.optional(NonEmpty),
     projectId: v.optional(id),
     ...jiraSettings,
   }),
@@ -72,8 +72,8 @@ export type JiraParams = v.InferOutput<typeof JiraParams>;
 
 export const GitHubParams = v.strictObject({
   /** Login of the user or organization. */
-  owner: filled,
-  repo: filled,
+  owner: NonEmpty,
+  repo: NonEmpty,
   /** Root of the API of a GitHub Enterprise server. Default: that of github.com. */
   baseUrl: v.optional(url),
 });
@@ -105,8 +105,6 @@ function unknownAmong(settings: object): string {
   return `is not a setting, only ${Object.keys(settings).join(", ")}`;
 }
 
-export type HostedProvider = keyof typeof HOSTED_PARAMS;
-
 export type HostedParams<P extends HostedProvider> = v.InferOutput<(typeof HOSTED_PARAMS)[P]>;
 
 export function isHostedProvider(name: string): name is HostedProvider {
@@ -118,24 +116,24 @@ export function isHostedProvider(name: string): name is HostedProvider {
  *
  * @throws ConnectorConfigError when it is not a hosted provider
  */
-export function requireHosted(name: string): void {
+export function assertHosted(name: string): void {
   if (!isHostedProvider(name)) throw new ConnectorConfigError(name, `"${name}" is not a hosted provider.`);
 }
 
 export const MemoryParams = v.strictObject({
   /** Name of the tracker in references. Default `memory`. */
-  system: v.exactOptional(filled),
+  system: v.exactOptional(NonEmpty),
   /** Default `demo`. */
-  workspace: v.exactOptional(filled),
+  workspace: v.exactOptional(NonEmpty),
 });
 
 /** A tracker behind a program on this machine. */
 const programParams = (program: string) =>
   v.strictObject({
-    workspace: filled,
-    command: v.exactOptional(filled, program),
+    workspace: NonEmpty,
+    command: v.exactOptional(NonEmpty, program),
     /** Folder of the project. Default: this process's. */
-    cwd: v.exactOptional(filled),
+    cwd: v.exactOptional(NonEmpty),
   });
 
 export const BeadsParams = programParams("bd");
@@ -144,11 +142,11 @@ export const FpParams = programParams("fp");
 
 export const LOCAL_PARAMS = { beads: BeadsParams, fp: FpParams, memory: MemoryParams } as const;
 
-export type LocalTracker = keyof typeof LOCAL_PARAMS;
+export type LocalConnectorName = keyof typeof LOCAL_PARAMS;
 
-export type LocalParams<T extends LocalTracker> = v.InferOutput<(typeof LOCAL_PARAMS)[T]>;
+export type LocalParams<T extends LocalConnectorName> = v.InferOutput<(typeof LOCAL_PARAMS)[T]>;
 
-export type LocalParamsInput<T extends LocalTracker> = v.InferInput<(typeof LOCAL_PARAMS)[T]>;
+export type LocalParamsInput<T extends LocalConnectorName> = v.InferInput<(typeof LOCAL_PARAMS)[T]>;
 
 /**
  * The parameters of a discovered resource, from its `connectorParams`, without facts that the connector does
@@ -160,10 +158,10 @@ export function connectorParamsToHostedParams<P extends HostedProvider>(
   provider: P,
   connectorParams: Readonly<Record<string, unknown>>,
 ): HostedParams<P> {
-  requireHosted(provider);
+  assertHosted(provider);
   const schema = HOSTED_PARAMS[provider];
-  const known = Object.entries(connectorParams).filter(([name]) => Object.hasOwn(schema.entries, name));
-  return parseParams(provider, schema, Object.fromEntries(known), "connectorParams");
+  const accepted = Object.entries(connectorParams).filter(([name]) => Object.hasOwn(schema.entries, name));
+  return parseParams(provider, schema, Object.fromEntries(accepted), "connectorParams");
 }
 
 /**

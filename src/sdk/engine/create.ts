@@ -46,7 +46,7 @@ export async function attachCreated(
   context: EngineContext,
   { key, idempotencyKey }: CreateIntent,
 ): Promise<SyncEvent[] | null> {
-  const found = await context.send(() => findCreated(context.connector, idempotencyKey));
+  const found = await context.send(() => findCreatedOrGone(context.connector, idempotencyKey));
   if (found === null) return null;
   if (found === "gone") return markDeleted(context, key);
   // The sent values are no longer known. An issue that was not changed since still has them.
@@ -120,13 +120,13 @@ function createOnce(
   { idempotencyKey }: CreateIntent,
 ): Promise<CanonicalIssue | "gone"> {
   return send(async (attempt) => {
-    const made = attempt === 1 ? null : await findCreated(connector, idempotencyKey);
+    const made = attempt === 1 ? null : await findCreatedOrGone(connector, idempotencyKey);
     return made ?? connector.createIssue(fields, { idempotencyKey, lookUp: "never" });
   });
 }
 
 /** The issue that a create made; null when there is none, `gone` when it was deleted or moved away since. */
-async function findCreated(
+async function findCreatedOrGone(
   connector: TrackerConnector,
   idempotencyKey: string,
 ): Promise<CanonicalIssue | "gone" | null> {

@@ -226,10 +226,10 @@ export async function refreshLinkEnds(
 ): Promise<readonly SyncEvent[]> {
   const identities = [...new Set(ends.map(identityOf))];
   if (identities.length === 0) return [];
-  const known = await context.store.transaction((transaction) => transaction.findByRefs(identities));
+  const records = await context.store.transaction((transaction) => transaction.findByRefs(identities));
   const events: SyncEvent[] = [];
   for (const identity of identities) {
-    const record = known.get(identity);
+    const record = records.get(identity);
     if (record === undefined || record.ref === null) continue;
     const { key, ref } = record;
     if (await isBodyPending(context, key)) continue;

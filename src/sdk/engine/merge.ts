@@ -138,9 +138,9 @@ function mergeSet<T>(
 ): T[] {
   const byIdentity = (elements: readonly T[]) =>
     new Map(elements.map((element) => [identity(element), element]));
-  const [before, here, there] = [byIdentity(base), byIdentity(local), byIdentity(remote)];
-  return [...new Map([...here, ...there])]
-    .filter(([id]) => !before.has(id) || (here.has(id) && there.has(id)))
+  const [inBase, inLocal, inRemote] = [byIdentity(base), byIdentity(local), byIdentity(remote)];
+  return [...new Map([...inLocal, ...inRemote])]
+    .filter(([id]) => !inBase.has(id) || (inLocal.has(id) && inRemote.has(id)))
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, element]) => element);
 }
@@ -152,14 +152,18 @@ function mergeMembers(input: MergeInput, fields: IssueFields): readonly FieldCon
   const conflicts: FieldConflict[] = [];
   for (const name of names) {
     const [base, local, remote] = [member(sides[0], name), member(sides[1], name), member(sides[2], name)];
-    const [was, here, there] = [canonicalJson(base), canonicalJson(local), canonicalJson(remote)];
-    let taken = here === was || here === there ? remote : local;
-    if (here !== was && there !== was && here !== there) {
-      const resolution = decide(input, "customFields", here, there);
+    const [baseText, localText, remoteText] = [
+      canonicalJson(base),
+      canonicalJson(local),
+      canonicalJson(remote),
+    ];
+    let value = localText === baseText || localText === remoteText ? remote : local;
+    if (localText !== baseText && remoteText !== baseText && localText !== remoteText) {
+      const resolution = decide(input, "customFields", localText, remoteText);
       conflicts.push({ field: "customFields", base, local, remote, resolution });
-      if (resolution === "external") taken = remote;
+      if (resolution === "external") value = remote;
     }
-    merged.push(...Object.entries(taken));
+    merged.push(...Object.entries(value));
   }
   if (conflicts.every(({ resolution }) => resolution !== null)) {
     fields.customFields = Object.fromEntries(merged);
@@ -177,8 +181,8 @@ function member(members: IssueFields["customFields"] = {}, name: string): IssueF
 function decide(
   { policy, remote, dirty }: MergeInput,
   field: CoreField,
-  here: string,
-  there: string,
+  localText: string,
+  remoteText: string,
 ): FieldConflict["resolution"] {
   switch (policy.strategy) {
     case "external_wins":
@@ -188,12 +192,12 @@ function decide(
     case "manual_review":
       return null;
     case "newer_timestamp": {
-      const changedHere = dirty.get(field);
-      const changedThere = remote.fieldTimes?.[field] ?? remote.updatedAt;
-      if (changedHere === undefined || changedHere === changedThere) {
-        return here > there ? "local" : "external";
+      const localTime = dirty.get(field);
+      const remoteTime = remote.fieldTimes?.[field] ?? remote.updatedAt;
+      if (localTime === undefined || localTime === remoteTime) {
+        return localText > remoteText ? "local" : "external";
       }
-      return changedHere > changedThere ? "local" : "external";
+      return localTime > remoteTime ? "local" : "external";
     }
   }
 }

@@ -57,22 +57,22 @@ export async function* pull(context: EngineContext, { full, limit }: PullScope):
     if (limit !== null && done >= limit) return;
     const current: Window = window;
     try {
-      const asked = limit === null ? pageSize : Math.min(pageSize, limit - done);
-      const page = await list(context, current, asked);
+      const requested = limit === null ? pageSize : Math.min(pageSize, limit - done);
+      const page = await list(context, current, requested);
       const count = page.items.length;
-      if (asked > 1 && count > 1 && !context.canMerge(page.items)) {
-        pageSize = Math.ceil(Math.min(asked, count) / 2);
+      if (requested > 1 && count > 1 && !context.canMerge(page.items)) {
+        pageSize = Math.ceil(Math.min(requested, count) / 2);
         continue;
       }
-      const taken = await mergePage(context, page, {
+      const result = await mergePage(context, page, {
         window: current,
         updatedSince: checkpoint.updatedSince,
       });
       if (full) for (const { ref } of page.items) listed.add(identityOf(ref));
-      yield* taken.events;
+      yield* result.events;
       done += count;
       yield { kind: "progress", phase: "pull", done };
-      window = taken.next;
+      window = result.next;
     } catch (error) {
       if (!isProviderError(context, error) || error instanceof ConnectorConfigError) throw error;
       const isCursorRefused = canRestart && current.cursor !== null && error.failureClass === "invalid";

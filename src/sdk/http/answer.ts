@@ -3,7 +3,7 @@ import type { FailureClass } from "../errors.ts";
 import type { TransportResponse } from "./transport.ts";
 
 /** The failure class of an HTTP status; connectors refine it for their provider. */
-export function failureClassOf({ status, headers }: TransportResponse): FailureClass {
+export function httpFailureClass({ status, headers }: TransportResponse): FailureClass {
   const isLimited = headers.has("retry-after") || headers.get("x-ratelimit-remaining") === "0";
   switch (status) {
     case 401:

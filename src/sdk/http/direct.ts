@@ -1,4 +1,4 @@
-import { failureClassOf } from "./answer.ts";
+import { httpFailureClass } from "./answer.ts";
 import { Channel, contentTypeOf, requireHeaderValue } from "./channel.ts";
 import type { Transport, TransportOptions, TransportRequest, TransportResponse } from "./transport.ts";
 
@@ -21,7 +21,7 @@ export class DirectTransport implements Transport {
     this.#authorization = authorization;
     this.#channel = new Channel(options, baseUrl, secretsOf(authorization), (response) => ({
       speaker: provider,
-      failureClass: failureClassOf(response),
+      failureClass: httpFailureClass(response),
     }));
   }
 

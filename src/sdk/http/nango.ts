@@ -1,6 +1,6 @@
 import { providerName } from "../../shared/providers.ts";
 import type { FailureClass } from "../errors.ts";
-import { failureClassOf, memberOf } from "./answer.ts";
+import { httpFailureClass, memberOf } from "./answer.ts";
 import { Channel, contentTypeOf, requireHeaderValue } from "./channel.ts";
 import {
   type Transport,
@@ -55,7 +55,7 @@ export class NangoTransport implements Transport {
     this.#channel = new Channel(options, baseUrl, [context.secretKey], (response) =>
       isNangoRefusal(response)
         ? { speaker: `${providerName(provider)} through Nango`, failureClass: nangoFailureClassOf(response) }
-        : { speaker: provider, failureClass: failureClassOf(response) },
+        : { speaker: provider, failureClass: httpFailureClass(response) },
     );
   }
 

@@ -260,8 +260,8 @@ class MemoryTransaction implements StoreTransaction {
 
   async openConflicts(keys?: readonly string[]): Promise<readonly ConflictRecord[]> {
     const open = this.#open.conflicts.values().filter(({ resolution }) => resolution === null);
-    const asked = keys && new Set(keys);
-    return asked === undefined ? open : open.filter(({ key }) => asked.has(key));
+    const requested = keys && new Set(keys);
+    return requested === undefined ? open : open.filter(({ key }) => requested.has(key));
   }
 
   async checkpoint(name: string): Promise<SyncCheckpoint> {

@@ -60,8 +60,8 @@ export class Statements {
   }
 
   get(sql: string): AnyStatement {
-    const known = this.#statements.get(sql);
-    if (known !== undefined) return known;
+    const cached = this.#statements.get(sql);
+    if (cached !== undefined) return cached;
     if (this.#statements.size === MAX_STATEMENTS) this.clear();
     const statement = this.#file.prepare<unknown, SQLQueryBindings[]>(sql);
     this.#statements.set(sql, statement);

@@ -21,10 +21,10 @@ export function demoDiscovery(provider: string): MemoryDiscovery {
 }
 
 const DEMO: ReadonlyMap<string, () => readonly MemoryWorkspace[]> = new Map(
-  Object.entries({ linear, jira, github, gitlab }),
+  Object.entries({ linear: linearDemo, jira: jiraDemo, github: githubDemo, gitlab: gitlabDemo }),
 );
 
-function linear(): readonly MemoryWorkspace[] {
+function linearDemo(): readonly MemoryWorkspace[] {
   const organization = (id: string, name: string, urlKey: string): DiscoveredWorkspace => ({
     id,
     display: name,
@@ -85,7 +85,7 @@ function linear(): readonly MemoryWorkspace[] {
   ];
 }
 
-function jira(): readonly MemoryWorkspace[] {
+function jiraDemo(): readonly MemoryWorkspace[] {
   const site = (cloudId: string, handle: string, name: string): DiscoveredWorkspace => ({
     id: cloudId,
     display: name,
@@ -150,7 +150,7 @@ function jira(): readonly MemoryWorkspace[] {
   ];
 }
 
-function github(): readonly MemoryWorkspace[] {
+function githubDemo(): readonly MemoryWorkspace[] {
   const owner = (id: string, login: string, kind: "organization" | "user"): DiscoveredWorkspace => ({
     id,
     display: login,
@@ -213,7 +213,7 @@ function github(): readonly MemoryWorkspace[] {
   ];
 }
 
-function gitlab(): readonly MemoryWorkspace[] {
+function gitlabDemo(): readonly MemoryWorkspace[] {
   const group: DiscoveredWorkspace = {
     id: "7340912",
     display: "Acme",

@@ -137,8 +137,8 @@ export class MemoryRemote {
   /** Removes a link at both ends, if it exists. */
   unlink(ref: ExternalRef, link: CanonicalLink): void {
     const { issue } = this.#need(ref);
-    const gone = linkKey(link);
-    this.edit(ref, { links: issue.links.filter((known) => linkKey(known) !== gone) });
+    const removedKey = linkKey(link);
+    this.edit(ref, { links: issue.links.filter((known) => linkKey(known) !== removedKey) });
   }
 
   /** Adds a comment, which counts as a change of the issue. */
@@ -274,10 +274,10 @@ export class MemoryRemote {
       const inverse = INVERSE[type];
       const other = this.#issues.get(target.id);
       if (inverse === null || other === undefined) continue;
-      const gone = linkKey({ type: inverse, target: found.issue.ref });
+      const removedKey = linkKey({ type: inverse, target: found.issue.ref });
       this.#setLinks(
         target.id,
-        other.issue.links.filter((link) => linkKey(link) !== gone),
+        other.issue.links.filter((link) => linkKey(link) !== removedKey),
       );
     }
     for (const { type, target } of links.filter((link) => !before.has(linkKey(link)))) {

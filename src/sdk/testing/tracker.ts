@@ -31,6 +31,7 @@ import {
   IssuePatch,
   identityOf,
   LinkType,
+  NonEmpty,
   type Page,
   type TrackerEvent,
 } from "../model.ts";
@@ -87,9 +88,6 @@ const MemoryListQuery = v.object({
 });
 
 const EventQuery = v.object({ since: v.optional(Instant), cursor: v.optional(v.string()) });
-
-const Key = v.pipe(v.string(), v.nonEmpty("must not be empty"));
-const Body = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
 /** The position after which a listing continues. */
 const Cursor = v.object({ question: v.string(), after: v.pipe(v.number(), v.integer(), v.minValue(-1)) });
@@ -178,13 +176,13 @@ export class MemoryTracker implements TrackerConnector {
         if (updatedSince !== undefined && event.occurredAt < updatedSince) continue;
         if (!passes(found.issue, filters)) continue;
         if (items.length === size) {
-          nextCursor = cursorText(question, last);
+          nextCursor = memoryCursor(question, last);
           break;
         }
         items.push(this.#shown(found, fault));
         last = change;
       }
-      if (fault?.kind === "duplicate_page") nextCursor = cursorText(question, start);
+      if (fault?.kind === "duplicate_page") nextCursor = memoryCursor(question, start);
       return { items: fault?.kind === "reorder_page" ? items.reverse() : items, nextCursor };
     });
   }
@@ -195,7 +193,7 @@ export class MemoryTracker implements TrackerConnector {
   }
 
   async findIssue(key: string): Promise<CanonicalIssue | null> {
-    const wanted = this.#parse(Key, key, "key");
+    const wanted = this.#parse(NonEmpty, key, "key");
     return this.#request("getIssue", (fault) => {
       const found = this.remote.listed().find(({ issue }) => issue.ref.key === wanted);
       return found === undefined ? null : this.#shown(found, fault);
@@ -297,13 +295,13 @@ export class MemoryTracker implements TrackerConnector {
     body: string,
     { idempotencyKey }: WriteOptions,
   ): Promise<CanonicalComment> {
-    const text = this.#parse(Body, body, "comment");
+    const text = this.#parse(NonEmpty, body, "comment");
     const key = this.#receiptKey("addComment", idempotencyKey);
     this.remote.assertScope(ref);
     this.#need("comments", "comment");
     return this.#request("addComment", () => {
-      const known = this.#receipt(key, ref, text);
-      const comment = this.remote.comments(ref).find(({ id }) => id === known);
+      const existingId = this.#receipt(key, ref, text);
+      const comment = this.remote.comments(ref).find(({ id }) => id === existingId);
       if (comment !== undefined) return comment;
       const added = this.remote.comment(ref, text, "connector");
       this.remote.receipts.set(key, { content: contentOf(ref, text), id: added.id });
@@ -373,7 +371,7 @@ export class MemoryTracker implements TrackerConnector {
   }
 
   #receiptKey(method: MemoryMethod, idempotencyKey: string): string {
-    return `${method} ${this.#parse(Key, idempotencyKey, "idempotencyKey")}`;
+    return `${method} ${this.#parse(NonEmpty, idempotencyKey, "idempotencyKey")}`;
   }
 
   /** The id that this write left; null when it was not done. */
@@ -429,7 +427,7 @@ export class MemoryTracker implements TrackerConnector {
     const end = start + 1 + this.#pageSize;
     return {
       items: all.slice(start + 1, end),
-      nextCursor: end < all.length ? cursorText(question, end - 1) : null,
+      nextCursor: end < all.length ? memoryCursor(question, end - 1) : null,
     };
   }
 
@@ -474,7 +472,7 @@ function passes(
   );
 }
 
-function cursorText(question: string, after: number): string {
+function memoryCursor(question: string, after: number): string {
   return Buffer.from(JSON.stringify({ question, after })).toString("base64url");
 }
 

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { Buffer } from "node:buffer";
 import { inspect } from "node:util";
 import { openTransport, type ProviderCredential } from "../../../src/sdk/connectors/credentials.ts";
-import type { HostedProvider } from "../../../src/sdk/connectors/params.ts";
 import { ConnectorConfigError } from "../../../src/sdk/errors.ts";
+import type { HostedProvider } from "../../../src/shared/providers.ts";
 import { providerName } from "../../../src/shared/providers.ts";
 
 const TOKEN = "canary-5b0c1d7e9f";

@@ -3,7 +3,6 @@ import { createHostedConnector } from "../../../src/sdk/connectors/hosted.ts";
 import {
   connectorParamsToHostedParams,
   HOSTED_PARAMS,
-  type HostedProvider,
   isHostedProvider,
   parseParams,
 } from "../../../src/sdk/connectors/params.ts";
@@ -11,6 +10,7 @@ import { discoverResources, discoverWorkspaces } from "../../../src/sdk/discover
 import { ConnectorConfigError } from "../../../src/sdk/errors.ts";
 import type { Transport } from "../../../src/sdk/http/transport.ts";
 import { demoDiscovery } from "../../../src/sdk/testing/demo-discovery.ts";
+import type { HostedProvider } from "../../../src/shared/providers.ts";
 import { providerName } from "../../../src/shared/providers.ts";
 
 /** Nothing may be sent while a connector is made. */

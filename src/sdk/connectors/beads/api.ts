@@ -131,7 +131,7 @@ export class BeadsApi implements ProviderApi {
     if (body !== undefined) {
       args.push(...(body === null || body === "" ? CLEARED_BODY : bodyArguments(body)));
     }
-    const gone =
+    const removed =
       customFields === undefined
         ? []
         : Object.keys(current.customFields).filter((name) => !Object.hasOwn(customFields, name));
@@ -140,10 +140,10 @@ export class BeadsApi implements ProviderApi {
     }
     if (args.length > 0) await this.#update(current.ref.id, args, body ?? null);
     // bd sets and removes metadata in separate calls only.
-    if (gone.length > 0) {
+    if (removed.length > 0) {
       await this.#update(
         current.ref.id,
-        gone.map((name) => `--unset-metadata=${name}`),
+        removed.map((name) => `--unset-metadata=${name}`),
       );
     }
     return null;
@@ -159,11 +159,11 @@ export class BeadsApi implements ProviderApi {
     const [from, to] = type === "blocks" ? [target.id, ref.id] : [ref.id, target.id];
     const issues = await this.#export();
     issueOf(issues, target.id);
-    const taken = issues
+    const existing = issues
       .flatMap(dependenciesOf)
       .find(({ issue_id, depends_on_id }) => issue_id === from && depends_on_id === to);
-    if (taken !== undefined) {
-      const message = `bd allows one dependency from ${from} to ${to}, and it is already "${taken.type}".`;
+    if (existing !== undefined) {
+      const message = `bd allows one dependency from ${from} to ${to}, and it is already "${existing.type}".`;
       throw new ConnectorRequestError(message, { provider: BEADS, failureClass: "invalid" });
     }
     const native = LINK_DEPENDENCIES.get(type)?.[0] ?? type;

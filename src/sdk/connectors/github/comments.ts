@@ -48,8 +48,8 @@ export class GitHubComments {
     const path = this.#repository.path("issues", id, "comments");
     const query = earliest === null ? {} : { since: earliest };
     for await (const rows of this.#rest.pages(path, query, "comments")) {
-      const known = (await this.#parse(id, rows)).find((comment) => readMark(comment.body).mark === mark);
-      if (known !== undefined) return canonicalComment(known);
+      const existing = (await this.#parse(id, rows)).find((comment) => readMark(comment.body).mark === mark);
+      if (existing !== undefined) return canonicalComment(existing);
     }
     return null;
   }

@@ -9,24 +9,23 @@ import {
   type ResourceNames,
 } from "../../discovery.ts";
 import { TrackerSdkError } from "../../errors.ts";
-import type { Page } from "../../model.ts";
+import { NonEmpty, type Page } from "../../model.ts";
 import { parseDiscovered } from "../shared/arguments.ts";
 import { GITHUB, type GitHubRest, isGone, isRedirectError } from "./rest.ts";
 
-const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 const Id = v.pipe(v.number(), v.safeInteger(), v.transform(String));
 
 const NativeUser = v.object({ id: Id });
 /** https://docs.github.com/en/rest/repos/repos */
 const NativeRepository = v.object({
   id: Id,
-  name: filled,
-  full_name: filled,
-  html_url: filled,
+  name: NonEmpty,
+  full_name: NonEmpty,
+  html_url: NonEmpty,
   owner: v.object({
     id: Id,
-    login: filled,
-    html_url: filled,
+    login: NonEmpty,
+    html_url: NonEmpty,
     type: v.picklist(["User", "Organization"]),
   }),
   archived: v.boolean(),

@@ -9,12 +9,12 @@ import {
   type ExternalRef,
   Instant,
   JsonValue,
+  NonEmpty,
 } from "../../model.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { bodyWithoutMark, readMark } from "../shared/marker.ts";
 import { GITHUB } from "./rest.ts";
 
-const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 const PositiveInteger = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
@@ -41,13 +41,13 @@ export const NativeIssue = v.object({
   number: PositiveInteger,
   repository_url: RepositoryUrl,
   html_url: v.pipe(v.string(), v.url()),
-  title: filled,
+  title: NonEmpty,
   body: v.nullable(v.string()),
   state: v.picklist(["open", "closed"]),
   state_reason: v.nullish(v.picklist(["completed", "reopened", "not_planned", "duplicate"])),
-  labels: v.array(v.union([filled, v.object({ name: filled })], "must be a label")),
-  assignees: v.array(v.object({ login: filled })),
-  type: v.nullish(v.object({ name: filled })),
+  labels: v.array(v.union([NonEmpty, v.object({ name: NonEmpty })], "must be a label")),
+  assignees: v.array(v.object({ login: NonEmpty })),
+  type: v.nullish(v.object({ name: NonEmpty })),
   created_at: Instant,
   updated_at: Instant,
   parent_issue_url: v.nullish(IssueUrl),
@@ -194,7 +194,7 @@ export function typeNameFor(type: CanonicalIssueType, offered: readonly string[]
 export const NativeComment = v.object({
   id: PositiveInteger,
   body: v.string(),
-  user: v.nullable(v.object({ login: filled })),
+  user: v.nullable(v.object({ login: NonEmpty })),
   created_at: Instant,
   html_url: v.string(),
   issue_url: IssueUrl,

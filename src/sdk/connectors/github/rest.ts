@@ -161,12 +161,12 @@ const Details = v.object({
 function detailsOf(body: unknown): string {
   const parsed = v.safeParse(Details, body);
   if (!parsed.success) return "";
-  const told = parsed.output.errors.map((error) =>
+  const reasons = parsed.output.errors.map((error) =>
     typeof error === "string"
       ? error
       : [error.field, error.code, error.message].filter((part) => typeof part === "string").join(": "),
   );
-  return told
+  return reasons
     .join("; ")
     .replace(/\S{30,}/g, "***")
     .slice(0, 300);

@@ -10,7 +10,7 @@ import {
 } from "../../discovery.ts";
 import { DiscoveryContractError } from "../../errors.ts";
 import { type Transport, TransportError } from "../../http/transport.ts";
-import type { Page } from "../../model.ts";
+import { NonEmpty, type Page } from "../../model.ts";
 import { parseDiscovered } from "../shared/arguments.ts";
 import { foreignCursor } from "../shared/cursor.ts";
 import { NativeId } from "./map.ts";
@@ -19,25 +19,24 @@ import { GITLAB, isNotFound, PAGE_SIZE, send } from "./requests.ts";
 /** https://docs.gitlab.com/api/access_requests/#valid-access-levels */
 const GUEST = 10;
 
-const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 const Access = v.nullish(v.object({ access_level: v.number() }));
 
 const NativeAccount = v.object({ id: NativeId });
 
 const NativeNamespace = v.object({
   id: NativeId,
-  name: filled,
+  name: NonEmpty,
   kind: v.picklist(["group", "user"]),
-  full_path: filled,
+  full_path: NonEmpty,
   parent_id: v.nullish(NativeId),
 });
-const NativeGroup = v.object({ id: NativeId, name: filled, full_path: filled });
+const NativeGroup = v.object({ id: NativeId, name: NonEmpty, full_path: NonEmpty });
 
 const NativeProject = v.object({
   id: NativeId,
-  name_with_namespace: filled,
-  path_with_namespace: filled,
-  web_url: filled,
+  name_with_namespace: NonEmpty,
+  path_with_namespace: NonEmpty,
+  web_url: NonEmpty,
   archived: v.optional(v.boolean()),
   issues_access_level: v.optional(v.string()),
   issues_enabled: v.optional(v.boolean()),

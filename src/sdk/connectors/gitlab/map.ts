@@ -14,14 +14,13 @@ import {
   type ExternalRef,
   Instant,
   JsonValue,
+  NonEmpty,
 } from "../../model.ts";
 import { parsePayload } from "../shared/arguments.ts";
 import { bodyWithoutMark, readMark } from "../shared/marker.ts";
 import { GITLAB } from "./requests.ts";
 
 export const NativeId = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
-const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
-
 const STATUS = { opened: "todo", closed: "done" } as const satisfies Record<string, CanonicalStatus>;
 
 /** Unknown types are tasks; types are not written: https://docs.gitlab.com/user/work_items/ */
@@ -40,7 +39,7 @@ const LINK_TYPE = {
   is_blocked_by: "blocked_by",
 } as const satisfies Record<string, CanonicalLink["type"]>;
 
-const NativeUser = v.object({ id: NativeId, username: filled });
+const NativeUser = v.object({ id: NativeId, username: NonEmpty });
 
 /** An issue in the API; `raw` omits what depends on the reader. */
 export const NativeIssue = v.pipe(
@@ -50,16 +49,16 @@ export const NativeIssue = v.pipe(
   v.object({
     iid: NativeId,
     project_id: NativeId,
-    title: filled,
+    title: NonEmpty,
     description: v.nullable(v.string()),
     state: v.picklist(["opened", "closed"]),
-    issue_type: v.nullish(filled),
-    labels: v.array(filled),
+    issue_type: v.nullish(NonEmpty),
+    labels: v.array(NonEmpty),
     assignees: v.array(NativeUser),
     created_at: Instant,
     updated_at: Instant,
     closed_at: v.nullish(Instant),
-    web_url: filled,
+    web_url: NonEmpty,
     raw: v.record(v.string(), JsonValue),
   }),
 );
@@ -69,7 +68,7 @@ const NativeLink = v.object({
   iid: NativeId,
   /** Null for items of a group, such as epics. */
   project_id: v.nullable(NativeId),
-  web_url: filled,
+  web_url: NonEmpty,
   issue_link_id: NativeId,
   link_type: v.picklist(["relates_to", "blocks", "is_blocked_by"]),
 });

@@ -28,8 +28,8 @@ export function isNotFound(error: unknown): error is TransportError {
 
 /** Null on the last page. Without the header, only an empty page is the last: GitLab omits invisible notes. */
 export function nextPage({ headers }: TransportResponse, page: number, rows: number): number | null {
-  const told = headers.get("x-next-page");
-  if (told !== null) return /^\d+$/.test(told) ? Number(told) : null;
+  const nextHeader = headers.get("x-next-page");
+  if (nextHeader !== null) return /^\d+$/.test(nextHeader) ? Number(nextHeader) : null;
   return rows === 0 ? null : page + 1;
 }
 

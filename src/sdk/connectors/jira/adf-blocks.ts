@@ -89,11 +89,11 @@ function written(node: AdfNode, sign: string): string {
     case "rule":
       return "---";
     case "blockquote":
-      return jqlText(joined(content, "\n\n"));
+      return quoteBlock(joined(content, "\n\n"));
     case "panel": {
       const name = PANELS[attribute(node, "panelType") ?? ""] ?? "NOTE";
       const text = joined(content, "\n\n");
-      return jqlText(text === "" ? `[!${name}]` : `[!${name}]\n${text}`);
+      return quoteBlock(text === "" ? `[!${name}]` : `[!${name}]\n${text}`);
     }
     case "expand":
     case "nestedExpand": {
@@ -155,7 +155,7 @@ function fenced(text: string, language: string): string {
   return [fence + name, ...(code === "" ? [] : [code]), fence].join("\n");
 }
 
-function jqlText(text: string): string {
+function quoteBlock(text: string): string {
   return text
     .split("\n")
     .map((line) => (line === "" ? ">" : `> ${line}`))

@@ -27,7 +27,7 @@ export function documentOf(markdown: string, previous: AdfDocument | null = null
   return { type: "doc", version: 1, content: numbered(content, { last: 0 }, idsIn(content)) };
 }
 
-interface Known {
+interface PreviousNode {
   readonly node: AdfNode;
   /** One text per block: the columns of a layout are several. */
   readonly texts: readonly string[];
@@ -38,14 +38,14 @@ interface Known {
 /** The blocks, with the previous nodes where the text is the same. */
 function withPrevious(blocks: readonly AdfNode[], previous: readonly AdfNode[]): readonly AdfNode[] {
   const content: AdfNode[] = [];
-  const known: Known[] = [];
+  const previousNodes: PreviousNode[] = [];
   for (const node of previous) {
     const texts = textsOf(parseBlocks(writeBlocks([node])));
-    if (texts.length > 0) known.push({ node, texts, silent: [] });
-    else (known.at(-1)?.silent ?? content).push(node);
+    if (texts.length > 0) previousNodes.push({ node, texts, silent: [] });
+    else (previousNodes.at(-1)?.silent ?? content).push(node);
   }
   // The longest first, because a part of it may read like another node.
-  const longestFirst = known.toSorted((one, other) => other.texts.length - one.texts.length);
+  const longestFirst = previousNodes.toSorted((one, other) => other.texts.length - one.texts.length);
   const left = Map.groupBy(longestFirst, ({ texts: [first] }) => first);
   const wanted = textsOf(blocks);
   for (let at = 0; at < blocks.length; ) {

@@ -18,6 +18,7 @@ import {
   type IssueFields,
   type IssuePatch,
   type JsonValue,
+  NonEmpty,
 } from "../../model.ts";
 import type { JiraParams } from "../params.ts";
 import { parsePayload } from "../shared/arguments.ts";
@@ -25,7 +26,7 @@ import { parsePlace } from "../shared/cursor.ts";
 import type { ApiPage, ChangeQuery, ProviderApi } from "../shared/provider-connector.ts";
 import { documentOf, markdownOf } from "./adf-markdown.ts";
 import { IssueComments } from "./comments.ts";
-import { creationProperty, findCreated } from "./creation.ts";
+import { creationProperty, findCreatedId } from "./creation.ts";
 import { customFieldsOf, writtenCustomFields } from "./custom-fields.ts";
 import {
   canonicalIssue,
@@ -57,14 +58,13 @@ const CAPABILITIES: Capabilities = {
 
 const MINUTE = 60_000;
 
-const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
-const Created = v.object({ id: filled });
-const Transition = v.object({ id: filled, name: v.string(), to: NativeStatus });
+const Created = v.object({ id: NonEmpty });
+const Transition = v.object({ id: NonEmpty, name: v.string(), to: NativeStatus });
 type Transition = v.InferOutput<typeof Transition>;
 const Transitions = v.object({ transitions: v.array(Transition) });
 /** An issue with its transitions, where Jira sends them. */
 const WithTransitions = v.looseObject({ transitions: v.fallback(v.array(Transition), []) });
-const Token = v.nullable(filled);
+const Token = v.nullable(NonEmpty);
 
 export class JiraApi implements ProviderApi {
   readonly provider = JIRA;
@@ -170,7 +170,7 @@ export class JiraApi implements ProviderApi {
     const found: CanonicalIssue[] = [];
     let token: string | null = null;
     do {
-      const page: Page = await this.#search({ jql, maxResults: limit, token });
+      const page: ChangePage = await this.#search({ jql, maxResults: limit, token });
       found.push(...page.items);
       token = page.next;
     } while (token !== null && found.length < limit);
@@ -198,7 +198,7 @@ export class JiraApi implements ProviderApi {
   }
 
   async findCreated(idempotencyKey: string): Promise<CanonicalIssue | null> {
-    const id = await findCreated(this.#project, idempotencyKey);
+    const id = await findCreatedId(this.#project, idempotencyKey);
     return id === null ? null : this.get(id);
   }
 
@@ -227,10 +227,10 @@ export class JiraApi implements ProviderApi {
 
   /** Transitions depend on the current status; outdated ones are read again when none fits or one is refused. */
   async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<null> {
-    const known = this.#fitting(this.#offered.get(Object(current.raw)) ?? [], status);
-    if (known !== null) {
+    const fromIssue = this.#fitting(this.#offered.get(Object(current.raw)) ?? [], status);
+    if (fromIssue !== null) {
       try {
-        return await this.#move(current, known);
+        return await this.#move(current, fromIssue);
       } catch (error) {
         if (!isRefused(error)) throw error;
       }
@@ -301,7 +301,7 @@ export class JiraApi implements ProviderApi {
   }
 
   /** Jira's tokens expire after a week; the window is then read from its start. */
-  async #changes(jql: string, maxResults: number, token: string | null): Promise<Page> {
+  async #changes(jql: string, maxResults: number, token: string | null): Promise<ChangePage> {
     try {
       return await this.#search({ jql, maxResults, token });
     } catch (error) {
@@ -310,7 +310,7 @@ export class JiraApi implements ProviderApi {
     }
   }
 
-  async #search(request: { jql: string; maxResults: number; token: string | null }): Promise<Page> {
+  async #search(request: { jql: string; maxResults: number; token: string | null }): Promise<ChangePage> {
     const page = await this.#project.search({ ...request, fields: this.#fields });
     const projectId = await this.#project.id();
     const items = page.issues.flatMap((raw, index) => {
@@ -347,7 +347,7 @@ export class JiraApi implements ProviderApi {
   }
 }
 
-interface Page {
+interface ChangePage {
   readonly items: readonly CanonicalIssue[];
   readonly next: string | null;
   readonly isEmpty: boolean;

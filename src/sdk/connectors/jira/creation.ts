@@ -30,7 +30,7 @@ const Found = v.object({
 const Property = v.object({ mark: v.string() });
 
 /** The id of a key's issue. The index lags, so the numbers after it and in its gaps are looked up too. */
-export async function findCreated(project: JiraProject, idempotencyKey: string): Promise<string | null> {
+export async function findCreatedId(project: JiraProject, idempotencyKey: string): Promise<string | null> {
   const mark = markOf(idempotencyKey);
   const earliest = earliestUse(idempotencyKey);
   const projectId = await project.id();
@@ -74,7 +74,7 @@ async function probe(
 ): Promise<string | null> {
   const [newest] = latest.issues;
   const prefix = newest === undefined ? (await project.identity()).key : keyPrefix(newest.key);
-  const highest = Math.max(0, ...latest.issues.map(numberOf));
+  const highest = Math.max(0, ...latest.issues.map(issueNumber));
   /** Null for an unused number; otherwise the id if the issue has the key. */
   const look = async (number: number): Promise<{ readonly id: string | null } | null> => {
     const path = `/rest/api/3/issue/${encodeURIComponent(`${prefix}-${number}`)}`;
@@ -105,13 +105,13 @@ function markIn({ properties }: v.InferOutput<typeof Marked>): string | null {
   return v.is(Property, property) ? property.mark : null;
 }
 
-function numberOf({ key }: { readonly key: string }): number {
+function issueNumber({ key }: { readonly key: string }): number {
   return Number(/\d+$/.exec(key)?.[0] ?? 0);
 }
 
 /** Gaps among the latest issues, highest first, as far down as the issue can be. */
 function gapsIn({ issues, isAll }: Latest, earliest: string | null): readonly number[] {
-  const created = new Map(issues.map((issue) => [numberOf(issue), issue.fields.created]));
+  const created = new Map(issues.map((issue) => [issueNumber(issue), issue.fields.created]));
   const lowest = isAll ? 1 : Math.min(...created.keys());
   const gaps: number[] = [];
   for (

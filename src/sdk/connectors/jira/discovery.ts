@@ -10,7 +10,7 @@ import {
 } from "../../discovery.ts";
 import { ConnectorRequestError } from "../../errors.ts";
 import { type Transport, TransportError } from "../../http/transport.ts";
-import type { Page } from "../../model.ts";
+import { NonEmpty, type Page } from "../../model.ts";
 import { parseDiscovered } from "../shared/arguments.ts";
 import { foreignCursor } from "../shared/cursor.ts";
 import { whoami } from "./project.ts";
@@ -18,23 +18,21 @@ import { isMissing, JIRA, JiraRest, sendClassified } from "./rest.ts";
 
 const PAGE_SIZE = 50;
 
-const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
-
 /** https://developer.atlassian.com/cloud/oauth/getting-started/making-calls-to-api/ */
 const Sites = v.array(
-  v.object({ id: filled, name: filled, url: filled, scopes: v.optional(v.array(v.string()), []) }),
+  v.object({ id: NonEmpty, name: NonEmpty, url: NonEmpty, scopes: v.optional(v.array(v.string()), []) }),
 );
-const TenantInfo = v.object({ cloudId: filled });
+const TenantInfo = v.object({ cloudId: NonEmpty });
 const NativeProject = v.object({
-  id: filled,
-  key: filled,
-  name: filled,
+  id: NonEmpty,
+  key: NonEmpty,
+  name: NonEmpty,
   archived: v.optional(v.boolean(), false),
   deleted: v.optional(v.boolean(), false),
 });
 type NativeProject = v.InferOutput<typeof NativeProject>;
 const Projects = v.object({ values: v.array(NativeProject), isLast: v.boolean() });
-const SiteContext = v.object({ site_url: filled, cloud_id: v.exactOptional(filled) });
+const SiteContext = v.object({ site_url: NonEmpty, cloud_id: v.exactOptional(NonEmpty) });
 
 export class JiraDiscovery implements DiscoverySource {
   readonly provider = JIRA;

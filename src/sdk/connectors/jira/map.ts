@@ -12,14 +12,13 @@ import {
   type ExternalRef,
   Instant,
   type JsonValue,
+  NonEmpty,
 } from "../../model.ts";
 import { AdfDocument } from "./adf.ts";
 import { markdownOf } from "./adf-markdown.ts";
 import { type CustomField, readCustomFields } from "./custom-fields.ts";
 import { meaningOfLink, meaningOfStatus, meaningOfType, rankOfPriority, type StatusNames } from "./names.ts";
 import { JIRA } from "./rest.ts";
-
-const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 
 /** The only fields that are requested. */
 export const ISSUE_FIELDS = [
@@ -37,11 +36,11 @@ export const ISSUE_FIELDS = [
   "updated",
 ] as const;
 
-const Other = v.object({ id: filled, key: filled });
+const Other = v.object({ id: NonEmpty, key: NonEmpty });
 
 /** A link as one end shows it: it names the other end. */
 const NativeLink = v.object({
-  id: filled,
+  id: NonEmpty,
   type: v.object({ inward: v.string(), outward: v.string() }),
   inwardIssue: v.exactOptional(Other),
   outwardIssue: v.exactOptional(Other),
@@ -49,33 +48,33 @@ const NativeLink = v.object({
 
 /** The part of an issue that shows its project. */
 export const IssueLocation = v.object({
-  id: filled,
-  key: filled,
-  fields: v.object({ project: v.object({ id: filled, key: filled }) }),
+  id: NonEmpty,
+  key: NonEmpty,
+  fields: v.object({ project: v.object({ id: NonEmpty, key: NonEmpty }) }),
 });
 
-export const NativeStatus = v.object({ name: filled, statusCategory: v.object({ key: filled }) });
+export const NativeStatus = v.object({ name: NonEmpty, statusCategory: v.object({ key: NonEmpty }) });
 
 /** Jira omits fields that a project does not have (priority, labels, description, links) and an empty `parent`. */
 export const NativeIssue = v.object({
-  id: filled,
-  key: filled,
+  id: NonEmpty,
+  key: NonEmpty,
   fields: v.objectWithRest(
     {
-      summary: filled,
+      summary: NonEmpty,
       description: v.nullish(AdfDocument),
       status: NativeStatus,
       issuetype: v.object({
-        name: filled,
+        name: NonEmpty,
         subtask: v.boolean(),
         hierarchyLevel: v.exactOptional(v.number()),
       }),
-      priority: v.nullish(v.object({ name: filled })),
-      assignee: v.nullish(v.object({ accountId: filled })),
-      labels: v.nullish(v.array(filled)),
+      priority: v.nullish(v.object({ name: NonEmpty })),
+      assignee: v.nullish(v.object({ accountId: NonEmpty })),
+      labels: v.nullish(v.array(NonEmpty)),
       parent: v.nullish(Other),
       issuelinks: v.nullish(v.array(NativeLink)),
-      project: v.object({ id: filled, key: filled }),
+      project: v.object({ id: NonEmpty, key: NonEmpty }),
       created: Instant,
       updated: Instant,
     },
@@ -85,8 +84,8 @@ export const NativeIssue = v.object({
 export type NativeIssue = v.InferOutput<typeof NativeIssue>;
 
 export const NativeComment = v.object({
-  id: filled,
-  author: v.nullish(v.object({ accountId: v.nullish(filled) })),
+  id: NonEmpty,
+  author: v.nullish(v.object({ accountId: v.nullish(NonEmpty) })),
   body: AdfDocument,
   created: Instant,
   properties: v.optional(v.array(v.object({ key: v.string(), value: v.unknown() })), []),

@@ -1,7 +1,7 @@
 /** One project of a site: its identity and the values that its issues accept. */
 import * as v from "valibot";
 import { CapabilityNotSupportedError, ConnectorRequestError } from "../../errors.ts";
-import type { CanonicalIssueType, LinkType } from "../../model.ts";
+import { type CanonicalIssueType, type LinkType, NonEmpty } from "../../model.ts";
 import {
   isNamed,
   meaningOfLink,
@@ -14,19 +14,20 @@ import {
 import { isMissing, isRefused, JIRA, type JiraRest } from "./rest.ts";
 import { type SearchPage, type SearchRequest, searchPage } from "./search.ts";
 
-const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
 const wholeNumber = v.pipe(v.number(), v.integer());
 
-const Identity = v.object({ id: filled, key: filled });
+const Identity = v.object({ id: NonEmpty, key: NonEmpty });
 const IssueType = v.object({
-  id: filled,
-  name: filled,
+  id: NonEmpty,
+  name: NonEmpty,
   subtask: v.boolean(),
   hierarchyLevel: v.exactOptional(v.number()),
 });
-const Priority = v.object({ id: filled, name: filled });
+const Priority = v.object({ id: NonEmpty, name: NonEmpty });
 const LinkTypes = v.object({
-  issueLinkTypes: v.array(v.object({ id: filled, name: filled, inward: v.string(), outward: v.string() })),
+  issueLinkTypes: v.array(
+    v.object({ id: NonEmpty, name: NonEmpty, inward: v.string(), outward: v.string() }),
+  ),
 });
 const TypePage = v.object({ issueTypes: v.array(IssueType), startAt: wholeNumber, total: wholeNumber });
 const PriorityPage = v.object({ values: v.array(Priority), isLast: v.boolean() });
@@ -114,8 +115,8 @@ export class JiraProject {
     this.#priorities ??= await this.#readPriorities();
     const priority = priorityFor(this.#priorities, rank);
     if (priority !== undefined) return { id: priority.id };
-    const known = this.#priorities.filter(({ name }) => rankOfPriority(name) !== null);
-    throw this.#lacks("priority", `priority for ${rank}`, known);
+    const ranked = this.#priorities.filter(({ name }) => rankOfPriority(name) !== null);
+    throw this.#lacks("priority", `priority for ${rank}`, ranked);
   }
 
   /**
@@ -174,15 +175,15 @@ export class JiraProject {
   #lacks(
     capability: string,
     what: string,
-    known: readonly { readonly name: string }[],
+    ranked: readonly { readonly name: string }[],
   ): CapabilityNotSupportedError {
-    const names = known.map(({ name }) => `"${name}"`).join(", ");
+    const names = ranked.map(({ name }) => `"${name}"`).join(", ");
     const message = `The Jira project ${this.name} has no ${what}, only: ${names || "none"}.`;
     return new CapabilityNotSupportedError(JIRA, capability, message);
   }
 }
 
-const Account = v.object({ accountId: filled });
+const Account = v.object({ accountId: NonEmpty });
 
 /**
  * The credential's account.

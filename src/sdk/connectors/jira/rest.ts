@@ -80,10 +80,10 @@ export function isRefused(error: unknown): boolean {
 function classified(error: TransportError): TransportError {
   const { response } = error;
   if (response === null) return error;
-  const told = v.safeParse(RefusalBody, response.body);
-  const fields = told.success ? Object.entries(told.output.errors) : [];
+  const refusal = v.safeParse(RefusalBody, response.body);
+  const fields = refusal.success ? Object.entries(refusal.output.errors) : [];
   const problems = [
-    ...(told.success && fields.length > 0 ? told.output.errorMessages : []),
+    ...(refusal.success && fields.length > 0 ? refusal.output.errorMessages : []),
     ...fields.map(([field, problem]) => `${field}: ${problem}`),
   ];
   const reason = response.headers.get("ratelimit-reason");

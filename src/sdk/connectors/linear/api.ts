@@ -127,20 +127,20 @@ export class LinearApi implements ProviderApi {
     const { since, until, limit, place } = query;
     const { rows, next } = await readWindow(
       { provider: this.provider, since, until, limit, place },
-      async (asked) => {
+      async (identifier) => {
         const updatedAt = {
-          ...(asked.since !== null && { gte: asked.since }),
+          ...(identifier.since !== null && { gte: identifier.since }),
           ...(until !== null && { lt: until }),
         };
         const { nodes, pageInfo } = await this.#page(
           { ...(Object.keys(updatedAt).length > 0 && { updatedAt }) },
-          { last: PAGE_SIZE, ...(asked.next !== null && { before: asked.next }) },
+          { last: PAGE_SIZE, ...(identifier.next !== null && { before: identifier.next }) },
         );
         const changed = oldestFirst(nodes, ({ updatedAt }) => updatedAt, "issues.nodes");
         return {
           rows: changed.filter(isNotTrashed),
           others: changed.filter((row) => !isNotTrashed(row)),
-          next: cursorBefore(pageInfo, asked.next),
+          next: cursorBefore(pageInfo, identifier.next),
         };
       },
     );
@@ -156,12 +156,13 @@ export class LinearApi implements ProviderApi {
   }
 
   async find(key: string): Promise<CanonicalIssue | null> {
-    const asked = identifierFrom(key);
-    if (asked === null) return null;
-    const found = await orNull(this.#requests.ask(ISSUE, { id: asked.id }, Found));
+    const identifier = identifierFrom(key);
+    if (identifier === null) return null;
+    const found = await orNull(this.#requests.ask(ISSUE, { id: identifier.id }, Found));
     if (found === null) await this.#assertTeam();
     if (found === null || !this.#isOurs(found.issue)) return null;
-    const isElsewhere = asked.organization !== null && asked.organization !== organizationOf(found.issue.url);
+    const isElsewhere =
+      identifier.organization !== null && identifier.organization !== organizationOf(found.issue.url);
     return isElsewhere ? null : this.#whole(found.issue);
   }
 
@@ -277,9 +278,9 @@ export class LinearApi implements ProviderApi {
       const made = await this.#requests.ask(CREATE_COMMENT, { input: { id, issueId, body } }, CommentCreated);
       return canonicalComment(made.commentCreate.comment);
     } catch (error) {
-      const known = isFailure(error, "conflict") ? await this.findComment(issueId, idempotencyKey) : null;
-      if (known === null) throw error;
-      return known;
+      const existing = isFailure(error, "conflict") ? await this.findComment(issueId, idempotencyKey) : null;
+      if (existing === null) throw error;
+      return existing;
     }
   }
 

@@ -12,15 +12,14 @@ import {
   Instant,
   type IssuePatch,
   type LinkType,
+  NonEmpty,
 } from "../../model.ts";
 import type { LinearParams } from "../params.ts";
 import { Backward, connection } from "./requests.ts";
 
-const filled = v.pipe(v.string(), v.nonEmpty("must not be empty"));
+const Entity = v.object({ id: NonEmpty });
 
-const Entity = v.object({ id: filled });
-
-const LinkEnd = v.object({ id: filled, identifier: filled, url: v.string(), team: Entity });
+const LinkEnd = v.object({ id: NonEmpty, identifier: NonEmpty, url: v.string(), team: Entity });
 type LinkEnd = v.InferOutput<typeof LinkEnd>;
 
 /** Linear's kinds of workflow states: https://linear.app/developers/graphql */
@@ -34,20 +33,20 @@ const StateType = v.picklist([
   "duplicate",
 ]);
 
-export const NativeState = v.object({ id: filled, name: v.string(), type: StateType });
+export const NativeState = v.object({ id: NonEmpty, name: v.string(), type: StateType });
 export type NativeState = v.InferOutput<typeof NativeState>;
 
-export const NativeLabel = v.object({ id: filled, name: filled });
+export const NativeLabel = v.object({ id: NonEmpty, name: NonEmpty });
 /** A relation, from the issue that describes it. */
-export const NativeRelation = v.object({ id: filled, type: v.string(), relatedIssue: LinkEnd });
+export const NativeRelation = v.object({ id: NonEmpty, type: v.string(), relatedIssue: LinkEnd });
 /** A relation, from its other end. */
-export const NativeInverseRelation = v.object({ id: filled, type: v.string(), issue: LinkEnd });
+export const NativeInverseRelation = v.object({ id: NonEmpty, type: v.string(), issue: LinkEnd });
 
 const fields = {
-  id: filled,
-  identifier: filled,
+  id: NonEmpty,
+  identifier: NonEmpty,
   url: v.string(),
-  title: filled,
+  title: NonEmpty,
   description: v.nullable(v.string()),
   priority: v.picklist([0, 1, 2, 3, 4]),
   createdAt: Instant,
@@ -56,7 +55,7 @@ const fields = {
   trashed: v.nullable(v.boolean()),
   team: Entity,
   state: NativeState,
-  assignee: v.nullable(v.object({ id: filled, displayName: filled })),
+  assignee: v.nullable(v.object({ id: NonEmpty, displayName: NonEmpty })),
   parent: v.nullable(LinkEnd),
 };
 
@@ -80,7 +79,7 @@ export type NativeIssue = v.InferOutput<typeof NativeIssue>;
 const DisplayNamed = v.nullable(v.object({ displayName: v.string() }));
 
 export const NativeComment = v.object({
-  id: filled,
+  id: NonEmpty,
   body: v.string(),
   createdAt: Instant,
   user: DisplayNamed,
@@ -90,7 +89,7 @@ export const NativeComment = v.object({
 export type NativeComment = v.InferOutput<typeof NativeComment>;
 
 export const CommentedIssue = v.object({
-  id: filled,
+  id: NonEmpty,
   trashed: v.nullable(v.boolean()),
   team: Entity,
   comments: v.object({ nodes: v.array(NativeComment), pageInfo: Backward }),

@@ -178,22 +178,22 @@ export const Backward = v.object({ hasPreviousPage: v.boolean(), startCursor: v.
 /** The cursor to continue with; null at the end. */
 export function cursorAfter(
   { hasNextPage, endCursor }: v.InferOutput<typeof Forward>,
-  asked: string | null,
+  previousCursor: string | null,
 ): string | null {
-  return hasNextPage ? requireCursor("endCursor", endCursor, asked) : null;
+  return hasNextPage ? requireCursor("endCursor", endCursor, previousCursor) : null;
 }
 
 /** The cursor to go back with; null at the start. */
 export function cursorBefore(
   { hasPreviousPage, startCursor }: v.InferOutput<typeof Backward>,
-  asked: string | null,
+  previousCursor: string | null,
 ): string | null {
-  return hasPreviousPage ? requireCursor("startCursor", startCursor, asked) : null;
+  return hasPreviousPage ? requireCursor("startCursor", startCursor, previousCursor) : null;
 }
 
 /** A missing or repeated cursor would end the reading early, or never. */
-function requireCursor(name: string, cursor: string | null, asked: string | null): string {
-  if (cursor !== null && cursor !== asked) return cursor;
+function requireCursor(name: string, cursor: string | null, previousCursor: string | null): string {
+  if (cursor !== null && cursor !== previousCursor) return cursor;
   throw new IssuePayloadContractError(
     "linear",
     `pageInfo.${name}`,
@@ -227,13 +227,13 @@ export async function everyNode<T>(
   read: (after: string) => Promise<typeof first>,
 ): Promise<T[]> {
   const nodes = [...first.nodes];
-  let asked: string | null = null;
-  let next = cursorAfter(first.pageInfo, asked);
+  let previousCursor: string | null = null;
+  let next = cursorAfter(first.pageInfo, previousCursor);
   while (next !== null) {
-    asked = next;
-    const page = await read(asked);
+    previousCursor = next;
+    const page = await read(previousCursor);
     nodes.push(...page.nodes);
-    next = cursorAfter(page.pageInfo, asked);
+    next = cursorAfter(page.pageInfo, previousCursor);
   }
   return nodes;
 }

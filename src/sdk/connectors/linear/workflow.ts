@@ -37,7 +37,7 @@ export class Workflow {
   readonly #requests: LinearRequests;
   readonly #teamId: string;
   readonly #choices: StateChoices;
-  #known: TeamWorkflow | null = null;
+  #workflow: TeamWorkflow | null = null;
 
   constructor(requests: LinearRequests, teamId: string, choices: StateChoices) {
     this.#requests = requests;
@@ -51,10 +51,10 @@ export class Workflow {
    * @throws CapabilityNotSupportedError listing the team's states when none fits
    */
   async stateFor(status: CanonicalStatus): Promise<string> {
-    const known = this.#known === null ? null : this.#pick(this.#known, status);
-    if (known !== null) return known;
+    const cached = this.#workflow === null ? null : this.#pick(this.#workflow, status);
+    if (cached !== null) return cached;
     const fresh = await this.#read();
-    this.#known = fresh;
+    this.#workflow = fresh;
     const found = this.#pick(fresh, status);
     if (found !== null) return found;
     const states = fresh.states.map(({ name, type }) => `${name} (${type})`).join(", ");
@@ -66,7 +66,7 @@ export class Workflow {
   }
 
   invalidate(): void {
-    this.#known = null;
+    this.#workflow = null;
   }
 
   #pick({ states, defaultId }: TeamWorkflow, status: CanonicalStatus): string | null {

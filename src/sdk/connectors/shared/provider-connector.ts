@@ -161,8 +161,8 @@ export class ProviderConnector implements TrackerConnector {
     const asked = filledPatch(wanted);
     assertSupported(this.provider, this.#api.capabilities, asked);
     return this.#inTurn(async () => {
-      const known = lookUp === "never" ? null : await this.#api.findCreated(key);
-      return known ?? this.#complete(await this.#api.create(wanted, key), wanted, asked);
+      const existing = lookUp === "never" ? null : await this.#api.findCreated(key);
+      return existing ?? this.#complete(await this.#api.create(wanted, key), wanted, asked);
     });
   }
 
@@ -224,8 +224,8 @@ export class ProviderConnector implements TrackerConnector {
     assertScope(this, ref);
     this.#needComments();
     return this.#inTurn(async () => {
-      const known = lookUp === "never" ? null : await this.#api.findComment(ref.id, key);
-      return known ?? this.#api.comment(ref.id, text, key);
+      const existing = lookUp === "never" ? null : await this.#api.findComment(ref.id, key);
+      return existing ?? this.#api.comment(ref.id, text, key);
     });
   }
 

@@ -16,8 +16,8 @@ export class TimedTransport implements Transport {
 
   async send(request: TransportRequest): Promise<TransportResponse> {
     const response = await this.#transport.send(request);
-    const told = Date.parse(response.headers.get("date") ?? "");
-    if (!Number.isNaN(told)) this.#time = new Date(told).toISOString();
+    const date = Date.parse(response.headers.get("date") ?? "");
+    if (!Number.isNaN(date)) this.#time = new Date(date).toISOString();
     return response;
   }
 }
