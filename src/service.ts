@@ -58,7 +58,7 @@ interface ServiceOptions {
   readonly openEmbedded: (databasePath: string) => Promise<EmbeddedHost>;
   /** Receives the upgrade of an older config, whichever call brought it. */
   readonly onUpgrade: OnUpgrade;
-  /** Receives the first edit of a config that has `doctrine`; null where nobody would read it. */
+  /** Receives the first edit of a config that has `doctrine`; null where a report would not be read. */
   readonly onDoctrine: (() => void) | null;
   /** Receives the resource's label at the first use of a binding from another clone. */
   readonly onAdopted: (label: string) => void;

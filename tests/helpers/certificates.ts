@@ -10,7 +10,7 @@ export interface Certificate {
 
 const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
 
-/** Certificates of an authority that nobody knows, made with openssl and removed on disposal. */
+/** Certificates of an authority that no machine knows, made with openssl and removed on disposal. */
 export class Certificates implements Disposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "tracker-certificates-"));
 
@@ -23,7 +23,7 @@ export class Certificates implements Disposable {
     return this.#path("authority.pem");
   }
 
-  /** A certificate that nobody but its owner signed. */
+  /** A certificate that its owner alone signed. */
   selfSigned(): Certificate {
     return this.#selfSigned("self", "DNS:localhost");
   }

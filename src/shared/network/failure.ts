@@ -43,10 +43,12 @@ const untrusted = (message: string, remedy: Remedy | null = null): NetworkFailur
 const REFUSED = before("refused", "the connection was refused");
 const CLOSED = during("closed", "the other side closed the connection before it had answered");
 const UNRESOLVED = before("unresolved", "its name cannot be resolved");
-const NO_ROUTE = before("unreachable", "there is no route to it");
+// The route may be lost after the request was sent.
+const NO_ROUTE = during("unreachable", "there is no route to it");
 const TIMEOUT = during("timeout", "the answer took too long");
 const NO_TLS = before("no_tls", "the TLS handshake failed; its port may not speak TLS");
 export const TOO_LARGE = during("too_large", "the answer is too large");
+const TLS_BROKEN = during("broken", "the TLS connection broke");
 const BROKEN = during("broken", "the connection broke");
 
 const UNKNOWN_ISSUER = untrusted(
@@ -67,15 +69,17 @@ const FAILURES: Readonly<Record<string, NetworkFailure>> = {
   EPIPE: CLOSED,
   ConnectionClosed: CLOSED,
   ENOTFOUND: UNRESOLVED,
+  DNSResolveFailed: UNRESOLVED,
   EAI_AGAIN: before("unresolved", "its name cannot be resolved at the moment"),
   EHOSTUNREACH: NO_ROUTE,
   ENETUNREACH: NO_ROUTE,
   EHOSTDOWN: NO_ROUTE,
-  ENETDOWN: before("unreachable", "this machine has no network"),
+  ENETDOWN: during("unreachable", "this machine has no network"),
   EADDRNOTAVAIL: before("unreachable", "this machine has no address or port left for a connection"),
   ETIMEDOUT: TIMEOUT,
   TimeoutError: TIMEOUT,
   EPROTO: NO_TLS,
+  ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
   ERR_TLS_HANDSHAKE_TIMEOUT: NO_TLS,
 
   DEPTH_ZERO_SELF_SIGNED_CERT: untrusted("its certificate is self-signed", "authority"),
@@ -125,7 +129,7 @@ export function networkFailureOf(error: unknown): {
   const chain = chainOf(error);
   const codes = chain.flatMap((link) => ("code" in link ? [String(link.code), link.name] : [link.name]));
   const known = codes.find((name) => Object.hasOwn(FAILURES, name));
-  const code = known ?? codes.find((name) => /^[A-Z][A-Z0-9]*_[A-Z0-9_]+$/.test(name)) ?? null;
+  const code = known ?? codes.find((name) => /^[A-Z][A-Z0-9_]+$/.test(name)) ?? null;
   const proxied = chain.find((link) => link instanceof ProxiedError);
   const text = chain.map(({ message }) => message).join("\n");
   const viaProxy = proxied === undefined ? null : proxyFailure(proxied.proxy, codes, text);
@@ -134,7 +138,7 @@ export function networkFailureOf(error: unknown): {
 
 function unlistedFailure(code: string | null): NetworkFailure {
   if (code !== null && CERTIFICATE_CODE.test(code)) return untrusted("its certificate cannot be verified");
-  return code !== null && TLS_CODE.test(code) ? NO_TLS : BROKEN;
+  return code !== null && TLS_CODE.test(code) ? TLS_BROKEN : BROKEN;
 }
 
 /** The failure of a proxy; null where the proxy has done its part. */

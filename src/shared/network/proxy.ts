@@ -2,7 +2,8 @@ import type { Environment } from "../io.ts";
 
 /**
  * Returns the host and port of the proxy that the runtime sends a request through;
- * null where there is none. Never the proxy's user or password.
+ * null where there is none. Never the proxy's user or password: an address that
+ * cannot be parsed, and may hold them, is only described.
  */
 export function proxyOf({ protocol, hostname, host }: URL, env: Environment): string | null {
   const scheme = protocol.slice(0, -1);
