@@ -184,8 +184,8 @@ export class ItemWriter {
 
 /** Reports a repeated create whose issue exists as applied. */
 function appliedCreate({ outcome, record }: ItemResult): ItemResult {
-  const isThere = record !== null && record.ref !== null && outcome.outcome === "noop";
-  return { outcome: isThere ? { ...outcome, outcome: "applied" } : outcome, record };
+  const exists = record !== null && record.ref !== null && outcome.outcome === "noop";
+  return { outcome: exists ? { ...outcome, outcome: "applied" } : outcome, record };
 }
 
 /** The name of an issue that the request did not name; a draft has only a title. */

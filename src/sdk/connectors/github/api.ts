@@ -134,7 +134,7 @@ export class GitHubApi implements ProviderApi {
       " ",
     );
     const query = { q, per_page: limit };
-    const found = await this.#repository.ask(
+    const found = await this.#repository.request(
       () => this.#rest.send({ method: "GET", path: "/search/issues", query }),
       // An invisible repository makes the query invalid.
       isInvalid,
@@ -164,7 +164,7 @@ export class GitHubApi implements ProviderApi {
     };
     const path = this.#repository.path("issues");
     const made = await this.#repository
-      .ask(() => this.#rest.send({ method: "POST", path, body: { json } }))
+      .request(() => this.#rest.send({ method: "POST", path, body: { json } }))
       .catch(async (error: unknown) => {
         if (isInvalid(error)) await this.#fields.assertAssignable(assignees);
         throw error;
@@ -258,7 +258,10 @@ export class GitHubApi implements ProviderApi {
     return this.#comments.add(id, body, idempotencyKey);
   }
 
-  /** `since` is documented both as "at or after" and as "after", so the request is one second earlier. */
+  /**
+   * `since` is documented both as "at or after" and as "after", so the request is one second earlier:
+   * https://docs.github.com/en/rest/issues/issues#list-repository-issues
+   */
   async #changes({ since, next }: PageRequest): Promise<ProviderPage<ChangedIssue>> {
     const query = {
       state: "all",
@@ -267,7 +270,7 @@ export class GitHubApi implements ProviderApi {
       ...(since !== null && { since: secondOf(since, -1) }),
     };
     const path = this.#repository.path("issues");
-    const { rows, next: after } = await this.#repository.ask(() =>
+    const { rows, next: after } = await this.#repository.request(() =>
       this.#rest.page(path, query, next ?? FIRST_PAGE, "issues"),
     );
     const changed = rows.map((row, index) => {
@@ -302,7 +305,7 @@ export class GitHubApi implements ProviderApi {
     const list = this.#repository.path("issues");
     const pages = this.#rest.pages(list, { ...query, state: "all", direction: "desc" }, "issues");
     for (;;) {
-      const page = await this.#repository.ask(() => pages.next());
+      const page = await this.#repository.request(() => pages.next());
       if (page.done === true) return;
       for (const [index, row] of page.value.entries()) yield { row, path: `issues.${index}` };
     }

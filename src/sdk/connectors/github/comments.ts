@@ -29,7 +29,9 @@ export class GitHubComments {
     const { page: first, after } = parsePlace(GITHUB, Place, place) ?? { page: FIRST_PAGE, after: 0 };
     for (let page = first; ; ) {
       const path = this.#repository.path("issues", id, "comments");
-      const { rows, next } = await this.#issues.ask(id, () => this.#rest.page(path, {}, page, "comments"));
+      const { rows, next } = await this.#issues.request(id, () =>
+        this.#rest.page(path, {}, page, "comments"),
+      );
       const comments = await this.#parse(id, rows);
       const unseen = comments.filter((comment) => comment.id > after);
       const last = unseen.at(-1);

@@ -86,7 +86,7 @@ export class GitHubDiscovery implements DiscoverySource {
   /** One request; two when the repository was renamed or moved. */
   async findResource({ displayKey, resourceUrl }: ResourceNames): Promise<FoundResource | null> {
     if (!FULL_NAME.test(displayKey)) return null;
-    const body = await this.#followed(`/repos/${displayKey}`);
+    const body = await this.#getFollowing(`/repos/${displayKey}`);
     if (body === null) return null;
     const repository = parseDiscovered(GITHUB, NativeRepository, body, "repository");
     if (!isBindable(repository) || !isSameSite(resourceUrl, repository.html_url)) return null;
@@ -97,13 +97,15 @@ export class GitHubDiscovery implements DiscoverySource {
    * The body at `path`, or at the id that GitHub redirects an old name to; null when there is none.
    * https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects
    */
-  async #followed(path: string): Promise<unknown> {
+  async #getFollowing(path: string): Promise<unknown> {
     try {
       return await this.#rest.send({ method: "GET", path });
     } catch (error) {
       if (!isGone(error)) throw error;
       const moved = /\/repositories\/\d+$/.exec(error.response?.headers.get("location") ?? "")?.[0];
-      return isRedirectError(error) && moved !== undefined && moved !== path ? this.#followed(moved) : null;
+      return isRedirectError(error) && moved !== undefined && moved !== path
+        ? this.#getFollowing(moved)
+        : null;
     }
   }
 

@@ -61,7 +61,7 @@ export class GitHubIssues {
     throw new IssueNotFoundError(GITHUB, id);
   }
 
-  async ask<T>(id: string, work: () => Promise<T>): Promise<T> {
+  async request<T>(id: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
@@ -73,7 +73,7 @@ export class GitHubIssues {
   write(id: string, method: TransportRequest["method"], parts: readonly (string | number)[], json?: object) {
     const path = this.#repository.path("issues", id, ...parts);
     const body = json === undefined ? {} : { body: { json } };
-    return this.ask(id, () => this.#rest.send({ method, path, ...body }));
+    return this.request(id, () => this.#rest.send({ method, path, ...body }));
   }
 
   /** Changes members of an issue. Returns it afterwards. */
@@ -109,8 +109,8 @@ export class GitHubIssues {
     }
     const [blockers, blocked] =
       summary === undefined
-        ? await this.#unannounced(number)
-        : await this.ask(String(number), () =>
+        ? await this.#linksWithoutSummary(number)
+        : await this.request(String(number), () =>
             Promise.all([
               summary.total_blocked_by === 0 ? [] : this.#links(number, "blocked_by", "blocked_by"),
               summary.total_blocking === 0 ? [] : this.#links(number, "blocking", "blocks"),
@@ -120,7 +120,9 @@ export class GitHubIssues {
   }
 
   /** The links of an issue without a summary, which older servers lack. */
-  async #unannounced(number: number): Promise<readonly [readonly CanonicalLink[], readonly CanonicalLink[]]> {
+  async #linksWithoutSummary(
+    number: number,
+  ): Promise<readonly [readonly CanonicalLink[], readonly CanonicalLink[]]> {
     if (this.#lacksDependencies) return [[], []];
     try {
       const blockers = await this.#links(number, "blocked_by", "blocked_by");

@@ -49,7 +49,7 @@ export class GitHubRepository {
   }
 
   /** Sends a request; a failure that looks like a missing repository is explained by {@link assertReadable}. */
-  async ask<T>(work: () => Promise<T>, isSuspicious: (error: unknown) => boolean = isGone): Promise<T> {
+  async request<T>(work: () => Promise<T>, isSuspicious: (error: unknown) => boolean = isGone): Promise<T> {
     try {
       return await work();
     } catch (error) {
@@ -100,7 +100,7 @@ export class GitHubRepository {
 
   /**
    * Older servers list only an organization's types, to its readers:
-   * https://docs.github.com/en/rest/orgs/issue-types
+   * https://docs.github.com/en/rest/repos/issue-types, https://docs.github.com/en/rest/orgs/issue-types
    */
   async #readTypes(): Promise<readonly string[]> {
     const found =

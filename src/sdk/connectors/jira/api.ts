@@ -75,7 +75,7 @@ export class JiraApi implements ProviderApi {
   readonly #comments: IssueComments;
   readonly #reading: ReadingContext;
   /** The transitions that were read with an issue, by its payload. */
-  readonly #offered = new WeakMap<object, readonly Transition[]>();
+  readonly #transitionsOf = new WeakMap<object, readonly Transition[]>();
   readonly #fields: readonly string[];
   readonly #defaultIssueType: string | null;
 
@@ -149,7 +149,7 @@ export class JiraApi implements ProviderApi {
     const native = parsePayload(JIRA, NativeIssue, raw, "issue");
     // A moved issue is still found by its id and its old key.
     if (native.fields.project.id !== (await this.#project.id())) throw new IssueNotFoundError(JIRA, id);
-    this.#offered.set(raw, transitions);
+    this.#transitionsOf.set(raw, transitions);
     return canonicalIssue(native, raw, this.#reading);
   }
 
@@ -227,7 +227,7 @@ export class JiraApi implements ProviderApi {
 
   /** Transitions depend on the current status; outdated ones are read again when none fits or one is refused. */
   async transition(current: CanonicalIssue, status: CanonicalStatus): Promise<null> {
-    const fromIssue = this.#fitting(this.#offered.get(Object(current.raw)) ?? [], status);
+    const fromIssue = this.#fitting(this.#transitionsOf.get(Object(current.raw)) ?? [], status);
     if (fromIssue !== null) {
       try {
         return await this.#move(current, fromIssue);
@@ -287,12 +287,12 @@ export class JiraApi implements ProviderApi {
   }
 
   async comments(id: string, place: JsonValue): Promise<ApiPage<CanonicalComment>> {
-    if (place === null) await this.#assertHere(id);
+    if (place === null) await this.#assertInProject(id);
     return this.#comments.list(id, place);
   }
 
   async findComment(id: string, idempotencyKey: string): Promise<CanonicalComment | null> {
-    await this.#assertHere(id);
+    await this.#assertInProject(id);
     return this.#comments.find(id, idempotencyKey);
   }
 
@@ -322,7 +322,7 @@ export class JiraApi implements ProviderApi {
   }
 
   /** Comments do not name their issue's project. */
-  async #assertHere(id: string): Promise<void> {
+  async #assertInProject(id: string): Promise<void> {
     const { fields } = await this.#missingIsNotFound(id, () =>
       this.#rest.get(IssueLocation, "issue", pathOf(id), { fields: "project" }),
     );

@@ -127,43 +127,44 @@ export class LinearApi implements ProviderApi {
     const { since, until, limit, place } = query;
     const { rows, next } = await readWindow(
       { provider: this.provider, since, until, limit, place },
-      async (identifier) => {
+      async (request) => {
         const updatedAt = {
-          ...(identifier.since !== null && { gte: identifier.since }),
+          ...(request.since !== null && { gte: request.since }),
           ...(until !== null && { lt: until }),
         };
         const { nodes, pageInfo } = await this.#page(
           { ...(Object.keys(updatedAt).length > 0 && { updatedAt }) },
-          { last: PAGE_SIZE, ...(identifier.next !== null && { before: identifier.next }) },
+          { last: PAGE_SIZE, ...(request.next !== null && { before: request.next }) },
         );
         const changed = oldestFirst(nodes, ({ updatedAt }) => updatedAt, "issues.nodes");
         return {
           rows: changed.filter(isNotTrashed),
           others: changed.filter((row) => !isNotTrashed(row)),
-          next: cursorBefore(pageInfo, identifier.next),
+          next: cursorBefore(pageInfo, request.next),
         };
       },
     );
-    return { items: await this.#wholes(rows), next };
+    return { items: await this.#completeAll(rows), next };
   }
 
   async get(id: string): Promise<CanonicalIssue> {
-    const found = await orNull(this.#requests.ask(ISSUE, { id }, Found));
+    const found = await orNull(this.#requests.request(ISSUE, { id }, Found));
     if (found === null) await this.#assertTeam();
     // Linear also accepts identifiers as ids, and finds issues that moved to another team.
-    if (found?.issue.id !== id || !this.#isOurs(found.issue)) throw new IssueNotFoundError(this.provider, id);
-    return this.#whole(found.issue);
+    if (found?.issue.id !== id || !this.#isInTeam(found.issue))
+      throw new IssueNotFoundError(this.provider, id);
+    return this.#complete(found.issue);
   }
 
   async find(key: string): Promise<CanonicalIssue | null> {
     const identifier = identifierFrom(key);
     if (identifier === null) return null;
-    const found = await orNull(this.#requests.ask(ISSUE, { id: identifier.id }, Found));
+    const found = await orNull(this.#requests.request(ISSUE, { id: identifier.id }, Found));
     if (found === null) await this.#assertTeam();
-    if (found === null || !this.#isOurs(found.issue)) return null;
+    if (found === null || !this.#isInTeam(found.issue)) return null;
     const isElsewhere =
       identifier.organization !== null && identifier.organization !== organizationOf(found.issue.url);
-    return isElsewhere ? null : this.#whole(found.issue);
+    return isElsewhere ? null : this.#complete(found.issue);
   }
 
   /** Linear's `searchIssues` is limited to 30 requests a minute and also returns similar issues. */
@@ -182,7 +183,7 @@ export class LinearApi implements ProviderApi {
       rows.push(...nodes.filter(isNotTrashed));
       after = cursorAfter(pageInfo, after);
     } while (after !== null && rows.length < limit);
-    return this.#wholes(rows.slice(0, limit));
+    return this.#completeAll(rows.slice(0, limit));
   }
 
   /** A `todo` issue starts in the team's state for new issues, which may be its triage. */
@@ -199,8 +200,8 @@ export class LinearApi implements ProviderApi {
       ...(labels.length > 0 && { labelIds: await labelIds(this.#requests, this.workspace, labels) }),
     };
     try {
-      const { issue } = (await this.#requests.ask(CREATE_ISSUE, { input }, IssueCreated)).issueCreate;
-      if (issue !== null) return await this.#whole(issue);
+      const { issue } = (await this.#requests.request(CREATE_ISSUE, { input }, IssueCreated)).issueCreate;
+      if (issue !== null) return await this.#complete(issue);
     } catch (error) {
       if (!isFailure(error, "conflict")) throw error;
     }
@@ -209,10 +210,10 @@ export class LinearApi implements ProviderApi {
 
   async findCreated(idempotencyKey: string): Promise<CanonicalIssue | null> {
     const id = this.#createdId(idempotencyKey);
-    const found = await orNull(this.#requests.ask(ISSUE, { id }, Found));
+    const found = await orNull(this.#requests.request(ISSUE, { id }, Found));
     if (found === null) return null;
-    if (!this.#isOurs(found.issue)) throw new IssueNotFoundError(this.provider, id);
-    return this.#whole(found.issue);
+    if (!this.#isInTeam(found.issue)) throw new IssueNotFoundError(this.provider, id);
+    return this.#complete(found.issue);
   }
 
   async update(current: CanonicalIssue, patch: IssuePatch): Promise<CanonicalIssue | null> {
@@ -239,9 +240,9 @@ export class LinearApi implements ProviderApi {
   /** Linear moves a duplicate to the team's duplicate state, which is canceled. */
   async link({ ref }: CanonicalIssue, link: CanonicalLink): Promise<CanonicalIssue> {
     const input = relationInput(ref.id, link);
-    const { issueRelationCreate } = await this.#requests.ask(CREATE_RELATION, { input }, Related);
+    const { issueRelationCreate } = await this.#requests.request(CREATE_RELATION, { input }, Related);
     const { issue, relatedIssue } = issueRelationCreate.issueRelation;
-    return this.#whole(issue.id === ref.id ? issue : relatedIssue);
+    return this.#complete(issue.id === ref.id ? issue : relatedIssue);
   }
 
   async unlink(current: CanonicalIssue, unwanted: CanonicalLink): Promise<null> {
@@ -249,7 +250,7 @@ export class LinearApi implements ProviderApi {
     for (const { id, link } of relationsOf(this.#nativeOf(current))) {
       if (linkIdentity(link) !== identity) continue;
       // Another client may have removed it since it was read.
-      await orNull(this.#requests.ask(DELETE_RELATION, { id }, v.object({ issueRelationDelete: done })));
+      await orNull(this.#requests.request(DELETE_RELATION, { id }, v.object({ issueRelationDelete: done })));
     }
     return null;
   }
@@ -275,7 +276,11 @@ export class LinearApi implements ProviderApi {
   async comment(issueId: string, body: string, idempotencyKey: string): Promise<CanonicalComment> {
     const id = idOf(["comment", issueId], idempotencyKey);
     try {
-      const made = await this.#requests.ask(CREATE_COMMENT, { input: { id, issueId, body } }, CommentCreated);
+      const made = await this.#requests.request(
+        CREATE_COMMENT,
+        { input: { id, issueId, body } },
+        CommentCreated,
+      );
       return canonicalComment(made.commentCreate.comment);
     } catch (error) {
       const existing = isFailure(error, "conflict") ? await this.findComment(issueId, idempotencyKey) : null;
@@ -291,21 +296,22 @@ export class LinearApi implements ProviderApi {
       filter: { team: { id: { eq: this.workspace } }, ...filter },
       ...page,
     };
-    const found = await orNull(this.#requests.ask(ISSUES, variables, FoundPage));
+    const found = await orNull(this.#requests.request(ISSUES, variables, FoundPage));
     if (found === null || found.team.archivedAt !== null) throw this.#teamGone();
     return found.issues;
   }
 
   async #comments(id: string, page: object): Promise<v.InferOutput<typeof CommentedIssue>["comments"]> {
-    const found = await orNull(this.#requests.ask(ISSUE_COMMENTS, { id, ...page }, Commented));
+    const found = await orNull(this.#requests.request(ISSUE_COMMENTS, { id, ...page }, Commented));
     if (found === null) await this.#assertTeam();
-    if (found?.issue.id !== id || !this.#isOurs(found.issue)) throw new IssueNotFoundError(this.provider, id);
+    if (found?.issue.id !== id || !this.#isInTeam(found.issue))
+      throw new IssueNotFoundError(this.provider, id);
     return found.issue.comments;
   }
 
   async #change(id: string, input: object): Promise<CanonicalIssue | null> {
-    const { issue } = (await this.#requests.ask(UPDATE_ISSUE, { id, input }, Updated)).issueUpdate;
-    return issue === null ? null : this.#whole(issue);
+    const { issue } = (await this.#requests.request(UPDATE_ISSUE, { id, input }, Updated)).issueUpdate;
+    return issue === null ? null : this.#complete(issue);
   }
 
   async #assigneeInput([name]: readonly string[]): Promise<{ readonly assigneeId: string | null }> {
@@ -316,7 +322,7 @@ export class LinearApi implements ProviderApi {
     return idOf(["issue", this.workspace], idempotencyKey);
   }
 
-  #isOurs({ team, trashed }: Pick<IssueNode, "team" | "trashed">): boolean {
+  #isInTeam({ team, trashed }: Pick<IssueNode, "team" | "trashed">): boolean {
     return team.id === this.workspace && trashed !== true;
   }
 
@@ -326,7 +332,9 @@ export class LinearApi implements ProviderApi {
    * @throws ConnectorRequestError (`not_found`) when the team is not visible
    */
   async #assertTeam(): Promise<void> {
-    const found = await orNull(this.#requests.ask(TEAM, { id: this.workspace }, v.object({ team: Team })));
+    const found = await orNull(
+      this.#requests.request(TEAM, { id: this.workspace }, v.object({ team: Team })),
+    );
     if (found === null || found.team.archivedAt !== null) throw this.#teamGone();
   }
 
@@ -337,14 +345,14 @@ export class LinearApi implements ProviderApi {
     );
   }
 
-  async #wholes(rows: readonly IssueNode[]): Promise<readonly CanonicalIssue[]> {
+  async #completeAll(rows: readonly IssueNode[]): Promise<readonly CanonicalIssue[]> {
     const issues: CanonicalIssue[] = [];
-    for (const row of rows) issues.push(await this.#whole(row));
+    for (const row of rows) issues.push(await this.#complete(row));
     return issues;
   }
 
   /** The whole issue; sends more requests only where the row is incomplete. */
-  async #whole(row: IssueNode): Promise<CanonicalIssue> {
+  async #complete(row: IssueNode): Promise<CanonicalIssue> {
     const every = async <S extends v.GenericSchema>(
       first: v.InferOutput<ReturnType<typeof connection<S>>>,
       document: string,
@@ -352,7 +360,8 @@ export class LinearApi implements ProviderApi {
     ) => ({
       nodes: await everyNode(
         first,
-        async (after) => (await this.#requests.ask(document, { id: row.id, after }, Rest(node))).issue.page,
+        async (after) =>
+          (await this.#requests.request(document, { id: row.id, after }, Rest(node))).issue.page,
       ),
     });
     const native: NativeIssue = {

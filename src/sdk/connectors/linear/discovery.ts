@@ -50,12 +50,12 @@ export class LinearDiscovery implements DiscoverySource {
 
   /** A user belongs to one organization. */
   async account(): Promise<string> {
-    const { viewer, organization } = await this.#ask(ACCOUNT, {}, Account);
+    const { viewer, organization } = await this.#request(ACCOUNT, {}, Account);
     return `${organization.id}:${viewer.id}`;
   }
 
   async listWorkspaces(): Promise<Page<DiscoveredWorkspace>> {
-    const { organization } = await this.#ask(ACCOUNT, {}, Account);
+    const { organization } = await this.#request(ACCOUNT, {}, Account);
     return { items: [workspaceOf(organization)], nextCursor: null };
   }
 
@@ -64,7 +64,7 @@ export class LinearDiscovery implements DiscoverySource {
     { id, providerContext }: DiscoveredWorkspace,
     cursor: string | null,
   ): Promise<Page<DiscoveredResource>> {
-    const { organization, teams } = await this.#ask(TEAMS, { after: cursor }, Teams);
+    const { organization, teams } = await this.#request(TEAMS, { after: cursor }, Teams);
     if (organization.id !== id) {
       throw new ConnectorRequestError(`This Linear credential does not belong to the organization ${id}.`, {
         provider: this.provider,
@@ -77,7 +77,7 @@ export class LinearDiscovery implements DiscoverySource {
 
   /** One request. The recorded address shows the organization, because organizations can have the same keys. */
   async findResource({ displayKey, resourceUrl }: ResourceNames): Promise<FoundResource | null> {
-    const { organization, teams } = await this.#ask(TEAM_BY_KEY, { key: displayKey }, TeamByKey);
+    const { organization, teams } = await this.#request(TEAM_BY_KEY, { key: displayKey }, TeamByKey);
     const [team] = teams.nodes.filter(isBindable);
     const workspace = workspaceOf(organization);
     const { workspace_url: url = "" } = workspace.providerContext;
@@ -111,12 +111,12 @@ export class LinearDiscovery implements DiscoverySource {
     };
   }
 
-  async #ask<S extends v.GenericSchema>(
+  async #request<S extends v.GenericSchema>(
     document: string,
     variables: Readonly<Record<string, unknown>>,
     data: S,
   ): Promise<v.InferOutput<S>> {
-    const found = await this.#requests.ask(document, variables, v.unknown());
+    const found = await this.#requests.request(document, variables, v.unknown());
     return parseDiscovered(this.provider, data, found, "answer.data");
   }
 }

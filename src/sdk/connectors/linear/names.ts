@@ -37,7 +37,7 @@ export async function labelIds(
     or: [{ team: { id: { eq: teamId } } }, { team: { null: true } }],
   };
   const read = async (after: string | null) =>
-    (await requests.ask(LABELS, { filter, after }, Labels)).issueLabels;
+    (await requests.request(LABELS, { filter, after }, Labels)).issueLabels;
   const labels = await everyNode(await read(null), read);
   return names.map((name) =>
     onlyLabel(
@@ -84,7 +84,7 @@ export async function labelDelta(
  */
 export async function userId(requests: LinearRequests, displayName: string): Promise<string> {
   const filter = { or: [{ displayName: { eq: displayName } }, { email: { eqIgnoreCase: displayName } }] };
-  const { nodes } = (await requests.ask(USERS, { filter }, Users)).users;
+  const { nodes } = (await requests.request(USERS, { filter }, Users)).users;
   const user = nodes.find((node) => node.displayName === displayName);
   if (user !== undefined) return user.id;
   const [owner] = nodes;

@@ -57,7 +57,7 @@ export class LinearRequests {
    * `conflict` for an id that is taken
    * @throws IssuePayloadContractError naming the path when the answer has the wrong shape
    */
-  async ask<S extends v.GenericSchema>(
+  async request<S extends v.GenericSchema>(
     document: string,
     variables: Readonly<Record<string, unknown>>,
     data: S,

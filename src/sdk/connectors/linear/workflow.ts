@@ -81,7 +81,7 @@ export class Workflow {
 
   async #read(): Promise<TeamWorkflow> {
     const read = async (after: string | null) =>
-      (await this.#requests.ask(TEAM_STATES, { id: this.#teamId, after }, States)).team;
+      (await this.#requests.request(TEAM_STATES, { id: this.#teamId, after }, States)).team;
     const team = await read(null);
     const found = await everyNode(team.states, async (after) => (await read(after)).states);
     const states = PREFERRED.flatMap((preferred) =>

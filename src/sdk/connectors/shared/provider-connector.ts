@@ -158,11 +158,11 @@ export class ProviderConnector implements TrackerConnector {
     const wanted = this.#parse(IssueFields, fields, "issue");
     const key = this.#parse(ReadableText, idempotencyKey, "idempotencyKey");
     this.#assertReferences(wanted);
-    const asked = filledPatch(wanted);
-    assertSupported(this.provider, this.#api.capabilities, asked);
+    const requested = filledPatch(wanted);
+    assertSupported(this.provider, this.#api.capabilities, requested);
     return this.#inTurn(async () => {
       const existing = lookUp === "never" ? null : await this.#api.findCreated(key);
-      return existing ?? this.#complete(await this.#api.create(wanted, key), wanted, asked);
+      return existing ?? this.#complete(await this.#api.create(wanted, key), wanted, requested);
     });
   }
 
@@ -245,9 +245,9 @@ export class ProviderConnector implements TrackerConnector {
   }
 
   /** Writes the rest of a create: values, links, and the status last. */
-  async #complete(made: CanonicalIssue, wanted: IssueFields, asked: IssuePatch): Promise<CanonicalIssue> {
+  async #complete(made: CanonicalIssue, wanted: IssueFields, requested: IssuePatch): Promise<CanonicalIssue> {
     const missing = CORE_FIELDS.filter(
-      (field) => asked[field] !== undefined && !sameField(field, made, wanted),
+      (field) => requested[field] !== undefined && !sameField(field, made, wanted),
     );
     const values = missing.filter((field) => field !== "status" && field !== "links" && field !== "body");
     const links = wanted.links.filter((link) => !hasLink(made, link));
