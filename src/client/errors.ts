@@ -67,7 +67,7 @@ export function redirected(name: string, { status, headers }: Answer): ControlPl
   const location = headers.get("location") ?? "an unnamed address";
   return new ControlPlaneError(
     "redirect_refused",
-    `${name} redirects to ${escapeText(location)}; redirects are refused.`,
+    `${name} redirects to ${escapeText(location)}, and tracker follows no redirect.`,
     {
       status,
       // "See other" follows a request that was carried out; the other redirects come instead of it.

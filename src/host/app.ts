@@ -11,7 +11,7 @@ import type { Reach } from "./connections/network.ts";
 import { type OpenSource, openSource, Sources, type SourcesOptions } from "./connections/sources.ts";
 import { Vault } from "./connections/vault.ts";
 import type { Database } from "./database/schema.ts";
-import { asHostError, errorEnvelope, HostError } from "./errors.ts";
+import { asHostError, errorEnvelope, HostError, unexpectedFailure } from "./errors.ts";
 import type { HostEnvironment } from "./http/environment.ts";
 import { addRoutes, routePath } from "./http/routes.ts";
 import { CandidateTokens } from "./inventory/candidate-token.ts";
@@ -123,7 +123,7 @@ export function createHost(dependencies: HostDependencies): Host {
   });
 
   app.notFound((c) => {
-    const error = new HostError("not_found", `There is nothing at ${c.req.path}.`);
+    const error = new HostError("not_found", `This control plane has no path ${c.req.path}.`);
     return c.json(errorEnvelope(error), error.status);
   });
 
@@ -141,7 +141,7 @@ export function createHost(dependencies: HostDependencies): Host {
   app.use("/api/v1/*", async (c, next) => {
     const principal = await authenticate(c.req.raw);
     if (principal === null) {
-      throw new HostError("unauthorized", "This needs a valid access token.");
+      throw new HostError("unauthorized", "This request needs a valid access token.");
     }
     const team = c.req.header("x-team-slug");
     // Some Spec Kitty clients send the team's id in the header that is named after its slug.
@@ -186,7 +186,7 @@ export function createHost(dependencies: HostDependencies): Host {
   function unexpected(error: Error, requestId: string, { method, path }: HonoRequest): HostError {
     const facts = { request_id: requestId, method, path, error: describeFailure(error) };
     log({ level: "error", message: "request failed", ...facts });
-    return new HostError("internal", `Something went wrong (request ${requestId}).`);
+    return unexpectedFailure(`request ${requestId}`);
   }
 }
 
@@ -199,7 +199,7 @@ function refuseOtherMethods(app: Hono<HostEnvironment>): void {
   for (const [path, allowed] of methods) {
     app.all(path, (c) => {
       c.header("Allow", allowed.join(", "));
-      throw new HostError("method_not_allowed", `${path} takes ${allowed.join(" or ")} only.`);
+      throw new HostError("method_not_allowed", `${path} supports ${allowed.join(" and ")} only.`);
     });
   }
 }

@@ -66,6 +66,11 @@ export class VaultError extends TrackerError {
   }
 }
 
+/** The answer for a failure whose reason only the log may contain. */
+export function unexpectedFailure(subject: string): HostError {
+  return new HostError("internal", `The control plane failed (${subject}). Its log has the reason.`);
+}
+
 /** The response to a provider's refusal or failure; `code` replaces the usual code. */
 function providerFailure(
   error: TrackerSdkError,
@@ -116,7 +121,7 @@ export function asHostError(error: unknown): HostError | null {
   if (error instanceof StoreError) return null;
   if (error instanceof TrackerSdkError) return providerFailure(error);
   if (error instanceof SQLiteError && error.code === "SQLITE_FULL") {
-    return new HostError("internal", "The control plane cannot store anything: its disk is full.", {
+    return new HostError("internal", "The control plane cannot write its database: the disk is full.", {
       cause: error,
     });
   }

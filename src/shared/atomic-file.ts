@@ -67,7 +67,7 @@ export function replaceFile(
       const replacement = tryReplace(path, transform, options);
       if (replacement !== null) return replacement;
     }
-    throw new ConfigError("config_busy", `${path} keeps being changed by another program.`, {
+    throw new ConfigError("config_busy", `Cannot write ${path}: another program keeps changing it.`, {
       retryable: true,
     });
   });
@@ -348,7 +348,7 @@ function withLock<T>(path: string, action: () => T): T {
 function takePatiently(lock: FileLock): void {
   const deadline = performance.now() + LOCK_PATIENCE_MS;
   while (!lock.tryTake()) {
-    if (performance.now() > deadline) throw new Error("another run has it");
+    if (performance.now() > deadline) throw new Error("another run of tracker holds the lock");
     Bun.sleepSync(1 + Math.random() * 4);
   }
 }

@@ -233,7 +233,7 @@ describe("requests that are not valid", () => {
     const answer = await host.get("tracker/status/?provider=github");
     const id = answer.headers.get("x-request-id") ?? "";
     expect([answer.status, answer.body.code]).toEqual([500, "internal"]);
-    expect(answer.body.message).toBe(`Something went wrong (request ${id}).`);
+    expect(answer.body.message).toBe(`The control plane failed (request ${id}). Its log has the reason.`);
     expect(JSON.stringify(answer.body)).not.toMatch(/mappings|\.ts/);
     expect(host.log).toMatchObject([
       { level: "error", request_id: id, error: expect.stringContaining("mappings") },

@@ -131,7 +131,7 @@ export async function readConnection(scope: TeamScope, id: string): Promise<Conn
 async function requireConnection(scope: TeamScope, id: string): Promise<ConnectionRow> {
   const row = await current(scope).where("id", "=", id).executeTakeFirst();
   if (row === undefined) {
-    throw new HostError("connection_not_found", `There is no connection "${id}".`);
+    throw new HostError("connection_not_found", `The connection "${id}" does not exist.`);
   }
   return row;
 }

@@ -110,8 +110,8 @@ export function parseCredential(text: string): ProviderCredential {
   if (parsed.success) return parsed.output;
   throw new VaultError(
     "vault_secret_damaged",
-    "A stored credential is not one that this version knows.",
-    "If a newer tracker stored it, run that one; otherwise connect again.",
+    "This version cannot read a stored credential.",
+    "Run the newer tracker that stored it, or connect again.",
   );
 }
 

@@ -76,7 +76,7 @@ export class Vault {
     if (known === null && (await hasSecrets())) {
       throw new VaultError(
         "vault_key_missing",
-        `The key that stored credentials are encrypted with is gone: there is no ${keyFile}.`,
+        `The key that stored credentials are encrypted with is missing: ${keyFile} does not exist.`,
         `Restore that file, or set ${VARIABLE} to the key. If it is lost, remove the connections and connect again.`,
       );
     }
@@ -133,7 +133,7 @@ class Keyring {
       throw new VaultError(
         "vault_key_unknown",
         `A stored credential is encrypted with a key that is not in ${this.#source} (its id is ${keyId}).`,
-        `Append the old key to the present one, separated by a comma.${this.#elsewhere} If it is lost, remove the connection and connect again.`,
+        `Append the old key to the current one, separated by a comma.${this.#elsewhere} If it is lost, remove the connection and connect again.`,
       );
     }
     const bytes = Buffer.from(data, "base64url");

@@ -9,7 +9,7 @@ import { parseJson } from "../../shared/json.ts";
 import { findPrincipal } from "../access/authentication.ts";
 import { TeamScope } from "../access/team-scope.ts";
 import type { Database } from "../database/schema.ts";
-import { asHostError, errorEnvelope, HostError } from "../errors.ts";
+import { asHostError, errorEnvelope, HostError, unexpectedFailure } from "../errors.ts";
 import { describeFailure, type Log } from "../log.ts";
 import { assertLease, extendLease, LEASE, type Lease, releaseLease, takeLease } from "../mappings/lease.ts";
 import type { Background } from "./background.ts";
@@ -186,7 +186,7 @@ export class Jobs {
       });
     } catch (error) {
       onFailure(error);
-      return { error: new HostError("internal", `Something went wrong (operation ${id}).`) };
+      return { error: unexpectedFailure(`operation ${id}`) };
     }
   }
 
@@ -201,7 +201,8 @@ export class Jobs {
     const { background, workers } = this.#options;
     try {
       const worker = workers[kind];
-      if (worker === undefined) throw new HostError("internal", `Nobody does "${kind}" operations.`);
+      if (worker === undefined)
+        throw new HostError("internal", `This control plane has no worker for "${kind}" operations.`);
       const done = await doneItems(scope, id);
       const keep: Job["keep"] = (position, item) => keepItem(scope, claim, position, item);
       return { result: await worker(scope, { id, payload, lease, attempt, done, keep, progress }) };
@@ -210,7 +211,7 @@ export class Jobs {
       if (background.signal.aborted) return null;
       const known = asHostError(error);
       if (known === null) this.#lament(id, error);
-      return { error: known ?? new HostError("internal", `Something went wrong (operation ${id}).`) };
+      return { error: known ?? unexpectedFailure(`operation ${id}`) };
     }
   }
 
@@ -323,7 +324,7 @@ async function takeUp(scope: TeamScope, id: string): Promise<Claim | null> {
 function goesFirst(id: string): HostError {
   return new HostError(
     "sync_in_progress",
-    "What was interrupted here before is finished first. Try again shortly.",
+    "An interrupted operation on this binding is finished first. Try again shortly.",
     { details: { operation_id: id } },
   );
 }
@@ -335,7 +336,7 @@ function unlessBusy(error: unknown): null {
 
 /** Ends the job of a user who has left the team. */
 async function abandon(database: Database, id: string, now: number): Promise<void> {
-  const error = new HostError("forbidden", "Whoever started this operation is not in the team any more.");
+  const error = new HostError("forbidden", "The user who started this operation has left the team.");
   await database
     .updateTable("operations")
     .set({

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { ErrorEnvelope, type OperationAccepted, type OperationResult } from "../../protocol.ts";
 import { parseJson } from "../../shared/json.ts";
 import type { TeamScope } from "../access/team-scope.ts";
-import { asHostError, errorEnvelope, HostError } from "../errors.ts";
+import { asHostError, errorEnvelope, HostError, unexpectedFailure } from "../errors.ts";
 import { describeFailure, type Log } from "../log.ts";
 import { type Background, interrupted } from "./background.ts";
 import { leaseFrom, withHeartbeat } from "./heartbeat.ts";
@@ -116,7 +116,7 @@ export class Operations {
     const known = asHostError(error);
     if (known !== null) return known;
     this.#lament(id, error);
-    return new HostError("internal", `Something went wrong (operation ${id}).`);
+    return unexpectedFailure(`operation ${id}`);
   }
 
   #lament(id: string, error: unknown): void {
@@ -184,7 +184,7 @@ export async function readOperation(
     .select(["status", "done", "total", "result", "error", "lease_expires_at", "payload"])
     .where("id", "=", id)
     .executeTakeFirst();
-  if (row === undefined) throw new HostError("operation_not_found", `There is no operation "${id}".`);
+  if (row === undefined) throw new HostError("operation_not_found", `The operation "${id}" does not exist.`);
   const { status, done, total, lease_expires_at } = row;
   const isOver = status === "completed" || status === "failed";
   const isLost = !isOver && lease_expires_at !== null && lease_expires_at < scope.timestamp();

@@ -37,7 +37,7 @@ export async function takeLease(scope: TeamScope, bindingRef: string): Promise<L
     const job = await unfinishedJob(scope, bindingRef).executeTakeFirst();
     throw new HostError(
       "sync_in_progress",
-      "This project is being synchronized right now. Try again shortly.",
+      "Another sync of this project is running. Try again shortly.",
       job === undefined ? {} : { details: { operation_id: job.id } },
     );
   }

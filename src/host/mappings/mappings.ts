@@ -281,7 +281,7 @@ export async function confirmMapping(
   if (resource === undefined) {
     throw new HostError(
       "invalid_candidate_token",
-      "The chosen resource is no longer there. Resolve again and choose another one.",
+      "The chosen resource no longer exists. Resolve again and choose another one.",
       { provider },
     );
   }
@@ -356,7 +356,7 @@ export async function deleteMapping(scope: TeamScope, bindingRef: string): Promi
       .where("deleted_at", "is", null)
       .executeTakeFirst();
     if (deleted.numUpdatedRows === 0n) {
-      throw new HostError("binding_not_found", `There is no mapping ${bindingRef}.`);
+      throw new HostError("binding_not_found", `The mapping ${bindingRef} does not exist.`);
     }
     await transaction.audit("mapping.deleted", bindingRef, {});
   });
