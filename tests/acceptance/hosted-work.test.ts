@@ -322,7 +322,12 @@ describe("what a control plane says of a sync cannot take over the terminal", ()
       ["sync", "run", "--dry-run"],
       "run/",
       { pull_first: true, limit: 100, dry_run: true },
-      { ...evil, pull: { items: [evilIssue] }, push: { items: [item, { ...item, outcome: "applied" }] } },
+      {
+        ...evil,
+        dry_run: true,
+        pull: { items: [evilIssue] },
+        push: { items: [item, { ...item, outcome: "applied" }] },
+      },
     ],
     [["sync", "conflicts"], "conflicts/", {}, { conflicts: [conflict] }],
     [
@@ -345,7 +350,9 @@ describe("what a control plane says of a sync cannot take over the terminal", ()
   ];
 
   test.each(CASES)("tracker %j", async (args, call, body, answer) => {
-    using plane = new ScriptedControlPlane().post(call, { ...KEY, ...body }, answer);
+    using plane = new ScriptedControlPlane();
+    if (args.includes("--dry-run")) plane.get("health/", { status: EVIL, features: [EVIL, "dry_run"] });
+    plane.post(call, { ...KEY, ...body }, answer);
     using place = new Scratch({ env: plane.env, config: BOUND });
     const outcome = await place.run(args, { stdin: "[]" });
     expect(outcome.stderr).toBe("");

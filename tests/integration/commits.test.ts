@@ -18,6 +18,9 @@ const UNCHECKED = new Set([
   "test: the wire may reach the model of the SDK from several files",
   "feat(bind): one identity per repository, and git's refusals by name",
   "docs(sdk): events carry the record",
+  "fix(client): never repeat a write after a connection that broke under way",
+  "refactor(sdk): shorten the remaining comments to what the code cannot show",
+  "feat(config): write ownership, respect egress and an upgrade that only reports",
 ]);
 
 function isImperative(word: string): boolean {
