@@ -35,14 +35,21 @@ interface OwnershipSetting extends OwnershipRequest {
   readonly mode: string;
 }
 
-/** The `tracker:` section of `.kittify/config.yaml`. What is missing or blank is null. */
-export interface TrackerProjectConfig {
-  readonly provider: string | null;
+/** A project's link to a resource, hosted or on-device. */
+export interface Binding {
+  readonly provider: string;
+  /** Null for an on-device binding, and in configs older than references. */
   readonly bindingRef: string | null;
   readonly projectSlug: string | null;
   readonly displayLabel: string | null;
   readonly providerContext: Record<string, string> | null;
+  /** Null for a hosted binding. */
   readonly workspace: string | null;
+}
+
+/** The `tracker:` section of `.kittify/config.yaml`. What is missing or blank is null. */
+export interface TrackerSection extends Omit<Binding, "provider"> {
+  readonly provider: string | null;
   /** `external_authoritative` without exceptions unless the file says otherwise. */
   readonly ownership: OwnershipSetting;
   /** The file has `doctrine`, the older spelling of `ownership`. */
@@ -64,17 +71,8 @@ export interface RecordedIdentity {
 
 /** The part of `.kittify/config.yaml` that this program reads. Other tools share the file. */
 export interface ProjectConfig {
-  readonly tracker: TrackerProjectConfig;
+  readonly tracker: TrackerSection;
   readonly project: RecordedIdentity;
-}
-
-/** A binding as the config holds it. */
-export interface Binding {
-  readonly provider: string;
-  readonly bindingRef: string;
-  readonly displayLabel: string | null;
-  readonly providerContext: Record<string, string> | null;
-  readonly projectSlug: string | null;
 }
 
 /**
@@ -122,29 +120,21 @@ export function editProjectConfig(
 }
 
 /**
- * The edit that records a binding. A re-bind to the same provider keeps what
- * the new binding does not know; another provider drops it.
+ * The edit that records a binding. A re-bind to the same provider keeps the
+ * values that the new binding lacks; another provider, and an on-device one,
+ * drops them.
  */
-export function bindingEdit(current: TrackerProjectConfig, binding: Binding): SectionEdit {
+export function bindingEdit(current: TrackerSection, binding: Binding): SectionEdit {
   const known: SectionEdit = {
     provider: binding.provider,
-    binding_ref: binding.bindingRef,
+    ...(binding.bindingRef !== null && { binding_ref: binding.bindingRef }),
     ...(binding.projectSlug !== null && { project_slug: binding.projectSlug }),
     ...(binding.displayLabel !== null && { display_label: binding.displayLabel }),
     ...(binding.providerContext !== null && { provider_context: binding.providerContext }),
+    ...(binding.workspace !== null && { workspace: binding.workspace }),
   };
-  return current.provider === binding.provider ? known : { ...unbindEdit(), ...known };
-}
-
-/** A binding to an on-device provider, as the config holds it. */
-interface LocalBinding {
-  readonly provider: string;
-  readonly workspace: string;
-}
-
-/** The edit that records a binding to a tracker on this machine; nothing of a hosted one stays. */
-export function localBindingEdit({ provider, workspace }: LocalBinding): SectionEdit {
-  return { ...unbindEdit(), provider, workspace };
+  const keeps = current.provider === binding.provider && binding.workspace === null;
+  return keeps ? known : { ...unbindEdit(), ...known };
 }
 
 /** The edit that removes a binding. Ownership and unknown keys stay. */
@@ -159,16 +149,24 @@ export function unbindEdit(): SectionEdit {
   };
 }
 
-/** A hosted provider with something to route calls by. */
-export function isBoundHosted(tracker: TrackerProjectConfig): boolean {
-  const routed = tracker.bindingRef !== null || tracker.projectSlug !== null;
-  return tracker.provider !== null && isHosted(tracker.provider) && routed;
+/** The binding that a config holds; null when it is incomplete or there is none. */
+export function bindingOf({ tracker }: ProjectConfig): Binding | null {
+  const { ownership: _, egress: __, provider, ...facts } = tracker;
+  if (provider === null) return null;
+  const isRouted = facts.bindingRef !== null || facts.projectSlug !== null;
+  if (isHosted(provider)) return isRouted ? { provider, ...facts, workspace: null } : null;
+  return isLocal(provider) && facts.workspace !== null
+    ? { ...NO_BINDING, provider, workspace: facts.workspace }
+    : null;
 }
 
-/** A local provider with its workspace. */
-export function isBoundLocal(tracker: TrackerProjectConfig): boolean {
-  return tracker.provider !== null && isLocal(tracker.provider) && tracker.workspace !== null;
-}
+const NO_BINDING = {
+  bindingRef: null,
+  projectSlug: null,
+  displayLabel: null,
+  providerContext: null,
+  workspace: null,
+};
 
 function decode(bytes: Uint8Array | null): string | null {
   if (bytes === null) return null;
@@ -203,7 +201,7 @@ function readIdentity(pairs: Pairs): RecordedIdentity {
   return { uuid, slug: text("slug"), nodeId: text("node_id"), repoSlug: text("repo_slug") };
 }
 
-function readTracker(pairs: Pairs): TrackerProjectConfig {
+function readTracker(pairs: Pairs): TrackerSection {
   const text = (key: string): string | null => readText(pairs.get(key)?.value, `tracker.${key}`);
   return {
     provider: text("provider"),

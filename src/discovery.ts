@@ -1,95 +1,124 @@
-/**
- * Pure helpers over what a control plane discovered: ordering, lookup by number
- * or label, numbering of resources. No I/O.
- */
+/** Numbering, matching and narrowing of what can be bound. Pure. */
 import type { BindableResource, BindCandidate, BindResolveResponse } from "./protocol.ts";
+import { fold } from "./shared/text.ts";
 
-/** Candidates in the order in which they are offered. */
-export function orderCandidates(candidates: readonly BindCandidate[]): BindCandidate[] {
-  return candidates.toSorted((a, b) => a.sort_position - b.sort_position);
-}
-
-/** The number under which a person selects the candidate: 1-based. */
-export function numberOf(candidate: BindCandidate): number {
-  return candidate.sort_position + 1;
-}
-
-/** The candidate that `--select number` means, or null. */
-export function candidateByNumber(
-  candidates: readonly BindCandidate[],
-  number: number,
-): BindCandidate | null {
-  return candidates.find((candidate) => numberOf(candidate) === number) ?? null;
-}
-
-/** The display key in a label such as `Payments (PAY)`, or null. */
-function displayKey(label: string): string | null {
-  return /\(([^()]+)\)\s*$/.exec(label)?.[1]?.trim() ?? null;
-}
-
-/** The candidates whose whole label or display key is `wanted`. */
-export function candidatesByMatch(candidates: readonly BindCandidate[], wanted: string): BindCandidate[] {
-  return candidates.filter(
-    ({ display_label }) => display_label === wanted || displayKey(display_label) === wanted,
-  );
-}
-
-/** The candidates whose label contains `words`, whatever the case. */
-export function narrowCandidates(candidates: readonly BindCandidate[], words: string): BindCandidate[] {
-  const needle = words.toLowerCase();
-  return candidates.filter(({ display_label }) => display_label.toLowerCase().includes(needle));
+/** A resource that can be chosen, with the number that `bind --select` accepts. */
+export interface NumberedResource {
+  readonly number: number;
+  /** Sent to bind this resource. */
+  readonly candidateToken: string;
+  readonly label: string;
+  /** The rank that resolution gave it; null where it was not ranked. */
+  readonly candidate: BindCandidate | null;
+  /** Null for a candidate that the list of resources does not have. */
+  readonly resource: BindableResource | null;
 }
 
 /**
- * The same resource in a later resolution, whose tokens are new: the candidate
- * with the same label and reason, or null when there is not exactly one.
+ * Numbers what can be chosen: the candidates first, in their order, then the
+ * other resources in the order of the list. A candidate belongs to the resource
+ * with its token or, on hosts that issue a new token in every answer, to the
+ * only resource with its label.
  */
-export function sameCandidate(
+export function numberResources(
   candidates: readonly BindCandidate[],
-  earlier: BindCandidate,
-): BindCandidate | null {
-  const same = candidates.filter(
-    ({ display_label, match_reason }) =>
-      display_label === earlier.display_label && match_reason === earlier.match_reason,
+  resources: readonly BindableResource[],
+): NumberedResource[] {
+  const byToken = new Map(resources.map((resource) => [resource.candidate_token, resource]));
+  const byLabel = Map.groupBy(resources, ({ display_label }) => display_label);
+  const ordered = candidates.toSorted((a, b) => a.sort_position - b.sort_position);
+  const ranked = new Set<BindableResource>();
+  const first = ordered.map((candidate, index) => {
+    const named = byLabel.get(candidate.display_label) ?? [];
+    const resource = byToken.get(candidate.candidate_token) ?? (named.length === 1 ? named[0] : undefined);
+    if (resource !== undefined) ranked.add(resource);
+    return {
+      number: index + 1,
+      candidateToken: candidate.candidate_token,
+      label: candidate.display_label,
+      candidate,
+      resource: resource ?? null,
+    };
+  });
+  const rest = resources
+    .filter((resource) => !ranked.has(resource))
+    .map((resource, index) => ({
+      number: first.length + index + 1,
+      candidateToken: resource.candidate_token,
+      label: resource.display_label,
+      candidate: null,
+      resource,
+    }));
+  return [...first, ...rest];
+}
+
+/** Puts the resource of an exact match first. */
+export function exactFirst(
+  resources: readonly BindableResource[],
+  { match_type, candidate_token, binding_ref }: BindResolveResponse,
+): readonly BindableResource[] {
+  if (match_type !== "exact") return resources;
+  const isExact = (resource: BindableResource) =>
+    resource.candidate_token === candidate_token ||
+    (binding_ref !== null && resource.binding_ref === binding_ref);
+  return [...resources.filter(isExact), ...resources.filter((resource) => !isExact(resource))];
+}
+
+/** The provider's short key, where the resource has one. */
+function keyOf({ label, resource }: NumberedResource): string | null {
+  return resource?.provider_context.display_key ?? /\(([^()]+)\)\s*$/.exec(label)?.[1] ?? null;
+}
+
+/** The label without the key in parentheses at its end. */
+function nameOf({ label }: NumberedResource): string {
+  return label.replace(/\s*\([^()]*\)\s*$/, "");
+}
+
+function lastSegment(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** The ways in which a text can mean a resource, the surest first. */
+const TIERS: readonly ((row: NumberedResource, exact: string, folded: string) => boolean)[] = [
+  ({ label }, exact) => label === exact,
+  ({ label }, _, folded) => fold(label) === folded,
+  (row, _, folded) => fold(keyOf(row) ?? "") === folded,
+  (row, _, folded) => fold(nameOf(row)) === folded,
+  (row, _, folded) => fold(lastSegment(keyOf(row) ?? row.label)) === folded,
+  ({ label }, _, folded) => fold(label).includes(folded),
+];
+
+/**
+ * Returns the resources that `--match text` means: those of the first of these
+ * that has any: label, key, name without its key, last segment of a path, part
+ * of the label. More than one means that the text does not decide.
+ */
+export function matchingResources(rows: readonly NumberedResource[], text: string): NumberedResource[] {
+  const exact = text.trim();
+  const folded = fold(exact);
+  if (folded === "") return [];
+  for (const fits of TIERS) {
+    const found = rows.filter((row) => fits(row, exact, folded));
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+/** Returns the resources with this text in their label or key. */
+export function narrowResources(rows: readonly NumberedResource[], text: string): NumberedResource[] {
+  const folded = fold(text.trim());
+  return rows.filter((row) => fold(row.label).includes(folded) || fold(keyOf(row) ?? "").includes(folded));
+}
+
+/** The same resource in a later answer, whose tokens are new; null when there is not exactly one. */
+export function sameResource(
+  rows: readonly NumberedResource[],
+  { label, resource }: NumberedResource,
+): NumberedResource | null {
+  const url = resource?.provider_context.resource_url;
+  const same = rows.filter(
+    (row) =>
+      row.label === label && (url === undefined || row.resource?.provider_context.resource_url === url),
   );
   return same.length === 1 ? (same[0] ?? null) : null;
-}
-
-/** A resource and the number that `bind --select` takes for it; null when `bind` does not offer it. */
-export interface NumberedResource {
-  readonly number: number | null;
-  readonly resource: BindableResource;
-}
-
-/** Numbers resources by their position in the list: for lists that no resolution stands behind. */
-export function numberByPosition(resources: readonly BindableResource[]): NumberedResource[] {
-  return resources.map((resource, index) => ({ number: index + 1, resource }));
-}
-
-/** Gives no resource a number: for lists whose resolution is not known. */
-export function withoutNumbers(resources: readonly BindableResource[]): NumberedResource[] {
-  return resources.map((resource) => ({ number: null, resource }));
-}
-
-/**
- * Numbers resources by a resolution. A candidate belongs to the resource with
- * its token or, on hosts that issue a fresh token in every answer, to the one
- * resource with its label.
- */
-export function numberByResolution(
-  resources: readonly BindableResource[],
-  resolution: BindResolveResponse,
-): NumberedResource[] {
-  const byToken = new Map<string, BindableResource>();
-  const byLabel = new Map<string, BindableResource | null>();
-  for (const resource of resources) {
-    byToken.set(resource.candidate_token, resource);
-    byLabel.set(resource.display_label, byLabel.has(resource.display_label) ? null : resource);
-  }
-  const numbers = new Map<BindableResource, number>();
-  for (const candidate of resolution.match_type === "candidates" ? resolution.candidates : []) {
-    const resource = byToken.get(candidate.candidate_token) ?? byLabel.get(candidate.display_label);
-    if (resource) numbers.set(resource, numberOf(candidate));
-  }
-  return resources.map((resource) => ({ number: numbers.get(resource) ?? null, resource }));
 }

@@ -9,29 +9,18 @@ import { CredentialStore } from "./config/credentials.ts";
 import { findProject, type Project, ProjectStore, requireProject } from "./config/project.ts";
 import { editLock, type Folders, upgradesConfigs, userFolders } from "./config/settings.ts";
 import { TrustedBindings } from "./config/trusted-bindings.ts";
-import { unbindEdit } from "./config.ts";
+import { type Binding, bindingOf, unbindEdit } from "./config.ts";
+import type { NumberedResource } from "./discovery.ts";
 import type { CallName, CallRequest, CallResponse, InstallationStatus } from "./protocol.ts";
 import { ControlPlaneAccess, type EmbeddedHost } from "./service/access.ts";
-import {
-  type BindDialog,
-  type BindRequest,
-  type BindResult,
-  type Discovery,
-  HostedTracker,
-  notBound,
-} from "./service/bind.ts";
+import { type BindDialog, Binder, type BindOutcome, type BindRequest } from "./service/bind.ts";
 import type { LocalBindOutcome, LocalBindRequest, LocalBindTools } from "./service/bind-on-device.ts";
 import { Clones } from "./service/bindings/clones.ts";
 import { requireEgress } from "./service/bindings/egress.ts";
-import type { BoundTracker, OnUpgrade, TrackerView } from "./service/bindings.ts";
-import {
-  type ConfigChange,
-  type ConfiguredBinding,
-  configuredBinding,
-  previewBind,
-  requireBinding,
-  withKnown,
-} from "./service/configured-binding.ts";
+import { HostedBinding } from "./service/bindings/hosted.ts";
+import { HostedView } from "./service/bindings/hosted-view.ts";
+import { type BoundTracker, type OnUpgrade, requireBinding, type TrackerView } from "./service/bindings.ts";
+import { Choices, type Chooser } from "./service/choices.ts";
 import { Connections } from "./service/connections.ts";
 import { type Check, diagnose } from "./service/doctor.ts";
 import { Sessions } from "./service/sessions.ts";
@@ -65,13 +54,17 @@ interface ServiceOptions {
   readonly debug: (line: string) => void;
 }
 
-/** A finished bind, and what it did to the project's config. */
-export interface BindOutcome extends BindResult, ConfigChange {}
-
-/** A discovery from inside of a project. */
-interface DiscoveryHere extends Discovery {
-  /** The project is bound to what `bind` would take by itself. */
-  readonly isBound: boolean;
+/** The resources of a provider as `discover` lists them. */
+export interface Discovery {
+  readonly rows: readonly NumberedResource[];
+  /** The resource that `bind` takes without asking; null when it asks. */
+  readonly certain: {
+    /** Empty when the control plane does not say. */
+    readonly label: string;
+    readonly isBound: boolean;
+  } | null;
+  /** The failure of the ranking; null when the numbers are those of `bind`. */
+  readonly resolutionError: TrackerError | null;
 }
 
 /** Every use case of the product. Close it when the command is done. */
@@ -116,45 +109,43 @@ export class TrackerService {
 
   // Discovery and binding
 
-  /** The bindable resources of a provider. */
-  async discover(providerName: string): Promise<DiscoveryHere> {
-    const provider = requireHosted(providerName);
-    const hosted = await this.#hosted();
-    const { context, projectFolder } = this.#options;
-    // Reading the project blocks; the request for the list is on its way by then.
-    const reading = context.nature.sleep(0).then(() => findProject(projectFolder, context));
-    const discovery = await hosted.discover(provider, async () => {
-      const project = await reading;
-      return project === null ? null : this.#projects.identity(project);
-    });
-    const bound = (await reading)?.config.tracker.bindingRef ?? null;
-    return { ...discovery, isBound: bound !== null && bound === discovery.bindsByItself?.bindingRef };
+  /**
+   * Lists the bindable resources of a provider. Should the ranking fail, the
+   * list is worth having all the same.
+   */
+  async discover(name: string): Promise<Discovery> {
+    const provider = requireHosted(name);
+    const client = await this.#access.client();
+    const chooser = this.#chooser(provider);
+    const choices = new Choices(client, provider, chooser);
+    const listing = choices.all();
+    // The ranking is awaited first: its failure is the one to report.
+    listing.catch(() => {});
+    if ((await chooser) === null) return { rows: await listing, certain: null, resolutionError: null };
+    try {
+      const { match_type, display_label, binding_ref } = await choices.resolution();
+      const isBound = binding_ref !== null && binding_ref === (await chooser)?.known?.bindingRef;
+      const certain = match_type === "exact" ? { label: display_label ?? "", isBound } : null;
+      return { rows: await listing, certain, resolutionError: null };
+    } catch (error) {
+      if (!(error instanceof TrackerError)) throw error;
+      return { rows: await choices.unranked(), certain: null, resolutionError: error };
+    }
   }
 
   /** The binding that a bind would replace; null when there is none. */
-  async currentBinding(): Promise<ConfiguredBinding | null> {
-    return configuredBinding(await this.#requireProject());
+  async currentBinding(): Promise<Binding | null> {
+    return bindingOf((await this.#requireProject()).config);
   }
 
-  /** Binds the project; null when the person cancelled. */
+  /** Binds the project; null when the person cancels. */
   async bind(request: BindRequest, dialog: BindDialog): Promise<BindOutcome | null> {
-    const project = await this.#requireProject();
-    const [hosted, identity] = await Promise.all([this.#hosted(), this.#projects.identity(project)]);
+    const [project, client] = await Promise.all([this.#requireProject(), this.#access.client()]);
     if (!request.dryRun) await this.#access.requireStorage();
-    const result = await hosted.bind(project, identity, request, dialog);
-    if (result === null) return null;
-    if (!request.dryRun) await this.#trust(project, result.binding.bindingRef);
-    const existing = configuredBinding(project);
-    const isSame =
-      existing?.provider === result.binding.provider && existing.binding_ref === result.binding.bindingRef;
-    return {
-      boundAt: result.boundAt,
-      binding: withKnown(result.binding, existing),
-      replaced: isSame ? null : existing,
-      configPath: project.configPath,
-      isNewProject: project.source === "none",
-      preview: request.dryRun ? previewBind(project, identity, result.binding) : null,
-    };
+    const binder = new Binder({ client, projects: this.#projects, debug: this.#options.debug });
+    const outcome = await binder.bind(project, request, dialog);
+    if (outcome !== null && !request.dryRun) await this.#trust(project, outcome.binding.bindingRef);
+    return outcome;
   }
 
   /** Binds the project to a tracker on this machine; no control plane is involved. */
@@ -169,10 +160,9 @@ export class TrackerService {
   }
 
   /** Removes the project's binding from its config and returns it. */
-  async unbind(): Promise<ConfiguredBinding> {
+  async unbind(): Promise<Binding> {
     const project = await this.#requireProject();
-    const binding = configuredBinding(project);
-    if (binding === null) throw notBound();
+    const binding = requireBinding(project);
     const provider = parseProvider(binding.provider);
     if (isLocal(provider)) {
       const { unbindLocal } = await import("./service/bind-on-device.ts");
@@ -186,7 +176,7 @@ export class TrackerService {
   // Work on a binding
 
   /** The project's binding from its config alone. */
-  async offlineStatus(): Promise<ConfiguredBinding> {
+  async configuredBinding(): Promise<Binding> {
     return requireBinding(await this.#requireProject());
   }
 
@@ -195,7 +185,7 @@ export class TrackerService {
     const project = await this.#requireProject();
     const provider = parseProvider(requireBinding(project).provider);
     if (isLocal(provider)) return (await this.#localTools()).trackers.open(project);
-    return (await this.#hosted()).binding(project);
+    return this.#hosted(project);
   }
 
   /** Accepts the project's binding, so that writes may go to its resource. */
@@ -203,8 +193,8 @@ export class TrackerService {
     const { projectFolder, context } = this.#options;
     // A call may have upgraded the config since it was read first.
     const project = await requireProject(projectFolder, context);
-    const { binding_ref, project_slug } = requireBinding(project);
-    await this.#trust(project, binding_ref ?? project_slug);
+    const { bindingRef, projectSlug } = requireBinding(project);
+    await this.#trust(project, bindingRef ?? projectSlug);
   }
 
   /** The view of the named provider, else of the binding of the project. */
@@ -213,7 +203,7 @@ export class TrackerService {
     const provider = parseProvider(providerName);
     if (isHosted(provider)) {
       const egress = (await this.#findProject())?.config.tracker.egress ?? "permitted";
-      return (await this.#hosted()).provider(provider, egress);
+      return new HostedView(await this.#access.client(), provider, egress);
     }
     // What is on this machine belongs to a project: there is nothing to look at without one.
     const bound = (await this.#findProject())?.config.tracker.provider;
@@ -239,8 +229,11 @@ export class TrackerService {
     const bound = (await this.#findProject())?.config.tracker.provider ?? undefined;
     const name = providerName ?? (bound !== undefined && isLocal(bound) ? undefined : bound);
     const provider = name === undefined ? null : requireHosted(name);
-    const hosted = await this.#hosted();
-    return provider === null ? hosted.allInstallations() : hosted.installationStatus(provider);
+    const client = await this.#access.client();
+    if (provider !== null) return client.call("installationStatus", { provider });
+    const { installations } = await client.call("installations", {});
+    const providers = [...new Set(installations.map(({ provider }) => provider))].sort();
+    return Promise.all(providers.map((each) => client.call("installationStatus", { provider: each })));
   }
 
   /** Makes a call that changes what the control plane has, and needs no binding of this project. */
@@ -265,8 +258,19 @@ export class TrackerService {
         const tracker = await (await this.#localTools()).trackers.open(project);
         await tracker.tickets(1);
       },
-      askHosted: async (project) => (await this.#hosted()).binding(project).status(),
+      askHosted: async (project) => (await this.#hosted(project)).status(),
     });
+  }
+
+  /** The project that chooses among a provider's resources; null outside of any. */
+  async #chooser(provider: HostedProvider): Promise<Chooser | null> {
+    // Reading the project blocks; the request for the list is on its way by then.
+    await this.#options.context.nature.sleep(0);
+    const project = await this.#findProject();
+    if (project === null) return null;
+    const existing = bindingOf(project.config);
+    const known = existing?.provider === provider ? existing : null;
+    return { identity: await this.#projects.identity(project), known };
   }
 
   #findProject(): Promise<Project | null> {
@@ -293,16 +297,17 @@ export class TrackerService {
     if (kind === "embedded" && bindingRef !== null) this.#trusted.add(realpathSync(project.root), bindingRef);
   }
 
-  async #hosted(): Promise<HostedTracker> {
+  async #hosted(project: Project): Promise<HostedBinding> {
     const { context, debug, onUpgrade } = this.#options;
-    return new HostedTracker({
+    const dependencies = {
       client: await this.#access.client(),
       projects: this.#projects,
       upgradesConfigs: () => upgradesConfigs(context.env, this.#folders),
       onUpgrade,
       clones: await this.#clones(),
       debug,
-    });
+    };
+    return new HostedBinding(dependencies, project);
   }
 
   async #clones(): Promise<Clones | null> {
@@ -357,10 +362,10 @@ export type {
   WorkListener,
   WorkOutcome,
 } from "./client.ts";
-export type { OwnershipRequest } from "./config.ts";
-export { narrowCandidates, numberOf, orderCandidates } from "./discovery.ts";
+export type { Binding, OwnershipRequest } from "./config.ts";
+export { type NumberedResource, narrowResources } from "./discovery.ts";
 export type {
-  BindCandidate,
+  BindResolveResponse,
   Connection,
   ConnectRequest,
   MissionPublishResponse,
@@ -370,7 +375,7 @@ export type {
   UpdatedMapping,
 } from "./protocol.ts";
 export type { EmbeddedHost } from "./service/access.ts";
-export { type BindDialog, type Selection, SelectionRequiredError } from "./service/bind.ts";
+export type { BindDialog, BindOutcome, Selection } from "./service/bind.ts";
 export type { LocalBindOutcome, LocalBindRequest } from "./service/bind-on-device.ts";
-export type { BindingUpgrade, BoundTracker } from "./service/bindings.ts";
-export type { ConfigChange, ConfiguredBinding } from "./service/configured-binding.ts";
+export { type BindingUpgrade, type BoundTracker, bindingToJson } from "./service/bindings.ts";
+export type { ConfigChange } from "./service/config-change.ts";

@@ -54,7 +54,6 @@ export const HINTS = {
   replaceBinding: (provider: Provider) => `Replace it: tracker bind --provider ${provider} --yes`,
   replaceWorkspace: (provider: Provider) =>
     `Replace it: tracker bind --provider ${provider} --workspace NAME --yes`,
-  chooseAgain: (bindingRef: string) => `To choose again: tracker host mappings delete ${bindingRef}`,
   credentialOfHosted: (provider: Provider) =>
     `Connect ${providerName(provider)} with \`tracker host connect ${provider}\`; to log in to the control plane, run \`tracker auth login\`.`,
   ownershipOfHosted:
@@ -196,9 +195,11 @@ const HINTS_BY_CODE: Readonly<Record<string, Hint>> = {
     "Bindings to on-device providers still work. To permit it, set `egress: permitted` below `tracker:`.",
 
   // Binding
-  selection_required: "Choose one: --select <number>, or --match <label>.",
+  selection_required: ({ provider }) =>
+    `Choose one with --select NUMBER or --match TEXT. All of them: tracker discover --provider ${provider}`,
   no_candidates: ({ provider }) =>
     `Resources: \`tracker discover --provider ${provider}\`. To connect another account: tracker host connect ${provider}`,
+  wrong_resource: ({ provider }) => `Nothing was written. Choose again: tracker bind --provider ${provider}`,
   candidate_gone: ({ provider }) => `Choose again: tracker bind --provider ${provider}`,
   invalid_binding_ref: ({ provider }) => `To bind to another resource: tracker bind --provider ${provider}`,
   stale_binding: ({ provider, details: { reason, control_plane } }) => {

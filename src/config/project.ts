@@ -9,8 +9,10 @@ import {
   parseProjectConfig,
   readProjectConfig,
 } from "../config.ts";
+import { reasonOf } from "../shared/atomic-file.ts";
 import type { Context, Machine } from "../shared/context.ts";
 import { ConfigError, ProjectError } from "../shared/errors.ts";
+import { FileLock } from "../shared/file-lock.ts";
 import {
   assertTrusted,
   findRepository,
@@ -24,6 +26,10 @@ import type { Environment } from "../shared/io.ts";
 import { completeIdentity, identityEdit, type ProjectIdentity, UuidReservations } from "./identity.ts";
 import { parseRemote, type RemoteIdentity } from "./remote.ts";
 import { editLock, type Folders } from "./settings.ts";
+
+/** Time that a bind waits for another one of the same project: longer than its requests may take. */
+const LOCK_LIMIT_MS = 90_000;
+const LOCK_PAUSE_MS = 25;
 
 const CONFIG_FOLDER = ".kittify";
 const CONFIG_PATH = `${CONFIG_FOLDER}/config.yaml`;
@@ -156,13 +162,13 @@ function noProject(start: string, repository: Repository | null): ProjectError {
 
 /** Keeps what projects are on disk: their identities and their configs. */
 export class ProjectStore {
-  readonly #context: Pick<Context, "env" | "machine">;
+  readonly #context: Pick<Context, "env" | "machine" | "nature">;
   readonly #folders: Pick<Folders, "state">;
   readonly #onDoctrine: (() => void) | null;
 
   /** @param onDoctrine receives the first edit of each config with the older spelling of `ownership` */
   constructor(
-    context: Pick<Context, "env" | "machine">,
+    context: Pick<Context, "env" | "machine" | "nature">,
     folders: Pick<Folders, "state">,
     onDoctrine: (() => void) | null,
   ) {
@@ -208,6 +214,37 @@ export class ProjectStore {
     return { ...identity, uuid: this.#reservations.reserve(realpathSync(project.root), identity.uuid) };
   }
 
+  /**
+   * Runs `work` with the project as it is now, while no other process binds it:
+   * reading identity and reservation, deciding and writing happen under one lock.
+   *
+   * @throws ConfigError `config_locked` when another process holds it for longer than a bind takes
+   */
+  async alone<T>(project: Project, work: (now: Project) => Promise<T>): Promise<T> {
+    const name = createHash("sha256").update(realpathSync(project.root)).digest("hex").slice(0, 24);
+    const lock = await this.#take(join(this.#folders.state, "binds", `${name}.lock`));
+    try {
+      return await work({ ...project, ...readAgain(project) });
+    } finally {
+      lock.close();
+    }
+  }
+
+  async #take(path: string): Promise<FileLock> {
+    const { now, sleep } = this.#context.nature;
+    const deadline = now() + LOCK_LIMIT_MS;
+    for (;;) {
+      const lock = openLock(path);
+      if (lock.tryTake()) return lock;
+      lock.close();
+      if (now() > deadline) {
+        const message = "Another bind of this project is still running.";
+        throw new ConfigError("config_locked", message, { retryable: true, details: { path } });
+      }
+      await sleep(LOCK_PAUSE_MS);
+    }
+  }
+
   /** Edits the config; `plan` may be called again when another program changed the file meanwhile. */
   edit(project: Project, plan: (config: ProjectConfig) => ConfigEdit): boolean {
     assertWritable(project);
@@ -239,6 +276,21 @@ export class ProjectStore {
     }));
     if (project.config.project.uuid === null) this.#reservations.release(realpathSync(project.root));
   }
+}
+
+function openLock(path: string): FileLock {
+  try {
+    return new FileLock(path);
+  } catch (cause) {
+    const message = `Cannot lock ${path}: ${reasonOf(cause)}.`;
+    throw new ConfigError("config_locked", message, { details: { path }, cause });
+  }
+}
+
+/** The config's content at this moment. */
+function readAgain({ configPath, source, config }: Project): Pick<Project, "source" | "config"> {
+  if (source === "index") return { source, config };
+  return { source: existsSync(configPath) ? "file" : "none", config: readProjectConfig(configPath) };
 }
 
 /**

@@ -1,12 +1,12 @@
 /** Binding to a tracker on this machine, and letting go of it. */
 
-import { identityEdit, type ProjectIdentity } from "../config/identity.ts";
+import type { ProjectIdentity } from "../config/identity.ts";
 import type { Project, ProjectStore } from "../config/project.ts";
-import { type ConfigEdit, localBindingEdit, type OwnershipRequest, unbindEdit } from "../config.ts";
+import { type Binding, bindingEdit, type ConfigEdit, type OwnershipRequest, unbindEdit } from "../config.ts";
 import type { LocalProvider } from "../shared/providers.ts";
 import { requireOwnership } from "./bindings/on-device-ownership.ts";
 import { type OnDevicePrograms, parseCredentials } from "./bindings/on-device-programs.ts";
-import { type ConfigChange, configuredBinding, previewLocalBind } from "./configured-binding.ts";
+import { type ConfigChange, type ConfigPreview, changeOf, preview } from "./config-change.ts";
 
 /** A bind to a tracker on this machine, as it was asked for. */
 export interface LocalBindRequest {
@@ -21,8 +21,8 @@ export interface LocalBindRequest {
 
 /** A finished bind to a tracker on this machine. */
 export interface LocalBindOutcome extends ConfigChange {
-  readonly provider: LocalProvider;
-  readonly workspace: string;
+  /** The change of a dry run; null when it was written. */
+  readonly preview: ConfigPreview | null;
 }
 
 /** The dependencies of a bind to an on-device provider. */
@@ -47,22 +47,20 @@ export async function bindLocal(
   requireOwnership(request.doctrine);
   const credentials = { ...trackers.known(project, { provider, workspace }), ...named };
   await trackers.check(project, { provider, workspace, credentials });
-  const existing = configuredBinding(project);
-  const edit = editOf(project, request);
-  const outcome = {
+  const binding: Binding = {
     provider,
     workspace,
-    replaced: existing?.provider === provider && existing.display_label === workspace ? null : existing,
-    configPath: project.configPath,
-    isNewProject: project.source === "none",
+    bindingRef: null,
+    projectSlug: null,
+    displayLabel: null,
+    providerContext: null,
   };
-  if (dryRun) {
-    const whole = { ...edit, project: identityEdit(project.config.project, identity) };
-    return { ...outcome, preview: previewLocalBind(project, whole) };
-  }
+  const edit = editOf(project, binding, request);
+  const change = changeOf(project, binding);
+  if (dryRun) return { ...change, preview: preview(project, identity, edit) };
   trackers.remember(project, { provider, workspace, credentials });
   projects.bind(project, identity, () => edit);
-  return { ...outcome, preview: null };
+  return { ...change, preview: null };
 }
 
 /** Removes a binding to a tracker on this machine; how it was run is forgotten, what was synchronized stays. */
@@ -76,12 +74,12 @@ export function unbindLocal(
   if (workspace !== null) trackers.forget(project, { provider, workspace });
 }
 
-function editOf({ config }: Project, { provider, workspace, doctrine }: LocalBindRequest): ConfigEdit {
+function editOf({ config }: Project, binding: Binding, { doctrine }: LocalBindRequest): ConfigEdit {
   const { mode, fieldOwners, conflictStrategy } = doctrine;
   const owners = { ...config.tracker.ownership.fieldOwners, ...fieldOwners };
   return {
     tracker: {
-      ...localBindingEdit({ provider, workspace }),
+      ...bindingEdit(config.tracker, binding),
       ...(conflictStrategy !== null && { conflict_strategy: conflictStrategy }),
     },
     ownership: {

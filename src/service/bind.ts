@@ -1,272 +1,202 @@
-/** The use cases against a control plane: discover, resolve and bind. Work on a binding is in `hosted/`. */
+/**
+ * Binding a project to a resource of a control plane: choose, confirm, write.
+ * An explicit choice wins; without one the resource that the config names, else
+ * a certain match, else the person chooses among all resources.
+ */
 import type { ControlPlaneClient } from "../client.ts";
 import type { ProjectIdentity } from "../config/identity.ts";
-import type { Project, ProjectStore } from "../config/project.ts";
-import { type Binding, bindingEdit, type Egress } from "../config.ts";
-import {
-  candidateByNumber,
-  candidatesByMatch,
-  type NumberedResource,
-  numberByPosition,
-  numberByResolution,
-  numberOf,
-  orderCandidates,
-  sameCandidate,
-  withoutNumbers,
-} from "../discovery.ts";
-import type {
-  BindCandidate,
-  BindConfirmResponse,
-  BindResolveResponse,
-  InstallationStatus,
-} from "../protocol.ts";
+import { assertWritable, type Project, type ProjectStore } from "../config/project.ts";
+import { type Binding, bindingEdit, bindingOf } from "../config.ts";
+import { matchingResources, type NumberedResource, sameResource } from "../discovery.ts";
+import type { BindConfirmResponse, BindResolveResponse } from "../protocol.ts";
 import { type Choice, TrackerError } from "../shared/errors.ts";
 import { type HostedProvider, providerName } from "../shared/providers.ts";
-import { HostedBinding, type HostedDependencies } from "./bindings/hosted.ts";
-import { HostedView } from "./bindings/hosted-view.ts";
-import { wireIdentity as toWire } from "./wire-identity.ts";
+import { Choices } from "./choices.ts";
+import { type ConfigChange, type ConfigPreview, changeOf, previewBind } from "./config-change.ts";
+import { wireIdentity } from "./wire-identity.ts";
 
-/** Several resources fit, and none was chosen. */
-export class SelectionRequiredError extends TrackerError {
-  constructor(message: string, candidates: readonly BindCandidate[]) {
-    super("selection_required", message, {
-      choices: candidates.map(toChoice),
-    });
-  }
-}
+/** Most choices that an error carries. */
+const MAX_CHOICES = 10;
 
-/** The way in which the resource to bind is chosen. */
+/** The way in which the resource is chosen. */
 export type Selection =
-  | { readonly by: "person" }
+  | { readonly by: "certainty" }
   | { readonly by: "number"; readonly number: number }
   | { readonly by: "match"; readonly text: string }
   | { readonly by: "reference"; readonly bindingRef: string };
 
-/** The questions and reports of a bind to the person. */
+/** The questions of a bind. */
 export interface BindDialog {
-  /** Lets the person choose; null when they cancel. */
-  choose(candidates: readonly BindCandidate[]): Promise<BindCandidate | null>;
-  /** A resolution arrived. */
-  resolved(resolution: BindResolveResponse): void;
-  /** The one exact match is bound although another was selected. */
-  exactOverridesSelection(resolution: BindResolveResponse): void;
+  /** False where no person can answer. */
+  readonly canAsk: boolean;
+  /** Lets the person choose one of `rows`; null when they cancel. */
+  choose(rows: readonly NumberedResource[]): Promise<NumberedResource | null>;
+  /** Asks before a binding is replaced that no flag named. */
+  mayReplace(existing: Binding): Promise<boolean>;
+  /** Shows the reasons of a resolution; null where nobody asked for them. */
+  readonly explain: ((resolution: BindResolveResponse) => void) | null;
 }
 
-/** A bind, whole. */
+/** A bind, as it was asked for. */
 export interface BindRequest {
   readonly provider: HostedProvider;
   readonly selection: Selection;
+  /** Replaces an existing binding without a question. */
+  readonly replaces: boolean;
   readonly dryRun: boolean;
 }
 
-/** The result of a bind. Its reference is null only in a dry run. */
-export interface BindResult {
-  readonly binding: Omit<Binding, "bindingRef"> & { readonly bindingRef: string | null };
+/** A finished bind, or a planned one. */
+export interface BindOutcome extends ConfigChange {
+  /** ISO 8601; null when the binding existed before. */
   readonly boundAt: string | null;
+  /** The change of a dry run; null when it was written. */
+  readonly preview: ConfigPreview | null;
 }
 
-/** The resources of a provider, numbered, and what `bind` would do with them. */
-export interface Discovery {
-  readonly resources: readonly NumberedResource[];
-  /** The match that `bind` would take without asking; null when it would ask. */
-  readonly bindsByItself: CertainMatch | null;
-  /** The reason for missing numbers; null when they are present. */
-  readonly resolutionError: TrackerError | null;
+interface BinderOptions {
+  readonly client: ControlPlaneClient;
+  readonly projects: ProjectStore;
+  readonly debug: (line: string) => void;
 }
 
-/** The one resource that a project can mean. */
-interface CertainMatch {
-  /** Empty when the control plane does not say. */
-  readonly label: string;
-  /** Null when nobody has bound it yet. */
-  readonly bindingRef: string | null;
+/** The project that is bound, and its choices. */
+interface Situation {
+  readonly choices: Choices;
+  readonly identity: ProjectIdentity;
+  readonly existing: Binding | null;
 }
 
-/** The use cases of the hosted providers. */
-export class HostedTracker {
-  readonly #dependencies: HostedDependencies;
+/** A binding that exists, or a resource to confirm. */
+type Chosen =
+  | { readonly kind: "binding"; readonly binding: Binding }
+  | {
+      readonly kind: "resource";
+      readonly token: string;
+      readonly label: string | null;
+      /** Null for a certain match. */
+      readonly row: NumberedResource | null;
+      /** The reference that confirming gives, where the control plane says so. */
+      readonly derivedRef: string | null;
+      readonly context: Binding["providerContext"];
+    };
+
+/** Binds projects through a control plane. */
+export class Binder {
   readonly #client: ControlPlaneClient;
   readonly #projects: ProjectStore;
   readonly #debug: (line: string) => void;
 
-  constructor(dependencies: HostedDependencies) {
-    this.#dependencies = dependencies;
-    this.#client = dependencies.client;
-    this.#projects = dependencies.projects;
-    this.#debug = dependencies.debug;
+  constructor({ client, projects, debug }: BinderOptions) {
+    this.#client = client;
+    this.#projects = projects;
+    this.#debug = debug;
   }
 
-  /**
-   * Lists a provider's resources. In a project they carry the numbers that
-   * `bind` would offer them under; should the resolution fail, the list is worth
-   * having all the same.
-   *
-   * @param identify finds out who asks, null outside any project; runs while the list is on its way
-   */
-  async discover(
-    provider: HostedProvider,
-    identify: () => Promise<ProjectIdentity | null>,
-  ): Promise<Discovery> {
-    const [{ resources }, resolution] = await Promise.all([
-      this.#client.call("resources", { provider }),
-      identify().then((identity) => (identity === null ? null : this.#tryResolve(provider, identity))),
-    ]);
-    if (resolution === null) {
-      return { resources: numberByPosition(resources), bindsByItself: null, resolutionError: null };
-    }
-    if (resolution instanceof TrackerError) {
-      return { resources: withoutNumbers(resources), bindsByItself: null, resolutionError: resolution };
-    }
-    return {
-      resources: numberByResolution(resources, resolution),
-      bindsByItself: certainMatch(resolution),
-      resolutionError: null,
-    };
+  /** Binds `project`; null when the person cancels. Writes the config only when all went well. */
+  async bind(project: Project, request: BindRequest, dialog: BindDialog): Promise<BindOutcome | null> {
+    if (!request.dryRun) assertWritable(project);
+    const { provider } = request;
+    const identity = await this.#projects.identity(project);
+    const existing = bindingOf(project.config);
+    const known = existing?.provider === provider ? existing : null;
+    const choices = new Choices(this.#client, provider, { identity, known });
+    const chosen = await this.#choose({ choices, identity, existing }, request, dialog);
+    if (chosen === null) return null;
+    dialog.explain?.(await choices.resolution());
+    if (!request.dryRun) return this.#projects.alone(project, (now) => this.#bindNow(now, request, chosen));
+    const binding = chosen.kind === "binding" ? chosen.binding : unconfirmed(provider, chosen);
+    const change = changeOf(project, binding);
+    return { ...change, boundAt: null, preview: previewBind(project, identity, change.binding) };
   }
 
-  async #tryResolve(
-    provider: HostedProvider,
-    identity: ProjectIdentity,
-  ): Promise<BindResolveResponse | TrackerError> {
-    try {
-      return await this.#client.call("bindResolve", { provider, project_identity: toWire(identity) });
-    } catch (error) {
-      if (error instanceof TrackerError) return error;
-      throw error;
-    }
+  /** Confirms and writes while no other process binds this project; `project` is as it is now. */
+  async #bindNow(project: Project, { provider }: BindRequest, chosen: Chosen): Promise<BindOutcome> {
+    const derived = await this.#projects.identity(project);
+    if (chosen.kind === "binding") return this.#write(project, derived, chosen.binding, null);
+    const identity = this.#projects.reserve(project, derived);
+    const answer = await this.#confirm(provider, identity, chosen);
+    if (chosen.row !== null && chosen.label !== answer.display_label)
+      throw wrongResource(chosen.label, answer);
+    return this.#write(project, identity, confirmed(answer), answer.bound_at);
   }
 
-  /** Binds `project`; null when the person cancelled. Writes the config only when all went well. */
-  async bind(
-    project: Project,
-    identity: ProjectIdentity,
-    request: BindRequest,
+  #write(project: Project, identity: ProjectIdentity, binding: Binding, boundAt: string | null): BindOutcome {
+    const change = changeOf(project, binding);
+    this.#projects.bind(project, identity, ({ tracker }) => ({ tracker: bindingEdit(tracker, binding) }));
+    return { ...change, boundAt, preview: null };
+  }
+
+  async #choose(
+    { choices, identity, existing }: Situation,
+    { provider, selection, replaces, dryRun }: BindRequest,
     dialog: BindDialog,
-  ): Promise<BindResult | null> {
-    const result =
-      request.selection.by === "reference"
-        ? await this.#validate(request.provider, request.selection.bindingRef, identity)
-        : await this.#resolveAndConfirm(project, request, identity, dialog);
-    if (result === null || request.dryRun) return result?.outcome ?? null;
-    const { bindingRef } = result.outcome.binding;
-    if (bindingRef === null) throw new Error("A bind that is not a dry run has a reference.");
-    const binding: Binding = { ...result.outcome.binding, bindingRef };
-    this.#projects.bind(project, result.identity, (config) => ({
-      tracker: bindingEdit(config.tracker, binding),
-    }));
-    return result.outcome;
+  ): Promise<Chosen | null> {
+    switch (selection.by) {
+      case "reference":
+        return { kind: "binding", binding: await this.#validate(provider, selection.bindingRef, identity) };
+      case "number":
+        return toChosen(await numbered(choices, provider, selection.number));
+      case "match":
+        return toChosen(await matching(choices, provider, selection.text));
+    }
+    const certain = certainChoice(provider, this.#client.name, await choices.resolution());
+    const byPerson = () => chosenBy(dialog, provider, choices);
+    if (existing === null || replaces || dryRun) return certain ?? byPerson();
+    // The project is bound, and no flag says what to bind it to.
+    const isSame = certain !== null && leadsTo(certain, existing);
+    if (isSame && !dialog.canAsk) return certain;
+    if (!(await dialog.mayReplace(existing))) return null;
+    return certain === null || isSame ? byPerson() : certain;
   }
 
-  async #validate(
-    provider: HostedProvider,
-    bindingRef: string,
-    identity: ProjectIdentity,
-  ): Promise<{ readonly outcome: BindResult; readonly identity: ProjectIdentity }> {
+  async #validate(provider: HostedProvider, bindingRef: string, identity: ProjectIdentity): Promise<Binding> {
     const validation = await this.#client.call("bindValidate", {
       provider,
       binding_ref: bindingRef,
-      project_identity: toWire(identity),
+      project_identity: wireIdentity(identity),
     });
     if (!validation.valid) {
       const reason = validation.reason ?? "invalid";
       throw new TrackerError(
         "invalid_binding_ref",
         `${bindingRef} cannot be bound: ${validation.guidance ?? `${reason}.`}`,
-        {
-          provider,
-          details: { binding_ref: bindingRef, reason },
-        },
+        { provider, details: { binding_ref: bindingRef, reason } },
       );
     }
     return {
-      outcome: {
-        binding: {
-          provider,
-          bindingRef: validation.binding_ref,
-          displayLabel: validation.display_label,
-          providerContext: validation.provider_context,
-          projectSlug: null,
-        },
-        boundAt: null,
-      },
-      identity,
-    };
-  }
-
-  async #resolveAndConfirm(
-    project: Project,
-    { provider, selection, dryRun }: BindRequest,
-    derived: ProjectIdentity,
-    dialog: BindDialog,
-  ): Promise<{ readonly outcome: BindResult; readonly identity: ProjectIdentity } | null> {
-    const resolution = await this.#client.call("bindResolve", {
       provider,
-      project_identity: toWire(derived),
-    });
-    dialog.resolved(resolution);
-    const chosen = await this.#choose(provider, resolution, selection, dialog);
-    if (chosen === null) return null;
-    if (chosen.candidateToken === null || dryRun) {
-      return { outcome: unconfirmed(provider, resolution, chosen), identity: derived };
-    }
-    const identity = this.#projects.reserve(project, derived);
-    const confirmed = await this.#confirm(provider, chosen.candidateToken, identity, chosen.candidate);
-    return {
-      outcome: {
-        binding: {
-          provider,
-          bindingRef: confirmed.binding_ref,
-          displayLabel: confirmed.display_label,
-          providerContext: confirmed.provider_context,
-          projectSlug: confirmed.project_slug,
-        },
-        boundAt: confirmed.bound_at,
-      },
-      identity,
+      bindingRef: validation.binding_ref,
+      displayLabel: validation.display_label,
+      providerContext: validation.provider_context,
+      projectSlug: null,
+      workspace: null,
     };
-  }
-
-  async #choose(
-    provider: HostedProvider,
-    resolution: BindResolveResponse,
-    selection: Selection,
-    dialog: BindDialog,
-  ): Promise<Chosen | null> {
-    if (resolution.match_type === "exact") {
-      const isFirst = selection.by === "person" || (selection.by === "number" && selection.number === 1);
-      const isNamed = selection.by === "match" && selection.text === resolution.display_label;
-      if (!isFirst && !isNamed) dialog.exactOverridesSelection(resolution);
-      if (resolution.binding_ref !== null) return { candidateToken: null, candidate: null };
-      if (resolution.candidate_token === null) throw invalidResolution(this.#client.name);
-      return { candidateToken: resolution.candidate_token, candidate: null };
-    }
-    const candidates = orderCandidates(resolution.candidates);
-    if (resolution.match_type === "none" || candidates.length === 0) throw nothingFits(provider);
-    const candidate = await select(candidates, selection, dialog);
-    return candidate === null ? null : { candidateToken: candidate.candidate_token, candidate };
   }
 
   /** Confirms; a token that is refused once is renewed for the same resource and confirmed again. */
   async #confirm(
     provider: HostedProvider,
-    token: string,
     identity: ProjectIdentity,
-    candidate: BindCandidate | null,
+    chosen: Extract<Chosen, { kind: "resource" }>,
   ): Promise<BindConfirmResponse> {
     const confirm = (candidate_token: string) =>
-      this.#client.call("bindConfirm", { provider, candidate_token, project_identity: toWire(identity) });
+      this.#client.call("bindConfirm", {
+        provider,
+        candidate_token,
+        project_identity: wireIdentity(identity),
+      });
     try {
-      return await confirm(token);
+      return await confirm(chosen.token);
     } catch (error) {
       if (!(error instanceof TrackerError) || error.code !== "invalid_candidate_token") throw error;
-      this.#debug("the candidate token was refused; resolving once more");
-      const resolution = await this.#client.call("bindResolve", {
-        provider,
-        project_identity: toWire(identity),
-      });
-      const renewed = renewToken(resolution, candidate);
+      this.#debug("the candidate token was refused; looking for the same resource once more");
+      const renewed = await this.#renew(
+        new Choices(this.#client, provider, { identity, known: null }),
+        chosen,
+      );
       if (renewed !== null) return confirm(renewed);
-      const label = candidate?.display_label ?? "The exact match";
+      const label = chosen.label ?? "The exact match";
       throw new TrackerError("candidate_gone", `${label} is no longer available to this project.`, {
         provider,
         cause: error,
@@ -274,93 +204,171 @@ export class HostedTracker {
     }
   }
 
-  /** State of a provider's installation. */
-  installationStatus(provider: HostedProvider): Promise<InstallationStatus> {
-    return this.#client.call("installationStatus", { provider });
-  }
-
-  /** State of every installation there is. */
-  async allInstallations(): Promise<InstallationStatus[]> {
-    const { installations } = await this.#client.call("installations", {});
-    const providers = [...new Set(installations.map(({ provider }) => provider))].sort();
-    return Promise.all(providers.map((provider) => this.#client.call("installationStatus", { provider })));
-  }
-
-  /** The work on the project's binding. */
-  binding(project: Project): HostedBinding {
-    return new HostedBinding(this.#dependencies, project);
-  }
-
-  /** The view of a provider's only bound resource; needs no binding of the project. */
-  provider(provider: HostedProvider, egress: Egress): HostedView {
-    return new HostedView(this.#client, provider, egress);
+  async #renew(choices: Choices, { row }: Extract<Chosen, { kind: "resource" }>): Promise<string | null> {
+    const resolution = await choices.resolution();
+    if (row === null) return resolution.match_type === "exact" ? resolution.candidate_token : null;
+    return sameResource(await choices.all(), row)?.candidateToken ?? null;
   }
 }
 
-function certainMatch({ match_type, display_label, binding_ref }: BindResolveResponse): CertainMatch | null {
-  return match_type === "exact" ? { label: display_label ?? "", bindingRef: binding_ref } : null;
+/** The choice that a resolution makes by itself; null when it is not certain. */
+function certainChoice(
+  provider: HostedProvider,
+  controlPlane: string,
+  resolution: BindResolveResponse,
+): Chosen | null {
+  const { match_type, binding_ref, candidate_token, display_label, provider_context, project_slug } =
+    resolution;
+  if (match_type !== "exact") return null;
+  if (binding_ref !== null) {
+    const binding = {
+      provider,
+      bindingRef: binding_ref,
+      displayLabel: display_label,
+      providerContext: provider_context,
+      projectSlug: project_slug,
+      workspace: null,
+    };
+    return { kind: "binding", binding };
+  }
+  if (candidate_token === null) {
+    const message = `${controlPlane} named an exact match without a token to bind it.`;
+    throw new TrackerError("invalid_response", message);
+  }
+  return {
+    kind: "resource",
+    token: candidate_token,
+    label: display_label,
+    row: null,
+    derivedRef: resolution.derived_binding_ref ?? null,
+    context: provider_context,
+  };
 }
 
-/** The choice. Its token is null when the mapping exists already. */
-interface Chosen {
-  readonly candidateToken: string | null;
-  readonly candidate: BindCandidate | null;
+function leadsTo(chosen: Chosen, { bindingRef }: Binding): boolean {
+  if (bindingRef === null) return false;
+  return bindingRef === (chosen.kind === "binding" ? chosen.binding.bindingRef : chosen.derivedRef);
 }
 
-function invalidResolution(name: string): TrackerError {
-  return new TrackerError("invalid_response", `${name} named an exact match without a token to bind it.`);
+async function chosenBy(
+  dialog: BindDialog,
+  provider: HostedProvider,
+  choices: Choices,
+): Promise<Chosen | null> {
+  const rows = await choices.all();
+  if (rows.length === 0) throw nothingToBind(provider);
+  if (!dialog.canAsk) throw undecided(provider, rows);
+  const row = await dialog.choose(rows);
+  return row === null ? null : toChosen(row);
 }
 
-function nothingFits(provider: string): TrackerError {
-  return new TrackerError("no_candidates", `No resource of ${providerName(provider)} fits this project.`, {
+async function numbered(
+  choices: Choices,
+  provider: HostedProvider,
+  number: number,
+): Promise<NumberedResource> {
+  const rows = await choices.all();
+  const row = rows[number - 1];
+  if (row !== undefined) return row;
+  if (rows.length === 0) throw nothingToBind(provider);
+  const last = rows.length.toLocaleString("en-US");
+  throw selectionRequired(`There is no number ${number}: the last one is ${last}.`, provider, rows);
+}
+
+async function matching(choices: Choices, provider: HostedProvider, text: string): Promise<NumberedResource> {
+  const [row, ...others] = matchingResources(await choices.search(text), text);
+  if (row !== undefined && others.length === 0) return row;
+  // The list of an error has the numbers that `--select` takes.
+  const all = await choices.all();
+  const several = matchingResources(all, text);
+  if (several.length > 0) {
+    throw selectionRequired(`${several.length} resources match "${text}".`, provider, several);
+  }
+  if (all.length === 0) throw nothingToBind(provider);
+  throw selectionRequired(`No resource matches "${text}".`, provider, all);
+}
+
+/** The error without a terminal: the best candidates, else the first resources. */
+function undecided(provider: HostedProvider, rows: readonly NumberedResource[]): TrackerError {
+  const ranked = rows.filter(({ candidate }) => candidate !== null);
+  if (ranked.length === 0) {
+    const message = `No resource of ${providerName(provider)} resembles this project.`;
+    return selectionRequired(message, provider, rows);
+  }
+  const count = ranked.length === 1 ? "One resource" : "Several resources";
+  return selectionRequired(`${count} may fit this project.`, provider, ranked);
+}
+
+/** The error of a choice that nothing decides. */
+function selectionRequired(
+  message: string,
+  provider: HostedProvider,
+  rows: readonly NumberedResource[],
+): TrackerError {
+  const choices = rows.slice(0, MAX_CHOICES).map(toChoice);
+  return new TrackerError("selection_required", message, { provider, choices });
+}
+
+function nothingToBind(provider: HostedProvider): TrackerError {
+  return new TrackerError("no_candidates", `${providerName(provider)} has no resources to bind to.`, {
     provider,
   });
 }
 
-/** The outcome of a resolution whose mapping exists, or of a dry run. */
-function unconfirmed(provider: string, resolution: BindResolveResponse, { candidate }: Chosen): BindResult {
+function wrongResource(
+  label: string | null,
+  { provider, display_label, binding_ref }: BindConfirmResponse,
+): TrackerError {
+  return new TrackerError(
+    "wrong_resource",
+    `${label ?? "The resource"} was chosen, and the control plane bound ${display_label}.`,
+    { provider, details: { binding_ref } },
+  );
+}
+
+function toChosen(row: NumberedResource): Chosen {
+  const { candidateToken: token, label, resource } = row;
   return {
-    binding: {
-      provider,
-      bindingRef: resolution.binding_ref,
-      displayLabel: candidate?.display_label ?? resolution.display_label,
-      providerContext: candidate === null ? resolution.provider_context : null,
-      projectSlug: candidate === null ? resolution.project_slug : null,
-    },
-    boundAt: null,
+    kind: "resource",
+    token,
+    label,
+    row,
+    derivedRef: null,
+    context: resource?.provider_context ?? null,
   };
 }
 
-async function select(
-  candidates: readonly BindCandidate[],
-  selection: Selection,
-  dialog: BindDialog,
-): Promise<BindCandidate | null> {
-  switch (selection.by) {
-    case "number": {
-      const candidate = candidateByNumber(candidates, selection.number);
-      if (candidate !== null) return candidate;
-      throw new SelectionRequiredError(`There is no candidate ${selection.number}.`, candidates);
-    }
-    case "match": {
-      const [candidate, ...others] = candidatesByMatch(candidates, selection.text);
-      if (candidate !== undefined && others.length === 0) return candidate;
-      const found = candidate === undefined ? "No candidate is" : "Several candidates are";
-      throw new SelectionRequiredError(`${found} called "${selection.text}".`, candidates);
-    }
-    default:
-      return dialog.choose(candidates);
-  }
+function toChoice({ number, label, candidate }: NumberedResource): Choice {
+  return {
+    number,
+    display_label: label,
+    confidence: candidate?.confidence ?? null,
+    match_reason: candidate?.match_reason ?? null,
+  };
 }
 
-function renewToken(resolution: BindResolveResponse, candidate: BindCandidate | null): string | null {
-  if (candidate === null) return resolution.match_type === "exact" ? resolution.candidate_token : null;
-  return sameCandidate(resolution.candidates, candidate)?.candidate_token ?? null;
+function confirmed(answer: BindConfirmResponse): Binding {
+  return {
+    provider: answer.provider,
+    bindingRef: answer.binding_ref,
+    displayLabel: answer.display_label,
+    providerContext: answer.provider_context,
+    projectSlug: answer.project_slug,
+    workspace: null,
+  };
 }
 
-function toChoice(candidate: BindCandidate): Choice {
-  const { display_label, confidence, match_reason } = candidate;
-  return { number: numberOf(candidate), display_label, confidence, match_reason };
+/** The binding that a dry run would make. */
+function unconfirmed(
+  provider: HostedProvider,
+  { label, context, derivedRef }: Extract<Chosen, { kind: "resource" }>,
+): Binding {
+  return {
+    provider,
+    bindingRef: derivedRef,
+    displayLabel: label,
+    providerContext: context,
+    projectSlug: null,
+    workspace: null,
+  };
 }
-
-export { type HostedDependencies, notBound } from "./bindings/hosted.ts";

@@ -7,6 +7,8 @@ import type {
   RunQuery,
   WorkListener,
 } from "../client.ts";
+import type { Project } from "../config/project.ts";
+import { type Binding, bindingOf } from "../config.ts";
 import type {
   ConflictsResponse,
   IssueSearchResponse,
@@ -22,6 +24,7 @@ import type {
   ResolveConflictResponse,
   RunResult,
 } from "../protocol.ts";
+import { TrackerError } from "../shared/errors.ts";
 import type { Provider } from "../shared/providers.ts";
 
 /** The values that upgrade an older config. */
@@ -89,4 +92,31 @@ export interface BoundTracker extends TrackerView {
     listener: WorkListener,
   ): Promise<MissionPublishResponse>;
   addMapping(request: MappingRequest): Promise<Mapping>;
+}
+
+/**
+ * The binding in the project's config.
+ *
+ * @throws TrackerError `not_bound` when there is none
+ */
+export function requireBinding({ config }: Pick<Project, "config">): Binding {
+  const binding = bindingOf(config);
+  if (binding === null) throw notBound();
+  return binding;
+}
+
+/** The error for a project without a binding. */
+export function notBound(): TrackerError {
+  return new TrackerError("not_bound", "This project is not bound to a tracker.");
+}
+
+/** A binding as programs read it; an on-device one is labeled by its workspace. */
+export function bindingToJson(binding: Binding) {
+  return {
+    provider: binding.provider,
+    binding_ref: binding.bindingRef,
+    project_slug: binding.projectSlug,
+    display_label: binding.displayLabel ?? binding.workspace,
+    provider_context: binding.providerContext,
+  };
 }

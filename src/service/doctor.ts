@@ -2,11 +2,12 @@
 import type { ControlPlaneClient } from "../client.ts";
 import { findProject, type Project, type ProjectStore } from "../config/project.ts";
 import type { ControlPlane } from "../config/settings.ts";
-import { isBoundHosted, isBoundLocal } from "../config.ts";
+import { bindingOf } from "../config.ts";
 import type { Context } from "../shared/context.ts";
 import { TrackerError } from "../shared/errors.ts";
 import { findGit } from "../shared/git.ts";
 import { type HostedProvider, isHosted, providerName } from "../shared/providers.ts";
+import { wireIdentity } from "./wire-identity.ts";
 
 /** The result of one check. */
 export interface Check {
@@ -102,16 +103,16 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
 
   await check("binding", async () => {
     if (project === null) return skipped("no project");
-    const { provider, bindingRef, workspace } = project.config.tracker;
-    if (isBoundLocal(project.config.tracker)) {
+    const binding = bindingOf(project.config);
+    if (binding === null) return skipped("not bound");
+    const { provider, bindingRef, workspace } = binding;
+    if (workspace !== null) {
       await patient.askLocal(project);
       return ok(`${workspace} (${provider}) answers`);
     }
-    if (!isBoundHosted(project.config.tracker)) return skipped("not bound");
-    if (provider === null || bindingRef === null) return skipped("older config without a reference");
+    if (bindingRef === null) return skipped("older config without a reference");
     if (reachable === null) return skipped("control plane not reachable");
-    const { uuid, slug, nodeId, repoSlug } = await patient.projects.identity(project);
-    const identity = { uuid, slug, node_id: nodeId, repo_slug: repoSlug };
+    const identity = wireIdentity(await patient.projects.identity(project));
     const client = await patient.openClient();
     const validate = () =>
       client.call("bindValidate", { provider, binding_ref: bindingRef, project_identity: identity });

@@ -2,8 +2,9 @@
 export interface Choice {
   readonly number: number;
   readonly display_label: string;
-  readonly confidence: string;
-  readonly match_reason: string;
+  /** Null, as its reason, for what was not ranked. */
+  readonly confidence: string | null;
+  readonly match_reason: string | null;
 }
 
 export interface ErrorFacts {

@@ -1,5 +1,6 @@
 import { fstatSync, writeSync } from "node:fs";
-import { OutputClosedError, TrackerError, UsageError } from "./errors.ts";
+import type { Readable, Writable } from "node:stream";
+import { InterruptedError, OutputClosedError, TrackerError, UsageError } from "./errors.ts";
 import { readKeys } from "./hidden-line.ts";
 
 /** An output stream and its properties. */
@@ -8,7 +9,15 @@ export interface Output {
   readonly isTerminal: boolean;
   /** Columns of the terminal; `Infinity` where the stream is not one. */
   readonly columns: number;
+  /** Rows of the terminal; 0 when it is none. */
+  readonly rows: number;
   readonly color: boolean;
+}
+
+/** The streams of a terminal, for a program that redraws it. */
+interface TerminalStreams {
+  readonly input: Readable;
+  readonly output: Writable;
 }
 
 export interface Input {
@@ -21,6 +30,12 @@ export interface Input {
    * @param use receives a `readLine` that works meanwhile and throws InterruptedError on Ctrl-C
    */
   withoutEcho<T>(use: (readLine: Input["readLine"]) => Promise<T>): Promise<T>;
+  /**
+   * Runs `use` with the terminal's own streams, and leaves the terminal as it was.
+   *
+   * @throws InterruptedError on Ctrl-C
+   */
+  withTerminal<T>(use: (streams: TerminalStreams) => Promise<T>): Promise<T>;
   /** Reads the rest of the input. */
   readAll(): Promise<string>;
 }
@@ -72,6 +87,9 @@ function describe({ env, platform, stdin, stdout, stderr }: StreamFacts): Io {
     },
     get columns() {
       return output.columns;
+    },
+    get rows() {
+      return output.rows;
     },
     color: wantsColor(env, output.isTerminal),
   });
@@ -130,13 +148,14 @@ function outputUnwritable(cause: unknown): TrackerError {
   });
 }
 
+const SHOW_CURSOR = "\u001b[?25h";
+
 /** Standard input read on demand, so that a command which asks nothing consumes nothing. */
 class SystemInput implements Input {
   get isTerminal(): boolean {
     return isTerminal(0);
   }
 
-  #chunks: AsyncIterator<Uint8Array> | null = null;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
   #buffer = "";
   #ended = false;
@@ -156,6 +175,34 @@ class SystemInput implements Input {
       return await use(() => this.#readHidden());
     } finally {
       process.stdin.setRawMode(false);
+    }
+  }
+
+  async withTerminal<T>(use: (streams: TerminalStreams) => Promise<T>): Promise<T> {
+    const { stdin, stderr } = process;
+    let isInterrupted = false;
+    const onData = (keys: Buffer | string) => {
+      isInterrupted ||= keys.toString().includes("\u0003");
+    };
+    const restore = () => {
+      stdin.off("data", onData);
+      stdin.setRawMode(false);
+      stdin.pause();
+      stderr.write(SHOW_CURSOR);
+    };
+    const onHangup = () => {
+      restore();
+      process.exit(129);
+    };
+    stdin.on("data", onData);
+    process.once("SIGHUP", onHangup);
+    try {
+      const result = await use({ input: stdin, output: stderr });
+      if (isInterrupted) throw new InterruptedError();
+      return result;
+    } finally {
+      process.off("SIGHUP", onHangup);
+      restore();
     }
   }
 
@@ -180,15 +227,25 @@ class SystemInput implements Input {
   }
 
   async #more(): Promise<void> {
-    this.#chunks ??= Bun.stdin.stream()[Symbol.asyncIterator]();
-    const { done, value } = await this.#chunks.next();
-    this.#ended = done === true;
+    const chunk = await nextChunk(process.stdin);
+    this.#ended = chunk === null;
     try {
-      this.#buffer += this.#ended ? this.#decoder.decode() : this.#decoder.decode(value, { stream: true });
+      this.#buffer += chunk === null ? this.#decoder.decode() : this.#decoder.decode(chunk, { stream: true });
     } catch (cause) {
       throw new UsageError("Standard input is not UTF-8 text.", { cause });
     }
   }
+}
+
+/** Reads what arrives next, and nothing after it; null at the end of the stream. */
+function nextChunk(stdin: NodeJS.ReadStream): Promise<Uint8Array | null> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array | null>();
+  const onData = (chunk: Uint8Array) => resolve(chunk);
+  const onEnd = () => resolve(null);
+  stdin.on("data", onData).on("end", onEnd).on("error", reject).resume();
+  return promise.finally(() => {
+    stdin.pause().off("data", onData).off("end", onEnd).off("error", reject);
+  });
 }
 
 export function systemIo(env: Environment): Io {
@@ -200,6 +257,9 @@ export function systemIo(env: Environment): Io {
       get columns() {
         if (!isShown) return Number.POSITIVE_INFINITY;
         return (descriptor === 1 ? process.stdout : process.stderr).columns || 80;
+      },
+      get rows() {
+        return isShown ? (descriptor === 1 ? process.stdout : process.stderr).rows || 24 : 0;
       },
     };
   };
@@ -228,6 +288,7 @@ export function memoryIo(options: MemoryIoOptions = {}): Io & { out(): string; e
     },
     isTerminal,
     columns: options.terminalColumns ?? Number.POSITIVE_INFINITY,
+    rows: 0,
   });
   const lines = (options.stdin ?? "").split("\n");
   const readLine = async (): Promise<string | null> => {
@@ -245,6 +306,7 @@ export function memoryIo(options: MemoryIoOptions = {}): Io & { out(): string; e
           const keys = await readLine();
           return keys === null ? null : (readKeys(`${keys}\n`)?.text ?? null);
         }),
+      withTerminal: () => Promise.reject(new Error("There is no terminal in memory.")),
       readAll: async () => lines.splice(0).join("\n"),
     },
     stdout: output("out"),

@@ -68,7 +68,7 @@ const DISCOVER = ["discover", "--provider", "linear"];
 /** A control plane that lists {@link RESOURCES} `times` times, read from outside any project. */
 function listing(times: number): ScriptedControlPlane {
   const plane = new ScriptedControlPlane();
-  for (let i = 0; i < times; i++) plane.get("resources/?provider=linear", RESOURCES);
+  for (let i = 0; i < times; i++) plane.get("resources/?provider=linear&limit=500", RESOURCES);
   return plane;
 }
 
@@ -342,7 +342,7 @@ test("a reader that goes away ends the command quietly", async () => {
     candidate_token: `cand_${index}`,
     display_label: `Team number ${index}`,
   }));
-  using plane = new ScriptedControlPlane().get("resources/?provider=linear", {
+  using plane = new ScriptedControlPlane().get("resources/?provider=linear&limit=500", {
     ...RESOURCES,
     resources: many,
   });

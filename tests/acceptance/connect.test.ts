@@ -107,7 +107,7 @@ describe("the hidden prompt", () => {
     expect(terminal.text).toContain(`exit ${code}\n`);
     expect(terminal.text).toMatch(/\bisig icanon\b/);
     expect(terminal.text).toMatch(/ echo /);
-    expect(terminal.text.includes("Connect cancelled")).toBe(code === 0);
+    expect(terminal.text.includes("Connect canceled")).toBe(code === 0);
     expectSecretless(terminal.raw);
     plane.verify();
   });

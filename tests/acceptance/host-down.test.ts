@@ -70,11 +70,17 @@ test("a host that dies between resolve and confirm leaves the config, and a retr
     bound_at: "2026-05-06T07:08:09Z",
     project_slug: "payments-api",
   };
+  const resources = {
+    installation_id: "inst_1",
+    provider: "linear",
+    resources: [{ candidate_token: "cand_1", display_label: "Payments (PAY)", provider: "linear" }],
+  };
   let dying = true;
   using server = new RawServer(({ head }) => {
     const isConfirm = head.includes("/bind-confirm/");
     if (isConfirm && dying) return { bytes: "", end: "reset" };
-    return { bytes: httpAnswer(200, JSON.stringify(isConfirm ? confirmation : resolution)), end: "close" };
+    const listed = head.includes("/resources/") ? resources : resolution;
+    return { bytes: httpAnswer(200, JSON.stringify(isConfirm ? confirmation : listed)), end: "close" };
   });
   const env = { TRACKER_HOST: server.url, TRACKER_TOKEN: TOKEN, TRACKER_TEAM: TEAM };
   using place = new Scratch({ env, config: CONFIG });
@@ -88,7 +94,9 @@ test("a host that dies between resolve and confirm leaves the config, and a retr
   dying = false;
   expect(await place.run(bind)).toMatchObject({ code: 0 });
   const uuids = new Set(
-    server.requests.map(({ body }) => v.parse(Sent, JSON.parse(body)).project_identity.uuid),
+    server.requests
+      .filter(({ body }) => body !== "")
+      .map(({ body }) => v.parse(Sent, JSON.parse(body)).project_identity.uuid),
   );
   expect(uuids.size).toBe(1);
   expect(place.config()).toStartWith(CONFIG);

@@ -1,4 +1,4 @@
-/** Choosing in a terminal, and every way of not choosing. */
+/** Choosing in a terminal, line by line or in a list that is searched, and every way of not choosing. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { errorOf } from "../helpers/binary.ts";
 import { MinimalHost } from "../helpers/minimal-host.ts";
@@ -7,18 +7,21 @@ import { Scratch } from "../helpers/scratch.ts";
 const CONFIG = "# ours\nother: {a: 1}\n";
 const BIND = ["bind", "--provider", "linear"];
 /** The line on which the cursor waits. */
-const PROMPT = "Number, or text to narrow the list:";
+const PROMPT = "Number, or text to search:";
 const NARROWED = "Payments Platform (PPL)";
 
-describe("the candidate prompt", () => {
-  let host: MinimalHost;
-  beforeEach(() => {
-    host = new MinimalHost("code");
-  });
-  afterEach(() => host[Symbol.dispose]());
+let host: MinimalHost;
+beforeEach(() => {
+  host = new MinimalHost("code");
+});
+afterEach(() => host[Symbol.dispose]());
 
+/** A repository in which prompts are plain lines. */
+const plainPlace = () => new Scratch({ env: { ...host.env, TRACKER_ACCESSIBLE: "1" }, config: CONFIG });
+
+describe("numbered lines", () => {
   test("takes a number", async () => {
-    using place = new Scratch({ env: host.env, config: CONFIG });
+    using place = plainPlace();
     const terminal = place.open(BIND);
     await terminal.waitFor(PROMPT);
     terminal.typeLine("2");
@@ -27,14 +30,14 @@ describe("the candidate prompt", () => {
     expect(place.config()).toStartWith(CONFIG);
   });
 
-  test("narrows the list by text and keeps the numbers' meaning", async () => {
-    using place = new Scratch({ env: host.env, config: CONFIG });
+  test("searches by text and numbers what was found", async () => {
+    using place = plainPlace();
     const terminal = place.open(BIND);
     await terminal.waitFor(PROMPT);
     terminal.typeLine("platform");
     await terminal.waitFor(NARROWED, 2);
     expect(terminal.text.split("Payments (PAY)")).toHaveLength(2);
-    terminal.typeLine("2");
+    terminal.typeLine("1");
     expect(await terminal.exit()).toBe(0);
     expect(place.config()).toContain("srm_foreign_1");
   });
@@ -42,7 +45,7 @@ describe("the candidate prompt", () => {
   test.each(["", "0", "3", "99999999999999999999", "nothing like it"])(
     "asks again after %p",
     async (answer) => {
-      using place = new Scratch({ env: host.env, config: CONFIG });
+      using place = plainPlace();
       const terminal = place.open(BIND);
       await terminal.waitFor(PROMPT);
       terminal.typeLine(answer);
@@ -55,7 +58,7 @@ describe("the candidate prompt", () => {
   );
 
   test("Enter alone says how to leave", async () => {
-    using place = new Scratch({ env: host.env, config: CONFIG });
+    using place = plainPlace();
     const terminal = place.open(BIND);
     await terminal.waitFor(PROMPT);
     terminal.typeLine("");
@@ -65,7 +68,7 @@ describe("the candidate prompt", () => {
   });
 
   test("Ctrl-C ends it with 130 and nothing changed", async () => {
-    using place = new Scratch({ env: host.env, config: CONFIG });
+    using place = plainPlace();
     const terminal = place.open(BIND);
     await terminal.waitFor(PROMPT);
     terminal.pressInterrupt();
@@ -74,15 +77,93 @@ describe("the candidate prompt", () => {
   });
 
   test("Ctrl-D cancels it with nothing changed", async () => {
-    using place = new Scratch({ env: host.env, config: CONFIG });
+    using place = plainPlace();
     const terminal = place.open(BIND);
     await terminal.waitFor(PROMPT);
     terminal.pressEndOfInput();
     expect(await terminal.exit()).toBe(0);
-    expect(terminal.text).toContain("Bind cancelled");
+    expect(terminal.text).toContain("Bind canceled");
     expect(place.config()).toBe(CONFIG);
   });
 
+  test.each([
+    [{ TERM: "dumb" }, {}],
+    [{ ACCESSIBLE: "1", NO_COLOR: "1" }, {}],
+    [{ LANG: "C", NO_COLOR: "1" }, {}],
+    [{ NO_COLOR: "1" }, { columns: 20 }],
+    [{ NO_COLOR: "1" }, { rows: 8 }],
+  ])("need no escape sequence: %p %p", async (env, size) => {
+    using place = new Scratch({ env: host.env, config: CONFIG });
+    const terminal = place.open(BIND, { env, ...size });
+    await terminal.waitFor(PROMPT);
+    terminal.typeLine("1");
+    expect(await terminal.exit()).toBe(0);
+    expect(terminal.raw).not.toContain("\x1b");
+  });
+});
+
+describe("the list that is searched", () => {
+  /** The key sequences of a terminal. */
+  const KEYS = { down: "\x1b[B", escape: "\x1b" };
+  const SIZES = [
+    [80, 24],
+    [50, 15],
+    [40, 10],
+  ] as const;
+
+  test("takes the first resource on Enter, and leaves the terminal as it was", async () => {
+    using place = new Scratch({ env: host.env, config: CONFIG });
+    const before = `stty -g; "$0" "$@"; code=$?; stty -g; exit $code`;
+    const terminal = place.open(BIND, { script: before });
+    await terminal.waitFor("Bind to");
+    terminal.type("\r");
+    expect(await terminal.exit()).toBe(0);
+    expect(place.config()).toContain("srm_foreign_0");
+    const [first, last] = terminal.text.match(/^[0-9a-f]+:[0-9a-f:]+$/gm) ?? [];
+    expect(first).toBeDefined();
+    expect(last).toBe(first);
+  });
+
+  test.each(SIZES)("moves and searches at %i × %i", async (columns, rows) => {
+    using place = new Scratch({ env: host.env, config: CONFIG });
+    const terminal = place.open(BIND, { columns, rows });
+    await terminal.waitFor("Bind to");
+    terminal.type("platf");
+    await terminal.waitFor("1 match");
+    terminal.type("\r");
+    expect(await terminal.exit()).toBe(0);
+    expect(place.config()).toContain("srm_foreign_1");
+  });
+
+  test("keeps a chosen label on one line of the transcript", async () => {
+    using place = new Scratch({ env: host.env, config: CONFIG });
+    const terminal = place.open(BIND);
+    await terminal.waitFor("Bind to");
+    terminal.type(KEYS.down);
+    await terminal.waitFor("● Payments Platform (PPL)");
+    terminal.type("\r");
+    expect(await terminal.exit()).toBe(0);
+    expect(terminal.text).toContain("Bound to Payments Platform (PPL)");
+  });
+
+  test.each([
+    ["Esc", KEYS.escape, 0],
+    ["Ctrl-C", "\x03", 130],
+  ])("is left by %s with nothing changed", async (_key, keys, code) => {
+    using place = new Scratch({ env: host.env, config: CONFIG });
+    const terminal = place.open(BIND, { script: `"$0" "$@"; code=$?; stty -a; exit $code` });
+    await terminal.waitFor("Bind to");
+    terminal.type(keys);
+    expect(await terminal.exit()).toBe(code);
+    // The terminal echoes and edits lines again, and shows its cursor.
+    expect(terminal.text).toMatch(/[^-]icanon/);
+    expect(terminal.text).toMatch(/[^-]echo /);
+    expect(terminal.raw.lastIndexOf("\x1b[?25h")).toBeGreaterThan(terminal.raw.lastIndexOf("\x1b[?25l"));
+    expect(place.config()).toBe(CONFIG);
+  });
+});
+
+describe("no prompt", () => {
   test.each([
     ["CI is set", [], { CI: "1" }],
     ["TRACKER_NO_INPUT is set", [], { TRACKER_NO_INPUT: "1" }],
@@ -101,14 +182,5 @@ describe("the candidate prompt", () => {
     expect(outcome.code).toBe(1);
     expect(errorOf(outcome)).toMatchObject({ code: "selection_required" });
     expect(place.config()).toBe(CONFIG);
-  });
-
-  test("works in a dumb terminal without a single escape sequence", async () => {
-    using place = new Scratch({ env: host.env, config: CONFIG });
-    const terminal = place.open(BIND, { env: { TERM: "dumb" } });
-    await terminal.waitFor(PROMPT);
-    terminal.typeLine("1");
-    expect(await terminal.exit()).toBe(0);
-    expect(terminal.raw).not.toContain("\x1b");
   });
 });

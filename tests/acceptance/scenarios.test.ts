@@ -88,6 +88,34 @@ function candidate(position: number, label: string, confidence: string): object 
 }
 
 const resolveBody = (identity: object): object => ({ provider: "linear", project_identity: identity });
+/** The resolution of a project whose config has a binding already. */
+const knownBody = (identity: object, binding_ref: string, provider_context = {}): object => ({
+  ...resolveBody(identity),
+  known: { binding_ref, provider_context },
+});
+const LIST = "resources/?provider=linear&limit=500";
+const listed = (...labels: string[]): object => ({
+  resources: labels.map((label, index) => resource(`res_${index}`, label, null)),
+  installation_id: "inst_1",
+  provider: "linear",
+});
+
+/** The list of the candidates' resources, with one that is not a candidate. */
+const RANKED = listed("Backend API (BE)", "Payment Platform (PPL)", "Payments (PAY)", "Zebra (ZEB)");
+/** Prompts are plain lines. */
+const PLAIN = { TRACKER_ACCESSIBLE: "1" };
+
+function resource(token: string, label: string, ref: string | null): object {
+  return {
+    candidate_token: token,
+    display_label: label,
+    provider: "linear",
+    provider_context: { workspace_name: "Acme Corp" },
+    binding_ref: ref,
+    bound_project_slug: ref === null ? null : "another-project",
+    bound_at: ref === null ? null : "2026-01-02T03:04:05Z",
+  };
+}
 const confirmBody = (token: string, identity: object): object => ({
   provider: "linear",
   candidate_token: token,
@@ -143,13 +171,16 @@ describe("a bind that needs no choice", () => {
     expect(place.config()).toContain("binding_ref: srm_NEW");
   });
 
-  test("wins over a number that was selected, and says so", async () => {
-    using plane = new ScriptedControlPlane().post("bind-resolve/", resolveBody(IDENTITY), EXACT);
+  test("gives way to a number that was selected", async () => {
+    using plane = new ScriptedControlPlane()
+      .post("bind-resolve/", resolveBody(IDENTITY), EXACT)
+      .get(LIST, listed("Backend API (BE)", "Payment Platform (PPL)"))
+      .post("bind-confirm/", confirmBody("res_1", IDENTITY), CONFIRMED);
     using place = new Scratch({ env: plane.env, config: PROJECT });
-    const outcome = await place.run(["bind", "--provider", "linear", "--select", "3"]);
+    const outcome = await place.run(["bind", "--provider", "linear", "--select", "2"]);
     expect(outcome.code).toBe(0);
-    expect(outcome.stderr).toContain("Payments (PAY)");
-    expect(place.config()).toContain("srm_EXACT");
+    expect(outcome.stdout).toContain("Payment Platform (PPL)");
+    expect(place.config()).toContain("srm_NEW");
     plane.verify();
   });
 });
@@ -158,8 +189,9 @@ describe("a choice among several", () => {
   test("is made by number in a terminal", async () => {
     using plane = new ScriptedControlPlane()
       .post("bind-resolve/", resolveBody(IDENTITY), CANDIDATES)
+      .get(LIST, RANKED)
       .post("bind-confirm/", confirmBody("cand_1", IDENTITY), CONFIRMED);
-    using place = new Scratch({ env: plane.env, config: PROJECT });
+    using place = new Scratch({ env: { ...plane.env, ...PLAIN }, config: PROJECT });
     const terminal = place.open(["bind", "--provider", "linear"]);
     await terminal.waitFor("Backend API (BE)");
     terminal.typeLine("2");
@@ -172,6 +204,7 @@ describe("a choice among several", () => {
   test("is made by --select on pipes", async () => {
     using plane = new ScriptedControlPlane()
       .post("bind-resolve/", resolveBody(IDENTITY), CANDIDATES)
+      .get(LIST, RANKED)
       .post("bind-confirm/", confirmBody("cand_1", IDENTITY), CONFIRMED);
     using place = new Scratch({ env: plane.env, config: PROJECT });
     const outcome = await place.run(["bind", "--provider", "linear", "--select", "2", "--json"]);
@@ -187,13 +220,29 @@ describe("a choice among several", () => {
     plane.verify();
   });
 
+  test("is made by --select beyond the candidates", async () => {
+    using plane = new ScriptedControlPlane()
+      .post("bind-resolve/", resolveBody(IDENTITY), CANDIDATES)
+      .get(LIST, RANKED)
+      .post("bind-confirm/", confirmBody("res_3", IDENTITY), { ...CONFIRMED, display_label: "Zebra (ZEB)" });
+    using place = new Scratch({ env: plane.env, config: PROJECT });
+    expect(await place.run(["bind", "--provider", "linear", "--select", "4"])).toMatchObject({ code: 0 });
+    plane.verify();
+  });
+
   test.each([
     ["the whole label", "Backend API (BE)"],
     ["the display key", "BE"],
-  ])("is made by --match with %s", async (_what, text) => {
+    ["the name in small letters", "backend api"],
+    ["a part of the label", "end ap"],
+  ])("is made by --match with %s, without ranking anything", async (_what, text) => {
+    const query = new URLSearchParams({ q: text });
     using plane = new ScriptedControlPlane()
-      .post("bind-resolve/", resolveBody(IDENTITY), CANDIDATES)
-      .post("bind-confirm/", confirmBody("cand_2", IDENTITY), CONFIRMED);
+      .get(`${LIST}&${query}`, listed("Backend API (BE)"))
+      .post("bind-confirm/", confirmBody("res_0", IDENTITY), {
+        ...CONFIRMED,
+        display_label: "Backend API (BE)",
+      });
     using place = new Scratch({ env: plane.env, config: PROJECT });
     expect(await place.run(["bind", "--provider", "linear", "--match", text])).toMatchObject({ code: 0 });
     plane.verify();
@@ -201,13 +250,14 @@ describe("a choice among several", () => {
 
   test.each([
     ["nothing is selected", []],
-    ["the number is out of range", ["--select", "4"]],
-    ["the text matches nothing", ["--match", "Payments"]],
+    ["the number is out of range", ["--select", "5"]],
     ["prompts are turned off", ["--no-input"]],
   ])("is demanded when %s, with the numbered choices", async (_when, flags) => {
     using plane = new ScriptedControlPlane()
       .post("bind-resolve/", resolveBody(IDENTITY), CANDIDATES)
-      .post("bind-resolve/", resolveBody(IDENTITY), CANDIDATES);
+      .get(LIST, RANKED)
+      .post("bind-resolve/", resolveBody(IDENTITY), CANDIDATES)
+      .get(LIST, RANKED);
     using place = new Scratch({ env: plane.env, config: PROJECT });
     const human = await place.run(["bind", "--provider", "linear", ...flags]);
     expect(human.code).toBe(1);
@@ -215,10 +265,11 @@ describe("a choice among several", () => {
     expect(human.stderr).toMatch(
       /1\W+Payments \(PAY\).*2\W+Payment Platform \(PPL\).*3\W+Backend API \(BE\)/s,
     );
-    expect(human.stderr).toContain("--select");
+    expect(human.stderr).toContain("--select NUMBER or --match TEXT");
+    expect(human.stderr).toContain("tracker discover --provider linear");
     const error = errorOf(await place.run(["bind", "--provider", "linear", ...flags, "--json"]));
     expect(error.code).toBe("selection_required");
-    expect(error.choices).toHaveLength(3);
+    expect(error.choices?.slice(0, 3)).toMatchObject([{ number: 1 }, { number: 2 }, { number: 3 }]);
     plane.verify();
     expect(place.config()).toBe(PROJECT);
   });
@@ -226,10 +277,9 @@ describe("a choice among several", () => {
 
 test("a single uncertain candidate is not called several", async () => {
   const [only] = CANDIDATES.candidates;
-  using plane = new ScriptedControlPlane().post("bind-resolve/", resolveBody(IDENTITY), {
-    ...CANDIDATES,
-    candidates: [only],
-  });
+  using plane = new ScriptedControlPlane()
+    .post("bind-resolve/", resolveBody(IDENTITY), { ...CANDIDATES, candidates: [only] })
+    .get(LIST, RANKED);
   using place = new Scratch({ env: plane.env, config: PROJECT });
   const outcome = await place.run(["bind", "--provider", "linear"]);
   expect(outcome.code).toBe(1);
@@ -237,17 +287,33 @@ test("a single uncertain candidate is not called several", async () => {
   expect(outcome.stderr).toContain("--select");
 });
 
-test("no match: guidance, no talk of raw ids, nothing written", async () => {
-  using plane = new ScriptedControlPlane().post("bind-resolve/", resolveBody(NEW_IDENTITY), NONE);
-  using place = new Scratch({ env: plane.env });
-  const outcome = await place.run(["bind", "--provider", "linear"]);
-  expect(outcome.code).toBe(1);
-  expect(outcome.stdout).toBe("");
-  expect(outcome.stderr).toMatch(/linear/i);
-  expect(outcome.stderr).toContain("tracker ");
-  expect(outcome.stderr).not.toMatch(/team[ _-]?id|project[ _-]?(id|key|slug)|--project-slug|--bind-ref/i);
-  expect(place.config()).toBeNull();
-  plane.verify();
+describe("no match", () => {
+  test("lists what there is, without talk of raw ids, and writes nothing", async () => {
+    using plane = new ScriptedControlPlane()
+      .post("bind-resolve/", resolveBody(NEW_IDENTITY), NONE)
+      .get(LIST, RANKED);
+    using place = new Scratch({ env: plane.env });
+    const outcome = await place.run(["bind", "--provider", "linear"]);
+    expect(outcome).toMatchObject({ code: 1, stdout: "" });
+    expect(outcome.stderr).toContain("No resource of Linear resembles this project.");
+    expect(outcome.stderr).toMatch(/1\W+Backend API \(BE\).*4\W+Zebra \(ZEB\)/s);
+    expect(outcome.stderr).not.toMatch(/team[ _-]?id|project[ _-]?(id|key|slug)|--project-slug|--bind-ref/i);
+    expect(place.config()).toBeNull();
+    plane.verify();
+  });
+
+  test("among nothing says how to connect another account", async () => {
+    using plane = new ScriptedControlPlane()
+      .post("bind-resolve/", resolveBody(NEW_IDENTITY), NONE)
+      .get(LIST, listed());
+    using place = new Scratch({ env: plane.env });
+    const outcome = await place.run(["bind", "--provider", "linear", "--json"]);
+    expect(errorOf(outcome)).toMatchObject({
+      code: "no_candidates",
+      hint: expect.stringContaining("tracker host connect linear"),
+    });
+    plane.verify();
+  });
 });
 
 describe("--bind-ref", () => {
@@ -353,34 +419,22 @@ describe("discover", () => {
     provider: "linear",
   };
 
-  function resource(token: string, label: string, ref: string | null): object {
-    return {
-      candidate_token: token,
-      display_label: label,
-      provider: "linear",
-      provider_context: { workspace_name: "Acme Corp" },
-      binding_ref: ref,
-      bound_project_slug: ref === null ? null : "another-project",
-      bound_at: ref === null ? null : "2026-01-02T03:04:05Z",
-    };
-  }
-
   test("numbers resources as bind would, marks bound ones, and writes nothing", async () => {
     const resolution = {
       ...CANDIDATES,
       candidates: [candidate(0, "Payments (PAY)", "high"), candidate(1, "Backend API (BE)", "low")],
     };
     using plane = new ScriptedControlPlane()
-      .get("resources/?provider=linear", resources)
+      .get("resources/?provider=linear&limit=500", resources)
       .post("bind-resolve/", resolveBody(IDENTITY), resolution)
-      .get("resources/?provider=linear", resources)
+      .get("resources/?provider=linear&limit=500", resources)
       .post("bind-resolve/", resolveBody(IDENTITY), resolution);
     using place = new Scratch({ env: plane.env, config: PROJECT });
     const json = await place.run(["discover", "--provider", "linear", "--json"]);
     expect(resultOf(json)).toEqual([
-      { number: 2, ...resource("cand_x", "Backend API (BE)", null), is_bound: false },
-      { number: null, ...resource("cand_y", "Old Team (OLD)", "srm_OLD"), is_bound: true },
-      { number: 1, ...resource("cand_z", "Payments (PAY)", null), is_bound: false },
+      { number: 1, ...resource("cand_0", "Payments (PAY)", null), is_bound: false },
+      { number: 2, ...resource("cand_1", "Backend API (BE)", null), is_bound: false },
+      { number: 3, ...resource("cand_y", "Old Team (OLD)", "srm_OLD"), is_bound: true },
     ]);
     const human = await place.run(["discover", "--provider", "linear"]);
     expect(human.code).toBe(0);
@@ -389,7 +443,7 @@ describe("discover", () => {
       .split("\n")
       .map((line) => line.split("\t"));
     expect(rows).toContainEqual(["2", "Backend API (BE)", "linear", "Acme Corp", "○ available"]);
-    expect(rows).toContainEqual(["-", "Old Team (OLD)", "linear", "Acme Corp", "● bound"]);
+    expect(rows).toContainEqual(["3", "Old Team (OLD)", "linear", "Acme Corp", "● bound"]);
     plane.verify();
     expect(place.config()).toBe(PROJECT);
     expect([...place.files(place.home).keys()]).toEqual([]);
@@ -397,7 +451,7 @@ describe("discover", () => {
 
   test("shows the list all the same when resolution fails", async () => {
     using plane = new ScriptedControlPlane()
-      .get("resources/?provider=linear", resources)
+      .get("resources/?provider=linear&limit=500", resources)
       .post("bind-resolve/", resolveBody(IDENTITY), () => errorAnswer(400, "invalid_request"));
     using place = new Scratch({ env: plane.env, config: PROJECT });
     const result = resultOf(await place.run(["discover", "--provider", "linear", "--json"]));
@@ -407,7 +461,7 @@ describe("discover", () => {
 
   test("says when bind would bind by itself", async () => {
     using plane = new ScriptedControlPlane()
-      .get("resources/?provider=linear", resources)
+      .get("resources/?provider=linear&limit=500", resources)
       .post("bind-resolve/", resolveBody(IDENTITY), { ...CONFIDENT, candidate_token: "cand_z" });
     using place = new Scratch({ env: plane.env, config: PROJECT });
     const { stdout, stderr } = await place.run(["discover", "--provider", "linear"]);
@@ -416,7 +470,7 @@ describe("discover", () => {
   });
 
   test("outside a repository needs neither project nor resolution", async () => {
-    using plane = new ScriptedControlPlane().get("resources/?provider=linear", resources);
+    using plane = new ScriptedControlPlane().get("resources/?provider=linear&limit=500", resources);
     using place = new Scratch({ env: plane.env });
     const outcome = await place.run(["discover", "--provider", "linear", "--json"], { cwd: place.root });
     expect(resultOf(outcome)).toHaveLength(3);
@@ -425,8 +479,10 @@ describe("discover", () => {
 
   test("an empty list is an answer; a missing connection is an error with the way out", async () => {
     using plane = new ScriptedControlPlane()
-      .get("resources/?provider=linear", { ...resources, resources: [] })
-      .get("resources/?provider=linear", () => errorAnswer(403, "no_installation", { requestId: "req_42" }));
+      .get("resources/?provider=linear&limit=500", { ...resources, resources: [] })
+      .get("resources/?provider=linear&limit=500", () =>
+        errorAnswer(403, "no_installation", { requestId: "req_42" }),
+      );
     using place = new Scratch({ env: plane.env });
     const away = { cwd: place.root };
     expect(resultOf(await place.run(["discover", "--provider", "linear", "--json"], away))).toEqual([]);
@@ -504,8 +560,12 @@ describe("status", () => {
 });
 
 describe("a project that is bound already", () => {
-  test("is not bound again without a terminal unless --yes is given", async () => {
-    using plane = new ScriptedControlPlane();
+  const KNOWN = knownBody(IDENTITY, "srm_OLD");
+
+  test("is not bound to another resource without a terminal unless --yes is given", async () => {
+    using plane = new ScriptedControlPlane()
+      .post("bind-resolve/", KNOWN, EXACT)
+      .post("bind-resolve/", KNOWN, CANDIDATES);
     using place = new Scratch({ env: plane.env, config: BOUND });
     const human = await place.run(["bind", "--provider", "linear"], { stdin: "y\n" });
     expect(human).toMatchObject({ code: 1, stdout: "" });
@@ -516,25 +576,51 @@ describe("a project that is bound already", () => {
     expect(place.config()).toBe(BOUND);
   });
 
-  test.each([[["--yes", "--select", "2"]], [["--select", "2"]], [["--match", "PPL"]]])(
+  test("is bound to the same resource again on pipes, and nothing changes", async () => {
+    using plane = new ScriptedControlPlane().post("bind-resolve/", KNOWN, {
+      ...EXACT,
+      binding_ref: "srm_OLD",
+      display_label: "Old Team (OLD)",
+      project_slug: null,
+      provider_context: null,
+    });
+    using place = new Scratch({ env: plane.env, config: BOUND });
+    const outcome = await place.run(["bind", "--provider", "linear", "--json"]);
+    expect(resultOf(outcome)).toMatchObject({ binding_ref: "srm_OLD", replaced: null });
+    plane.verify();
+    expect(place.config()).toBe(BOUND);
+  });
+
+  test.each([[["--yes", "--select", "2"]], [["--select", "2"]]])(
     "is bound anew with %p, naming what is replaced",
     async (flags) => {
       using plane = new ScriptedControlPlane()
-        .post("bind-resolve/", resolveBody(IDENTITY), CANDIDATES)
-        .post("bind-confirm/", confirmBody("cand_1", IDENTITY), CONFIRMED)
-        .post("bind-resolve/", resolveBody(IDENTITY), EXACT);
+        .post("bind-resolve/", KNOWN, CANDIDATES)
+        .get(LIST, RANKED)
+        .post("bind-confirm/", confirmBody("cand_1", IDENTITY), CONFIRMED);
       using place = new Scratch({ env: plane.env, config: BOUND });
       const first = await place.run(["bind", "--provider", "linear", ...flags]);
       expect(first.code).toBe(0);
-      expect(first.stderr.trimEnd().split("\n")).toEqual([expect.stringContaining("Old Team (OLD)")]);
-      const second = resultOf(await place.run(["bind", "--provider", "linear", ...flags, "--json"]));
-      expect(second).toMatchObject({ binding_ref: "srm_EXACT", replaced: { binding_ref: "srm_NEW" } });
+      expect(first.stderr).toBe("Replaced Old Team (OLD) (Linear, srm_OLD).\n");
+      expect(place.config()).toContain("srm_NEW");
       plane.verify();
     },
   );
 
+  test("is bound anew with --match, naming what is replaced for programs", async () => {
+    using plane = new ScriptedControlPlane()
+      .get(`${LIST}&q=PPL`, listed("Payment Platform (PPL)"))
+      .post("bind-confirm/", confirmBody("res_0", IDENTITY), CONFIRMED);
+    using place = new Scratch({ env: plane.env, config: BOUND });
+    const outcome = await place.run(["bind", "--provider", "linear", "--match", "PPL", "--json"]);
+    expect(resultOf(outcome)).toMatchObject({ binding_ref: "srm_NEW", replaced: { binding_ref: "srm_OLD" } });
+    plane.verify();
+  });
+
   test("asks in a terminal, and a no changes nothing", async () => {
-    using plane = new ScriptedControlPlane();
+    using plane = new ScriptedControlPlane()
+      .post("bind-resolve/", KNOWN, CANDIDATES)
+      .post("bind-resolve/", KNOWN, CANDIDATES);
     using place = new Scratch({ env: plane.env, config: BOUND });
     for (const answer of ["", "n"]) {
       const terminal = place.open(["bind", "--provider", "linear"]);
@@ -542,7 +628,7 @@ describe("a project that is bound already", () => {
       expect(terminal.text).toContain("Old Team (OLD)");
       terminal.typeLine(answer);
       expect(await terminal.exit()).toBe(0);
-      expect(terminal.text).toContain("Bind cancelled");
+      expect(terminal.text).toContain("Bind canceled");
     }
     plane.verify();
     expect(place.config()).toBe(BOUND);
@@ -550,9 +636,10 @@ describe("a project that is bound already", () => {
 
   test("asks in a terminal, and a yes goes on to the choice", async () => {
     using plane = new ScriptedControlPlane()
-      .post("bind-resolve/", resolveBody(IDENTITY), CANDIDATES)
+      .post("bind-resolve/", KNOWN, CANDIDATES)
+      .get(LIST, RANKED)
       .post("bind-confirm/", confirmBody("cand_1", IDENTITY), CONFIRMED);
-    using place = new Scratch({ env: plane.env, config: BOUND });
+    using place = new Scratch({ env: { ...plane.env, ...PLAIN }, config: BOUND });
     const terminal = place.open(["bind", "--provider", "linear"]);
     await terminal.waitFor("Replace it?");
     terminal.typeLine("y");
@@ -619,19 +706,17 @@ describe("a candidate token that the control plane no longer takes", () => {
   test("is renewed once, for the same resource wherever it ranks now", async () => {
     using plane = new ScriptedControlPlane()
       .post("bind-resolve/", resolveBody(IDENTITY), CANDIDATES)
+      .get(LIST, RANKED)
       .post("bind-confirm/", confirmBody("cand_1", IDENTITY), expired)
       .post(
         "bind-resolve/",
         resolveBody(IDENTITY),
         again(
-          {
-            ...candidate(0, "Payment Platform (PPL)", "medium"),
-            candidate_token: "cand_fresh",
-            match_reason: "reason 1",
-          },
-          { ...candidate(1, "Payments (PAY)", "high"), match_reason: "reason 0" },
+          { ...candidate(0, "Payment Platform (PPL)", "medium"), candidate_token: "cand_fresh" },
+          candidate(1, "Payments (PAY)", "high"),
         ),
       )
+      .get(LIST, RANKED)
       .post("bind-confirm/", confirmBody("cand_fresh", IDENTITY), CONFIRMED);
     using place = new Scratch({ env: plane.env, config: PROJECT });
     expect(resultOf(await place.run(bind))).toMatchObject({ binding_ref: "srm_NEW" });
@@ -643,8 +728,10 @@ describe("a candidate token that the control plane no longer takes", () => {
   test("fails clearly when the renewed one is refused too", async () => {
     using plane = new ScriptedControlPlane()
       .post("bind-resolve/", resolveBody(IDENTITY), CANDIDATES)
+      .get(LIST, RANKED)
       .post("bind-confirm/", confirmBody("cand_1", IDENTITY), expired)
       .post("bind-resolve/", resolveBody(IDENTITY), CANDIDATES)
+      .get(LIST, RANKED)
       .post("bind-confirm/", confirmBody("cand_1", IDENTITY), expired);
     using place = new Scratch({ env: plane.env, config: PROJECT });
     const outcome = await place.run(bind);
@@ -657,12 +744,14 @@ describe("a candidate token that the control plane no longer takes", () => {
   test("fails clearly when its number now stands for something else", async () => {
     using plane = new ScriptedControlPlane()
       .post("bind-resolve/", resolveBody(IDENTITY), CANDIDATES)
+      .get(LIST, RANKED)
       .post("bind-confirm/", confirmBody("cand_1", IDENTITY), expired)
       .post(
         "bind-resolve/",
         resolveBody(IDENTITY),
         again(candidate(0, "Payments (PAY)", "high"), candidate(1, "Backend API (BE)", "medium")),
-      );
+      )
+      .get(LIST, listed("Payments (PAY)", "Backend API (BE)"));
     using place = new Scratch({ env: plane.env, config: PROJECT });
     const outcome = await place.run(bind);
     expect(outcome.code).toBe(1);
@@ -675,6 +764,7 @@ describe("a candidate token that the control plane no longer takes", () => {
 test("a resource that another project took is named with that project", async () => {
   using plane = new ScriptedControlPlane()
     .post("bind-resolve/", resolveBody(IDENTITY), CANDIDATES)
+    .get(LIST, RANKED)
     .post("bind-confirm/", confirmBody("cand_0", IDENTITY), () =>
       errorAnswer(409, "already_bound", {
         message: "Bound to billing-service.",
@@ -691,7 +781,9 @@ test("a resource that another project took is named with that project", async ()
 test("--dry-run resolves, shows the config diff, and changes nothing anywhere", async () => {
   using plane = new ScriptedControlPlane()
     .post("bind-resolve/", resolveBody(IDENTITY), CANDIDATES)
-    .post("bind-resolve/", resolveBody(IDENTITY), CANDIDATES);
+    .get(LIST, RANKED)
+    .post("bind-resolve/", resolveBody(IDENTITY), CANDIDATES)
+    .get(LIST, RANKED);
   using place = new Scratch({ env: plane.env, config: PROJECT });
   const flags = ["bind", "--provider", "linear", "--select", "2", "--dry-run"];
   const human = await place.run(flags);
@@ -709,6 +801,7 @@ test("--dry-run resolves, shows the config diff, and changes nothing anywhere", 
 test("--explain gives the reason of every candidate", async () => {
   using plane = new ScriptedControlPlane()
     .post("bind-resolve/", resolveBody(IDENTITY), CANDIDATES)
+    .get(LIST, RANKED)
     .post("bind-confirm/", confirmBody("cand_1", IDENTITY), CONFIRMED);
   using place = new Scratch({ env: plane.env, config: PROJECT });
   const { code, stderr } = await place.run(["bind", "--provider", "linear", "--select", "2", "--explain"]);

@@ -79,7 +79,9 @@ describe("tracker host serve --demo", () => {
     expect(after.filter(({ is_bound }) => is_bound).map((row) => row.display_label)).toContain(
       bound.display_label,
     );
-    expect(after.map((row) => row.display_label)).toEqual(before.map((row) => row.display_label));
+    expect(after.map((row) => row.display_label).toSorted()).toEqual(
+      before.map((row) => row.display_label).toSorted(),
+    );
   });
 
   test("a choice in a terminal, then the whole installation's state, then --bind-ref elsewhere", async () => {

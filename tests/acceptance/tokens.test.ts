@@ -96,7 +96,7 @@ describe("auth login --with-token", () => {
 
 test("no output, no log and no file of the repository ever holds the token", async () => {
   using plane = new ScriptedControlPlane();
-  for (let i = 0; i < 2; i++) plane.get("resources/?provider=linear", RESOURCES);
+  for (let i = 0; i < 2; i++) plane.get("resources/?provider=linear&limit=500", RESOURCES);
   plane.get("status/?provider=linear&binding_ref=srm_1", () =>
     errorAnswer(400, "invalid_request", { message: `You sent Bearer ${TOKEN.slice(0, 4)}…` }),
   );
@@ -124,7 +124,7 @@ test("no output, no log and no file of the repository ever holds the token", asy
 
 test("loopback is reached without a proxy", async () => {
   using proxy = new RawServer(() => ({ bytes: httpAnswer(200, "{}"), end: "close" }));
-  using plane = new ScriptedControlPlane().get("resources/?provider=linear", RESOURCES);
+  using plane = new ScriptedControlPlane().get("resources/?provider=linear&limit=500", RESOURCES);
   using place = new Scratch({ env: plane.env });
   const env = { HTTP_PROXY: proxy.url, http_proxy: proxy.url, HTTPS_PROXY: proxy.url, ALL_PROXY: proxy.url };
   expect(resultOf(await place.run([...DISCOVER, "--json"], { cwd: place.root, env }))).toEqual([]);

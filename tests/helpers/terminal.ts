@@ -4,6 +4,8 @@ import { BINARY, DEADLINE_MS, type RunOptions } from "./binary.ts";
 export interface TerminalRunOptions extends Omit<RunOptions, "stdin"> {
   /** Width of the terminal; 100 by default. */
   readonly columns?: number;
+  /** Height of the terminal; 40 by default. */
+  readonly rows?: number;
   /** Text of a shell script that runs the executable as `"$0" "$@"`; it is run by itself by default. */
   readonly script?: string;
 }
@@ -15,7 +17,7 @@ export class TerminalSession {
   readonly #listeners = new Set<() => void>();
   #shown = "";
 
-  constructor(args: readonly string[], { cwd, env, columns = 100, script }: TerminalRunOptions) {
+  constructor(args: readonly string[], { cwd, env, columns = 100, rows = 40, script }: TerminalRunOptions) {
     const closed = Promise.withResolvers<void>();
     const decoder = new TextDecoder();
     this.#closed = closed.promise;
@@ -24,7 +26,7 @@ export class TerminalSession {
       env: { ...env },
       terminal: {
         cols: columns,
-        rows: 40,
+        rows,
         data: (_terminal, bytes) => {
           this.#shown += decoder.decode(bytes, { stream: true });
           for (const listener of this.#listeners) listener();

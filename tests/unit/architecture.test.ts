@@ -40,7 +40,7 @@ const HOST_LEAVES: readonly string[] = ["check", "errors", "log"];
 const PROCESS: Readonly<Record<string, readonly string[]>> = {
   "main.ts": ["argv", "exit"],
   "shared/system.ts": ["arch", "cwd", "env", "exit", "getuid", "on", "platform"],
-  "shared/io.ts": ["platform", "stderr", "stdin", "stdout"],
+  "shared/io.ts": ["exit", "off", "once", "platform", "stderr", "stdin", "stdout"],
   // Bun's fetch takes its exceptions from the proxy from nowhere else.
   "shared/network.ts": ["env"],
   // What the operating system can do to a file depends on it and on the user.

@@ -2,16 +2,15 @@ import { describe, expect, test } from "bun:test";
 import {
   type Binding,
   bindingEdit,
+  bindingOf,
   type Egress,
-  isBoundHosted,
-  isBoundLocal,
   parseProjectConfig,
   spliceConfig,
-  type TrackerProjectConfig,
+  type TrackerSection,
   unbindEdit,
 } from "../../src/config.ts";
 
-const nothing: TrackerProjectConfig = {
+const nothing: TrackerSection = {
   provider: null,
   bindingRef: null,
   projectSlug: null,
@@ -161,6 +160,7 @@ describe("binding", () => {
     displayLabel: null,
     providerContext: null,
     projectSlug: null,
+    workspace: null,
   };
   const bound = (binding: Binding): string =>
     spliceConfig(before, { tracker: bindingEdit(parseProjectConfig(before).tracker, binding) });
@@ -193,14 +193,16 @@ describe("binding", () => {
     ).toBe("a: 1\n");
   });
 
-  test("counts as bound when calls can be routed", () => {
-    expect(isBoundHosted({ ...nothing, provider: "linear", bindingRef: "srm_1" })).toBe(true);
-    expect(isBoundHosted({ ...nothing, provider: "linear", projectSlug: "legacy" })).toBe(true);
-    expect(isBoundHosted({ ...nothing, provider: "linear", workspace: "w" })).toBe(false);
-    expect(isBoundHosted({ ...nothing, provider: "beads", bindingRef: "srm_1" })).toBe(false);
-    expect(isBoundHosted({ ...nothing, bindingRef: "srm_1" })).toBe(false);
-    expect(isBoundLocal({ ...nothing, provider: "beads", workspace: "w" })).toBe(true);
-    expect(isBoundLocal({ ...nothing, provider: "beads" })).toBe(false);
-    expect(isBoundLocal({ ...nothing, provider: "linear", workspace: "w" })).toBe(false);
+  test.each<[Partial<TrackerSection>, boolean]>([
+    [{ provider: "linear", bindingRef: "srm_1" }, true],
+    [{ provider: "linear", projectSlug: "legacy" }, true],
+    [{ provider: "linear", workspace: "w" }, false],
+    [{ provider: "beads", bindingRef: "srm_1" }, false],
+    [{ bindingRef: "srm_1" }, false],
+    [{ provider: "beads", workspace: "w" }, true],
+    [{ provider: "beads" }, false],
+  ])("is whole when calls can be routed: %p %p", (tracker, counts) => {
+    const { project } = parseProjectConfig("");
+    expect(bindingOf({ project, tracker: { ...nothing, ...tracker } }) !== null).toBe(counts);
   });
 });

@@ -284,7 +284,7 @@ describe("connect in a terminal", () => {
     person.stubs.on("GET", CONNECTIONS, listed());
     const { code, out, err } = await tracker(["host", "connect", provider], { ...inTerminal, stdin });
     expect({ code, out }).toEqual({ code: 0, out: "" });
-    expect(err).toEndWith("\nConnect cancelled\n");
+    expect(err).toEndWith("\nConnect canceled\n");
   });
 
   test("Ctrl-C interrupts", async () => {
@@ -495,7 +495,7 @@ describe("connections", () => {
     expect(err).toContain("GitHub: Acme, 12 resources\n");
     expect(err).toContain("mappings stay");
     expect(out).toBe(isRemoved ? "Removed GitHub: Acme, 12 resources\nIts mappings stay.\n" : "");
-    if (!isRemoved) expect(err).toEndWith("Remove cancelled\n");
+    if (!isRemoved) expect(err).toEndWith("Remove canceled\n");
   });
 
   test("are removed with --yes, and without a terminal only so", async () => {

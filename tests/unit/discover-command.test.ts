@@ -24,7 +24,7 @@ test.each([
   const resource = { candidate_token: "c", display_label, provider: "linear", binding_ref: exact };
   const resolution = { match_type: "exact", candidate_token: "c", display_label, binding_ref: exact };
   person.stubs
-    .on("GET", `${BASE}/resources/?provider=linear`, Response.json({ resources: [resource] }))
+    .on("GET", `${BASE}/resources/?provider=linear&limit=500`, Response.json({ resources: [resource] }))
     .on("POST", `${BASE}/bind-resolve/`, Response.json(resolution));
   const { code, err } = await person.run(["discover", "--provider", "linear"]);
   expect(code).toBe(0);

@@ -1,156 +1,174 @@
 import { describe, expect, test } from "bun:test";
 import {
-  candidateByNumber,
-  candidatesByMatch,
-  narrowCandidates,
-  numberByPosition,
-  numberByResolution,
-  numberOf,
-  orderCandidates,
-  sameCandidate,
-  withoutNumbers,
+  exactFirst,
+  matchingResources,
+  type NumberedResource,
+  narrowResources,
+  numberResources,
+  sameResource,
 } from "../../src/discovery.ts";
-import type { BindableResource, BindCandidate, BindResolveResponse } from "../../src/protocol.ts";
+import type { BindableResource, BindCandidate } from "../../src/protocol.ts";
 
-function candidate(position: number, label: string, reason = "a shared word"): BindCandidate {
+function candidate(position: number, label: string, token = `cand_${position}`): BindCandidate {
   return {
-    candidate_token: `cand_${position}`,
+    candidate_token: token,
     display_label: label,
     confidence: "medium",
-    match_reason: reason,
+    match_reason: "a shared word",
     sort_position: position,
   };
 }
 
-function resource(token: string, label: string): BindableResource {
+function resource(label: string, token: string, context: Record<string, string> = {}): BindableResource {
   return {
     candidate_token: token,
     display_label: label,
     provider: "linear",
-    provider_context: {},
+    provider_context: context,
     binding_ref: null,
     bound_project_slug: null,
     bound_at: null,
   };
 }
 
-function resolution(
-  candidates: BindCandidate[],
-  match_type: BindResolveResponse["match_type"] = "candidates",
-) {
-  return {
-    match_type,
-    candidate_token: null,
-    binding_ref: null,
-    display_label: null,
-    project_slug: null,
-    provider_context: null,
-    candidates,
-  };
-}
-
-const PAY = candidate(0, "Payments (PAY)");
-const PPL = candidate(1, "Payments Platform (PPL)");
-const OPS = candidate(2, "Operations (EU) (OPS)");
-const ALL = [PAY, PPL, OPS];
+const labelsOf = (rows: readonly NumberedResource[]) => rows.map(({ label }) => label);
+const summary = (rows: readonly NumberedResource[]) =>
+  rows.map(({ number, label, candidateToken }) => `${number} ${label} ${candidateToken}`);
 
 describe("numbers", () => {
-  test("follow the host's positions whatever the order of arrival, from 1", () => {
-    const arrived = [OPS, PAY, PPL];
-    expect(orderCandidates(arrived)).toEqual(ALL);
-    expect(arrived).toEqual([OPS, PAY, PPL]);
-    expect(ALL.map(numberOf)).toEqual([1, 2, 3]);
+  const resources = [resource("Operations", "a"), resource("Payments", "cand_0"), resource("Other", "c")];
+
+  test("go to the candidates first, in the control plane's order, then to the rest", () => {
+    const candidates = [candidate(1, "Operations", "a"), candidate(0, "Payments")];
+    expect(summary(numberResources(candidates, resources))).toEqual([
+      "1 Payments cand_0",
+      "2 Operations a",
+      "3 Other c",
+    ]);
+    expect(numberResources(candidates, resources).map(({ resource }) => resource)).toEqual([
+      resources[1] ?? null,
+      resources[0] ?? null,
+      resources[2] ?? null,
+    ]);
+  });
+
+  test("follow the list where nothing is ranked", () => {
+    expect(summary(numberResources([], resources))).toEqual([
+      "1 Operations a",
+      "2 Payments cand_0",
+      "3 Other c",
+    ]);
+  });
+
+  test("know a candidate by its label where every answer has new tokens", () => {
+    expect(summary(numberResources([candidate(0, "Other", "fresh")], resources))).toEqual([
+      "1 Other fresh",
+      "2 Operations a",
+      "3 Payments cand_0",
+    ]);
+  });
+
+  test("never join a candidate with one of two equal labels", () => {
+    const twins = [resource("Payments", "a"), resource("Payments", "b")];
+    const rows = numberResources([candidate(0, "Payments", "fresh")], twins);
+    expect(summary(rows)).toEqual(["1 Payments fresh", "2 Payments a", "3 Payments b"]);
+    expect(rows[0]?.resource).toBeNull();
+    expect(summary(numberResources([candidate(0, "Payments", "b")], twins))).toEqual([
+      "1 Payments b",
+      "2 Payments a",
+    ]);
   });
 
   test.each([
-    [1, PAY],
-    [3, OPS],
-  ])("%i is that candidate", (number, expected) => {
-    expect(candidateByNumber([OPS, PAY, PPL], number)).toEqual(expected);
+    ["its token", { candidate_token: "c", binding_ref: null }],
+    ["its binding", { candidate_token: null, binding_ref: "srm_other" }],
+  ])("go to an exact match first, by %s", (_what, facts) => {
+    const bound = resources.map((each) =>
+      each.display_label === "Other" ? { ...each, binding_ref: "srm_other" } : each,
+    );
+    const resolution = {
+      ...{ display_label: "Other", project_slug: null, provider_context: null, candidates: [] },
+      ...facts,
+    };
+    const first = (match_type: "exact" | "none") =>
+      labelsOf(numberResources([], exactFirst(bound, { ...resolution, match_type })));
+    expect(first("exact")).toEqual(["Other", "Operations", "Payments"]);
+    expect(first("none")).toEqual(["Operations", "Payments", "Other"]);
   });
 
-  test.each([0, -1, 4, 1.5, Number.NaN])("%d is none", (number) => {
-    expect(candidateByNumber(ALL, number)).toBeNull();
+  test("stay without a gap when the list lacks a candidate", () => {
+    const rows = numberResources([candidate(0, "Hidden"), candidate(1, "Other", "c")], resources.slice(2));
+    expect(summary(rows)).toEqual(["1 Hidden cand_0", "2 Other c"]);
   });
 });
+
+const ROWS = numberResources(
+  [],
+  [
+    resource("Payments (PAY)", "1"),
+    resource("Payments Platform (PPL)", "2"),
+    resource("Operations (EU) (OPS)", "3"),
+    resource("acme/Pay", "4"),
+    resource("Straße", "5", { display_key: "STR" }),
+    resource("payments", "6"),
+  ],
+);
 
 describe("matching", () => {
   test.each([
-    ["Payments (PAY)", [PAY]],
-    ["PAY", [PAY]],
-    ["OPS", [OPS]],
-    ["EU", []],
-    ["Payments", []],
-    ["pay", []],
-    ["(PAY)", []],
+    ["Payments (PAY)", ["Payments (PAY)"]],
+    ["payments (pay)", ["Payments (PAY)"]],
+    ["PAY", ["Payments (PAY)"]],
+    ["pay", ["Payments (PAY)"]],
+    ["payments", ["payments"]],
+    ["Payments", ["payments"]],
+    ["payments platform", ["Payments Platform (PPL)"]],
+    ["operations (eu)", ["Operations (EU) (OPS)"]],
+    ["acme/pay", ["acme/Pay"]],
+    ["str", ["Straße"]],
+    ["STRAßE", ["Straße"]],
+    ["platform", ["Payments Platform (PPL)"]],
+    [" eu ", ["Operations (EU) (OPS)"]],
+    ["ments", ["Payments (PAY)", "Payments Platform (PPL)", "payments"]],
+    ["zebra", []],
     ["", []],
-  ])("%p by whole label or key", (wanted, found) => {
-    expect(candidatesByMatch(ALL, wanted)).toEqual(found);
+    ["  ", []],
+  ])("%p", (text, found) => {
+    expect(labelsOf(matchingResources(ROWS, text))).toEqual(found);
   });
 
-  test("finds everything that is called so", () => {
-    const twins = [candidate(0, "A (PAY)"), candidate(1, "B (PAY) ")];
-    expect(candidatesByMatch(twins, "PAY")).toEqual(twins);
+  test("takes the last segment of a path", () => {
+    const rows = numberResources([], [resource("acme/web", "1"), resource("acme/web-api", "2")]);
+    expect(labelsOf(matchingResources(rows, "web"))).toEqual(["acme/web"]);
   });
 
   test.each([
-    ["pay", [PAY, PPL]],
-    ["PLATFORM", [PPL]],
-    ["(ops)", [OPS]],
+    ["pay", ["Payments (PAY)", "Payments Platform (PPL)", "acme/Pay", "payments"]],
+    ["PLATFORM", ["Payments Platform (PPL)"]],
+    ["(ops)", ["Operations (EU) (OPS)"]],
+    ["str", ["Straße"]],
     ["zebra", []],
-  ])("%p narrows by part, whatever the case", (words, found) => {
-    expect(narrowCandidates(ALL, words)).toEqual(found);
+  ])("%p narrows by part of the label or key", (text, found) => {
+    expect(labelsOf(narrowResources(ROWS, text))).toEqual(found);
   });
 });
 
-describe("the same candidate in a later resolution", () => {
-  const later = ALL.map((each) => ({ ...each, candidate_token: `new_${each.candidate_token}` }));
+describe("the same resource in a later answer", () => {
+  const row = (label: string, token: string, url?: string): NumberedResource[] =>
+    numberResources([], [resource(label, token, url === undefined ? {} : { resource_url: url })]);
+  const [wanted] = row("Payments", "old", "https://linear.app/pay");
+  if (wanted === undefined) throw new Error("one row");
 
-  test("is found under its new token and position", () => {
-    const moved = later.map((each) => ({ ...each, sort_position: 2 - each.sort_position }));
-    expect(sameCandidate(moved, PPL)?.candidate_token).toBe("new_cand_1");
+  test("is found under its new token", () => {
+    expect(sameResource(row("Payments", "new", "https://linear.app/pay"), wanted)?.candidateToken).toBe(
+      "new",
+    );
   });
 
   test("is none when it is gone, became another, or cannot be told from a twin", () => {
-    expect(sameCandidate([], PAY)).toBeNull();
-    expect(sameCandidate([candidate(0, "Payments (PAX)")], PAY)).toBeNull();
-    expect(sameCandidate([candidate(0, "Payments (PAY)", "another reason")], PAY)).toBeNull();
-    expect(sameCandidate([PAY, { ...PAY, candidate_token: "twin" }], PAY)).toBeNull();
-  });
-});
-
-describe("numbering resources", () => {
-  const resources = [
-    resource("cand_2", "Operations (EU) (OPS)"),
-    resource("cand_0", "Payments (PAY)"),
-    resource("x", "Unrelated"),
-  ];
-  const numbers = (numbered: ReturnType<typeof withoutNumbers>) => numbered.map(({ number }) => number);
-
-  test("by position", () => {
-    expect(numbers(numberByPosition(resources))).toEqual([1, 2, 3]);
-    expect(numbers(withoutNumbers(resources))).toEqual([null, null, null]);
-  });
-
-  test("by the tokens of a resolution, in the list's own order", () => {
-    const numbered = numberByResolution(resources, resolution(ALL));
-    expect(numbers(numbered)).toEqual([3, 1, null]);
-    expect(numbered.map(({ resource }) => resource)).toEqual(resources);
-  });
-
-  test("by label where every answer has fresh tokens", () => {
-    const fresh = ALL.map((each) => ({ ...each, candidate_token: `fresh_${each.sort_position}` }));
-    expect(numbers(numberByResolution(resources, resolution(fresh)))).toEqual([3, 1, null]);
-  });
-
-  test("not by a label that two resources share", () => {
-    const twins = [resource("a", "Payments (PAY)"), resource("b", "Payments (PAY)")];
-    expect(numbers(numberByResolution(twins, resolution([PAY])))).toEqual([null, null]);
-    const withToken = [resource("a", "Payments (PAY)"), resource("cand_0", "Payments (PAY)")];
-    expect(numbers(numberByResolution(withToken, resolution([PAY])))).toEqual([null, 1]);
-  });
-
-  test.each(["exact", "none"] as const)("not by a resolution that asks nothing: %s", (matchType) => {
-    expect(numbers(numberByResolution(resources, resolution(ALL, matchType)))).toEqual([null, null, null]);
+    expect(sameResource([], wanted)).toBeNull();
+    expect(sameResource(row("Billing", "new", "https://linear.app/pay"), wanted)).toBeNull();
+    expect(sameResource(row("Payments", "new", "https://linear.app/other"), wanted)).toBeNull();
+    expect(sameResource([wanted, wanted], wanted)).toBeNull();
   });
 });

@@ -28,7 +28,7 @@ test("the end of the input cancels it, and nothing is sent or stored", async () 
   using person = new CommandLine();
   const { code, out, err } = await person.run(LOGIN, { terminalColumns: 80 });
   expect({ code, out }).toEqual({ code: 0, out: "" });
-  expect(err).toEndWith("\nLogin cancelled\n");
+  expect(err).toEndWith("\nLogin canceled\n");
   expect(readdirSync(person.folder)).toEqual([]);
   person.stubs.verify();
 });

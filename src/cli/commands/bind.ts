@@ -1,21 +1,30 @@
-import type { BindCandidate, BindDialog, BindOutcome, Selection } from "../../service.ts";
-import { narrowCandidates, numberOf, orderCandidates, SelectionRequiredError } from "../../service.ts";
+import {
+  type BindDialog,
+  type BindOutcome,
+  type BindResolveResponse,
+  bindingToJson,
+  type Selection,
+} from "../../service.ts";
 import { UsageError } from "../../shared/errors.ts";
+import type { Log } from "../../shared/log.ts";
 import { type HostedProvider, isLocal, parseProvider, providerName } from "../../shared/providers.ts";
 import { type ArgumentDefs, type Arguments, defineAction, positiveInteger } from "../argv.ts";
 import { HINTS } from "../hints.ts";
 import { type Invocation, print, withService } from "../invocation.ts";
 import { OWNERSHIP_ARGS } from "../ownership-flags.ts";
+import { pickResource } from "../picker.ts";
 import { renderBinding, renderDryRun } from "../render/binding.ts";
-import { renderCandidates } from "../render/candidates.ts";
-import { styleOf } from "../render/style.ts";
 import { bindLocal } from "./bind/on-device.ts";
 import { mayReplace, reportChange } from "./bind/replace.ts";
 
 const ARGS = {
   provider: { type: "string", required: true, valueHint: "NAME", description: "Provider to bind to" },
-  select: { type: "string", valueHint: "N", description: "Bind candidate number N" },
-  match: { type: "string", valueHint: "TEXT", description: "Bind the candidate with this label or key" },
+  select: { type: "string", valueHint: "N", description: "Bind resource number N of `discover`" },
+  match: {
+    type: "string",
+    valueHint: "TEXT",
+    description: "Bind the resource with this label, key, name or part of a label",
+  },
   "bind-ref": { type: "string", valueHint: "REF", description: "Bind this existing binding" },
   yes: { type: "boolean", description: "Replace an existing binding without asking" },
   "dry-run": { type: "boolean", description: "Show the binding and the change of the config; write nothing" },
@@ -48,7 +57,7 @@ export const bindCommand = defineAction({
     await bind(invocation, {
       provider,
       selection,
-      replaces: args.yes || selection.by !== "person",
+      replaces: args.yes || selection.by !== "certainty",
       dryRun: args["dry-run"],
       explain: args.explain,
     });
@@ -79,7 +88,7 @@ function selectionOf(
   if (number !== undefined) return { by: "number", number };
   if (match !== undefined) return { by: "match", text: match };
   if (bindRef !== undefined) return { by: "reference", bindingRef: bindRef };
-  return { by: "person" };
+  return { by: "certainty" };
 }
 
 const LOCAL_FLAGS = ["workspace", "doctrine-mode", "field-owner", "conflict-strategy"] as const;
@@ -101,106 +110,44 @@ function refuseLocalFlags(provider: HostedProvider, args: BindArgs): void {
 
 async function bind(invocation: Invocation, options: BindOptions): Promise<void> {
   const { log } = invocation;
-  const outcome = await withService(invocation, async (service) => {
-    const { provider } = options;
-    const existing = await service.currentBinding();
-    const asks = existing !== null && !options.replaces && !options.dryRun;
-    const hint = HINTS.replaceBinding(provider);
-    if (asks && !(await mayReplace(invocation.io, existing, hint))) return null;
-    const request = { provider, selection: options.selection, dryRun: options.dryRun };
-    return service.bind(request, await createDialog(invocation, options));
-  });
+  const { explain, ...request } = options;
+  const dialog = createDialog(invocation, options);
+  const outcome = await withService(invocation, (service) => service.bind(request, dialog));
   if (outcome === null) {
-    log.info("Bind cancelled");
+    log.info("Bind canceled");
     return;
   }
   reportChange(log, outcome, options.dryRun);
   await print(invocation, toJsonResult(outcome, options.dryRun), (_, style) =>
-    outcome.preview === null ? renderBinding(outcome, style) : renderDryRun(outcome, outcome.preview, style),
+    outcome.preview === null
+      ? renderBinding(outcome.binding, style)
+      : renderDryRun(outcome.binding, outcome.preview, style),
   );
 }
 
-async function createDialog(
-  invocation: Invocation,
-  { explain, selection }: BindOptions,
-): Promise<BindDialog> {
+function createDialog(invocation: Invocation, { provider, explain }: BindOptions): BindDialog {
   const { io, log, globals } = invocation;
-  const style = await styleOf(io, io.stderr);
-  /** The picker shows every reason by itself. */
-  const willAsk = selection.by === "person";
-  const draw = (candidates: readonly BindCandidate[]): void => {
-    io.stderr.write(
-      renderCandidates(
-        candidates.map((candidate) => ({ ...candidate, number: numberOf(candidate) })),
-        style,
-      ),
-    );
-  };
   return {
-    resolved: ({ match_type, display_label, candidates }) => {
-      if (!explain || globals.json) return;
-      if (match_type === "exact")
-        log.info(`${display_label ?? "An unnamed resource"} is the only exact match.`);
-      else if (!willAsk) draw(orderCandidates(candidates));
-    },
-    exactOverridesSelection: ({ display_label, binding_ref }) => {
-      log.info(
-        `${display_label ?? "An unnamed resource"} is the only exact match, so it was bound instead of your selection.`,
-      );
-      if (binding_ref !== null) log.info(HINTS.chooseAgain(binding_ref));
-    },
-    choose: async (candidates) => {
-      if (!io.canPrompt) {
-        const what =
-          candidates.length === 1
-            ? "One resource may fit this project."
-            : "Several resources fit this project.";
-        throw new SelectionRequiredError(what, candidates);
-      }
-      draw(candidates);
-      return ask(invocation, candidates, draw);
-    },
+    canAsk: io.canPrompt,
+    explain: explain && !globals.json ? (resolution) => explainRanks(log, resolution) : null,
+    mayReplace: (existing) => mayReplace(io, existing, HINTS.replaceBinding(provider)),
+    choose: (rows) => pickResource(invocation, rows),
   };
 }
 
-/** One line of input at a time: a number chooses, text narrows the list, end of input cancels. */
-async function ask(
-  { io }: Invocation,
-  candidates: readonly BindCandidate[],
-  draw: (candidates: readonly BindCandidate[]) => void,
-): Promise<BindCandidate | null> {
-  for (;;) {
-    io.stderr.write("Number, or text to narrow the list: ");
-    const answer = await io.stdin.readLine();
-    if (answer === null) {
-      io.stderr.write("\n");
-      return null;
-    }
-    const text = answer.trim();
-    if (text === "") {
-      io.stderr.write("Nothing was entered. Ctrl-D cancels.\n");
-      continue;
-    }
-    const chosen = candidates.find((candidate) => String(numberOf(candidate)) === text);
-    if (chosen !== undefined) return chosen;
-    if (/^\d+$/.test(text)) {
-      io.stderr.write("No candidate has this number.\n");
-      continue;
-    }
-    const narrowed = narrowCandidates(candidates, text);
-    if (narrowed.length > 0) draw(narrowed);
-    else io.stderr.write("No candidate contains this text.\n");
+function explainRanks(log: Log, { match_type, display_label, candidates }: BindResolveResponse): void {
+  if (match_type === "exact") log.info(`${display_label ?? "An unnamed resource"} is the only exact match.`);
+  for (const { sort_position, display_label: label, confidence, match_reason } of candidates) {
+    log.info(`${sort_position + 1}. ${label}: ${confidence}, ${match_reason}`);
   }
 }
 
-function toJsonResult({ binding, boundAt, replaced }: BindOutcome, dryRun: boolean): unknown {
+function toJsonResult({ binding, boundAt, replaced }: BindOutcome, dryRun: boolean) {
+  const { project_slug: _, ...facts } = bindingToJson(binding);
   return {
-    provider: binding.provider,
-    binding_ref: binding.bindingRef,
-    display_label: binding.displayLabel,
-    provider_context: binding.providerContext,
+    ...facts,
     bound_at: boundAt,
-    replaced,
+    replaced: replaced === null ? null : bindingToJson(replaced),
     dry_run: dryRun,
   };
 }

@@ -1,3 +1,4 @@
+import { narrowResources } from "../../service.ts";
 import { providerName } from "../../shared/providers.ts";
 import { defineAction, positiveInteger } from "../argv.ts";
 import { type Invocation, print, withService } from "../invocation.ts";
@@ -27,17 +28,14 @@ interface DiscoverOptions {
 
 async function discover(invocation: Invocation, { provider, filter, limit }: DiscoverOptions): Promise<void> {
   const { log } = invocation;
-  const discovery = await withService(invocation, (service) => service.discover(provider));
-  const needle = filter?.toLowerCase() ?? "";
-  const matching = discovery.resources.filter(({ resource }) =>
-    resource.display_label.toLowerCase().includes(needle),
+  const { rows, certain, resolutionError } = await withService(invocation, (service) =>
+    service.discover(provider),
   );
+  const matching = filter === undefined ? rows : narrowResources(rows, filter);
   const shown = matching.slice(0, limit);
-  if (discovery.resolutionError !== null) {
-    log.warn(`No numbers for --select: ${discovery.resolutionError.message}`);
-  }
+  if (resolutionError !== null) log.warn(`No numbers for --select: ${resolutionError.message}`);
   if (invocation.globals.json) {
-    await print(invocation, resourcesToJson(shown), () => "");
+    await print(invocation, resourcesToJson(shown, resolutionError === null), () => "");
     return;
   }
   if (shown.length === 0) {
@@ -50,8 +48,6 @@ async function discover(invocation: Invocation, { provider, filter, limit }: Dis
   }
   await print(invocation, shown, renderResources);
   if (shown.length < matching.length) log.info(`${matching.length - shown.length} more not shown.`);
-  const { bindsByItself, isBound } = discovery;
-  if (bindsByItself === null) return;
-  const { label } = bindsByItself;
-  log.info(isBound ? renderIsBound(label) : renderBindsUnasked(provider, label));
+  if (certain === null) return;
+  log.info(certain.isBound ? renderIsBound(certain.label) : renderBindsUnasked(provider, certain.label));
 }

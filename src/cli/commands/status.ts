@@ -1,3 +1,4 @@
+import { bindingToJson } from "../../service.ts";
 import { TrackerError, UsageError } from "../../shared/errors.ts";
 import { defineAction } from "../argv.ts";
 import { type Invocation, payloadOf, print, withService } from "../invocation.ts";
@@ -36,8 +37,8 @@ async function showProject(invocation: Invocation): Promise<void> {
 }
 
 async function showOffline(invocation: Invocation): Promise<void> {
-  const binding = await withService(invocation, async (service) => service.offlineStatus());
-  await print(invocation, binding, (_, style) => renderConfiguredBinding(binding, style));
+  const binding = await withService(invocation, (service) => service.configuredBinding());
+  await print(invocation, bindingToJson(binding), (_, style) => renderConfiguredBinding(binding, style));
 }
 
 async function showAll(invocation: Invocation, provider: string | undefined): Promise<void> {

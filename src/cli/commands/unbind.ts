@@ -1,3 +1,4 @@
+import { bindingToJson } from "../../service.ts";
 import { escapeText } from "../../shared/text.ts";
 import { defineAction } from "../argv.ts";
 import { print, withService } from "../invocation.ts";
@@ -7,11 +8,12 @@ import { renderReplacement } from "../render/binding.ts";
 export const unbindCommand = defineAction({
   description: "Remove this project's binding",
   run: (invocation) =>
-    withService(invocation, async (service) =>
-      print(
+    withService(invocation, async (service) => {
+      const binding = await service.unbind();
+      await print(
         invocation,
-        await service.unbind(),
-        (binding) => `Unbound from ${escapeText(renderReplacement(binding))}\n`,
-      ),
-    ),
+        bindingToJson(binding),
+        () => `Unbound from ${escapeText(renderReplacement(binding))}\n`,
+      );
+    }),
 });

@@ -5,19 +5,32 @@ import { HINTS } from "../hints.ts";
 import type { Style } from "./style.ts";
 import { renderTable } from "./table.ts";
 
-/** Draws discovered resources as a table. */
-export function renderResources(resources: readonly NumberedResource[], style: Style): string {
+/** Draws what can be bound: the candidates under a heading of their own, then the rest. */
+export function renderResources(rows: readonly NumberedResource[], style: Style): string {
+  const isRanked = ({ candidate }: NumberedResource) => candidate !== null;
+  const [ranked, rest] = [rows.filter(isRanked), rows.filter((row) => !isRanked(row))];
+  if (ranked.length === 0 || !style.isTerminal) return renderRows(rows, style);
+  const heading = (text: string) => `${style.colors.bold(text)}\n`;
+  const first = `${heading("Candidates")}${renderRows(ranked, style)}`;
+  return rest.length === 0 ? first : `${first}\n${heading("Other resources")}${renderRows(rest, style)}`;
+}
+
+function renderRows(rows: readonly NumberedResource[], style: Style): string {
   const { colors, glyphs } = style;
-  const rows = resources.map(({ number, resource }) => [
-    { text: number === null ? "-" : String(number) },
-    { text: resource.display_label },
-    { text: resource.provider },
-    { text: workspaceOf(resource) },
-    resource.binding_ref === null
-      ? { text: `${glyphs.available} available`, paint: colors.dim }
-      : { text: `${glyphs.bound} bound`, paint: colors.green },
-  ]);
-  return renderTable(["#", "Resource", "Provider", "Workspace", "Status"], rows, style);
+  const cells = rows.map(({ number, label, resource }) => {
+    const projects = (resource?.bindings ?? []).flatMap(({ project_slug }) => project_slug ?? []);
+    const shared = projects.length > 1 ? `, also: ${projects.slice(1).join(", ")}` : "";
+    return [
+      { text: String(number) },
+      { text: label },
+      { text: resource?.provider ?? "" },
+      { text: resource === null ? "" : workspaceOf(resource) },
+      resource === null || resource.binding_ref === null
+        ? { text: `${glyphs.available} available`, paint: colors.dim }
+        : { text: `${glyphs.bound} bound${shared}`, paint: colors.green },
+    ];
+  });
+  return renderTable(["#", "Resource", "Provider", "Workspace", "Status"], cells, style);
 }
 
 function workspaceOf({ provider_context }: BindableResource): string {
@@ -38,17 +51,17 @@ function certain(label: string): string {
   return label === "" ? "its one exact match" : label;
 }
 
-/** Discovered resources for programs, keys in documented order. */
-export function resourcesToJson(resources: readonly NumberedResource[]): unknown {
-  return resources.map(({ number, resource }) => ({
-    number,
-    candidate_token: resource.candidate_token,
-    display_label: resource.display_label,
-    provider: resource.provider,
-    provider_context: resource.provider_context,
-    binding_ref: resource.binding_ref,
-    bound_project_slug: resource.bound_project_slug,
-    bound_at: resource.bound_at,
-    is_bound: resource.binding_ref !== null,
+/** Discovered resources for programs, keys in documented order; null numbers where the ranking failed. */
+export function resourcesToJson(rows: readonly NumberedResource[], hasNumbers: boolean): unknown {
+  return rows.map(({ number, candidateToken, label, resource }) => ({
+    number: hasNumbers ? number : null,
+    candidate_token: candidateToken,
+    display_label: label,
+    provider: resource?.provider ?? null,
+    provider_context: resource?.provider_context ?? {},
+    binding_ref: resource?.binding_ref ?? null,
+    bound_project_slug: resource?.bound_project_slug ?? null,
+    bound_at: resource?.bound_at ?? null,
+    is_bound: (resource?.binding_ref ?? null) !== null,
   }));
 }

@@ -11,7 +11,7 @@ import type {
   WorkListener,
 } from "../../client.ts";
 import type { Project, ProjectStore } from "../../config/project.ts";
-import { bindingEdit, type ConfigEdit, isBoundHosted, type TrackerProjectConfig } from "../../config.ts";
+import { bindingEdit, bindingOf, type ConfigEdit, type ProjectConfig } from "../../config.ts";
 import {
   CALLS,
   type Call,
@@ -26,12 +26,12 @@ import {
 } from "../../protocol.ts";
 import { TrackerError, UsageError } from "../../shared/errors.ts";
 import { type HostedProvider, isHosted, providerName } from "../../shared/providers.ts";
-import type { BindingUpgrade, BoundTracker, OnUpgrade } from "../bindings.ts";
+import { type BindingUpgrade, type BoundTracker, notBound, type OnUpgrade } from "../bindings.ts";
 import type { Clones } from "./clones.ts";
 import { requireEgress } from "./egress.ts";
 
 /** The dependencies of the work on hosted providers. */
-export interface HostedDependencies {
+interface HostedDependencies {
   readonly client: ControlPlaneClient;
   readonly projects: ProjectStore;
   /** False when configs are not to be upgraded behind the person's back. */
@@ -53,11 +53,6 @@ class StaleBindingError extends TrackerError {
       cause,
     });
   }
-}
-
-/** No binding in the config. */
-export function notBound(): TrackerError {
-  return new TrackerError("not_bound", "This project is not bound to a tracker.");
 }
 
 type Upgradable = Partial<{ readonly [name in keyof BindingUpgrade]: BindingUpgrade[name] | null }>;
@@ -200,8 +195,8 @@ export class HostedBinding implements BoundTracker {
       return;
     }
     try {
-      const { tracker: then } = this.#project.config;
-      projects.edit(this.#project, ({ tracker }) => upgradeEdit(tracker, then, upgrade));
+      const { config: then } = this.#project;
+      projects.edit(this.#project, (now) => upgradeEdit(now, then, upgrade));
     } catch (error) {
       if (!(error instanceof TrackerError)) throw error;
       debug(`the config could not be upgraded: ${error.message}`);
@@ -225,17 +220,17 @@ function routeOf(key: RoutingKey): string {
 }
 
 /** Only a config that is still as it was when the call was made is upgraded. */
-function upgradeEdit(
-  now: TrackerProjectConfig,
-  then: TrackerProjectConfig,
-  upgrade: BindingUpgrade,
-): ConfigEdit {
-  const unchanged =
-    now.bindingRef === null && now.provider === then.provider && now.projectSlug === then.projectSlug;
-  if (!unchanged || now.provider === null || !isBoundHosted(now)) return {};
+function upgradeEdit(now: ProjectConfig, then: ProjectConfig, upgrade: BindingUpgrade): ConfigEdit {
+  const [current, earlier] = [bindingOf(now), bindingOf(then)];
+  const isUnchanged =
+    current !== null &&
+    current.bindingRef === null &&
+    current.provider === earlier?.provider &&
+    current.projectSlug === earlier.projectSlug;
+  if (!isUnchanged) return {};
   return {
-    tracker: bindingEdit(now, {
-      provider: now.provider,
+    tracker: bindingEdit(now.tracker, {
+      ...current,
       bindingRef: upgrade.binding_ref,
       displayLabel: upgrade.display_label,
       providerContext: upgrade.provider_context,

@@ -61,7 +61,10 @@ const hostile = fc.array(fragment, { maxLength: 12 }).map((parts) => parts.join(
 function drawings(text: string, style: Style): Record<string, string> {
   const context = { workspace_name: text, team_name: text };
   const facts = { provider: text, binding_ref: text, display_label: text, provider_context: context };
-  const outcome = { binding: { provider: text, bindingRef: text, displayLabel: text } };
+  const binding = {
+    ...{ provider: text, bindingRef: text, displayLabel: text, providerContext: context },
+    ...{ projectSlug: text, workspace: text },
+  };
   const preview = { path: text, before: text, after: `${text}\n${text}` };
   const connection = {
     connection_id: text,
@@ -77,10 +80,10 @@ function drawings(text: string, style: Style): Record<string, string> {
   const session = { host: text, source: text, team: text };
   const user = { user_id: text, email: text, name: null, teams: [{ ...TEAM, slug: text }] };
   return {
-    binding: renderBinding(outcome, style),
-    dryRun: renderDryRun(outcome, preview, style),
-    replacement: renderReplacement({ ...facts, project_slug: text }),
-    configured: renderConfiguredBinding({ ...facts, binding_ref: null, project_slug: text }, style),
+    binding: renderBinding(binding, style),
+    dryRun: renderDryRun(binding, preview, style),
+    replacement: renderReplacement(binding),
+    configured: renderConfiguredBinding({ ...binding, bindingRef: null }, style),
     candidates: renderCandidates([choice, { ...choice, number: 10 }], style),
     checks: renderChecks([{ name: "git", outcome: "failed", message: text, hint: text }], style),
     connected: renderConnection({ ...connection, status: "connected", error: null }, style),
@@ -219,12 +222,19 @@ function tables(text: string, style: Style): Record<string, string> {
     bound_project_slug: text,
     bound_at: text,
   };
+  const candidate = {
+    ...{ candidate_token: text, display_label: text, match_reason: text },
+    ...{ confidence: "high" as const, sort_position: 0 },
+  };
   return {
     table: renderTable(["A", "B"], [[{ text }, { text: `${text}${text}` }]], style),
     resources: renderResources(
       [
-        { number: 1, resource },
-        { number: null, resource: { ...resource, binding_ref: text } },
+        { number: 1, label: text, candidateToken: text, candidate, resource },
+        {
+          ...{ number: 2, label: text, candidateToken: text, candidate: null },
+          resource: { ...resource, binding_ref: text },
+        },
       ],
       style,
     ),
@@ -348,7 +358,7 @@ describe(`${RUNS} hostile strings`, () => {
 /** Lines of each table: its header, its rows, and the heading of an installation. */
 const ROWS: Readonly<Record<string, number>> = {
   table: 2,
-  resources: 3,
+  resources: 7,
   mappings: 2,
   workPackages: 2,
   connections: 2,

@@ -19,7 +19,7 @@ export const loginCommand = defineAction({
       ? await askForSecret(io, { name: "Access token", lines: [] })
       : await secretFromPipe(io, HINTS.pipeToken);
     if (token === null) {
-      log.info("Login cancelled");
+      log.info("Login canceled");
       return;
     }
     const session = await withService(invocation, (service) => service.sessions.login(token));

@@ -1,11 +1,11 @@
-import type { ConfiguredBinding, LocalBindOutcome } from "../../../service.ts";
+import { type Binding, bindingToJson, type LocalBindOutcome } from "../../../service.ts";
 import { UsageError } from "../../../shared/errors.ts";
 import { type LocalProvider, providerName } from "../../../shared/providers.ts";
 import { pairsOf } from "../../argv.ts";
 import { HINTS } from "../../hints.ts";
 import { type Invocation, print, withService } from "../../invocation.ts";
 import { ownershipFlags } from "../../ownership-flags.ts";
-import { renderDryRun, renderLocalBinding } from "../../render/binding.ts";
+import { renderBinding, renderDryRun } from "../../render/binding.ts";
 import type { BindArgs } from "../bind.ts";
 import { mayReplace, reportChange } from "./replace.ts";
 
@@ -44,25 +44,29 @@ export async function bindLocal(
     return service.bindLocal(request);
   });
   if (outcome === null) {
-    log.info("Bind cancelled");
+    log.info("Bind canceled");
     return;
   }
   reportChange(log, outcome, dryRun);
   await print(invocation, toJsonResult(outcome, dryRun), (_, style) => {
-    const drawn = { binding: { provider, bindingRef: null, displayLabel: workspace } };
     return outcome.preview === null
-      ? renderLocalBinding(drawn, style)
-      : renderDryRun(drawn, outcome.preview, style);
+      ? renderBinding(outcome.binding, style)
+      : renderDryRun(outcome.binding, outcome.preview, style);
   });
 }
 
 function isSame(
-  existing: ConfiguredBinding | null,
+  existing: Binding | null,
   { provider, workspace }: { readonly provider: string; readonly workspace: string },
 ): boolean {
-  return existing?.provider === provider && existing.display_label === workspace;
+  return existing?.provider === provider && existing.workspace === workspace;
 }
 
-function toJsonResult({ provider, workspace, replaced }: LocalBindOutcome, dryRun: boolean) {
-  return { provider, workspace, replaced, dry_run: dryRun };
+function toJsonResult({ binding: { provider, workspace }, replaced }: LocalBindOutcome, dryRun: boolean) {
+  return {
+    provider,
+    workspace,
+    replaced: replaced === null ? null : bindingToJson(replaced),
+    dry_run: dryRun,
+  };
 }

@@ -1,4 +1,4 @@
-import type { ConfigChange, ConfiguredBinding } from "../../../service.ts";
+import type { Binding, ConfigChange } from "../../../service.ts";
 import { TrackerError } from "../../../shared/errors.ts";
 import type { Io } from "../../../shared/io.ts";
 import type { Log } from "../../../shared/log.ts";
@@ -10,7 +10,7 @@ import { renderReplacement } from "../../render/binding.ts";
  *
  * @throws TrackerError `already_bound_here` with `hint` where no prompt is possible
  */
-export async function mayReplace(io: Io, existing: ConfiguredBinding, hint: string): Promise<boolean> {
+export async function mayReplace(io: Io, existing: Binding, hint: string): Promise<boolean> {
   const text = renderReplacement(existing);
   if (!io.canPrompt) {
     throw new TrackerError("already_bound_here", `This project is bound to ${text}.`, { hint });

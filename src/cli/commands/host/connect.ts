@@ -73,7 +73,7 @@ export const connectCommand = defineAction({
       );
     });
     if (connection === null) {
-      invocation.log.info("Connect cancelled");
+      invocation.log.info("Connect canceled");
       return 0;
     }
     return showConnection(invocation, connection);

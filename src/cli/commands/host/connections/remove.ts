@@ -22,7 +22,7 @@ export const removeCommand = defineAction({
       return connection;
     });
     if (removed === null) {
-      invocation.log.info("Remove cancelled");
+      invocation.log.info("Remove canceled");
       return;
     }
     await print(

@@ -1,0 +1,110 @@
+import type { ControlPlaneClient } from "../client.ts";
+import type { ProjectIdentity } from "../config/identity.ts";
+import type { Binding } from "../config.ts";
+import { exactFirst, type NumberedResource, numberResources } from "../discovery.ts";
+import type { BindableResource, BindResolveResponse, ResourcesResponse } from "../protocol.ts";
+import { TrackerError } from "../shared/errors.ts";
+import type { HostedProvider } from "../shared/providers.ts";
+import { wireIdentity } from "./wire-identity.ts";
+
+/** Resources on a page. */
+const PAGE_SIZE = 500;
+
+/** The project that chooses. */
+export interface Chooser {
+  readonly identity: ProjectIdentity;
+  /** The config's binding to this provider, whose resource wins without an explicit choice; null for none. */
+  readonly known: Binding | null;
+}
+
+/** The resources that a project can be bound to: read when they are needed, and once. */
+export class Choices {
+  readonly #client: ControlPlaneClient;
+  readonly #provider: HostedProvider;
+  readonly #chooser: Promise<Chooser | null>;
+  #resolution: Promise<BindResolveResponse> | null = null;
+  #resources: Promise<readonly BindableResource[]> | null = null;
+
+  /** @param chooser null outside of any project: then nothing is ranked. The list is requested meanwhile */
+  constructor(
+    client: ControlPlaneClient,
+    provider: HostedProvider,
+    chooser: Promise<Chooser | null> | Chooser | null,
+  ) {
+    this.#client = client;
+    this.#provider = provider;
+    this.#chooser = Promise.resolve(chooser);
+  }
+
+  /** Resolves the project. */
+  resolution(): Promise<BindResolveResponse> {
+    this.#resolution ??= this.#resolve();
+    return this.#resolution;
+  }
+
+  /** Reads every page: the exact match or the candidates first, then the rest, each with its number. */
+  async all(): Promise<NumberedResource[]> {
+    if ((await this.#chooser) === null) return this.unranked();
+    const [resolution, resources] = await Promise.all([this.resolution(), this.#listed()]);
+    const candidates = resolution.match_type === "candidates" ? resolution.candidates : [];
+    return numberResources(candidates, exactFirst(resources, resolution));
+  }
+
+  /** All resources in the order of the list, for where the ranking failed. */
+  async unranked(): Promise<NumberedResource[]> {
+    return numberResources([], await this.#listed());
+  }
+
+  /**
+   * The resources with this text in their label or key, as the control plane
+   * finds them; one that knows no search answers with all. Their numbers are
+   * those of this list alone.
+   */
+  async search(text: string): Promise<NumberedResource[]> {
+    return numberResources([], await this.#readPages(text));
+  }
+
+  async #resolve(): Promise<BindResolveResponse> {
+    const chooser = await this.#chooser;
+    if (chooser === null) throw new TrackerError("no_project", "There is no project to resolve.");
+    const { identity, known } = chooser;
+    const { bindingRef = null, providerContext } = known ?? {};
+    return this.#client.call("bindResolve", {
+      provider: this.#provider,
+      project_identity: wireIdentity(identity),
+      ...(bindingRef !== null && {
+        known: { binding_ref: bindingRef, provider_context: providerContext ?? {} },
+      }),
+    });
+  }
+
+  #listed(): Promise<readonly BindableResource[]> {
+    this.#resources ??= this.#readPages(null);
+    return this.#resources;
+  }
+
+  async #readPages(text: string | null): Promise<readonly BindableResource[]> {
+    const found: BindableResource[] = [];
+    const seen = new Set<string>();
+    let cursor: string | null = null;
+    do {
+      const page: ResourcesResponse = await this.#page(text, cursor);
+      found.push(...page.resources);
+      cursor = page.next_cursor;
+      if (cursor !== null && seen.has(cursor)) {
+        throw new TrackerError("invalid_response", "The control plane lists its resources in circles.");
+      }
+      if (cursor !== null) seen.add(cursor);
+    } while (cursor !== null);
+    return found;
+  }
+
+  #page(text: string | null, cursor: string | null) {
+    return this.#client.call("resources", {
+      provider: this.#provider,
+      limit: String(PAGE_SIZE),
+      ...(text !== null && { q: text }),
+      ...(cursor !== null && { cursor }),
+    });
+  }
+}

@@ -1,0 +1,58 @@
+/** The effect of a bind on the project's config. */
+import { identityEdit, type ProjectIdentity } from "../config/identity.ts";
+import type { Project } from "../config/project.ts";
+import { type Binding, bindingEdit, bindingOf, type ConfigEdit, spliceConfig } from "../config.ts";
+import { readRegularFile } from "../shared/atomic-file.ts";
+
+/** A config's text as it is and as a bind would leave it. */
+export interface ConfigPreview {
+  readonly path: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** The effect of a bind on the project's config. */
+export interface ConfigChange {
+  /** The binding as the config holds it: it keeps what the control plane left out. */
+  readonly binding: Binding;
+  /** Null when the project had none, or this one. */
+  readonly replaced: Binding | null;
+  readonly configPath: string;
+  /** True when the bind creates the project's config. */
+  readonly isNewProject: boolean;
+}
+
+/** Compares a new binding with the config. */
+export function changeOf(project: Project, binding: Binding): ConfigChange {
+  const existing = bindingOf(project.config);
+  const isSame =
+    existing !== null &&
+    existing.provider === binding.provider &&
+    existing.bindingRef === binding.bindingRef &&
+    existing.workspace === binding.workspace;
+  const isSameProvider = existing?.provider === binding.provider;
+  return {
+    binding: {
+      ...binding,
+      displayLabel: binding.displayLabel ?? (isSameProvider ? existing.displayLabel : null),
+      providerContext: binding.providerContext ?? (isSameProvider ? existing.providerContext : null),
+    },
+    replaced: isSame ? null : existing,
+    configPath: project.configPath,
+    isNewProject: project.source === "none",
+  };
+}
+
+/** Returns the text that a hosted bind would write; a binding without a reference has a placeholder. */
+export function previewBind(project: Project, identity: ProjectIdentity, binding: Binding): ConfigPreview {
+  const recorded = { ...binding, bindingRef: binding.bindingRef ?? "(assigned when bound)" };
+  return preview(project, identity, { tracker: bindingEdit(project.config.tracker, recorded) });
+}
+
+/** Returns the text that an edit of the config and a first identity would leave. */
+export function preview(project: Project, identity: ProjectIdentity, edit: ConfigEdit): ConfigPreview {
+  const bytes = readRegularFile(project.configPath);
+  const before = bytes === null ? "" : new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  const whole = { ...edit, project: identityEdit(project.config.project, identity) };
+  return { path: project.configPath, before, after: spliceConfig(before, whole) };
+}
