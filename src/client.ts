@@ -6,7 +6,7 @@ import type * as v from "valibot";
 import { AuthorizedChannel, type ClientOptions } from "./client/authorized-channel.ts";
 import type { Exchange } from "./client/channel.ts";
 import { ControlPlaneError, notOffered } from "./client/errors.ts";
-import { eventually, Operations, type WorkListener, type WorkOutcome } from "./client/operations.ts";
+import { eventually, OperationWaiter, type WorkListener, type WorkOutcome } from "./client/operations.ts";
 import {
   CALLS,
   type Call,
@@ -48,12 +48,12 @@ export type MissionUpdate = MissionPublishRequest["update"];
 
 export class ControlPlaneClient {
   readonly #channel: AuthorizedChannel;
-  readonly #operations: Operations;
+  readonly #operations: OperationWaiter;
 
   constructor(options: ClientOptions) {
     const { name, nature, credentials } = options;
     this.#channel = new AuthorizedChannel(options);
-    this.#operations = new Operations({
+    this.#operations = new OperationWaiter({
       name,
       nature,
       isEmbedded: credentials === null,
@@ -107,7 +107,7 @@ export class ControlPlaneClient {
       try {
         return await begin();
       } catch (error) {
-        if (await this.#operations.isCleared(error, listener)) continue;
+        if (await this.#operations.waitUntilUnblocked(error, listener)) continue;
         const isUnknown = error instanceof ControlPlaneError && error.mayBeDone;
         throw isUnknown ? error.with({ unfinished: "write" }) : error;
       }

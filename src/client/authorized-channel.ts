@@ -129,7 +129,7 @@ export class AuthorizedChannel {
   async #renewWith(kind: "oauth" | "legacy", refreshToken: string): Promise<ClientCredential> {
     const renewing = kind === "oauth" ? this.#renewOauth(refreshToken) : this.#renewLegacy(refreshToken);
     const renewed = await renewing.catch((error: unknown) => {
-      if (!isRefusal(error)) throw error;
+      if (!isRefusedToken(error)) throw error;
       throw new NotAuthenticatedError(`Your session at ${this.name} has ended.`, {
         code: "session_expired",
         cause: error,
@@ -159,7 +159,7 @@ export class AuthorizedChannel {
 }
 
 /** The control plane refused the refresh token, rather than failed to check it. */
-function isRefusal(error: unknown): boolean {
+function isRefusedToken(error: unknown): boolean {
   if (error instanceof NotAuthenticatedError) return true;
   if (!(error instanceof ControlPlaneError) || error.status === null) return false;
   const { status } = error;

@@ -11,9 +11,16 @@ import {
   type Outgoing,
 } from "../shared/network/fetch-once.ts";
 import type { Fetch } from "../shared/network.ts";
-import { ControlPlaneError, noAnswer, parseAnswer, parseEnvelope, redirected, refused } from "./errors.ts";
+import {
+  ControlPlaneError,
+  noAnswerError,
+  parseAnswer,
+  parseEnvelope,
+  redirectError,
+  refusalError,
+} from "./errors.ts";
 
-const MAX_ATTEMPTS = 3;
+const MAX_SENDS = 3;
 const BACKOFF_MS = 200;
 /** The longest `Retry-After` that a request waits for, in seconds. */
 const MAX_RETRY_AFTER_S = 60;
@@ -66,7 +73,7 @@ export class HttpChannel {
     this.name = options.name;
     this.#options = options;
     this.#limits = options.limits ?? DEFAULT_LIMITS;
-    this.#fetch = throughOfetch(options.fetch);
+    this.#fetch = ofetchOnce(options.fetch);
   }
 
   /**
@@ -79,7 +86,7 @@ export class HttpChannel {
     const { name, nature } = this.#options;
     let mayBeDone = false;
     for (let attempt = 1; ; attempt++) {
-      const isLast = attempt >= MAX_ATTEMPTS;
+      const isLast = attempt >= MAX_SENDS;
       const answer = await this.#attempt(exchange);
       if (answer instanceof ControlPlaneError) {
         const mayRepeat = exchange.repeat === "safe" || !answer.mayBeDone;
@@ -93,7 +100,7 @@ export class HttpChannel {
       const envelope = parseEnvelope(answer.text);
       // Only a control plane knows whether the request was carried out; a proxy that answers instead does not.
       mayBeDone = envelope === null && (mayBeDone || status >= 500);
-      const error = refused(name, answer, envelope, { mayBeDone, now: nature.now() });
+      const error = refusalError(name, answer, envelope, { mayBeDone, now: nature.now() });
       const asked = error instanceof ControlPlaneError ? error.retryAfterSeconds : null;
       const mayRepeat =
         exchange.repeat === "safe" || status === 429 || (exchange.repeat === "costly" && asked !== null);
@@ -118,23 +125,23 @@ export class HttpChannel {
   /** Sends once; returns an error for a redirect or no answer. */
   async #attempt(exchange: Exchange): Promise<Answer | ControlPlaneError> {
     const { name, nature, trace } = this.#options;
-    const request = requestOf(exchange, this.#options);
+    const request = toRequest(exchange, this.#options);
     const line = `${request.method} ${request.url.pathname}${request.url.search}`;
     const started = nature.now();
     try {
       const answer = await fetchOnce(this.#fetch, request, this.#limits);
       trace?.(`${line} ${answer.status} in ${nature.now() - started} ms`);
-      return isRedirect(answer.status) ? redirected(name, answer) : answer;
+      return isRedirect(answer.status) ? redirectError(name, answer) : answer;
     } catch (failure) {
       if (!(failure instanceof NoAnswerError)) throw failure;
-      const error = noAnswer(name, failure, this.#limits);
+      const error = noAnswerError(name, failure, this.#limits);
       trace?.(`${line} ${error.code}`);
       return error;
     }
   }
 }
 
-function requestOf(
+function toRequest(
   { method, path, query, body, form, headers }: Exchange,
   { url: base, userAgent }: ChannelOptions,
 ): Outgoing {
@@ -157,7 +164,7 @@ function requestOf(
 }
 
 /** Sends with ofetch: once, and returns every status as an answer. */
-function throughOfetch(fetch: Fetch): Fetch {
+function ofetchOnce(fetch: Fetch): Fetch {
   const send = (input: string | URL | Request, init?: RequestInit): Promise<Response> =>
     fetch(input instanceof Request ? new Request(input, init) : new Request(input.toString(), init));
   const ofetch = createFetch({ fetch: Object.assign(send, { preconnect: () => {} }) });

@@ -45,7 +45,7 @@ export class ControlPlaneError extends TrackerError {
 }
 
 /** The error of a request that got no answer; `name` is the control plane's. */
-export function noAnswer(
+export function noAnswerError(
   name: string,
   { reason, processed, remedy, code, message, cause }: NoAnswerError,
   { bodyBytes }: Limits,
@@ -63,7 +63,7 @@ export function noAnswer(
 }
 
 /** The error of a redirect, which is never followed. */
-export function redirected(name: string, { status, headers }: Answer): ControlPlaneError {
+export function redirectError(name: string, { status, headers }: Answer): ControlPlaneError {
   const location = headers.get("location") ?? "an unnamed address";
   return new ControlPlaneError(
     "redirect_refused",
@@ -111,16 +111,16 @@ export function parseAnswer<S extends v.GenericSchema>(
  * @param mayBeDone the request may have been carried out, where the answer has no envelope
  * @param now epoch in ms
  */
-export function refused(
+export function refusalError(
   name: string,
   { status, headers, text }: Answer,
   envelope: ErrorEnvelope | null,
   { mayBeDone, now }: { readonly mayBeDone: boolean; readonly now: number },
 ): TrackerError {
-  const unnamed = { code: `http_${status}`, message: `HTTP ${status}${firstLine(text, headers)}` };
+  const unnamed = { code: `http_${status}`, message: `HTTP ${status}${quotedLine(text, headers)}` };
   const requestId = requestIdOf(headers);
   if (status === 401) {
-    const { code, message } = envelope === null ? unnamed : nameOf(envelope, unnamed);
+    const { code, message } = envelope === null ? unnamed : namedError(envelope, unnamed);
     return new NotAuthenticatedError(`${name} does not accept your credentials: ${message}`, {
       code: envelope === null ? "unauthorized" : code,
       requestId,
@@ -169,7 +169,7 @@ interface ErrorName {
   readonly message: string;
 }
 
-function nameOf({ code, error_code, message }: ErrorEnvelope, unnamed: ErrorName): ErrorName {
+function namedError({ code, error_code, message }: ErrorEnvelope, unnamed: ErrorName): ErrorName {
   return { code: code ?? error_code ?? unnamed.code, message: message || unnamed.message };
 }
 
@@ -184,7 +184,7 @@ export function errorOfEnvelope(
   unnamed: ErrorName,
   facts: AnswerFacts = {},
 ): ControlPlaneError {
-  const { code, message } = nameOf(envelope, unnamed);
+  const { code, message } = namedError(envelope, unnamed);
   return new ControlPlaneError(code, message, {
     ...facts,
     category: envelope.category ?? envelope.error_category,
@@ -216,7 +216,7 @@ const ErrorText = v.pipe(
 );
 
 /** The first readable line of a body that is not an envelope, for `HTTP 502: Bad gateway`. */
-function firstLine(body: string, headers: Headers): string {
+function quotedLine(body: string, headers: Headers): string {
   const isHtml = /html/i.test(headers.get("content-type") ?? "");
   const parsed = v.safeParse(ErrorText, body);
   const plain = isHtml ? body.replace(/<[^<>]*>/g, " ") : body;

@@ -14,11 +14,11 @@ import type { Nature } from "../shared/context.ts";
 import { ControlPlaneError, errorOfEnvelope } from "./errors.ts";
 
 /** The longest wait for an operation of a remote control plane, in ms. */
-const PATIENCE_MS = 5 * 60_000;
+const OPERATION_TIMEOUT_MS = 5 * 60_000;
 /** The time for which an unreachable remote control plane is polled again during that wait, in ms. */
-const OUTAGE_MS = 60_000;
+const MAX_OUTAGE_MS = 60_000;
 /** The longest pauses between two polls, in seconds. */
-const LONGEST_POLL_S = { elsewhere: 30, embedded: 1 };
+const MAX_POLL_S = { elsewhere: 30, embedded: 1 };
 
 /** The progress of an operation, or null without one; `total` is null while it is unknown. */
 export type OperationProgress = OperationResult["progress"];
@@ -75,11 +75,11 @@ export function eventually<S extends v.GenericSchema>(result: S) {
 }
 
 /** The operation that blocks a binding; some control planes do not name it. */
-const AtWork = v.object({ operation_id: v.string() });
+const BlockingOperation = v.object({ operation_id: v.string() });
 
-type Job = NonNullable<Call["job"]>;
+type JobSubject = NonNullable<Call["job"]>;
 
-interface OperationsOptions {
+interface OperationWaiterOptions {
   readonly name: string;
   readonly nature: Nature;
   /** The job runs in this process and ends with it, so the wait has no limit. */
@@ -87,10 +87,10 @@ interface OperationsOptions {
   readonly read: (operationId: string) => Promise<OperationResult>;
 }
 
-export class Operations {
-  readonly #options: OperationsOptions;
+export class OperationWaiter {
+  readonly #options: OperationWaiterOptions;
 
-  constructor(options: OperationsOptions) {
+  constructor(options: OperationWaiterOptions) {
     this.#options = options;
   }
 
@@ -107,11 +107,11 @@ export class Operations {
   async awaitEnd(
     operationId: string,
     onProgress: (operation: OperationResult) => void,
-    job: Job = "binding",
+    job: JobSubject = "binding",
   ): Promise<OperationResult> {
     const { nature, read, isEmbedded } = this.#options;
-    const deadline = isEmbedded ? Number.POSITIVE_INFINITY : nature.now() + PATIENCE_MS;
-    const longest = isEmbedded ? LONGEST_POLL_S.embedded : LONGEST_POLL_S.elsewhere;
+    const deadline = isEmbedded ? Number.POSITIVE_INFINITY : nature.now() + OPERATION_TIMEOUT_MS;
+    const longest = isEmbedded ? MAX_POLL_S.embedded : MAX_POLL_S.elsewhere;
     let lastAnswer = nature.now();
     for (let seconds = 1; ; seconds = Math.min(seconds * 2, longest)) {
       const patience = deadline - nature.now();
@@ -129,7 +129,8 @@ export class Operations {
         onProgress(operation);
       } catch (error) {
         const isOutage = error instanceof ControlPlaneError && error.retryable && !isEmbedded;
-        if (!isOutage || nature.now() - lastAnswer > OUTAGE_MS) throw lost(operationId, error, job);
+        if (!isOutage || nature.now() - lastAnswer > MAX_OUTAGE_MS)
+          throw unreadableOperation(operationId, error, job);
       }
     }
   }
@@ -140,10 +141,10 @@ export class Operations {
    *
    * @returns true when the call may be made again
    */
-  async isCleared(refusal: unknown, { onAccepted, onProgress }: WorkListener): Promise<boolean> {
+  async waitUntilUnblocked(refusal: unknown, { onAccepted, onProgress }: WorkListener): Promise<boolean> {
     if (!this.#options.isEmbedded || !(refusal instanceof ControlPlaneError)) return false;
     const { code, details } = refusal;
-    if (code !== "sync_in_progress" || !v.is(AtWork, details)) return false;
+    if (code !== "sync_in_progress" || !v.is(BlockingOperation, details)) return false;
     onAccepted?.(details.operation_id, true);
     await this.awaitEnd(details.operation_id, ({ progress }) => onProgress?.(progress));
     return true;
@@ -158,7 +159,7 @@ export class Operations {
     answer: Eventual<v.InferOutput<S>>,
     schema: S,
     listener: WorkListener,
-    job: Job,
+    job: JobSubject,
   ): Promise<v.InferOutput<S>> {
     if (answer.kind === "result") return answer.value;
     listener.onAccepted?.(answer.id, this.#options.isEmbedded);
@@ -179,7 +180,7 @@ export class Operations {
     operationId: string,
     schema: S,
     { onProgress = () => {} }: WorkListener,
-    job: Job = "binding",
+    job: JobSubject = "binding",
   ): Promise<v.InferOutput<S>> {
     const operation = await this.awaitEnd(operationId, ({ progress }) => onProgress(progress), job);
     return this.#parse(operation, schema, job);
@@ -188,9 +189,9 @@ export class Operations {
   #parse<S extends v.GenericSchema>(
     { operation_id, status, result, error }: OperationResult,
     schema: S,
-    job: Job,
+    job: JobSubject,
   ): v.InferOutput<S> {
-    if (status === "failed") throw failureOf(operation_id, error);
+    if (status === "failed") throw operationFailure(operation_id, error);
     const parsed = v.safeParse(schema, result);
     if (parsed.success) return parsed.output;
     throw new ControlPlaneError(
@@ -202,7 +203,7 @@ export class Operations {
 }
 
 /** Adds the operation to the reason why it cannot be read. */
-function lost(operationId: string, error: unknown, job: Job): unknown {
+function unreadableOperation(operationId: string, error: unknown, job: JobSubject): unknown {
   if (!(error instanceof ControlPlaneError) || error.code === "operation_not_found") return error;
   return error.with({
     details: { operation_id: operationId, job },
@@ -214,7 +215,7 @@ function isOver({ status }: OperationResult): boolean {
   return status === "completed" || status === "failed";
 }
 
-function failureOf(operationId: string, error: ErrorEnvelope | null): ControlPlaneError {
+function operationFailure(operationId: string, error: ErrorEnvelope | null): ControlPlaneError {
   const unnamed = { code: "operation_failed", message: `Operation ${operationId} failed.` };
   return error === null
     ? new ControlPlaneError(unnamed.code, unnamed.message)

@@ -21,12 +21,12 @@ import { Operations } from "./jobs/operations.ts";
 import { describeFailure, type Log } from "./log.ts";
 
 /** The longest wait of a request for a job. */
-const PATIENCE_MS = 2_000;
+const JOB_WAIT_MS = 2_000;
 /**
  * The longest wait for a mission's update. The contract answers it with the issue, and some clients accept nothing
  * else. They time out after 30 s.
  */
-const PUBLISH_PATIENCE_MS = 20_000;
+const PUBLISH_WAIT_MS = 20_000;
 
 export interface ProviderDependencies {
   /** Value of `TRACKER_VAULT_KEY`, which encrypts credentials. */
@@ -53,7 +53,7 @@ export interface HostDependencies extends ProviderDependencies {
   readonly version: string;
   readonly log: Log;
   /** The wait until a request is answered with its operation, in ms. Default 2000, for a mission's update 20,000. */
-  readonly patience?: number;
+  readonly maxWaitMs?: number;
 }
 
 export interface Host {
@@ -97,10 +97,10 @@ export function createServices(
 }
 
 export function createHost(dependencies: HostDependencies): Host {
-  const { database, authenticate, hostKey, now, version, log, patience = PATIENCE_MS } = dependencies;
+  const { database, authenticate, hostKey, now, version, log, maxWaitMs = JOB_WAIT_MS } = dependencies;
   const services = createServices(dependencies);
   const { background } = services;
-  const operations = new Operations({ background, log, patience });
+  const operations = new Operations({ background, log, maxWaitMs });
   const tokens = new CandidateTokens(hostKey, now);
   const app = new Hono<HostEnvironment>({ strict: false });
 
@@ -174,12 +174,12 @@ export function createHost(dependencies: HostDependencies): Host {
     ]);
     const sync = new Synchronization(services);
     const { workers } = sync;
-    const jobs = new Jobs({ database, background, workers, log, now, patience: patienceFor });
+    const jobs = new Jobs({ database, background, workers, log, now, maxWaitMs: patienceFor });
     return { sync, jobs };
   }
 
   function patienceFor(kind: string): number {
-    return kind === "publish" ? (dependencies.patience ?? PUBLISH_PATIENCE_MS) : patience;
+    return kind === "publish" ? (dependencies.maxWaitMs ?? PUBLISH_WAIT_MS) : maxWaitMs;
   }
 
   /** Operators read the failure in the log; callers get its id only. */

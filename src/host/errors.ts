@@ -16,7 +16,7 @@ interface HostErrorFacts {
   readonly cause?: unknown;
 }
 
-const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
+const RETRYABLE_CODES: ReadonlySet<ErrorCode> = new Set([
   "idempotency_in_flight",
   "sync_in_progress",
   "rate_limited",
@@ -43,7 +43,7 @@ export class HostError extends TrackerError {
   override readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, facts: HostErrorFacts = {}) {
-    super(code, message, { ...facts, retryable: RETRYABLE.has(code) });
+    super(code, message, { ...facts, retryable: RETRYABLE_CODES.has(code) });
     this.code = code;
   }
 
@@ -100,7 +100,7 @@ function networkDetails(error: TrackerSdkError): { readonly network?: object } {
  * @throws HostError `rate_limited`, `issue_not_found`, `invalid_request`, `provider_unavailable`, `provider_rejected`
  * for the SDK's errors; other errors unchanged
  */
-export async function explained<T>(work: () => Promise<T>): Promise<T> {
+export async function withHostErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -14,13 +14,13 @@ import { openSqlite } from "./database/sqlite.ts";
 import { describeFailure, type Log } from "./log.ts";
 
 /** The time after which a silent connection is closed, in seconds. */
-const IDLE_TIMEOUT = 30;
+const IDLE_TIMEOUT_S = 30;
 /** The interval between searches for operations whose process died, in milliseconds. */
-const RESUME_EVERY = 5_000;
+const RESUME_INTERVAL_MS = 5_000;
 /** The time in which requests in flight must finish after `stop`, in milliseconds. */
-const STOP_TIMEOUT = 8_000;
+const STOP_TIMEOUT_MS = 8_000;
 /** The additional time for work that outlives its response, in milliseconds. */
-const BACKGROUND_TIMEOUT = 1_000;
+const BACKGROUND_TIMEOUT_MS = 1_000;
 
 /** The place of the data: a file, or memory for the demo. */
 type Storage = { readonly databasePath: string } | { readonly demo: true };
@@ -92,7 +92,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         .catch((error: unknown) =>
           log({ level: "error", message: "operations not resumed", error: describeFailure(error) }),
         );
-    const resuming = setInterval(resume, RESUME_EVERY);
+    const resuming = setInterval(resume, RESUME_INTERVAL_MS);
     void resume();
     return {
       url: options.publicUrl?.replace(/\/+$/, "") ?? socket.origin,
@@ -100,7 +100,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       stop: async () => {
         clearInterval(resuming);
         await socket.close();
-        await host.stop(BACKGROUND_TIMEOUT);
+        await host.stop(BACKGROUND_TIMEOUT_MS);
         await storage.close();
       },
     };
@@ -171,7 +171,7 @@ async function connectDemo(database: Database, owner: Principal, { log, now }: S
 
 interface Socket {
   readonly origin: string;
-  /** Resolves when every answer has been sent, or after {@link STOP_TIMEOUT}. */
+  /** Resolves when every answer has been sent, or after {@link STOP_TIMEOUT_MS}. */
   close(): Promise<void>;
 }
 
@@ -182,7 +182,7 @@ function listen(host: Host, hostname: string, port: number, log: Log): Socket {
     close: async () => {
       const drained = server.stop();
       const deadline = Promise.withResolvers<void>();
-      const timer = setTimeout(deadline.resolve, STOP_TIMEOUT);
+      const timer = setTimeout(deadline.resolve, STOP_TIMEOUT_MS);
       await Promise.race([drained, deadline.promise]);
       clearTimeout(timer);
       await server.stop(true);
@@ -197,7 +197,7 @@ function listen(host: Host, hostname: string, port: number, log: Log): Socket {
         development: false,
         // Off by itself only in development: without it a second server would share the port unnoticed.
         reusePort: false,
-        idleTimeout: IDLE_TIMEOUT,
+        idleTimeout: IDLE_TIMEOUT_S,
         fetch: host.fetch,
         error: (error) => {
           log({ level: "error", message: "request failed", error: describeFailure(error) });

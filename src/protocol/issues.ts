@@ -55,9 +55,9 @@ export const Ticket = v.looseObject({
 });
 export type Ticket = v.InferOutput<typeof Ticket>;
 
-const ticketLimit = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100));
+const issueLimit = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100));
 /** Without a binding, the provider's only mapping is used. */
-export const ListTicketsRequest = v.object({ ...routed, limit: v.optional(ticketLimit, 20) });
+export const ListTicketsRequest = v.object({ ...routed, limit: v.optional(issueLimit, 20) });
 export type ListTicketsRequest = v.InferOutput<typeof ListTicketsRequest>;
 
 export const IssueSearchRequest = v.object({
@@ -65,12 +65,12 @@ export const IssueSearchRequest = v.object({
   query_text: nullableText,
   /** Takes precedence over `query_text`. */
   query_key: nullableText,
-  limit: v.optional(ticketLimit, 20),
+  limit: v.optional(issueLimit, 20),
 });
 export type IssueSearchRequest = v.InferOutput<typeof IssueSearchRequest>;
 
-const ticketsOf = { resource_type: text, resource_id: text, ...upgrade };
-export const ListTicketsResponse = v.looseObject({ tickets: v.array(Ticket), ...ticketsOf });
+const boundResource = { resource_type: text, resource_id: text, ...upgrade };
+export const ListTicketsResponse = v.looseObject({ tickets: v.array(Ticket), ...boundResource });
 export type ListTicketsResponse = v.InferOutput<typeof ListTicketsResponse>;
-export const IssueSearchResponse = v.looseObject({ candidates: v.array(Ticket), ...ticketsOf });
+export const IssueSearchResponse = v.looseObject({ candidates: v.array(Ticket), ...boundResource });
 export type IssueSearchResponse = v.InferOutput<typeof IssueSearchResponse>;

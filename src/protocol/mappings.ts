@@ -21,7 +21,7 @@ export type Mapping = v.InferOutput<typeof Mapping>;
 export const MappingsResponse = v.object({ mappings: v.array(Mapping), ...upgrade });
 export type MappingsResponse = v.InferOutput<typeof MappingsResponse>;
 
-const MappingDoctrine = v.object({
+const MappingOwnership = v.object({
   mode: text,
   field_owners: v.nullish(v.record(v.string(), v.string()), {}),
   conflict_strategy: v.exactOptional(v.string()),
@@ -32,7 +32,7 @@ export type ConnectorSettings = v.InferOutput<typeof ConnectorSettings>;
 
 /** Changes a mapping; absent fields do not change. */
 export const MappingUpdate = v.object({
-  doctrine: v.exactOptional(MappingDoctrine),
+  doctrine: v.exactOptional(MappingOwnership),
   /** Merged into the current settings: null removes one (RFC 7396). */
   connector_settings: v.exactOptional(ConnectorSettings),
 });
@@ -40,7 +40,7 @@ export type MappingUpdate = v.InferOutput<typeof MappingUpdate>;
 
 export const UpdatedMapping = v.looseObject({
   ...Mapping.entries,
-  doctrine: MappingDoctrine,
+  doctrine: MappingOwnership,
   /** Hosts without settings omit the field. */
   connector_settings: v.optional(ConnectorSettings, {}),
 });

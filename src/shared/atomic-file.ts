@@ -20,8 +20,8 @@ import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError, TrackerError } from "./errors.ts";
 import { FileLock } from "./file-lock.ts";
 
-const LOCK_PATIENCE_MS = 10_000;
-const MAX_ATTEMPTS = 10;
+const LOCK_TIMEOUT_MS = 10_000;
+const MAX_REPLACEMENTS = 10;
 const MAX_LINKS = 40;
 
 interface Replacement {
@@ -63,7 +63,7 @@ export function replaceFile(
   options: ReplaceOptions = {},
 ): Replacement {
   return withLock(lockPath, () => {
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    for (let attempt = 0; attempt < MAX_REPLACEMENTS; attempt++) {
       const replacement = tryReplace(path, transform, options);
       if (replacement !== null) return replacement;
     }
@@ -130,7 +130,7 @@ class OutputStream implements OutputFile {
  */
 export class PendingFile implements OutputFile {
   readonly #path: string;
-  readonly #target: Target;
+  readonly #target: ResolvedPath;
   readonly #temporary: string;
   readonly #descriptor: number;
   #isOpen = true;
@@ -233,14 +233,14 @@ function tryReplace(
   return { before, after, changed: true };
 }
 
-interface Target {
+interface ResolvedPath {
   readonly path: string;
   /** Null when there is no such file. */
   readonly stats: Stats | null;
 }
 
 /** The file that `path` leads to, which may not exist yet. */
-function followLinks(path: string): Target {
+function followLinks(path: string): ResolvedPath {
   let current = resolve(path);
   for (let links = 0; links < MAX_LINKS; links++) {
     try {
@@ -332,10 +332,10 @@ function withLock<T>(path: string, action: () => T): T {
   let lock: FileLock | null = null;
   try {
     lock = new FileLock(path);
-    takePatiently(lock);
+    takeLock(lock);
   } catch (error) {
     lock?.close();
-    throw unlockable(path, error);
+    throw lockError(path, error);
   }
   try {
     return action();
@@ -345,8 +345,8 @@ function withLock<T>(path: string, action: () => T): T {
 }
 
 /** Short random pauses give every waiting run its turn; SQLite's own grow until the luckiest run starves the rest. */
-function takePatiently(lock: FileLock): void {
-  const deadline = performance.now() + LOCK_PATIENCE_MS;
+function takeLock(lock: FileLock): void {
+  const deadline = performance.now() + LOCK_TIMEOUT_MS;
   while (!lock.tryTake()) {
     if (performance.now() > deadline) throw new Error("another run of tracker holds the lock");
     Bun.sleepSync(1 + Math.random() * 4);
@@ -361,7 +361,7 @@ function sameContent(left: Uint8Array | null, right: Uint8Array | null): boolean
   return left === null || right === null ? left === right : equalBytes(left, right);
 }
 
-const REASONS: Readonly<Record<string, string>> = {
+const ERRNO_REASONS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EPERM: "permission denied",
   EROFS: "the file system is read-only",
@@ -377,7 +377,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 export function reasonOf(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  return REASONS[code] ?? (error instanceof Error ? error.message : String(error));
+  return ERRNO_REASONS[code] ?? (error instanceof Error ? error.message : String(error));
 }
 
 function unreadable(path: string, reason: string, cause?: unknown): ConfigError {
@@ -392,7 +392,7 @@ function unwritable(path: string, reason: string, cause?: unknown): ConfigError 
   });
 }
 
-function outputTarget(path: string): Target {
+function outputTarget(path: string): ResolvedPath {
   try {
     return followLinks(path);
   } catch (error) {
@@ -407,7 +407,7 @@ function unwritableFile(path: string, reason: string, cause?: unknown): TrackerE
   });
 }
 
-function unlockable(path: string, cause: unknown): ConfigError {
+function lockError(path: string, cause: unknown): ConfigError {
   return new ConfigError("config_locked", `Cannot lock ${path}: ${reasonOf(cause)}.`, {
     retryable: true,
     cause,

@@ -126,7 +126,7 @@ function isTerminal(descriptor: 0 | 1 | 2): boolean {
 }
 
 /** Writes all of `text`, also to a pipe that is full at the moment. */
-function writeFully(descriptor: number, text: string): void {
+function writeText(descriptor: number, text: string): void {
   let rest: Uint8Array = Buffer.from(text, "utf8");
   while (rest.length > 0) {
     try {
@@ -252,7 +252,7 @@ export function systemIo(env: Environment): Io {
   const output = (descriptor: 1 | 2): Omit<Output, "color"> => {
     const isShown = isTerminal(descriptor);
     return {
-      write: (text) => writeFully(descriptor, text),
+      write: (text) => writeText(descriptor, text),
       isTerminal: isShown,
       get columns() {
         if (!isShown) return Number.POSITIVE_INFINITY;

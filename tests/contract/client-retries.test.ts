@@ -1,7 +1,7 @@
 /** When the client sends a request again, how long it waits before, and how it waits for operations. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { ControlPlaneError } from "../../src/client/errors.ts";
-import { Operations } from "../../src/client/operations.ts";
+import { OperationWaiter } from "../../src/client/operations.ts";
 import type { ClientOptions, ControlPlaneClient } from "../../src/client.ts";
 import type { OperationResult } from "../../src/protocol.ts";
 import { failureOf } from "../helpers/failure.ts";
@@ -307,7 +307,7 @@ describe("operations", () => {
     const { nature = new StubbedNature() } = options;
     const client = stubbedClient(stubs, { nature, ...options });
     const read = (id: string) => client.call("operation", { operation_id: id });
-    return new Operations({ name: client.name, nature, isEmbedded: false, read }).awaitEnd(ID, onProgress);
+    return new OperationWaiter({ name: client.name, nature, isEmbedded: false, read }).awaitEnd(ID, onProgress);
   }
 
   test("polls after 1, 2, 4, 8, 16 and then every 30 s", async () => {

@@ -153,7 +153,7 @@ export class TestHost {
       version: "1.2.3",
       log: (entry) => this.log.push(entry),
       // No request of a test is to become an operation because the machine is slow.
-      patience: 60_000,
+      maxWaitMs: 60_000,
       ...this.settings,
     });
     this.#fetch = host.fetch;

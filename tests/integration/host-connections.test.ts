@@ -333,7 +333,7 @@ describe("secrets", () => {
         error: expect.stringContaining("***"),
       });
     }
-    await host.restart({ patience: 1 });
+    await host.restart({ maxWaitMs: 1 });
     const letGo = hold("/account");
     answers.push(await connect(ADA));
     expect(answers.at(-1)?.status).toBe(202);
@@ -486,7 +486,7 @@ describe("what takes long", () => {
   };
 
   test("answers with an operation that tells how it goes and what it came to", async () => {
-    await host.restart({ patience: 1 });
+    await host.restart({ maxWaitMs: 1 });
     const letGo = hold("/resources");
     const accepted = await connect(ADA);
     expect([accepted.status, accepted.body]).toEqual([
@@ -521,7 +521,7 @@ describe("what takes long", () => {
   });
 
   test("and fails leaves the error in the operation", async () => {
-    await host.restart({ patience: 1 });
+    await host.restart({ maxWaitMs: 1 });
     const letGo = hold("/account");
     const accepted = await connect("canary-unknown");
     letGo();
@@ -535,7 +535,7 @@ describe("what takes long", () => {
   });
 
   test("and was lost with its process reads as interrupted", async () => {
-    await host.restart({ patience: 1 });
+    await host.restart({ maxWaitMs: 1 });
     const letGo = hold("/account");
     const accepted = await connect(ADA);
     host.now += 29_000;
@@ -549,7 +549,7 @@ describe("what takes long", () => {
   });
 
   test("is forgotten after a day", async () => {
-    await host.restart({ patience: 1 });
+    await host.restart({ maxWaitMs: 1 });
     for (const day of [0, 1]) {
       host.now += day * 24 * 60 * 60_000;
       const letGo = hold("/account");
@@ -562,7 +562,7 @@ describe("what takes long", () => {
 
   test("is interrupted when the host stops, and nothing is blamed on the provider", async () => {
     const { connection_id: id } = await connected(ADA);
-    await host.restart({ patience: 1 });
+    await host.restart({ maxWaitMs: 1 });
     hold("/workspaces");
     const accepted = await host.call("POST", `admin/connections/${id}/refresh/`);
     const second = await connect(GRACE);

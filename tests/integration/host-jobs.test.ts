@@ -78,7 +78,7 @@ function hold(hits: (request: SimulatedRequest) => boolean): {
 
 /** A push of new issues as an operation, held at its first create. */
 async function heldPush(...titles: readonly string[]) {
-  await host.restart({ patience: 0 });
+  await host.restart({ maxWaitMs: 0 });
   const held = hold(isCreate);
   const answer = await post("push", create(...titles));
   expect(answer.status).toBe(202);
@@ -142,7 +142,7 @@ describe("a mapping that is being synchronized", () => {
   test("lets a job that is taken up again wait, however often", async () => {
     const { id } = await heldPush("New");
     await host.stop();
-    await host.restart({ patience: LONG });
+    await host.restart({ maxWaitMs: LONG });
     const held = hold(isList);
     const pull = post("pull");
     await held.reached;
@@ -238,7 +238,7 @@ describe("what goes while a job runs", () => {
   });
 
   test("its process, with one more item done than it knew: the errors of the others are told", async () => {
-    await host.restart({ patience: 0 });
+    await host.restart({ maxWaitMs: 0 });
     const items = [
       { ref: { id: "404" }, action: "comment", body: "To nobody" },
       ...create("One", "Two").items,
@@ -248,7 +248,7 @@ describe("what goes while a job runs", () => {
     await held.reached;
     await host.stop();
     held.letGo();
-    await host.restart({ patience: LONG });
+    await host.restart({ maxWaitMs: LONG });
     host.now += 1;
     await operation(body.operation_id);
     await host.settled();
@@ -265,7 +265,7 @@ describe("what goes while a job runs", () => {
     const { id } = await heldPush("One");
     await host.stop();
     for (let count = 0; count < 6; count++) {
-      await host.restart({ patience: 0 });
+      await host.restart({ maxWaitMs: 0 });
       host.now += 1;
       const held = hold(({ method }) => method === "GET");
       await operation(id);
@@ -284,7 +284,7 @@ describe("what goes while a job runs", () => {
   test("who asked for it: it ends, and says so", async () => {
     const { id } = await heldPush("One");
     await host.stop();
-    await host.restart({ patience: LONG });
+    await host.restart({ maxWaitMs: LONG });
     const team_id = await host.teamId();
     const token = await host.addMember(team_id, "owner");
     const [first] = await host.database.selectFrom("users").select("id").orderBy("id").execute();
@@ -310,7 +310,7 @@ describe("a job that was interrupted, however long ago, and nobody has asked for
 
   test("is finished before the next one of its mapping begins", async () => {
     const id = await interruptedPush();
-    await host.restart({ patience: LONG });
+    await host.restart({ maxWaitMs: LONG });
     expect((await post("push", create("Three"))).body.status).toBe("ok");
     expect(await operation(id)).toMatchObject({ status: "completed", result: { summary: { succeeded: 2 } } });
     expect(github.requests.filter(isCreate).map(({ body }) => body)).toMatchObject([
@@ -322,7 +322,7 @@ describe("a job that was interrupted, however long ago, and nobody has asked for
 
   test("keeps the next one waiting where it takes long, and is named", async () => {
     const id = await interruptedPush();
-    await host.restart({ patience: 0 });
+    await host.restart({ maxWaitMs: 0 });
     const busy = await post("run", {}, "key-1");
     expect([busy.status, busy.body.code, busy.body.details]).toEqual([
       409,
@@ -339,7 +339,7 @@ describe("a job that was interrupted, however long ago, and nobody has asked for
   test("is left to others by a job of another mapping, and stays to be done", async () => {
     const id = await interruptedPush();
     const web = await host.bind("github", "acme/web", IDENTITY);
-    await host.restart({ patience: LONG });
+    await host.restart({ maxWaitMs: LONG });
     const before = github.requests.length;
     expect((await post("push", { ...create("Three"), binding_ref: web })).body.status).toBe("ok");
     const paths = github.requests.slice(before).map(({ path }) => path);
@@ -352,14 +352,14 @@ describe("a job that was interrupted, however long ago, and nobody has asked for
   test.each([
     ["the result, in time", LONG, { status: 200, body: { status: "ok" } }],
     ["the operation, where it takes long", 0, { status: 202, body: { status: "pending" } }],
-  ])("is what a request under its key is answered with: %s", async (_, patience, answer) => {
-    await host.restart({ patience: 0 });
+  ])("is what a request under its key is answered with: %s", async (_, maxWaitMs, answer) => {
+    await host.restart({ maxWaitMs: 0 });
     const held = hold(isCreate);
     const { body } = await post("push", create("One"), "key-1");
     await held.reached;
     await host.stop();
     held.letGo();
-    await host.restart({ patience });
+    await host.restart({ maxWaitMs });
     host.now += 2 * DAY;
     expect(await post("push", create("One"), "key-1")).toMatchObject(answer);
     await host.settled();
@@ -374,7 +374,7 @@ describe("a key", () => {
     const { letGo } = await heldPush("One", "Two");
     await host.stop();
     letGo();
-    await host.restart({ patience: 0 });
+    await host.restart({ maxWaitMs: 0 });
     host.now += LONG;
     expect(await post("push", create("Zero"), "key-0")).toMatchObject({ status: 200, body: first.body });
   });
@@ -388,7 +388,7 @@ describe("a key", () => {
   });
 
   test("whose job still runs leads to that job", async () => {
-    await host.restart({ patience: 0 });
+    await host.restart({ maxWaitMs: 0 });
     const held = hold(isCreate);
     const first = await post("push", create("New"), "key-1");
     await held.reached;

@@ -71,8 +71,8 @@ describe("connector settings", () => {
     [{ missionFieldId: "Mission" }, { missionFieldId: expect.stringContaining("customfield_10042") }],
     [{ statusNameMap: { stuck: "Stuck" } }, { "statusNameMap.stuck": expect.stringContaining('"done"') }],
     // What discovery finds is not for people to decide.
-    [{ projectId: "10001" }, { projectId: expect.stringContaining("is not known") }],
-    [{ baseUrl: "http://169.254.169.254" }, { baseUrl: expect.stringContaining("is not known") }],
+    [{ projectId: "10001" }, { projectId: expect.stringContaining("is not a setting") }],
+    [{ baseUrl: "http://169.254.169.254" }, { baseUrl: expect.stringContaining("is not a setting") }],
   ])("that the provider does not have are refused: %j", async (connector_settings, named) => {
     const { status, body } = await change({ connector_settings });
     expect([status, body.code]).toEqual([400, "invalid_request"]);

@@ -281,7 +281,7 @@ describe("push", () => {
   });
 
   test("that takes long becomes an operation", async () => {
-    await host.restart({ patience: 0 });
+    await host.restart({ maxWaitMs: 0 });
     const items = [{ ref: {}, action: "create", patch: { title: "Later" } }];
     const answer = await host.post("tracker/push/", { provider: "github", binding_ref: ref, items });
     expect(answer).toMatchObject({ status: 202, body: { status: "pending" } });
@@ -293,7 +293,7 @@ describe("push", () => {
   });
 
   test("that its host's death interrupts is taken up by the next one, nothing doubled", async () => {
-    await host.restart({ patience: 0 });
+    await host.restart({ maxWaitMs: 0 });
     const items = ["a", "b", "c"].flatMap((title) => [
       { ref: {}, action: "create", patch: { title } },
       { ref: {}, action: "create", patch: { title: `${title} too` } },
@@ -318,7 +318,7 @@ describe("push", () => {
     await third.promise;
     // The third issue exists, and this host never gets to know.
     await host.stop();
-    await host.restart({ patience: 60_000 });
+    await host.restart({ maxWaitMs: 60_000 });
     const id = String(answer.body.operation_id);
     host.now += 60_000;
     expect(await operation(id)).toMatchObject({ status: "pending" });
@@ -366,7 +366,7 @@ describe("run", () => {
   test("of issues that fill more than an answer tells that there is more", async () => {
     const titles = fileLarge(60);
     later();
-    await host.restart({ patience: 0 });
+    await host.restart({ maxWaitMs: 0 });
     const { body } = await host.post("tracker/run/", { provider: "github", binding_ref: ref, limit: 10_000 });
     await host.settled();
     const done = await operation(String(body.operation_id));
@@ -564,7 +564,7 @@ describe("missions", () => {
 
   test("report as an operation where that takes long, whoever ends it", async () => {
     github.addIssue(REPOSITORY, { title: "Refund twice" });
-    await host.restart({ patience: 0 });
+    await host.restart({ maxWaitMs: 0 });
     const held = Promise.withResolvers<void>();
     const reached = Promise.withResolvers<void>();
     github.fail({ kind: "hold", until: held.promise }, (request) => {
@@ -576,7 +576,7 @@ describe("missions", () => {
     await reached.promise;
     await host.stop();
     held.resolve();
-    await host.restart({ patience: 60_000 });
+    await host.restart({ maxWaitMs: 60_000 });
     host.now += 1;
     const id = String(answer.body.operation_id);
     await operation(id);
@@ -602,7 +602,7 @@ test("another team sees none of it", async () => {
     const answer = await host.post(`tracker/${path}/`, { ...body, issue: "#1" }, { token });
     expect([answer.status, answer.body.code]).toEqual([404, "binding_not_found"]);
   }
-  await host.restart({ patience: 0 });
+  await host.restart({ maxWaitMs: 0 });
   const mine = await host.post("tracker/push/", { ...body, items: [] });
   const id = String(mine.body.operation_id);
   await host.settled();

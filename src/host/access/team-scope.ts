@@ -15,7 +15,7 @@ type TeamTable =
 /** Ids made within one millisecond still sort in the order they were made. */
 const ulid = monotonicFactory();
 /** A row to insert without its team, which the scope adds. */
-type Row<T extends TeamTable> = Omit<Insertable<Schema[T]>, "team_id">;
+type TeamRow<T extends TeamTable> = Omit<Insertable<Schema[T]>, "team_id">;
 
 /**
  * A caller's view of the database. Tables that belong to a team are reached only through it, so that no query can
@@ -66,7 +66,7 @@ export class TeamScope {
       .where("connections.id", "=", id);
   }
 
-  insertConnection(row: Row<"connections">) {
+  insertConnection(row: TeamRow<"connections">) {
     return this.#queries.insertInto("connections").values({ ...row, team_id: this.teamId });
   }
 
@@ -74,7 +74,7 @@ export class TeamScope {
     return this.#queries.selectFrom("workspaces").where("workspaces.team_id", "=", this.teamId);
   }
 
-  insertWorkspaces(rows: readonly Row<"workspaces">[]) {
+  insertWorkspaces(rows: readonly TeamRow<"workspaces">[]) {
     return this.#queries
       .insertInto("workspaces")
       .values(rows.map((row) => ({ ...row, team_id: this.teamId })));
@@ -88,7 +88,7 @@ export class TeamScope {
     return this.#queries.updateTable("resources").where("resources.team_id", "=", this.teamId);
   }
 
-  insertResources(rows: readonly Row<"resources">[]) {
+  insertResources(rows: readonly TeamRow<"resources">[]) {
     return this.#queries
       .insertInto("resources")
       .values(rows.map((row) => ({ ...row, team_id: this.teamId })));
@@ -105,7 +105,7 @@ export class TeamScope {
       .where("projects.id", "=", id);
   }
 
-  insertProject(row: Row<"projects">) {
+  insertProject(row: TeamRow<"projects">) {
     return this.#queries.insertInto("projects").values({ ...row, team_id: this.teamId });
   }
 
@@ -120,7 +120,7 @@ export class TeamScope {
       .where("mappings.binding_ref", "=", bindingRef);
   }
 
-  insertMapping(row: Row<"mappings">) {
+  insertMapping(row: TeamRow<"mappings">) {
     return this.#queries.insertInto("mappings").values({ ...row, team_id: this.teamId });
   }
 
@@ -139,7 +139,7 @@ export class TeamScope {
     return this.#queries.deleteFrom("operations").where("operations.team_id", "=", this.teamId);
   }
 
-  insertOperation(row: Row<"operations">) {
+  insertOperation(row: TeamRow<"operations">) {
     return this.#queries.insertInto("operations").values({ ...row, team_id: this.teamId });
   }
 
@@ -219,7 +219,7 @@ export class TeamScope {
     return this.#queries.deleteFrom("idempotency").where("idempotency.team_id", "=", this.teamId);
   }
 
-  insertIdempotency(row: Row<"idempotency">) {
+  insertIdempotency(row: TeamRow<"idempotency">) {
     return this.#queries.insertInto("idempotency").values({ ...row, team_id: this.teamId });
   }
 

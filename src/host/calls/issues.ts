@@ -10,7 +10,7 @@ export const issueCalls = {
 
   searchIssues: async ({ scope, sources }, request) => {
     const provider = hostedProvider(request.provider);
-    const { searchTickets } = await import("../jobs/tickets.ts");
-    return searchTickets(scope, sources, { ...request, provider });
+    const { searchIssuesOf } = await import("../jobs/tickets.ts");
+    return searchIssuesOf(scope, sources, { ...request, provider });
   },
 } satisfies Partial<Handlers>;

@@ -22,10 +22,10 @@ export const mappingCalls = {
   updateMapping: async ({ scope }, { binding_ref, doctrine, connector_settings }) => {
     const { changeMapping } = await import("../mappings/change.ts");
     const mapping = await changeMapping(scope, binding_ref, {
-      ...(doctrine !== undefined && { doctrine: check(Ownership, doctrine, "doctrine") }),
+      ...(doctrine !== undefined && { ownership: check(Ownership, doctrine, "doctrine") }),
       ...(connector_settings !== undefined && { settings: connector_settings }),
     });
-    return { ...toWire(mapping), doctrine: mapping.doctrine, connector_settings: mapping.settings };
+    return { ...toWire(mapping), doctrine: mapping.ownership, connector_settings: mapping.settings };
   },
 
   deleteMapping: async ({ scope }, { binding_ref }) => {

@@ -52,7 +52,7 @@ export class MappingStore implements IssueStore {
       if (from === workspace) return;
       for (let after: string | null = null; ; ) {
         const page: readonly IssueRecord[] = await transaction.list(after, BATCH);
-        await transaction.put(page.map((record) => moved(record, { from, to: workspace })));
+        await transaction.put(page.map((record) => renamedRecord(record, { from, to: workspace })));
         after = page.at(-1)?.key ?? null;
         if (page.length < BATCH) return;
       }
@@ -86,7 +86,7 @@ function executeIn(queries: Queries): Execute {
   };
 }
 
-function moved(
+function renamedRecord(
   record: IssueRecord,
   { from, to }: { readonly from: string; readonly to: string },
 ): IssueRecord {

@@ -5,16 +5,16 @@ import * as protocol from "../../protocol.ts";
 
 const { CALLS, NoContent, NoFields } = protocol;
 
-type Json = Readonly<Record<string, unknown>>;
+type JsonObject = Readonly<Record<string, unknown>>;
 
 const COMPONENT = "#/components/schemas/";
-const TEAM = { $ref: "#/components/parameters/team" };
+const TEAM_PARAMETER = { $ref: "#/components/parameters/team" };
 const IDEMPOTENCY_KEY = { $ref: "#/components/parameters/idempotencyKey" };
 const ERROR = { $ref: "#/components/responses/error" };
 
 /** Every schema by its name: the exported ones, and those of a single row. */
 const DEFINITIONS = definitions();
-const NAMES = new Map(Object.entries(DEFINITIONS).map(([name, schema]) => [schema, name]));
+const SCHEMA_NAMES = new Map(Object.entries(DEFINITIONS).map(([name, schema]) => [schema, name]));
 
 const CONVERSION: ConversionConfig = {
   target: "draft-2020-12",
@@ -39,18 +39,18 @@ function isSchema(value: unknown): value is v.GenericSchema {
   return typeof value === "object" && value !== null && "kind" in value && value.kind === "schema";
 }
 
-function refTo(schema: v.GenericSchema): Json {
-  return { $ref: `${COMPONENT}${NAMES.get(schema)}` };
+function refTo(schema: v.GenericSchema): JsonObject {
+  return { $ref: `${COMPONENT}${SCHEMA_NAMES.get(schema)}` };
 }
 
 /** The schema of an open object's fields; null for other schemas. */
-function fieldsOf(schema: v.GenericSchema): v.GenericSchema | null {
+function openFields(schema: v.GenericSchema): v.GenericSchema | null {
   const [first, second] = "pipe" in schema && Array.isArray(schema.pipe) ? schema.pipe : [];
   return isSchema(first) && first.type === "custom" && isSchema(second) ? second : null;
 }
 
 /** The schemas that the paths refer to, directly and indirectly. */
-function componentsOf(paths: Json): Json {
+function componentsOf(paths: JsonObject): JsonObject {
   const config = { ...CONVERSION, definitions: DEFINITIONS };
   const converted = toJsonSchemaDefs(DEFINITIONS, config);
   const components = new Map<string, unknown>();
@@ -58,7 +58,7 @@ function componentsOf(paths: Json): Json {
     for (const [, name = ""] of JSON.stringify(part).matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
       const schema = DEFINITIONS[name];
       if (schema === undefined || components.has(name)) continue;
-      const fields = fieldsOf(schema);
+      const fields = openFields(schema);
       const { $schema, $defs, ...open } = fields === null ? {} : toJsonSchema(fields, config);
       const component = fields === null ? converted[name] : open;
       components.set(name, component);
@@ -69,7 +69,7 @@ function componentsOf(paths: Json): Json {
   return Object.fromEntries([...components].sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
-function pathParameters(path: string): Json[] {
+function pathParameters(path: string): JsonObject[] {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: "path",
@@ -78,7 +78,7 @@ function pathParameters(path: string): Json[] {
   }));
 }
 
-function queryParameters(schema: v.GenericSchema): Json[] {
+function queryParameters(schema: v.GenericSchema): JsonObject[] {
   const { properties = {}, required = [] } = toJsonSchema(schema, CONVERSION);
   return Object.entries(properties).map(([name, property]) => ({
     name,
@@ -88,11 +88,11 @@ function queryParameters(schema: v.GenericSchema): Json[] {
   }));
 }
 
-function jsonContent(schema: unknown): Json {
+function jsonContent(schema: unknown): JsonObject {
   return { "application/json": { schema } };
 }
 
-function operationOf(name: string, call: protocol.Call): Json {
+function operationOf(name: string, call: protocol.Call): JsonObject {
   const { method, path, summary, request, repeat, caller, job } = call;
   const isTeams = caller === "member" || caller === "owner";
   const responses = [
@@ -108,7 +108,7 @@ function operationOf(name: string, call: protocol.Call): Json {
     parameters: [
       ...pathParameters(path),
       ...(method === "GET" ? queryParameters(request) : []),
-      ...(isTeams ? [TEAM] : []),
+      ...(isTeams ? [TEAM_PARAMETER] : []),
       ...(repeat === "keyed" ? [IDEMPOTENCY_KEY] : []),
     ],
     ...(hasBody && { requestBody: { required: true, content: jsonContent(refTo(request)) } }),
@@ -132,8 +132,8 @@ function operationOf(name: string, call: protocol.Call): Json {
   };
 }
 
-function pathsOf(): Json {
-  const paths: Record<string, Json> = {};
+function pathsOf(): JsonObject {
+  const paths: Record<string, JsonObject> = {};
   for (const [name, call] of Object.entries<protocol.Call>(CALLS)) {
     if (call.variantOf !== undefined) continue;
     paths[call.path] = { ...paths[call.path], [call.method.toLowerCase()]: operationOf(name, call) };
@@ -143,7 +143,7 @@ function pathsOf(): Json {
 
 const PATHS = pathsOf();
 
-export const OPENAPI: Json = {
+export const OPENAPI: JsonObject = {
   openapi: "3.1.0",
   info: {
     title: "tracker control plane",

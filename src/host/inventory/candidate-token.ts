@@ -3,11 +3,11 @@ import * as v from "valibot";
 import { parseJson } from "../../shared/json.ts";
 import { HostError } from "../errors.ts";
 
-const PREFIX = "cand_";
+const TOKEN_PREFIX = "cand_";
 /** The window in which equal claims have equal tokens, in milliseconds. */
-const WINDOW = 5 * 60_000;
+const WINDOW_MS = 5 * 60_000;
 /** The validity of a token after its window, in milliseconds. */
-const LIFETIME = 15 * 60_000;
+const LIFETIME_MS = 15 * 60_000;
 
 /** The resource that a candidate token names, and the team that may use it. */
 interface CandidateClaim {
@@ -35,11 +35,11 @@ export class CandidateTokens {
 
   /** A token for the claim, good for 15 to 20 minutes. */
   issue({ teamId, provider, resourceId }: CandidateClaim): string {
-    const expires = Math.ceil(this.#now() / WINDOW) * WINDOW + LIFETIME;
+    const expires = Math.ceil(this.#now() / WINDOW_MS) * WINDOW_MS + LIFETIME_MS;
     const payload = Buffer.from(JSON.stringify([teamId, provider, resourceId, expires])).toString(
       "base64url",
     );
-    return `${PREFIX}${payload}.${this.#sign(payload).toString("base64url")}`;
+    return `${TOKEN_PREFIX}${payload}.${this.#sign(payload).toString("base64url")}`;
   }
 
   /**
@@ -48,8 +48,8 @@ export class CandidateTokens {
    * @throws HostError `invalid_candidate_token` when it is forged, expired, or of another team or provider
    */
   redeem(token: string, team: { readonly teamId: string; readonly provider: string }): string {
-    const [payload = "", signature = "", ...rest] = token.startsWith(PREFIX)
-      ? token.slice(PREFIX.length).split(".")
+    const [payload = "", signature = "", ...rest] = token.startsWith(TOKEN_PREFIX)
+      ? token.slice(TOKEN_PREFIX.length).split(".")
       : [];
     const given = Buffer.from(signature, "base64url");
     const expected = this.#sign(payload);
@@ -59,15 +59,15 @@ export class CandidateTokens {
       given.length === expected.length &&
       timingSafeEqual(given, expected) &&
       signature === expected.toString("base64url");
-    if (!genuine) throw invalid("The candidate token is not one of this control plane's");
+    if (!genuine) throw invalidToken("The candidate token is not one of this control plane's");
     const [teamId, provider, resourceId, expires] = v.parse(
       Payload,
       parseJson(Buffer.from(payload, "base64url").toString("utf8")),
     );
-    if (expires <= this.#now()) throw invalid("The candidate token has expired");
-    if (teamId !== team.teamId) throw invalid("The candidate token was made for another team");
+    if (expires <= this.#now()) throw invalidToken("The candidate token has expired");
+    if (teamId !== team.teamId) throw invalidToken("The candidate token was made for another team");
     if (provider !== team.provider)
-      throw invalid(`The candidate token is for ${provider}, not ${team.provider}`);
+      throw invalidToken(`The candidate token is for ${provider}, not ${team.provider}`);
     return resourceId;
   }
 
@@ -76,7 +76,7 @@ export class CandidateTokens {
   }
 }
 
-function invalid(problem: string): HostError {
+function invalidToken(problem: string): HostError {
   return new HostError(
     "invalid_candidate_token",
     `${problem}. Resolve again and confirm with the new token.`,

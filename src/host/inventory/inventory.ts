@@ -25,19 +25,19 @@ import { describeFailure, type Log } from "../log.ts";
 import { lastSegment, matchKey, pathKey } from "./matching.ts";
 
 /** Age from which an inventory is refreshed after the response, in milliseconds. */
-const STALE_AFTER = 10 * 60_000;
+const STALE_AFTER_MS = 10 * 60_000;
 /** The longest wait of a response for a requested refresh, in milliseconds; clients time out after 30 s. */
-const LONGEST_WAIT = 20_000;
+const MAX_REFRESH_WAIT_MS = 20_000;
 /** Workspaces that are read at the same time. */
-const CONCURRENCY = 4;
+const MAX_PARALLEL_READS = 4;
 
-interface FoundWorkspace {
+interface WorkspaceResources {
   readonly workspace: DiscoveredWorkspace;
   readonly resources: readonly DiscoveredResource[];
 }
 
-interface Found {
-  readonly workspaces: readonly FoundWorkspace[];
+interface DiscoveredInventory {
+  readonly workspaces: readonly WorkspaceResources[];
 }
 
 /**
@@ -47,13 +47,16 @@ interface Found {
  * @param onProgress receives the number of resources read so far
  * @throws TrackerSdkError when the provider refuses, cannot be reached or breaks the contract
  */
-export async function discoverAll(source: DiscoverySource, onProgress: Progress = () => {}): Promise<Found> {
+export async function discoverAll(
+  source: DiscoverySource,
+  onProgress: Progress = () => {},
+): Promise<DiscoveredInventory> {
   const workspaces = new Map<string, DiscoveredWorkspace>();
   for await (const workspace of pages(source.provider, (cursor) => discoverWorkspaces(source, cursor))) {
     workspaces.set(workspace.id, workspace);
   }
   let read = 0;
-  const found = await mapSome([...workspaces.values()], async (workspace) => {
+  const found = await mapConcurrently([...workspaces.values()], async (workspace) => {
     const resources = new Map<string, DiscoveredResource>();
     const list = (cursor: string | null) => discoverResources(source, workspace, cursor);
     for await (const resource of pages(source.provider, list)) {
@@ -65,7 +68,7 @@ export async function discoverAll(source: DiscoverySource, onProgress: Progress 
   return { workspaces: found };
 }
 
-async function mapSome<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+async function mapConcurrently<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const results = new Map<number, R>();
   // A generator, because a loop that fails ends it for all workers.
   const waiting = (function* () {
@@ -74,7 +77,7 @@ async function mapSome<T, R>(items: readonly T[], work: (item: T) => Promise<R>)
   const worker = async () => {
     for (const [index, item] of waiting) results.set(index, await work(item));
   };
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+  await Promise.all(Array.from({ length: MAX_PARALLEL_READS }, worker));
   return [...results].toSorted(([a], [b]) => a - b).map(([, result]) => result);
 }
 
@@ -150,7 +153,7 @@ export class Inventory {
   /** Refreshes inventories before the response; a refresh that takes too long continues after it. */
   async refreshNow(scope: TeamScope, connections: readonly ConnectionKey[]): Promise<void> {
     const refreshing = connections.map((connection) => this.refresh(scope, connection));
-    await within(Promise.all(refreshing), LONGEST_WAIT);
+    await within(Promise.all(refreshing), MAX_REFRESH_WAIT_MS);
   }
 
   /**
@@ -182,17 +185,17 @@ export class Inventory {
     const unread = connections.filter(({ last_refreshed_at }) => last_refreshed_at === null);
     if (unread.length > 0) await this.refreshNow(scope, unread);
     for (const connection of connections) {
-      if (connection.last_refreshed_at !== null) this.refreshBehind(scope, connection);
+      if (connection.last_refreshed_at !== null) this.refreshAfterAnswer(scope, connection);
     }
   }
 
   /** Refreshes a stale inventory after the response that uses it. */
-  refreshBehind(
+  refreshAfterAnswer(
     scope: TeamScope,
     connection: ConnectionKey & { readonly last_refreshed_at: string | null },
   ): void {
     const age = scope.now() - Date.parse(connection.last_refreshed_at ?? "1970-01-01T00:00:00Z");
-    if (age <= STALE_AFTER) return;
+    if (age <= STALE_AFTER_MS) return;
     this.refresh(scope, connection).catch((error: unknown) => {
       if (this.#background.signal.aborted) return;
       this.#log({ level: "error", message: "inventory refresh failed", error: describeFailure(error) });
@@ -224,7 +227,11 @@ export async function degrade(scope: TeamScope, connectionId: string, reason: st
 }
 
 /** Stores the found resources, hides the missing ones, and updates the mappings; call it inside a transaction. */
-export async function store(scope: TeamScope, connection: ConnectionKey, found: Found): Promise<void> {
+export async function store(
+  scope: TeamScope,
+  connection: ConnectionKey,
+  found: DiscoveredInventory,
+): Promise<void> {
   const at = scope.timestamp();
   const workspaceIds = await storeWorkspaces(scope, connection, found, at);
   const rows = new Map(
@@ -316,7 +323,7 @@ async function upsertResources(scope: TeamScope, rows: readonly ReturnType<typeo
 async function storeWorkspaces(
   scope: TeamScope,
   connection: ConnectionKey,
-  found: Found,
+  found: DiscoveredInventory,
   at: string,
 ): Promise<ReadonlyMap<string, string>> {
   const rows = found.workspaces.map(({ workspace }) => ({
@@ -465,7 +472,7 @@ function routingOf(workspace: DiscoveredWorkspace, resource: DiscoveredResource)
 }
 
 /** The name of a connection: its workspaces. */
-export function accountLabel({ workspaces }: Found): string {
+export function accountLabel({ workspaces }: DiscoveredInventory): string {
   const names = workspaces.map(({ workspace }) => workspace.display);
   const shown = names.slice(0, 2).join(", ");
   if (names.length === 0) return "(no workspaces)";

@@ -52,16 +52,16 @@ const FILLERS: ReadonlySet<string> = new Set(["project", "repository", "the", "f
 const FILLER_WEIGHT = 0.15;
 
 /** Likeness of a word to its own beginning; of two letters only. */
-const BEGINNING = 0.75;
+const PREFIX_LIKENESS = 0.75;
 const SHORT_BEGINNING = 0.4;
 /** Weight of a name's first word, which is often the name of a family: `commons-io`, `mongo-python-driver`. */
 const FAMILY_WEIGHT = 0.7;
 /** Share of a key's likeness that counts when the name has none. */
-const KEY_ALONE = 0.9;
+const KEY_ONLY_SHARE = 0.9;
 /** Likeness of a name whose key consists of the beginnings of the repository's words. */
-const SPELLED_KEY = 0.9;
+const SPELLED_KEY_LIKENESS = 0.9;
 /** Likeness of a name whose key is one of the repository's words. */
-const KEY_AS_WORD = 0.8;
+const KEY_WORD_LIKENESS = 0.8;
 
 /** A name in comparable words. */
 export interface Words {
@@ -83,7 +83,7 @@ function spelled(word: string): string {
 }
 
 /** A resource's name and key in comparable words. */
-export interface Named {
+export interface ComparedResource {
   readonly name: Words;
   /** The provider's short key without separators, in lower case; empty when it has none. */
   readonly key: string;
@@ -95,7 +95,7 @@ export class Rarity {
   readonly #having = new Map<string, number>();
   readonly #keys: ReadonlySet<string>;
 
-  constructor(names: readonly Named[]) {
+  constructor(names: readonly ComparedResource[]) {
     this.#names = names.length;
     this.#keys = new Set(names.map(({ key }) => key));
     for (const { name } of names) {
@@ -115,12 +115,12 @@ export class Rarity {
   }
 }
 
-export function likenessOf(target: Words, resource: Named, rarity: Rarity): number {
+export function likenessOf(target: Words, resource: ComparedResource, rarity: Rarity): number {
   const { name, key } = resource;
   if (name.joined === target.joined) return 1;
   // A word that fits no resource distinguishes none.
-  const telling = target.words.filter((word) => rarity.knows(word) || bestMatch(word, name) > 0);
-  const found = coverage(telling.length === 0 ? target.words : telling, name, (word) =>
+  const distinguishing = target.words.filter((word) => rarity.knows(word) || bestMatch(word, name) > 0);
+  const found = coverage(distinguishing.length === 0 ? target.words : distinguishing, name, (word) =>
     word === target.words[0] && target.words.length > 1
       ? rarity.weight(word) * FAMILY_WEIGHT
       : rarity.weight(word),
@@ -128,7 +128,7 @@ export function likenessOf(target: Words, resource: Named, rarity: Rarity): numb
   const explained = coverage(name.words, target, (word) => rarity.weight(word));
   const byName = found === 0 ? 0 : 0.55 * found + 0.35 * explained + 0.1 * Math.min(found, explained);
   const byKey = likenessOfKey(target, key);
-  return Math.max(byName, KEY_ALONE * byKey, (byName + byKey) / 2);
+  return Math.max(byName, KEY_ONLY_SHARE * byKey, (byName + byKey) / 2);
 }
 
 /** The part of `words`, by weight, that `other` has. */
@@ -150,24 +150,28 @@ function bestMatch(word: string, { words, joined }: Words): number {
     best = Math.max(best, beginning(word, other), beginning(other, word));
   }
   // `httpcomponents` and `HttpCore`, `qtbase` and `Qt`: several words written as one.
-  return best === 0 && word.length >= 4 && joined.includes(word) ? BEGINNING : best;
+  return best === 0 && word.length >= 4 && joined.includes(word) ? PREFIX_LIKENESS : best;
 }
 
 function beginning(short: string, long: string): number {
   if (short.length < 2 || short.length >= long.length || !long.startsWith(short)) return 0;
-  return short.length === 2 ? SHORT_BEGINNING : BEGINNING;
+  return short.length === 2 ? SHORT_BEGINNING : PREFIX_LIKENESS;
 }
 
 function likenessOfKey({ written, joined }: Words, key: string): number {
   if (key.length < 2) return 0;
   if (key === joined) return 1;
-  if (key.length >= 3 && spells(key, written)) return SPELLED_KEY;
+  if (key.length >= 3 && isAbbreviation(key, written)) return SPELLED_KEY_LIKENESS;
   const at = written.lastIndexOf(key);
-  return at === -1 ? 0 : at === 0 && written.length > 1 ? KEY_AS_WORD * FAMILY_WEIGHT : KEY_AS_WORD;
+  return at === -1
+    ? 0
+    : at === 0 && written.length > 1
+      ? KEY_WORD_LIKENESS * FAMILY_WEIGHT
+      : KEY_WORD_LIKENESS;
 }
 
 /** Reports whether the key consists of the beginnings of the words, in order; the first word may be omitted. */
-function spells(key: string, words: readonly string[]): boolean {
+function isAbbreviation(key: string, words: readonly string[]): boolean {
   if (words.length < 2) return false;
   return isMadeOf(key, words) || (words.length > 2 && isMadeOf(key, words.slice(1)));
 }

@@ -4,7 +4,7 @@
  */
 import type { BindCandidate, ProjectIdentity } from "../../protocol.ts";
 import { projectUuid } from "../../shared/project-uuid.ts";
-import { likenessOf, type Named, Rarity, type Words, wordsOf } from "./likeness.ts";
+import { type ComparedResource, likenessOf, Rarity, type Words, wordsOf } from "./likeness.ts";
 import {
   compareCodePoints,
   containsWords,
@@ -19,14 +19,14 @@ import {
 /** The limit of low-confidence candidates in one answer; the list of resources has the rest. */
 export const MAX_LOW_CANDIDATES = 20;
 /** Trigram similarity from which two names are similar. */
-const RESEMBLES = 0.4;
+const MIN_SIMILARITY = 0.4;
 /** Likeness of words from which a resource is a candidate. */
-const ALIKE = 0.3;
+const MIN_LIKENESS = 0.3;
 
 type Confidence = BindCandidate["confidence"];
 const RANK: Readonly<Record<Confidence, number>> = { high: 2, medium: 1, low: 0 };
 
-type Identity = Pick<ProjectIdentity, "uuid" | "slug" | "repo_slug" | "repo_host">;
+type NamedIdentity = Pick<ProjectIdentity, "uuid" | "slug" | "repo_slug" | "repo_host">;
 
 /** The identity of a project in a mapping. */
 interface KnownProject {
@@ -89,10 +89,10 @@ interface Candidate<R extends InventoryResource> {
  * without one, and for a disabled mapping, because a user disabled it.
  */
 export function certainMatch<M extends KnownMapping, R extends InventoryResource>(
-  identity: Identity,
+  identity: NamedIdentity,
   { mappings, known, atPath }: Certainties<M, R>,
 ): CertainMatch<M, R> | null {
-  for (const isOwn of WAYS) {
+  for (const isOwn of RECOGNITION_RULES) {
     const own = mappings.filter((mapping) => mapping.state !== "deleted" && isOwn(mapping, identity));
     const [mapping, ...further] = own.filter(({ state }) => state === "active");
     if (mapping !== undefined && further.length === 0) return { mapping };
@@ -105,21 +105,24 @@ export function certainMatch<M extends KnownMapping, R extends InventoryResource
 }
 
 /** The ways to recognize a project, the most certain first. */
-const WAYS: readonly ((mapping: KnownMapping, identity: Identity) => boolean)[] = [
+const RECOGNITION_RULES: readonly ((mapping: KnownMapping, identity: NamedIdentity) => boolean)[] = [
   ({ projectUuid }, { uuid }) => projectUuid === uuid,
   isSameRepository,
   ({ projectUuid, projectSlug }, { slug }) => projectUuid === null && projectSlug === slug,
 ];
 
-export function isSameProject(mapping: KnownMapping, identity: Identity): boolean {
-  return WAYS.some((isOwn) => isOwn(mapping, identity));
+export function isSameProject(mapping: KnownMapping, identity: NamedIdentity): boolean {
+  return RECOGNITION_RULES.some((isOwn) => isOwn(mapping, identity));
 }
 
 /**
  * Recognizes a second clone from before the config was committed: it derives its UUID from the remote, while the
  * first clone has an older, random one. A project in a folder of the repository is another project.
  */
-export function isSameRepository(project: KnownProject, { uuid, repo_host, repo_slug }: Identity): boolean {
+export function isSameRepository(
+  project: KnownProject,
+  { uuid, repo_host, repo_slug }: NamedIdentity,
+): boolean {
   if (!repo_host || repo_slug === null || project.projectUuid === null) return false;
   return (
     project.repoHost === repo_host &&
@@ -134,7 +137,7 @@ function isDerived(uuid: string): boolean {
 }
 
 /** Accepts clients that send no host, and connections whose host is unknown. */
-function isOnHost({ webHost }: InventoryResource, { repo_host }: Identity): boolean {
+function isOnHost({ webHost }: InventoryResource, { repo_host }: NamedIdentity): boolean {
   return !repo_host || webHost === null || webHost === repo_host;
 }
 
@@ -143,19 +146,19 @@ function isOnHost({ webHost }: InventoryResource, { repo_host }: Identity): bool
  * returns the first {@link MAX_LOW_CANDIDATES} by label.
  */
 export function rankCandidates<R extends InventoryResource>(
-  identity: Identity,
+  identity: NamedIdentity,
   mappings: readonly KnownMapping[],
   resources: readonly R[],
 ): Candidate<R>[] {
-  const targets = targetsOf(identity);
-  const past = pastOf(identity, mappings);
-  const likely = resources.filter((resource) => past.has(resource.stableRef) || isLikely(resource, targets));
+  const names = comparedNames(identity);
+  const past = earlierReasons(identity, mappings);
+  const likely = resources.filter((resource) => past.has(resource.stableRef) || isLikely(resource, names));
   const owner = identity.repo_slug === null ? null : matchKey(identity.repo_slug.split("/")[0] ?? "");
-  const named = new Map(likely.map((resource) => [resource, namedOf(resource, owner)]));
+  const named = new Map(likely.map((resource) => [resource, comparedResource(resource, owner)]));
   const rarity = new Rarity([...named.values()]);
   const ranked: (Candidate<R> & { readonly likeness: number })[] = [];
   for (const [resource, name] of named) {
-    const score = scoreOf(resource, name, { identity, targets, past, rarity });
+    const score = scoreOf(resource, name, { identity, names, past, rarity });
     if (score !== null) ranked.push({ resource, ...score, reason: withSharing(score.reason, resource) });
   }
   ranked.sort(
@@ -190,7 +193,7 @@ function withSharing(reason: string, { boundTo }: InventoryResource): string {
 }
 
 /** A name of the project that resources are compared with. */
-interface Target {
+interface ComparedName {
   readonly key: string;
   readonly words: Words;
   readonly pieces: ReadonlySet<number>;
@@ -198,20 +201,23 @@ interface Target {
   readonly what: string;
 }
 
-function targetsOf(identity: Identity): Target[] {
-  const targets: Target[] = [];
+function comparedNames(identity: NamedIdentity): ComparedName[] {
+  const names: ComparedName[] = [];
   const add = (name: string, what: string): void => {
     const key = matchKey(name);
-    if (key === "" || targets.some((target) => target.key === key)) return;
-    targets.push({ key, words: wordsOf(key), pieces: new Set(trigrams(key)), what });
+    if (key === "" || names.some((target) => target.key === key)) return;
+    names.push({ key, words: wordsOf(key), pieces: new Set(trigrams(key)), what });
   };
   if (identity.repo_slug !== null) add(lastSegment(identity.repo_slug), "the repository");
   add(identity.slug, "the project");
-  return targets;
+  return names;
 }
 
 /** Reasons from the project's earlier mappings, by resource. */
-function pastOf(identity: Identity, mappings: readonly KnownMapping[]): ReadonlyMap<string, string> {
+function earlierReasons(
+  identity: NamedIdentity,
+  mappings: readonly KnownMapping[],
+): ReadonlyMap<string, string> {
   const past = new Map<string, string>();
   for (const mapping of mappings) {
     const isOwn = mapping.projectUuid === identity.uuid || isSameRepository(mapping, identity);
@@ -224,30 +230,36 @@ function pastOf(identity: Identity, mappings: readonly KnownMapping[]): Readonly
 }
 
 /** A cheap test before words are compared; most of a large inventory fails it. */
-function isLikely({ nameKey, displayKey, sortKey, pathKey }: InventoryResource, targets: readonly Target[]) {
-  return targets.some(
+function isLikely(
+  { nameKey, displayKey, sortKey, pathKey }: InventoryResource,
+  names: readonly ComparedName[],
+) {
+  return names.some(
     ({ key, words, pieces }) =>
       words.written.some((word) => word.length > 1 && sortKey.includes(word.slice(0, 4))) ||
       words.words.some((word) => word.length > 1 && nameKey.includes(word.slice(0, 4))) ||
       (displayKey.length > 1 && key.startsWith(displayKey.slice(0, 1))) ||
       pathKey?.endsWith(key) === true ||
-      similarity(pieces, nameKey, RESEMBLES) > 0,
+      similarity(pieces, nameKey, MIN_SIMILARITY) > 0,
   );
 }
 
 /** The repository owner's name says nothing about a project: `apache/kafka` and `Apache Kafka`. */
-function namedOf({ nameKey, displayKey }: InventoryResource, owner: string | null): Named {
+function comparedResource(
+  { nameKey, displayKey }: InventoryResource,
+  owner: string | null,
+): ComparedResource {
   const words = nameKey.split("-");
-  const telling = words.filter((word) => word !== owner);
+  const distinguishing = words.filter((word) => word !== owner);
   return {
-    name: wordsOf((telling.length === 0 ? words : telling).join("-")),
+    name: wordsOf((distinguishing.length === 0 ? words : distinguishing).join("-")),
     key: displayKey.replaceAll("-", ""),
   };
 }
 
 interface Comparison {
-  readonly identity: Identity;
-  readonly targets: readonly Target[];
+  readonly identity: NamedIdentity;
+  readonly names: readonly ComparedName[];
   readonly past: ReadonlyMap<string, string>;
   readonly rarity: Rarity;
 }
@@ -258,19 +270,19 @@ interface Score {
   readonly likeness: number;
 }
 
-function scoreOf(resource: InventoryResource, named: Named, comparison: Comparison): Score | null {
-  const { identity, targets, past, rarity } = comparison;
+function scoreOf(resource: InventoryResource, named: ComparedResource, comparison: Comparison): Score | null {
+  const { identity, names, past, rarity } = comparison;
   const before = past.get(resource.stableRef);
   if (before !== undefined) return { confidence: "high", reason: before, likeness: 1 };
   if (identity.repo_slug !== null && resource.pathKey === identity.repo_slug.toLowerCase()) {
     const reason = isOnHost(resource, identity) ? "same path" : `same path on ${resource.webHost}`;
     return { confidence: "high", reason, likeness: 1 };
   }
-  for (const { key, what } of targets) {
+  for (const { key, what } of names) {
     if (resource.nameKey === key) return { confidence: "high", reason: `same name as ${what}`, likeness: 1 };
     if (resource.displayKey === key) return { confidence: "high", reason: `key equals ${what}`, likeness: 1 };
   }
-  return best(targets.map((target) => compared(resource, named, target, rarity)));
+  return best(names.map((target) => compared(resource, named, target, rarity)));
 }
 
 function best(scores: readonly (Score | null)[]): Score | null {
@@ -285,13 +297,13 @@ function best(scores: readonly (Score | null)[]): Score | null {
 
 function compared(
   resource: InventoryResource,
-  named: Named,
-  { key, words, pieces, what }: Target,
+  named: ComparedResource,
+  { key, words, pieces, what }: ComparedName,
   rarity: Rarity,
 ): Score | null {
   const names = namesOf(resource);
   const byWords = likenessOf(words, named, rarity);
-  const byLetters = Math.max(...names.map((name) => similarity(pieces, name, RESEMBLES)), 0);
+  const byLetters = Math.max(...names.map((name) => similarity(pieces, name, MIN_SIMILARITY)), 0);
   const likeness = Math.max(byWords, byLetters * 0.9);
   if (names.some((name) => containsWords(name, key))) {
     return { confidence: "medium", reason: `name overlaps with ${what}`, likeness };
@@ -302,7 +314,7 @@ function compared(
   if (named.key.length > 2 && words.written.includes(named.key)) {
     return { confidence: "medium", reason: `key is a word of ${what}`, likeness };
   }
-  if (byWords < ALIKE && byLetters === 0) return null;
+  if (byWords < MIN_LIKENESS && byLetters === 0) return null;
   return { confidence: "low", reason: `${Math.round(likeness * 100)} % alike`, likeness };
 }
 

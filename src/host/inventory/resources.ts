@@ -127,16 +127,16 @@ export async function listResources(
   };
 }
 
-const Cursor = v.strictTuple([v.string(), v.string(), v.string()]);
-type Cursor = v.InferOutput<typeof Cursor>;
+const ResourceCursor = v.strictTuple([v.string(), v.string(), v.string()]);
+type ResourceCursor = v.InferOutput<typeof ResourceCursor>;
 
-function makeCursor(cursor: Cursor): string {
+function makeCursor(cursor: ResourceCursor): string {
   return Buffer.from(JSON.stringify(cursor)).toString("base64url");
 }
 
-function parseCursor(text: string): Cursor {
+function parseCursor(text: string): ResourceCursor {
   try {
-    return v.parse(Cursor, parseJson(Buffer.from(text, "base64url").toString("utf8")));
+    return v.parse(ResourceCursor, parseJson(Buffer.from(text, "base64url").toString("utf8")));
   } catch (cause) {
     const details = { cursor: "is not a next_cursor of this host" };
     throw new HostError("invalid_request", `cursor: ${details.cursor}`, { details, cause });

@@ -2,7 +2,7 @@
 import type { TeamScope } from "../access/team-scope.ts";
 
 /** The interval between two beats, in milliseconds. */
-const BEAT = 2_000;
+const BEAT_MS = 2_000;
 
 interface Heartbeat {
   readonly beat: () => Promise<unknown>;
@@ -15,7 +15,7 @@ export async function withHeartbeat<T>({ beat, onFailure }: Heartbeat, work: () 
   let lastBeat: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
     lastBeat = lastBeat.then(beat).catch(onFailure);
-  }, BEAT);
+  }, BEAT_MS);
   try {
     return await work();
   } finally {

@@ -4,7 +4,7 @@ import type { TeamScope } from "../access/team-scope.ts";
 import { HostError } from "../errors.ts";
 
 /** The retention of first answers, in milliseconds. */
-const KEPT = 24 * 60 * 60_000;
+const RETENTION_MS = 24 * 60 * 60_000;
 
 /** A call that takes effect once, however often it is sent. */
 interface OnceOptions<S extends v.GenericSchema> {
@@ -31,7 +31,7 @@ export function once<S extends v.GenericSchema>(
   if (key === null) return scope.transaction(work);
   const fingerprint = fingerprintOf([route, body]);
   return scope.transaction(async (transaction) => {
-    const oldest = new Date(transaction.now() - KEPT).toISOString();
+    const oldest = new Date(transaction.now() - RETENTION_MS).toISOString();
     await transaction.deleteIdempotency().where("created_at", "<=", oldest).execute();
     const first = await transaction
       .idempotency()
@@ -40,7 +40,7 @@ export function once<S extends v.GenericSchema>(
       .executeTakeFirst();
     if (first !== undefined) {
       if (first.fingerprint === fingerprint) return v.parse(answer, parseJson(first.answer));
-      throw keyTaken();
+      throw keyReused();
     }
     const result = await work(transaction);
     await transaction
@@ -61,7 +61,7 @@ export function fingerprintOf(parts: readonly unknown[]): string {
 }
 
 /** The error of a key that was used for another request. */
-export function keyTaken(): HostError {
+export function keyReused(): HostError {
   return new HostError(
     "idempotency_mismatch",
     "This Idempotency-Key was used for another request. Use a new key for a new request.",

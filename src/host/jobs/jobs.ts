@@ -11,14 +11,21 @@ import { TeamScope } from "../access/team-scope.ts";
 import type { Database } from "../database/schema.ts";
 import { asHostError, errorEnvelope, HostError, unexpectedFailure } from "../errors.ts";
 import { describeFailure, type Log } from "../log.ts";
-import { assertLease, extendLease, LEASE, type Lease, releaseLease, takeLease } from "../mappings/lease.ts";
+import {
+  assertLease,
+  extendLease,
+  LEASE_MS,
+  type Lease,
+  releaseLease,
+  takeLease,
+} from "../mappings/lease.ts";
 import type { Background } from "./background.ts";
 import { leaseFrom, withHeartbeat } from "./heartbeat.ts";
-import { fingerprintOf, keyTaken } from "./idempotency.ts";
-import { forgetOld, within } from "./operations.ts";
+import { fingerprintOf, keyReused } from "./idempotency.ts";
+import { deleteExpired, within } from "./operations.ts";
 
 /** The number of dead processes after which a job is abandoned. */
-const ATTEMPTS = 5;
+const MAX_JOB_ATTEMPTS = 5;
 
 /** The request for a job. */
 interface JobRequest {
@@ -57,16 +64,16 @@ interface JobsOptions {
   readonly log: Log;
   readonly now: () => number;
   /** The longest wait of a request for a job of this kind, in milliseconds. */
-  readonly patience: (kind: string) => number;
+  readonly maxWaitMs: (kind: string) => number;
 }
 
-type Ending = { readonly result: object } | { readonly error: HostError };
+type JobEnd = { readonly result: object } | { readonly error: HostError };
 
 type JobAnswer = { readonly result: object } | { readonly operation: OperationAccepted };
 
 export class Jobs {
   readonly #options: JobsOptions;
-  readonly #running = new Map<string, Promise<Ending | null>>();
+  readonly #running = new Map<string, Promise<JobEnd | null>>();
 
   constructor(options: JobsOptions) {
     this.#options = options;
@@ -81,8 +88,8 @@ export class Jobs {
    * fails in time
    */
   async start(scope: TeamScope, request: JobRequest): Promise<JobAnswer> {
-    const until = performance.now() + this.#options.patience(request.kind);
-    const inTime = async (work: Promise<Ending | null>) =>
+    const until = performance.now() + this.#options.maxWaitMs(request.kind);
+    const inTime = async (work: Promise<JobEnd | null>) =>
       (await within(work, Math.max(0, until - performance.now())))?.result;
     const { idempotencyKey } = request;
     const known = idempotencyKey === null ? undefined : await jobOf(scope, idempotencyKey);
@@ -109,14 +116,14 @@ export class Jobs {
   /** Finishes the mapping's interrupted jobs, except the requested one. */
   async #finishInterrupted(
     { bindingRef, idempotencyKey }: JobRequest,
-    inTime: (work: Promise<Ending | null>) => Promise<Ending | null | undefined>,
+    inTime: (work: Promise<JobEnd | null>) => Promise<JobEnd | null | undefined>,
   ): Promise<void> {
     for (const job of await this.#lost().where("subject", "=", bindingRef).execute()) {
       const taken = await this.#takeUp(job);
       if (taken === null) continue;
       const running = this.#run(taken);
       const isAskedFor = idempotencyKey !== null && job.idempotency_key === idempotencyKey;
-      if (!isAskedFor && (await inTime(running)) === undefined) throw goesFirst(job.id);
+      if (!isAskedFor && (await inTime(running)) === undefined) throw interruptedFirst(job.id);
     }
   }
 
@@ -132,7 +139,7 @@ export class Jobs {
   }
 
   /** Claims a job whose process has died; null when another process has it, or its user has left the team. */
-  async #takeUp({ id, team_id, user_id }: LostJob): Promise<TakenJob | null> {
+  async #takeUp({ id, team_id, user_id }: LostJob): Promise<ScopedJob | null> {
     const { database, log, now } = this.#options;
     const principal = user_id === null ? null : await findPrincipal(database, team_id, user_id);
     if (principal === null) {
@@ -140,14 +147,14 @@ export class Jobs {
       return null;
     }
     const scope = new TeamScope(database, principal, now);
-    const claim = await scope.transaction((transaction) => takeUp(transaction, id)).catch(unlessBusy);
+    const claim = await scope.transaction((transaction) => claimLost(transaction, id)).catch(unlessBusy);
     if (claim === null) return null;
     log({ level: "info", message: "operation resumed", operation_id: id });
     return { scope, claim };
   }
 
   /** Runs a job after the response and shares its end with later callers. */
-  #run({ scope, claim }: TakenJob): Promise<Ending | null> {
+  #run({ scope, claim }: ScopedJob): Promise<JobEnd | null> {
     const { id } = claim;
     const running = this.#options.background.track(this.#execute(scope, claim));
     this.#running.set(id, running);
@@ -158,7 +165,7 @@ export class Jobs {
   }
 
   /** Runs a job and stores its end. Does not throw; null when the job is not over. */
-  async #execute(scope: TeamScope, claim: Claim): Promise<Ending | null> {
+  async #execute(scope: TeamScope, claim: ClaimedJob): Promise<JobEnd | null> {
     const { id, lease } = claim;
     let done = 0;
     const beat = () =>
@@ -166,7 +173,7 @@ export class Jobs {
         if (!(await extendLease(transaction, lease))) return;
         await transaction
           .updateOperation(id)
-          .set({ done, lease_expires_at: leaseFrom(scope, LEASE), updated_at: scope.timestamp() })
+          .set({ done, lease_expires_at: leaseFrom(scope, LEASE_MS), updated_at: scope.timestamp() })
           .execute();
       });
     const onFailure = (error: unknown) => this.#lament(id, error);
@@ -180,7 +187,7 @@ export class Jobs {
         // The owner of the lease has the job, too.
         if (!(await releaseLease(transaction, lease))) return null;
         await (ending === null
-          ? handBack(transaction, id, done)
+          ? returnJob(transaction, id, done)
           : finish(transaction, id, { ...ending, done }));
         return ending;
       });
@@ -191,11 +198,14 @@ export class Jobs {
   }
 
   /** Returns the end of a job; null when the host stops before it. */
-  async #work(scope: TeamScope, claim: Claim, progress: Job["progress"]): Promise<Ending | null> {
+  async #work(scope: TeamScope, claim: ClaimedJob, progress: Job["progress"]): Promise<JobEnd | null> {
     const { id, kind, payload, attempt, attempts, lease } = claim;
-    if (attempts > ATTEMPTS) {
+    if (attempts > MAX_JOB_ATTEMPTS) {
       return {
-        error: new HostError("internal", `The operation was interrupted ${ATTEMPTS} times and abandoned.`),
+        error: new HostError(
+          "internal",
+          `The operation was interrupted ${MAX_JOB_ATTEMPTS} times and abandoned.`,
+        ),
       };
     }
     const { background, workers } = this.#options;
@@ -228,7 +238,7 @@ interface LostJob {
 }
 
 /** A job that only this process may do. */
-interface Claim {
+interface ClaimedJob {
   readonly id: string;
   readonly kind: string;
   readonly payload: unknown;
@@ -239,21 +249,21 @@ interface Claim {
 }
 
 /** A claimed job with the scope of the user who requested it. */
-interface TakenJob {
+interface ScopedJob {
   readonly scope: TeamScope;
-  readonly claim: Claim;
+  readonly claim: ClaimedJob;
 }
 
 /** Stores and claims a job, or finds the one with the same key, which is claimed when it has failed. */
 async function begin(
   scope: TeamScope,
   { kind, bindingRef, payload, total, idempotencyKey }: JobRequest,
-): Promise<{ readonly id: string; readonly claim: Claim | null }> {
-  await forgetOld(scope);
+): Promise<{ readonly id: string; readonly claim: ClaimedJob | null }> {
+  await deleteExpired(scope);
   const text = JSON.stringify(payload);
   const fingerprint = fingerprintOf([kind, bindingRef, text]);
   const known = idempotencyKey === null ? undefined : await jobOf(scope, idempotencyKey);
-  if (known !== undefined && known.fingerprint !== fingerprint) throw keyTaken();
+  if (known !== undefined && known.fingerprint !== fingerprint) throw keyReused();
   if (known !== undefined && known.status !== "failed") return { id: known.id, claim: null };
   const lease = await takeLease(scope, bindingRef);
   // The id contains the time of creation, from which on providers are searched for the job's writes.
@@ -265,7 +275,7 @@ async function begin(
     error: null,
     attempts: 1,
     user_id: scope.principal.user.id,
-    lease_expires_at: leaseFrom(scope, LEASE),
+    lease_expires_at: leaseFrom(scope, LEASE_MS),
     updated_at: at,
   };
   if (known === undefined) {
@@ -303,13 +313,13 @@ function jobOf(scope: TeamScope, idempotencyKey: string) {
  *
  * @throws HostError `sync_in_progress` when its mapping is being synchronized
  */
-async function takeUp(scope: TeamScope, id: string): Promise<Claim | null> {
+async function claimLost(scope: TeamScope, id: string): Promise<ClaimedJob | null> {
   const row = await scope
     .updateOperation(id)
     .set(({ eb }) => ({
       status: "running",
       attempts: eb("attempts", "+", 1),
-      lease_expires_at: leaseFrom(scope, LEASE),
+      lease_expires_at: leaseFrom(scope, LEASE_MS),
     }))
     .where("status", "in", ["pending", "running"])
     .where("lease_expires_at", "<", scope.timestamp())
@@ -321,7 +331,7 @@ async function takeUp(scope: TeamScope, id: string): Promise<Claim | null> {
   return { id, kind, payload: parseJson(payload), attempt: "repeated", attempts: attempts ?? 1, lease };
 }
 
-function goesFirst(id: string): HostError {
+function interruptedFirst(id: string): HostError {
   return new HostError(
     "sync_in_progress",
     "An interrupted operation on this binding is finished first. Try again shortly.",
@@ -351,7 +361,7 @@ async function abandon(database: Database, id: string, now: number): Promise<voi
 }
 
 /** Lets another process resume the job. This interruption does not count as an attempt. */
-async function handBack(scope: TeamScope, id: string, done: number): Promise<void> {
+async function returnJob(scope: TeamScope, id: string, done: number): Promise<void> {
   await scope
     .updateOperation(id)
     .set(({ eb }) => ({
@@ -366,7 +376,7 @@ async function handBack(scope: TeamScope, id: string, done: number): Promise<voi
 async function finish(
   scope: TeamScope,
   id: string,
-  ending: Ending & { readonly done: number },
+  ending: JobEnd & { readonly done: number },
 ): Promise<void> {
   const { done } = ending;
   const outcome =
@@ -380,7 +390,7 @@ async function finish(
 }
 
 /** The stored result of a job of an earlier request; null without one. */
-async function resultOf(scope: TeamScope, id: string): Promise<Ending | null> {
+async function resultOf(scope: TeamScope, id: string): Promise<JobEnd | null> {
   const row = await scope.operations().select("result").where("id", "=", id).executeTakeFirst();
   return typeof row?.result === "string"
     ? { result: v.parse(v.looseObject({}), parseJson(row.result)) }
@@ -394,7 +404,7 @@ async function doneItems(scope: TeamScope, id: string): Promise<ReadonlyMap<numb
 
 async function keepItem(
   scope: TeamScope,
-  { id, lease }: Claim,
+  { id, lease }: ClaimedJob,
   position: number,
   item: unknown,
 ): Promise<void> {

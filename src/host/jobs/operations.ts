@@ -12,9 +12,9 @@ import { leaseFrom, withHeartbeat } from "./heartbeat.ts";
  * The time after its last beat from which an operation counts as interrupted, in milliseconds. It is long, because no
  * process resumes it, and a large inventory is written in one transaction without a beat.
  */
-const LEASE = 30_000;
+const INTERRUPTED_AFTER_MS = 30_000;
 /** The retention of operations, in milliseconds. */
-const KEPT = 24 * 60 * 60_000;
+const RETENTION_MS = 24 * 60 * 60_000;
 
 interface OperationFacts {
   readonly kind: string;
@@ -31,7 +31,7 @@ interface OperationsOptions {
   readonly background: Background;
   readonly log: Log;
   /** The longest wait of a request for the result, in milliseconds. */
-  readonly patience: number;
+  readonly maxWaitMs: number;
 }
 
 /** Runs operations in this process; a long one has a row with its state. */
@@ -40,10 +40,10 @@ export class Operations {
   readonly #log: Log;
   readonly #patience: number;
 
-  constructor({ background, log, patience }: OperationsOptions) {
+  constructor({ background, log, maxWaitMs }: OperationsOptions) {
     this.#background = background;
     this.#log = log;
-    this.#patience = patience;
+    this.#patience = maxWaitMs;
   }
 
   /** Runs `work`. Throws an error that occurs in time; the operation's row holds a later one. */
@@ -69,7 +69,7 @@ export class Operations {
   async #begin(scope: TeamScope, id: string, facts: OperationFacts, done: number): Promise<void> {
     const at = scope.timestamp();
     await scope.transaction(async (transaction) => {
-      await forgetOld(transaction);
+      await deleteExpired(transaction);
       await transaction
         .insertOperation({
           id,
@@ -79,7 +79,7 @@ export class Operations {
           total: null,
           result: null,
           error: null,
-          lease_expires_at: leaseFrom(scope, LEASE),
+          lease_expires_at: leaseFrom(scope, INTERRUPTED_AFTER_MS),
           created_at: at,
           updated_at: at,
         })
@@ -92,7 +92,11 @@ export class Operations {
     const beat = () =>
       scope
         .updateOperation(id)
-        .set({ done: done(), lease_expires_at: leaseFrom(scope, LEASE), updated_at: scope.timestamp() })
+        .set({
+          done: done(),
+          lease_expires_at: leaseFrom(scope, INTERRUPTED_AFTER_MS),
+          updated_at: scope.timestamp(),
+        })
         .execute();
     const onFailure = (error: unknown) => this.#lament(id, error);
     const outcome = await withHeartbeat({ beat, onFailure }, () =>
@@ -129,10 +133,10 @@ export class Operations {
  * Deletes the team's operations without an update for a day, except running and resumable ones; call it inside a
  * transaction.
  */
-export async function forgetOld(scope: TeamScope): Promise<void> {
+export async function deleteExpired(scope: TeamScope): Promise<void> {
   await scope
     .deleteOperations()
-    .where("updated_at", "<=", new Date(scope.now() - KEPT).toISOString())
+    .where("updated_at", "<=", new Date(scope.now() - RETENTION_MS).toISOString())
     .where(({ or, eb }) => or([eb("payload", "is", null), eb("status", "not in", ["pending", "running"])]))
     .where(({ or, eb }) =>
       or([eb("lease_expires_at", "is", null), eb("lease_expires_at", "<=", scope.timestamp())]),

@@ -4,7 +4,7 @@ import type { MappingView } from "../mappings/mappings.ts";
 import { unfinishedJob } from "./operations.ts";
 
 /** The limit of conflicts in a status. */
-const SHOWN = 3;
+const MAX_SHOWN_CONFLICTS = 3;
 
 /** The state of a mapping's sync for its status. */
 export async function syncStateOf(scope: TeamScope, mapping: MappingView) {
@@ -23,7 +23,7 @@ export async function syncStateOf(scope: TeamScope, mapping: MappingView) {
   const isRunning = lease_expires_at !== null && lease_expires_at > scope.timestamp();
   const issues = await scope.issueStore(mapping).read(async (reader) => {
     const open = await reader.openConflicts();
-    const shown = open.slice(0, SHOWN);
+    const shown = open.slice(0, MAX_SHOWN_CONFLICTS);
     const records = await reader.records(shown.map(({ key }) => key));
     const byKey = new Map(records.map((record) => [record.key, record]));
     return {

@@ -18,30 +18,30 @@ import { ownershipPolicy } from "../../sync/ownership.ts";
 import { ResourceSync, type ResourceSyncOptions } from "../../sync/resource-sync.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import type { Sources } from "../connections/sources.ts";
-import { asHostError, explained, HostError } from "../errors.ts";
-import { assertLease, type Lease, noteSync, withLease } from "../mappings/lease.ts";
+import { asHostError, HostError, withHostErrors } from "../errors.ts";
+import { assertLease, type Lease, recordSync, withLease } from "../mappings/lease.ts";
 import { type MappingView, mappingByRef, requireConnected, upgradeOf } from "../mappings/mappings.ts";
 import type { Background } from "./background.ts";
 import type { Job, Worker } from "./jobs.ts";
 import { identityPathOf } from "./sync-state.ts";
 
 /** The time after which a waiting request gets the partial result, in milliseconds. Clients wait 30 s. */
-const PATIENCE = 20_000;
+const MAX_REQUEST_MS = 20_000;
 /** The limit of the issues in one response, in bytes. Clients read 10 MiB, and a run also reports its pushes. */
-const ANSWER_BYTES = 6 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 6 * 1024 * 1024;
 
 /** The stored input of a push. */
-const Routed = v.object({ routed_by: v.picklist(["binding_ref", "project_slug"]) });
-const PushPayload = v.object({ ...Routed.entries, items: v.array(PushItem) });
+const RoutedPayload = v.object({ routed_by: v.picklist(["binding_ref", "project_slug"]) });
+const PushPayload = v.object({ ...RoutedPayload.entries, items: v.array(PushItem) });
 /** The stored input of a run. */
 const RunPayload = v.object({
-  ...Routed.entries,
+  ...RoutedPayload.entries,
   ...v.pick(RunRequest, ["pull_first", "limit", "dry_run"]).entries,
 });
 
 /** The stored input of a mission's update. */
 const PublishPayload = v.object({
-  ...Routed.entries,
+  ...RoutedPayload.entries,
   ...v.pick(MissionPublishRequest, ["issue", "update"]).entries,
 });
 
@@ -72,7 +72,7 @@ export class Synchronization {
   /**
    * Fetches the changes at the provider and returns them.
    *
-   * @param gone Aborted when the caller disconnects: the pull ends, and the next one continues
+   * @param disconnected Aborted when the caller disconnects: the pull ends, and the next one continues
    * @throws HostError `sync_in_progress`, `no_installation`, `invalid_request` when the cursor is outdated, and the
    * provider's failure when it cannot be read
    */
@@ -80,16 +80,16 @@ export class Synchronization {
     scope: TeamScope,
     mapping: MappingView,
     { limit, cursor, reread }: Pick<PullRequest, "limit" | "cursor" | "reread">,
-    gone: AbortSignal,
+    disconnected: AbortSignal,
   ) {
     requireConnected(mapping);
-    const until = scope.now() + PATIENCE;
-    return this.#alone(scope, mapping, (lease) =>
-      this.#noted(
+    const until = scope.now() + MAX_REQUEST_MS;
+    return this.#withLease(scope, mapping, (lease) =>
+      this.#recorded(
         { scope, mapping, lease },
         async () => {
-          const sync = await this.#open({ scope, mapping, lease }, waitingUntil(scope, until));
-          const isEnough = () => gone.aborted || scope.now() > until;
+          const sync = await this.#open({ scope, mapping, lease }, waitLimitUntil(scope, until));
+          const isEnough = () => disconnected.aborted || scope.now() > until;
           const phase = await sync.pull({ limit, cursor, reread }, { isEnough });
           return { ...envelopeOf(mapping, phase.summary), ...phase };
         },
@@ -100,7 +100,7 @@ export class Synchronization {
 
   /** @throws HostError `no_installation` */
   async conflicts(scope: TeamScope, mapping: MappingView) {
-    return (await this.#openFree(scope, mapping)).conflicts();
+    return (await this.#openForReading(scope, mapping)).conflicts();
   }
 
   /**
@@ -115,7 +115,7 @@ export class Synchronization {
     { id, take }: Pick<ResolveConflictRequest, "id" | "take">,
   ) {
     requireConnected(mapping);
-    return this.#alone(scope, mapping, async (lease) => {
+    return this.#withLease(scope, mapping, async (lease) => {
       const sync = await this.#open({ scope, mapping, lease });
       return sync.resolveConflict(id, take).catch((error: unknown) => {
         throw conflictFailure(error);
@@ -129,9 +129,9 @@ export class Synchronization {
     mapping: MappingView,
     request: Pick<MissionSeedRequest, "issue" | "mission_id">,
   ) {
-    const until = scope.now() + PATIENCE;
-    return explained(async () => {
-      const sync = await this.#openFree(scope, mapping, waitingUntil(scope, until));
+    const until = scope.now() + MAX_REQUEST_MS;
+    return withHostErrors(async () => {
+      const sync = await this.#openForReading(scope, mapping, waitLimitUntil(scope, until));
       return sync.seedMission(request);
     });
   }
@@ -155,7 +155,7 @@ export class Synchronization {
       });
       return { ...envelopeOf(mapping, phase.summary), ...phase, ...upgradeFor(mapping, routed_by) };
     };
-    return this.#noted({ scope, mapping, lease: job.lease }, push, () => false);
+    return this.#recorded({ scope, mapping, lease: job.lease }, push, () => false);
   }
 
   async #run(scope: TeamScope, job: Job) {
@@ -180,8 +180,8 @@ export class Synchronization {
     const leased = { scope, mapping, lease: job.lease };
     // A dry run does not change the mapping's sync state.
     return request.dryRun
-      ? explained(() => work(leased))
-      : this.#noted(leased, work, ({ pull }) => isEndOfPull(pull));
+      ? withHostErrors(() => work(leased))
+      : this.#recorded(leased, work, ({ pull }) => isEndOfPull(pull));
   }
 
   /** Publishing twice has the same effect, so an interrupted job is published again. */
@@ -189,15 +189,19 @@ export class Synchronization {
     const { issue, update, routed_by } = v.parse(PublishPayload, job.payload);
     const mapping = await mappingByRef(scope, job.lease.bindingRef);
     requireConnected(mapping);
-    const until = scope.now() + PATIENCE;
-    return explained(async () => {
-      const sync = await this.#open({ scope, mapping, lease: job.lease }, waitingUntil(scope, until));
+    const until = scope.now() + MAX_REQUEST_MS;
+    return withHostErrors(async () => {
+      const sync = await this.#open({ scope, mapping, lease: job.lease }, waitLimitUntil(scope, until));
       return { ...(await sync.publishMission({ issue, update })), ...upgradeFor(mapping, routed_by) };
     });
   }
 
   /** Runs `work` under the mapping's lease, which a stopping host still releases. */
-  #alone<T>(scope: TeamScope, { bindingRef }: MappingView, work: (lease: Lease) => Promise<T>): Promise<T> {
+  #withLease<T>(
+    scope: TeamScope,
+    { bindingRef }: MappingView,
+    work: (lease: Lease) => Promise<T>,
+  ): Promise<T> {
     return this.#background.track(withLease(scope, bindingRef, work));
   }
 
@@ -206,33 +210,33 @@ export class Synchronization {
    *
    * @param isSynced reports whether all changes at the provider are known now
    */
-  async #noted<T extends Ended>(
+  async #recorded<T extends SyncEnd>(
     leased: Leased,
     work: (leased: Leased) => Promise<T>,
     isSynced: (result: T) => boolean,
   ): Promise<T> {
     const { scope, lease } = leased;
     try {
-      const result = await explained(() => work(leased));
-      const problem = problemOf(result);
+      const result = await withHostErrors(() => work(leased));
+      const problem = retryableProblem(result);
       const isDone = problem === null && isSynced(result);
-      await noteSync(scope, lease, {
+      await recordSync(scope, lease, {
         last_error: problem,
         ...(isDone && { last_synced_at: scope.timestamp() }),
       });
       return result;
     } catch (error) {
       const known = asHostError(error);
-      const isAsked = known?.code === "invalid_request";
-      if (!isAsked && !this.#background.signal.aborted) {
-        await noteSync(scope, lease, { last_error: known?.message ?? "The sync failed." });
+      const isInvalidRequest = known?.code === "invalid_request";
+      if (!isInvalidRequest && !this.#background.signal.aborted) {
+        await recordSync(scope, lease, { last_error: known?.message ?? "The sync failed." });
       }
       throw error;
     }
   }
 
   /** The sync of a mapping whose lease is held. A lost lease stops its writes. */
-  async #open({ scope, mapping, lease }: Leased, options: Waiting = {}): Promise<ResourceSync> {
+  async #open({ scope, mapping, lease }: Leased, options: WaitLimit = {}): Promise<ResourceSync> {
     const connector = await this.#sources.openConnector(scope, mapping);
     const store = scope.issueStore(mapping, (transaction) => assertLease(transaction, lease));
     await store.follow(connector.workspace);
@@ -240,33 +244,37 @@ export class Synchronization {
   }
 
   /** The sync of a mapping for reads, which need no lease. */
-  async #openFree(scope: TeamScope, mapping: MappingView, options: Waiting = {}): Promise<ResourceSync> {
+  async #openForReading(
+    scope: TeamScope,
+    mapping: MappingView,
+    options: WaitLimit = {},
+  ): Promise<ResourceSync> {
     requireConnected(mapping);
     const connector = await this.#sources.openConnector(scope, mapping);
     const store = scope.issueStore(mapping);
     return new ResourceSync({ connector, store, ...this.#optionsOf(scope, mapping), ...options });
   }
 
-  #optionsOf(scope: TeamScope, { doctrine }: MappingView) {
+  #optionsOf(scope: TeamScope, { ownership }: MappingView) {
     return {
-      policy: ownershipPolicy(doctrine),
+      policy: ownershipPolicy(ownership),
       now: () => new Date(scope.now()),
       signal: this.#background.signal,
-      answerBytes: ANSWER_BYTES,
+      answerBytes: MAX_ANSWER_BYTES,
     };
   }
 }
 
 /** The longest wait of a sync for a provider. */
-type Waiting = Pick<ResourceSyncOptions, "maxWaitMs">;
+type WaitLimit = Pick<ResourceSyncOptions, "maxWaitMs">;
 
 /** Limits the wait so that the response is in time for the caller. */
-function waitingUntil(scope: TeamScope, until: number): Waiting {
+function waitLimitUntil(scope: TeamScope, until: number): WaitLimit {
   return { maxWaitMs: () => Math.max(0, until - scope.now()) };
 }
 
 /** The part of a sync's result that the mapping's state records. */
-type Ended = ReturnType<typeof envelopeOf> & { readonly item_errors: readonly ItemError[] | null };
+type SyncEnd = ReturnType<typeof envelopeOf> & { readonly item_errors: readonly ItemError[] | null };
 
 /** A pull with more pages has not seen all changes. */
 function isEndOfPull({ has_more }: Pick<PullResult, "has_more">): boolean {
@@ -274,7 +282,7 @@ function isEndOfPull({ has_more }: Pick<PullResult, "has_more">): boolean {
 }
 
 /** The reason why nothing was done, where a retry may help. A permanent refusal concerns only its sender. */
-function problemOf({ status, item_errors }: Ended): string | null {
+function retryableProblem({ status, item_errors }: SyncEnd): string | null {
   if (status !== "error") return null;
   return item_errors?.find(({ retryable }) => retryable)?.message ?? null;
 }
@@ -286,7 +294,7 @@ function conflictFailure(error: unknown): unknown {
 }
 
 /** The config upgrade for a client that routes by slug, also when it reads the result later. */
-function upgradeFor(mapping: MappingView, routedBy: v.InferOutput<typeof Routed>["routed_by"]) {
+function upgradeFor(mapping: MappingView, routedBy: v.InferOutput<typeof RoutedPayload>["routed_by"]) {
   return routedBy === "project_slug" ? upgradeOf(mapping) : {};
 }
 
@@ -295,6 +303,6 @@ function envelopeOf(mapping: MappingView, summary: Summary) {
     status: summaryStatus(summary),
     summary,
     identity_path: identityPathOf(mapping),
-    doctrine: mapping.doctrine,
+    doctrine: mapping.ownership,
   };
 }

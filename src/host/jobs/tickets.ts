@@ -15,7 +15,7 @@ import type { TeamScope } from "../access/team-scope.ts";
 import { requireConnections } from "../connections/connections.ts";
 import type { Sources } from "../connections/sources.ts";
 import { plainRef } from "../database/json.ts";
-import { explained, HostError } from "../errors.ts";
+import { HostError, withHostErrors } from "../errors.ts";
 import {
   listMappings,
   type MappingView,
@@ -26,17 +26,17 @@ import {
 } from "../mappings/mappings.ts";
 
 /** A request whose provider has been checked. */
-type For<R> = Omit<R, "provider"> & { readonly provider: HostedProvider };
+type CheckedProvider<R> = Omit<R, "provider"> & { readonly provider: HostedProvider };
 
 /**
  * The issues that changed last.
  *
- * @throws HostError as {@link searchTickets} does
+ * @throws HostError as {@link searchIssuesOf} does
  */
 export async function listTickets(
   scope: TeamScope,
   sources: Sources,
-  request: For<ListTicketsRequest>,
+  request: CheckedProvider<ListTicketsRequest>,
 ): Promise<v.InferInput<typeof ListTicketsResponse>> {
   const { limit } = request;
   const { issues, ...rest } = await read(scope, sources, request, (tracker) =>
@@ -52,10 +52,10 @@ export async function listTickets(
  * `mapping_disabled`, `no_installation` when the named one cannot be used, `provider_rejected`,
  * `provider_unavailable`, `rate_limited` when the provider does not answer
  */
-export async function searchTickets(
+export async function searchIssuesOf(
   scope: TeamScope,
   sources: Sources,
-  request: For<IssueSearchRequest>,
+  request: CheckedProvider<IssueSearchRequest>,
 ): Promise<v.InferInput<typeof IssueSearchResponse>> {
   const { limit } = request;
   const key = request.query_key?.trim() ?? "";
@@ -75,16 +75,16 @@ export async function searchTickets(
 async function read(
   scope: TeamScope,
   sources: Sources,
-  request: For<Pick<ListTicketsRequest, "provider" | "binding_ref" | "project_slug">>,
-  look: (tracker: TrackerConnector) => Promise<readonly CanonicalIssue[]>,
+  request: CheckedProvider<Pick<ListTicketsRequest, "provider" | "binding_ref" | "project_slug">>,
+  fetch: (tracker: TrackerConnector) => Promise<readonly CanonicalIssue[]>,
 ) {
   const { provider } = request;
   const key = routingKey(request);
   const mapping =
     key === null ? await onlyMapping(scope, sources, provider) : await connected(scope, provider, key);
-  const issues = await explained(async () => {
+  const issues = await withHostErrors(async () => {
     const tracker = await sources.openConnector(scope, mapping);
-    const found = await look(tracker);
+    const found = await fetch(tracker);
     // A provider's search may find other resources; the mapping limits the result to its own.
     return found.filter(({ ref }) => ref.system === tracker.provider && ref.workspace === tracker.workspace);
   });

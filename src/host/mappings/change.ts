@@ -9,7 +9,7 @@ import { type MappingView, mappingByRef } from "./mappings.ts";
 
 /** The new values; an absent one does not change. */
 interface MappingChange {
-  readonly doctrine?: Ownership;
+  readonly ownership?: Ownership;
   /** Merged into the current settings: null removes one (RFC 7396). */
   readonly settings?: ConnectorSettings;
 }
@@ -26,18 +26,18 @@ export async function changeMapping(
 ): Promise<MappingView> {
   return scope.transaction(async (transaction) => {
     const mapping = await mappingByRef(transaction, bindingRef);
-    const { doctrine = mapping.doctrine } = change;
+    const { ownership = mapping.ownership } = change;
     const settings = change.settings === undefined ? mapping.settings : settingsOf(mapping, change.settings);
     await transaction
       .updateMapping(bindingRef)
       .set({
-        ownership: JSON.stringify(doctrine),
+        ownership: JSON.stringify(ownership),
         connector_settings: JSON.stringify(settings),
         updated_at: transaction.timestamp(),
       })
       .execute();
-    await transaction.audit("mapping.change", bindingRef, { doctrine, settings });
-    return { ...mapping, doctrine, settings };
+    await transaction.audit("mapping.change", bindingRef, { doctrine: ownership, settings });
+    return { ...mapping, ownership, settings };
   });
 }
 

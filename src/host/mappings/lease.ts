@@ -10,7 +10,7 @@ import { unfinishedJob } from "../jobs/operations.ts";
 import { removedConnection } from "./mappings.ts";
 
 /** The time after the last beat from which a sync counts as abandoned, in milliseconds. */
-export const LEASE = 10_000;
+export const LEASE_MS = 10_000;
 
 export interface Lease {
   readonly bindingRef: string;
@@ -28,7 +28,7 @@ export async function takeLease(scope: TeamScope, bindingRef: string): Promise<L
   await scope.insertSyncState(bindingRef);
   const { numUpdatedRows } = await scope
     .updateSyncState(bindingRef)
-    .set({ lease_owner: lease.owner, lease_expires_at: leaseFrom(scope, LEASE) })
+    .set({ lease_owner: lease.owner, lease_expires_at: leaseFrom(scope, LEASE_MS) })
     .where(({ or, eb }) =>
       or([eb("lease_owner", "is", null), eb("lease_expires_at", "<", scope.timestamp())]),
     )
@@ -44,33 +44,33 @@ export async function takeLease(scope: TeamScope, bindingRef: string): Promise<L
   return lease;
 }
 
-function held(scope: TeamScope, { bindingRef, owner }: Lease) {
+function leaseRow(scope: TeamScope, { bindingRef, owner }: Lease) {
   return scope.updateSyncState(bindingRef).where("lease_owner", "=", owner);
 }
 
 /** Extends the lease; false when another process has taken it. */
 export async function extendLease(scope: TeamScope, lease: Lease): Promise<boolean> {
-  const { numUpdatedRows } = await held(scope, lease)
-    .set({ lease_expires_at: leaseFrom(scope, LEASE) })
+  const { numUpdatedRows } = await leaseRow(scope, lease)
+    .set({ lease_expires_at: leaseFrom(scope, LEASE_MS) })
     .executeTakeFirst();
   return numUpdatedRows > 0n;
 }
 
 /** Releases the lease; false when another process has taken it. */
 export async function releaseLease(scope: TeamScope, lease: Lease): Promise<boolean> {
-  const { numUpdatedRows } = await held(scope, lease)
+  const { numUpdatedRows } = await leaseRow(scope, lease)
     .set({ lease_owner: null, lease_expires_at: null })
     .executeTakeFirst();
   return numUpdatedRows > 0n;
 }
 
 /** Records the end of a sync, unless another process has taken the lease. */
-export async function noteSync(
+export async function recordSync(
   scope: TeamScope,
   lease: Lease,
   ending: { readonly last_error: string | null; readonly last_synced_at?: string },
 ): Promise<void> {
-  await held(scope, lease).set(ending).execute();
+  await leaseRow(scope, lease).set(ending).execute();
 }
 
 /**

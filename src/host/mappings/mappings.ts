@@ -26,7 +26,7 @@ export interface MappingView extends KnownMapping {
   readonly context: ProviderContext;
   readonly routing: RoutingMetadata;
   /** The owner of each field of its issues. */
-  readonly doctrine: Ownership;
+  readonly ownership: Ownership;
   /** Connector params that users decided. */
   readonly settings: ConnectorSettings;
   readonly boundAt: string;
@@ -77,9 +77,9 @@ function rows(scope: TeamScope, provider: HostedProvider) {
     .orderBy("mappings.project_id");
 }
 
-type Row = Awaited<ReturnType<ReturnType<typeof rows>["execute"]>>[number];
+type MappingRow = Awaited<ReturnType<ReturnType<typeof rows>["execute"]>>[number];
 
-function toView(row: Row): MappingView {
+function toView(row: MappingRow): MappingView {
   return {
     bindingRef: row.binding_ref,
     provider: row.provider,
@@ -94,16 +94,16 @@ function toView(row: Row): MappingView {
     label: row.display_label,
     context: parseContext(row.provider_context),
     routing: parseRouting(row.routing_metadata),
-    doctrine: v.parse(Ownership, parseJson(row.ownership ?? "{}")),
+    ownership: v.parse(Ownership, parseJson(row.ownership ?? "{}")),
     settings: v.parse(ConnectorSettings, parseJson(row.connector_settings ?? "{}")),
     boundAt: row.created_at,
     connected: row.connection_removed_at === null && row.connection_status !== "revoked",
     resourceId: row.resource_id,
-    problem: problemOf(row),
+    problem: syncProblem(row),
   };
 }
 
-function problemOf(row: Row): string | null {
+function syncProblem(row: MappingRow): string | null {
   if (row.connection_removed_at !== null) return `The connection to ${row.provider} was removed.`;
   if (row.connection_error !== null) return row.connection_error;
   if (row.resource_id === null) return `"${row.display_label}" is no longer visible to the connection.`;
@@ -372,7 +372,7 @@ async function claimProject(
 ): Promise<{ readonly projectId: string; readonly projectUuid: string }> {
   const { uuid, slug } = identity;
   const at = scope.timestamp();
-  const known = await findProject(scope, identity);
+  const known = await findProjectRow(scope, identity);
   const repository = {
     repo_host: identity.repo_host ?? known?.repo_host ?? null,
     repo_slug: identity.repo_slug?.toLowerCase() ?? known?.repo_slug ?? null,
@@ -398,10 +398,10 @@ async function claimProject(
 
 /** The project's stored UUID, else the one that it sends. */
 export async function projectUuidOf(scope: TeamScope, identity: ProjectIdentity): Promise<string> {
-  return (await findProject(scope, identity))?.uuid ?? identity.uuid;
+  return (await findProjectRow(scope, identity))?.uuid ?? identity.uuid;
 }
 
-async function findProject(scope: TeamScope, identity: ProjectIdentity) {
+async function findProjectRow(scope: TeamScope, identity: ProjectIdentity) {
   const { uuid, slug, repo_host, repo_slug } = identity;
   const projects = () => scope.projects().select(["id", "uuid", "slug", "repo_host", "repo_slug"]);
   const byUuid = await projects().where("uuid", "=", uuid).executeTakeFirst();

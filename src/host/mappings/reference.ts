@@ -5,7 +5,7 @@ const DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LENGTH = 26;
 const BITS_PER_DIGIT = 5;
 
-interface Bound {
+interface BindingFacts {
   readonly teamSlug: string;
   readonly provider: string;
   /** The resource's id as the database stores it, qualified by its server. */
@@ -17,7 +17,7 @@ interface Bound {
  * Derives the reference of a binding: a project and a resource have the same reference on every control plane with
  * that team name. A change of this function invalidates every committed config.
  */
-export function deriveBindingRef({ teamSlug, provider, resourceRef, projectUuid }: Bound): string {
+export function deriveBindingRef({ teamSlug, provider, resourceRef, projectUuid }: BindingFacts): string {
   const facts = JSON.stringify([teamSlug, provider, resourceRef, projectUuid.toLowerCase()]);
   const digest = BigInt(`0x${createHash("sha256").update(facts).digest("hex")}`);
   const digits = Array.from({ length: LENGTH }, (_, index) => {
