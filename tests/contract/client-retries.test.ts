@@ -307,7 +307,10 @@ describe("operations", () => {
     const { nature = new StubbedNature() } = options;
     const client = stubbedClient(stubs, { nature, ...options });
     const read = (id: string) => client.call("operation", { operation_id: id });
-    return new OperationWaiter({ name: client.name, nature, isEmbedded: false, read }).awaitEnd(ID, onProgress);
+    return new OperationWaiter({ name: client.name, nature, isEmbedded: false, read }).awaitEnd(
+      ID,
+      onProgress,
+    );
   }
 
   test("polls after 1, 2, 4, 8, 16 and then every 30 s", async () => {
