@@ -109,8 +109,8 @@ export async function publishMissionUpdate(
   }
   const { targetStatus, decisionReferences } = parsed.output;
   const { customFields, customFieldNames, dependencies, comments } = connector.capabilities();
-  const known = Object.entries(missionFieldsOf(parsed.output));
-  const fields = known.filter(([name]) => customFields && customFieldNames?.includes(name) !== false);
+  const updateFields = Object.entries(missionFieldsOf(parsed.output));
+  const fields = updateFields.filter(([name]) => customFields && customFieldNames?.includes(name) !== false);
   const blockers = decisionReferences
     .filter(({ blocking }) => blocking)
     .flatMap(({ externalRef }) => (externalRef === undefined ? [] : [externalRef]))
@@ -140,21 +140,21 @@ export async function publishMissionUpdate(
   } else if (issue !== before || isSaid) {
     issue = await connector.getIssue(issueRef);
   }
-  const lost = [
+  const unsaved = [
     ...fields
       .filter(([name, value]) => !hasField(issue, name, value))
       .map(([name]) => `the custom field ${name}`),
     ...(links.every((link) => hasLink(issue, link)) ? [] : ["a link"]),
     ...(targetStatus !== undefined && issue.status !== targetStatus ? ["the status"] : []),
   ];
-  if (lost.length > 0) {
-    const message = `${providerName(connector.provider)} did not save ${lost.join(", ")} of the update to ${issueRef.id}.`;
+  if (unsaved.length > 0) {
+    const message = `${providerName(connector.provider)} did not save ${unsaved.join(", ")} of the update to ${issueRef.id}.`;
     throw failure(connector, "contract", message);
   }
   return {
     issue,
     omitted: [
-      ...(fields.length === known.length ? [] : ["custom_field" as const]),
+      ...(fields.length === updateFields.length ? [] : ["custom_field" as const]),
       ...(links.length === blockers.length ? [] : ["links" as const]),
       ...(comments ? [] : ["comment" as const]),
     ],

@@ -90,7 +90,7 @@ export class ItemWriter {
         const link = { type: parsed.type, target };
         const issue = await this.#read(await this.#findNamed(parsed.ref, "ref"));
         const { links } = (await engine.fetch(issue.ref, issue.found)).fields;
-        const isLinked = links.some((known) => linkIdentity(known) === linkIdentity(link));
+        const isLinked = links.some((existing) => linkIdentity(existing) === linkIdentity(link));
         // A link that the record has may still wait to be sent.
         return this.#edit(issue, { links: isLinked ? links : [...links, link] });
       }
@@ -116,8 +116,8 @@ export class ItemWriter {
   async #recordFor(issue: NamedIssue): Promise<{ record: IssueRecord; read: CanonicalIssue | null }> {
     const { engine, store } = this.#options;
     const identity = identityOf(issue.ref);
-    const known = await store.transaction((transaction) => transaction.findByRefs([identity]));
-    const record = known.get(identity);
+    const records = await store.transaction((transaction) => transaction.findByRefs([identity]));
+    const record = records.get(identity);
     if (record !== undefined) return { record, read: issue.found };
     const { ref, found } = await this.#read(issue);
     return { record: await engine.fetch(ref, found), read: found };
@@ -153,8 +153,8 @@ export class ItemWriter {
     const outcome = outcomeOf(events);
     if (outcome.refused.length > 0) await engine.discard(key, outcome.refused);
     const last = events.at(-1);
-    const known = last !== undefined && "record" in last ? last.record : null;
-    const record = known === null || outcome.refused.length > 0 ? await this.#record(key) : known;
+    const reported = last !== undefined && "record" in last ? last.record : null;
+    const record = reported === null || outcome.refused.length > 0 ? await this.#record(key) : reported;
     const isDraft = record !== null && record.ref === null && record.deletedAt === null;
     if (isDraft && outcome.outcome === "rejected") {
       // A refused create is no draft for later runs to send.

@@ -205,13 +205,13 @@ export class ResourceSync {
     { pullFirst, limit, dryRun = false }: RunInput,
     control: PullObserver,
   ): Promise<{ pull: PullPhase; push: PushPhase }> {
-    const pullPhase = () => this.#pullPhase(this.#read(limit), control);
-    const pushPhaseOf = () => this.#pushPhase(this.#engine.push({ dryRun }));
+    const pullChanges = () => this.#pullPhase(this.#read(limit), control);
+    const pushEdits = () => this.#pushPhase(this.#engine.push({ dryRun }));
     if (!pullFirst) {
-      const push = await pushPhaseOf();
-      return { pull: await pullPhase(), push };
+      const push = await pushEdits();
+      return { pull: await pullChanges(), push };
     }
-    return { pull: await pullPhase(), push: await pushPhaseOf() };
+    return { pull: await pullChanges(), push: await pushEdits() };
   }
 
   /**

@@ -95,8 +95,8 @@ export const HOSTED_PARAMS = {
 
 /** The parameters that discovery does not find: people set them. */
 export const HOSTED_SETTINGS = {
-  github: v.strictObject({}, "is not known: GitHub has no settings"),
-  gitlab: v.strictObject({}, "is not known: GitLab has no settings"),
+  github: v.strictObject({}, "is not a setting: GitHub has none"),
+  gitlab: v.strictObject({}, "is not a setting: GitLab has none"),
   jira: v.strictObject(jiraSettings, unknownAmong(jiraSettings)),
   linear: v.strictObject(linearSettings, unknownAmong(linearSettings)),
 } as const;

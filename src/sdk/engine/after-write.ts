@@ -29,10 +29,10 @@ export function baseAfterWrite(
           [
             ...new Set([before, sent, after].flatMap(({ customFields }) => Object.keys(customFields))),
           ].flatMap((name) => {
-            const [was, asked, is] = [before, sent, after].map(({ customFields }) =>
+            const [old, sentFields, current] = [before, sent, after].map(({ customFields }) =>
               Object.entries(customFields).filter(([key]) => key === name),
             );
-            return (canonicalJson(was) === canonicalJson(is) ? was : asked) ?? [];
+            return (canonicalJson(old) === canonicalJson(current) ? old : sentFields) ?? [];
           }),
         );
         break;

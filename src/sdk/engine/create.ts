@@ -90,14 +90,14 @@ export async function create(
     if (merged === null) return { events: [], isBodyUnconfirmed };
     events.push(...createdEvents(merged, sent));
     isBodyUnconfirmed = connector.rewritesBodies === true && merged.push.includes("body");
-    const lost = sent.filter(
+    const unsaved = sent.filter(
       (field) =>
         merged.push.includes(field) &&
         sameField(field, merged.record.fields, fields) &&
         !(field === "body" && isBodyUnconfirmed),
     );
     events.push(
-      ...lost.map((field) =>
+      ...unsaved.map((field) =>
         failedEvent(
           "remote",
           { key, ref: issue.ref, fields: [field] },
@@ -120,8 +120,8 @@ function createOnce(
   { idempotencyKey }: CreateIntent,
 ): Promise<CanonicalIssue | "gone"> {
   return send(async (attempt) => {
-    const made = attempt === 1 ? null : await findCreatedOrGone(connector, idempotencyKey);
-    return made ?? connector.createIssue(fields, { idempotencyKey, lookUp: "never" });
+    const existing = attempt === 1 ? null : await findCreatedOrGone(connector, idempotencyKey);
+    return existing ?? connector.createIssue(fields, { idempotencyKey, lookUp: "never" });
   });
 }
 

@@ -115,16 +115,16 @@ function mergePage(
 ): Promise<{ readonly events: readonly SyncEvent[]; readonly next: Window | null }> {
   return context.store.transaction(async (transaction) => {
     const issues = latestOf(items);
-    const known = await transaction.findByRefs([...issues.keys()]);
+    const records = await transaction.findByRefs([...issues.keys()]);
     const pending = await pendingFor(
       transaction,
-      [...known.values()].map(({ key }) => key),
+      [...records.values()].map(({ key }) => key),
     );
     const created: IssueRecord[] = [];
     const merged: MergedRecord[] = [];
     const events: SyncEvent[] = [];
     for (const [identity, issue] of issues) {
-      const record = known.get(identity);
+      const record = records.get(identity);
       if (record === undefined) {
         const fresh = newRecord(issue);
         created.push(fresh);
@@ -198,9 +198,9 @@ export async function fetchIssue(
   const identity = identityOf(ref);
   const find = (transaction: StoreTransaction) =>
     transaction.findByRefs([identity]).then((found) => found.get(identity));
-  const known = await store.transaction(find);
-  if (known !== undefined) {
-    const merged = await fetchAndMerge(context, known.key, ref, { read });
+  const record = await store.transaction(find);
+  if (record !== undefined) {
+    const merged = await fetchAndMerge(context, record.key, ref, { read });
     if (merged === null) throw new IssueNotFoundError(connector.provider, ref.id);
     return merged.record;
   }

@@ -149,9 +149,9 @@ function readPendingPush({ store, newId }: EngineContext, key: string): Promise<
     const dirty = (await transaction.dirtyFields([key])).map(({ field }) => field);
     if (record === undefined || dirty.length === 0) return null;
     const waiting = new Set((await transaction.openConflicts([key])).map(({ field }) => field));
-    const known = await transaction.intent(key);
-    const isIntentNew = record.ref === null && record.deletedAt === null && known === null;
-    const intent = isIntentNew ? { key, idempotencyKey: newId() } : known;
+    const begun = await transaction.intent(key);
+    const isIntentNew = record.ref === null && record.deletedAt === null && begun === null;
+    const intent = isIntentNew ? { key, idempotencyKey: newId() } : begun;
     if (isIntentNew && intent !== null) await transaction.putIntent(intent);
     return {
       record,
@@ -192,9 +192,9 @@ async function pushFields(
   }
 
   // Unwritten links are not read where that costs a request of its own.
-  const known = base === null || dirty.includes("links") ? {} : { links: base.fields.links };
+  const options = base === null || dirty.includes("links") ? {} : { links: base.fields.links };
   for (let count = 1; ; count += 1) {
-    const merged = await fetchAndMerge(context, key, ref, { read: count === 1 ? read : null, ...known });
+    const merged = await fetchAndMerge(context, key, ref, { read: count === 1 ? read : null, ...options });
     if (merged === null) {
       events.push(deletedEvent(key, ref));
       return;
@@ -303,19 +303,20 @@ async function write(
   const failures = new Map<CoreField, TrackerSdkError>();
   let rewritten: WriteResult["rewritten"] = {};
   /** The issue as far as known; only the last part's result is certain. */
-  let known: CanonicalIssue = merged.remote;
+  let latest: CanonicalIssue = merged.remote;
   let after: CanonicalIssue | null = null;
   const parts = partsOf(context, merged, fields);
   for (const [index, part] of parts.entries()) {
     const isLast = index === parts.length - 1;
-    const current = known;
+    const current = latest;
     try {
-      known = await send((attempt) =>
+      latest = await send((attempt) =>
         // A failed attempt may have changed the issue.
         part.send({ readBack: isLast ? "now" : "later", ...(attempt === 1 && { current }) }),
       );
-      if (isLast) after = known;
-      if (connector.rewritesBodies === true && part.fields.includes("body")) rewritten = { body: known.body };
+      if (isLast) after = latest;
+      if (connector.rewritesBodies === true && part.fields.includes("body"))
+        rewritten = { body: latest.body };
     } catch (error) {
       if (!isProviderError(context, error)) throw error;
       if (part.kind === "values" && error.failureClass === "conflict") return "changed meanwhile";
