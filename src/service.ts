@@ -352,30 +352,3 @@ function notBoundTo(provider: LocalProvider): TrackerError {
     provider,
   });
 }
-
-export type {
-  ConflictSide,
-  IssueQuery,
-  MissionUpdate,
-  OperationProgress,
-  SyncOutcome,
-  WorkListener,
-  WorkOutcome,
-} from "./client.ts";
-export type { Binding, OwnershipRequest } from "./config.ts";
-export { type NumberedResource, narrowResources } from "./discovery.ts";
-export type {
-  BindResolveResponse,
-  Connection,
-  ConnectRequest,
-  MissionPublishResponse,
-  PullResult,
-  PushResult,
-  Ticket,
-  UpdatedMapping,
-} from "./protocol.ts";
-export type { EmbeddedHost } from "./service/access.ts";
-export type { BindDialog, BindOutcome, Selection } from "./service/bind.ts";
-export type { LocalBindOutcome, LocalBindRequest } from "./service/bind-on-device.ts";
-export { type BindingUpgrade, type BoundTracker, bindingToJson } from "./service/bindings.ts";
-export type { ConfigChange } from "./service/config-change.ts";

@@ -1,5 +1,7 @@
 import { isAbsolute, resolve } from "node:path";
-import type { BindingUpgrade, EmbeddedHost, TrackerService } from "../service.ts";
+import type { EmbeddedHost } from "../service/access.ts";
+import type { BindingUpgrade } from "../service/bindings.ts";
+import type { TrackerService } from "../service.ts";
 import type { Context } from "../shared/context.ts";
 import type { Io } from "../shared/io.ts";
 import { createLog, type Log } from "../shared/log.ts";

@@ -1,4 +1,4 @@
-import type { OwnershipRequest } from "../service.ts";
+import type { OwnershipRequest } from "../config.ts";
 import { UsageError } from "../shared/errors.ts";
 import { type ArgumentDefs, type Arguments, pairsOf } from "./argv.ts";
 import { HINTS } from "./hints.ts";

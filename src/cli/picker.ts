@@ -1,5 +1,5 @@
 /** Choosing one resource among all: a searchable list in a full terminal, numbered lines elsewhere. */
-import { type NumberedResource, narrowResources } from "../service.ts";
+import { type NumberedResource, narrowResources } from "../discovery.ts";
 import { escapeText } from "../shared/text.ts";
 import type { Invocation } from "./invocation.ts";
 import { renderCandidates } from "./render/candidates.ts";

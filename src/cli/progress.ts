@@ -1,4 +1,4 @@
-import type { OperationProgress } from "../service.ts";
+import type { OperationProgress } from "../client.ts";
 import { InterruptedError } from "../shared/errors.ts";
 import { displayWidth, truncate } from "../shared/text.ts";
 import type { Invocation } from "./invocation.ts";

@@ -1,10 +1,6 @@
-import {
-  type BindDialog,
-  type BindOutcome,
-  type BindResolveResponse,
-  bindingToJson,
-  type Selection,
-} from "../../service.ts";
+import type { BindResolveResponse } from "../../protocol.ts";
+import type { BindDialog, BindOutcome, Selection } from "../../service/bind.ts";
+import { bindingToJson } from "../../service/bindings.ts";
 import { UsageError } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
 import { type HostedProvider, isLocal, parseProvider, providerName } from "../../shared/providers.ts";

@@ -1,4 +1,4 @@
-import { narrowResources } from "../../service.ts";
+import { narrowResources } from "../../discovery.ts";
 import { providerName } from "../../shared/providers.ts";
 import { defineAction, positiveInteger } from "../argv.ts";
 import { type Invocation, print, withService } from "../invocation.ts";

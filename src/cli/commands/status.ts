@@ -1,4 +1,4 @@
-import { bindingToJson } from "../../service.ts";
+import { bindingToJson } from "../../service/bindings.ts";
 import { TrackerError, UsageError } from "../../shared/errors.ts";
 import { defineAction } from "../argv.ts";
 import { type Invocation, payloadOf, print, withService } from "../invocation.ts";

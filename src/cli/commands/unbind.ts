@@ -1,4 +1,4 @@
-import { bindingToJson } from "../../service.ts";
+import { bindingToJson } from "../../service/bindings.ts";
 import { escapeText } from "../../shared/text.ts";
 import { defineAction } from "../argv.ts";
 import { print, withService } from "../invocation.ts";

@@ -1,4 +1,4 @@
-import type { Binding } from "../../service.ts";
+import type { Binding } from "../../config.ts";
 import { providerName } from "../../shared/providers.ts";
 import { escapeText } from "../../shared/text.ts";
 import { HINTS } from "../hints.ts";

@@ -1,4 +1,6 @@
-import { type Binding, bindingToJson, type LocalBindOutcome } from "../../../service.ts";
+import type { Binding } from "../../../config.ts";
+import type { LocalBindOutcome } from "../../../service/bind-on-device.ts";
+import { bindingToJson } from "../../../service/bindings.ts";
 import { UsageError } from "../../../shared/errors.ts";
 import { type LocalProvider, providerName } from "../../../shared/providers.ts";
 import { pairsOf } from "../../argv.ts";

@@ -1,4 +1,5 @@
-import type { Binding, ConfigChange } from "../../../service.ts";
+import type { Binding } from "../../../config.ts";
+import type { ConfigChange } from "../../../service/config-change.ts";
 import { TrackerError } from "../../../shared/errors.ts";
 import type { Io } from "../../../shared/io.ts";
 import type { Log } from "../../../shared/log.ts";

@@ -1,4 +1,5 @@
-import type { ConnectRequest, TrackerService } from "../../../service.ts";
+import type { ConnectRequest } from "../../../protocol.ts";
+import type { TrackerService } from "../../../service.ts";
 import { UsageError } from "../../../shared/errors.ts";
 import { isLoopback } from "../../../shared/network.ts";
 import {

@@ -1,4 +1,4 @@
-import type { IssueQuery } from "../../../service.ts";
+import type { IssueQuery } from "../../../client.ts";
 import { UsageError } from "../../../shared/errors.ts";
 import { defineAction, limitOf } from "../../argv.ts";
 import { HINTS } from "../../hints.ts";

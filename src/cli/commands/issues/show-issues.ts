@@ -1,4 +1,4 @@
-import type { Ticket } from "../../../service.ts";
+import type { Ticket } from "../../../protocol.ts";
 import type { ArgumentDefs } from "../../argv.ts";
 import { type Invocation, payloadOf, print } from "../../invocation.ts";
 import { renderTickets } from "../../render/tickets.ts";

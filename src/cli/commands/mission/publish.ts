@@ -1,5 +1,7 @@
+import type { MissionUpdate } from "../../../client.ts";
+import type { MissionPublishResponse } from "../../../protocol.ts";
+import type { BoundTracker } from "../../../service/bindings.ts";
 import { checkMissionUpdate, parseMissionUpdate } from "../../../service/input.ts";
-import type { BoundTracker, MissionPublishResponse, MissionUpdate } from "../../../service.ts";
 import { UsageError } from "../../../shared/errors.ts";
 import { type ArgumentDefs, type Arguments, defineAction, type GivenFlag } from "../../argv.ts";
 import { HINTS } from "../../hints.ts";

@@ -1,5 +1,5 @@
+import type { PullResult } from "../../../protocol.ts";
 import { type PullOrder, pullPages } from "../../../service/pull.ts";
-import type { PullResult } from "../../../service.ts";
 import { InterruptedError } from "../../../shared/errors.ts";
 import { count, toJsonLine } from "../../../shared/text.ts";
 import { defineAction } from "../../argv.ts";

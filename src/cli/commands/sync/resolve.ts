@@ -1,4 +1,4 @@
-import type { ConflictSide } from "../../../service.ts";
+import type { ConflictSide } from "../../../client.ts";
 import { UsageError } from "../../../shared/errors.ts";
 import { defineAction } from "../../argv.ts";
 import { payloadOf, print, withService } from "../../invocation.ts";

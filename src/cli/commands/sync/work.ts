@@ -1,10 +1,6 @@
-import type {
-  BoundTracker,
-  OperationProgress,
-  PushResult,
-  SyncOutcome,
-  WorkListener,
-} from "../../../service.ts";
+import type { OperationProgress, SyncOutcome, WorkListener } from "../../../client.ts";
+import type { PushResult } from "../../../protocol.ts";
+import type { BoundTracker } from "../../../service/bindings.ts";
 import { UsageError } from "../../../shared/errors.ts";
 import { isLocal, providerName } from "../../../shared/providers.ts";
 import { limitOf } from "../../argv.ts";

@@ -1,4 +1,4 @@
-import type { Connection } from "../../../../service.ts";
+import type { Connection } from "../../../../protocol.ts";
 import { TrackerError } from "../../../../shared/errors.ts";
 import { defineAction } from "../../../argv.ts";
 import { confirm } from "../../../ask.ts";

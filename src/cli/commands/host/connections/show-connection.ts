@@ -1,4 +1,4 @@
-import type { Connection } from "../../../../service.ts";
+import type { Connection } from "../../../../protocol.ts";
 import { type Invocation, print } from "../../../invocation.ts";
 import { renderConnection } from "../../../render/connections.ts";
 

@@ -1,4 +1,4 @@
-import type { UpdatedMapping } from "../../../../service.ts";
+import type { UpdatedMapping } from "../../../../protocol.ts";
 import { UsageError } from "../../../../shared/errors.ts";
 import { escapeText } from "../../../../shared/text.ts";
 import { defineAction } from "../../../argv.ts";
