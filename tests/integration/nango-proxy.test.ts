@@ -139,7 +139,7 @@ describe("Nango's own client and our transport", () => {
     for (const name of Object.keys(answer.headers ?? {})) {
       expect(our.response?.headers.get(name)).toBe(String(response.headers[name]));
     }
-    expect(our.message).toStartWith(`github answered ${answer.status}`);
+    expect(our.message).toStartWith(`GitHub answered ${answer.status}`);
   });
 
   test("are refused alike by Nango", async () => {

@@ -196,14 +196,14 @@ describe("direct: what comes back", () => {
     expect(failure).toMatchObject({
       ...expected,
       provider: "github",
-      message: `github answered ${status} to GET /issues: No.`,
+      message: `GitHub answered ${status} to GET /issues: No.`,
       response: { status, body: { message: "No." } },
     });
   });
 
   test("a 304 is not a redirect", async () => {
     answering(() => new Response(null, { status: 304 }));
-    expect((await failureOf(direct())).message).toBe("github answered 304 to GET /issues.");
+    expect((await failureOf(direct())).message).toBe("GitHub answered 304 to GET /issues.");
   });
 
   test("Retry-After as a date is measured against the clock", async () => {
@@ -228,7 +228,7 @@ describe("direct: what comes back", () => {
     [{ message: "x".repeat(1000) }, `: ${"x".repeat(300)}`],
   ])("the provider's own words: %j", async (body, end) => {
     answering(() => Response.json(body, { status: 400 }));
-    expect((await failureOf(direct())).message).toBe(`github answered 400 to GET /issues${end}`);
+    expect((await failureOf(direct())).message).toBe(`GitHub answered 400 to GET /issues${end}`);
   });
 
   test("broken JSON is the provider's fault, or just no explanation", async () => {
@@ -261,7 +261,7 @@ describe("direct: bounds", () => {
       for (const transport of [direct(), direct({ fetch: (request) => fetch(request) })]) {
         const failure = await failureOf(transport);
         expect(failure).toMatchObject({ failureClass: "contract", response: { status } });
-        expect(failure.message).toBe(`github redirects GET /issues to ${origin}; redirects are refused.`);
+        expect(failure.message).toBe(`GitHub redirects GET /issues to ${origin}; redirects are refused.`);
       }
     }
     other.stop(true);
@@ -333,7 +333,7 @@ describe("direct: bounds", () => {
       expect(await failureOf(direct({ timeoutMs: 100 }))).toMatchObject({
         failureClass: "transient",
         processed: "maybe",
-        message: "github did not answer GET /issues within 0.1 s.",
+        message: "GitHub did not answer GET /issues within 0.1 s.",
       });
     }
   });
@@ -347,7 +347,7 @@ describe("direct: bounds", () => {
       answering(answer);
       expect(await failureOf(direct({ maxBodyBytes: 1_000 }))).toMatchObject({
         failureClass: "contract",
-        message: "github answered GET /issues with more than 1000 bytes.",
+        message: "GitHub answered GET /issues with more than 1000 bytes.",
       });
     }
   });
@@ -356,7 +356,7 @@ describe("direct: bounds", () => {
     const failure = await failureOf(direct({ baseUrl: "http://127.0.0.1:1" }));
     expect(failure).toMatchObject({ failureClass: "transient", processed: "no", response: null });
     expect(failure.message).toBe(
-      "Cannot reach github at 127.0.0.1:1 for GET /issues: the connection was refused.",
+      "Cannot reach GitHub at 127.0.0.1:1 for GET /issues: the connection was refused.",
     );
   });
 
@@ -497,7 +497,7 @@ describe("Nango", () => {
     answering(() => Response.json({ message: "Not Found" }, { status: 404 }));
     expect(await failureOf(nango())).toMatchObject({
       failureClass: "not_found",
-      message: "github answered 404 to GET /issues: Not Found",
+      message: "GitHub answered 404 to GET /issues: Not Found",
     });
   });
 

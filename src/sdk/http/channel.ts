@@ -28,6 +28,8 @@ type Classify = (response: TransportResponse) => {
 
 export class Channel {
   readonly #provider: string;
+  /** The provider's name in messages. */
+  readonly #name: string;
   readonly #base: URL;
   readonly #secrets: readonly string[];
   readonly #classify: Classify;
@@ -37,12 +39,10 @@ export class Channel {
 
   constructor(options: TransportOptions, baseUrl: string, secrets: readonly string[], classify: Classify) {
     this.#provider = options.provider;
+    this.#name = providerName(options.provider);
     const problem = baseUrlProblem(baseUrl);
     if (problem !== null)
-      throw new ConnectorConfigError(
-        options.provider,
-        `${providerName(options.provider)}: baseUrl ${problem}.`,
-      );
+      throw new ConnectorConfigError(options.provider, `${this.#name}: baseUrl ${problem}.`);
     this.#base = new URL(baseUrl);
     this.#secrets = secrets;
     this.#classify = classify;
@@ -70,7 +70,7 @@ export class Channel {
     const { kind, body } = parseBody(type, text);
     if (!isSuccess) throw this.#refusal(label, { status, headers: answered, body });
     if (kind === "broken") {
-      throw this.#failure(`${this.#provider} answered ${label} with invalid JSON.`, {
+      throw this.#failure(`${this.#name} answered ${label} with invalid JSON.`, {
         failureClass: "contract",
         processed: "maybe",
       });
@@ -86,10 +86,7 @@ export class Channel {
     const text = this.#base.origin + full;
     const url = URL.canParse(text) ? new URL(text) : null;
     if (!path.startsWith("/") || url?.origin !== this.#base.origin || url.pathname !== full) {
-      throw new ConnectorConfigError(
-        this.#provider,
-        `${this.#provider}: "${path}" is not a path of the API.`,
-      );
+      throw new ConnectorConfigError(this.#provider, `${this.#name}: "${path}" is not a path of the API.`);
     }
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.append(name, String(value));
@@ -101,7 +98,7 @@ export class Channel {
     const { status, headers } = response;
     if (isRedirect(status)) {
       return this.#failure(
-        `${this.#provider} redirects ${label}${redirectTarget(headers)}; redirects are refused.`,
+        `${this.#name} redirects ${label}${redirectTarget(headers)}; redirects are refused.`,
         {
           failureClass: "contract",
           processed: "maybe",
@@ -122,26 +119,23 @@ export class Channel {
     switch (reason) {
       case "too_large":
         return this.#failure(
-          `${this.#provider} answered ${label} with more than ${this.#limits.bodyBytes} bytes.`,
+          `${this.#name} answered ${label} with more than ${this.#limits.bodyBytes} bytes.`,
           { failureClass: "contract", processed },
         );
       case "timeout": {
         const seconds = this.#limits.requestMs / 1000;
-        return this.#failure(`${this.#provider} did not answer ${label} within ${seconds} s.`, {
+        return this.#failure(`${this.#name} did not answer ${label} within ${seconds} s.`, {
           failureClass: "transient",
           processed,
           cause,
         });
       }
       default:
-        return this.#failure(
-          `Cannot reach ${this.#provider} at ${this.#base.host} for ${label}: ${message}.`,
-          {
-            failureClass: reason === "untrusted" ? "invalid" : "transient",
-            processed,
-            cause,
-          },
-        );
+        return this.#failure(`Cannot reach ${this.#name} at ${this.#base.host} for ${label}: ${message}.`, {
+          failureClass: reason === "untrusted" ? "invalid" : "transient",
+          processed,
+          cause,
+        });
     }
   }
 

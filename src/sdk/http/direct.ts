@@ -1,3 +1,4 @@
+import { providerName } from "../../shared/providers.ts";
 import { httpFailureClass } from "./answer.ts";
 import { Channel, contentTypeOf, requireHeaderValue } from "./channel.ts";
 import type { Transport, TransportOptions, TransportRequest, TransportResponse } from "./transport.ts";
@@ -20,7 +21,7 @@ export class DirectTransport implements Transport {
     requireHeaderValue(provider, "authorization", authorization);
     this.#authorization = authorization;
     this.#channel = new Channel(options, baseUrl, secretsOf(authorization), (response) => ({
-      speaker: provider,
+      speaker: providerName(provider),
       failureClass: httpFailureClass(response),
     }));
   }

@@ -55,7 +55,7 @@ export class NangoTransport implements Transport {
     this.#channel = new Channel(options, baseUrl, [context.secretKey], (response) =>
       isNangoRefusal(response)
         ? { speaker: `${providerName(provider)} through Nango`, failureClass: nangoFailureClassOf(response) }
-        : { speaker: provider, failureClass: httpFailureClass(response) },
+        : { speaker: providerName(provider), failureClass: httpFailureClass(response) },
     );
   }
 

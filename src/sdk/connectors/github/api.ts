@@ -31,7 +31,7 @@ const CHANGES_PER_PAGE = 90;
 /** Issues of a search that are read at a time. */
 const PARALLEL_READS = 8;
 
-/** Latest changes that a search looks through; above that, most are pull requests. */
+/** Latest changes that a search looks through; where most are pull requests, more is not worth it. */
 const MAX_LATEST = 1000;
 
 const CAPABILITIES: Capabilities = {

@@ -2,7 +2,7 @@ import type { TransportResponse } from "../../http/transport.ts";
 
 /**
  * Seconds from an answer to an instant, by the answer's own clock where it has one, because this machine's
- * may be wrong. Null for a past instant.
+ * may be wrong. 0 for a past instant.
  *
  * @param instant Epoch in ms
  */

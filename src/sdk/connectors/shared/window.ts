@@ -65,9 +65,9 @@ export async function readWindow<T extends Dated>(
   let seen = new Set(place?.seen);
   const rows: T[] = [];
   for (;;) {
-    const [from, known, wanted] = [since, seen, query.limit - rows.length];
+    const [from, passed, missing] = [since, seen, query.limit - rows.length];
     const part: WindowPart<T> = await readPart(query, from, read, (found) => {
-      return found.filter(({ id, updatedAt }) => updatedAt === from && !known.has(id)).length >= wanted;
+      return found.filter(({ id, updatedAt }) => updatedAt === from && !passed.has(id)).length >= missing;
     });
     for (const [index, row] of part.rows.entries()) {
       if (query.until !== null && row.updatedAt >= query.until) return { rows, next: null };
