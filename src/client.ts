@@ -61,7 +61,6 @@ export class ControlPlaneClient {
     });
   }
 
-  /** The control plane is in this process. */
   get isEmbedded(): boolean {
     return this.#operations.isEmbedded;
   }

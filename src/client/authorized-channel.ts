@@ -15,7 +15,6 @@ export interface ClientCredential {
 
 interface CredentialSource {
   current(): Promise<ClientCredential | null>;
-  /** Keeps a renewed credential. */
   replace(credential: ClientCredential): Promise<void>;
 }
 
@@ -91,7 +90,6 @@ export class AuthorizedChannel {
     await this.#credentials?.replace(credential);
   }
 
-  /** Finds the team of a credential that names none, once. */
   #findTeam(): Promise<void> {
     this.#teamSearch ??= this.#searchTeam().finally(() => {
       this.#teamSearch = null;
@@ -114,7 +112,6 @@ export class AuthorizedChannel {
     await this.#keep({ ...(await this.#current()), teamSlug: only.slug });
   }
 
-  /** Renews `refused`; null when it cannot be renewed. */
   async #renew(refused: ClientCredential): Promise<ClientCredential | null> {
     const { refreshToken, kind } = refused;
     if (refreshToken === null || kind === "personal") return null;

@@ -28,7 +28,6 @@ const MAX_RETRY_AFTER_S = 60;
 const DEFAULT_RETRY_AFTER_S = 5;
 const RETRIED_STATUS: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 
-/** The harm of sending a request again. */
 type Repeatability =
   /** A read, or a write with an Idempotency-Key. */
   | "safe"
@@ -42,9 +41,7 @@ export interface Exchange {
   /** Absolute path on the control plane. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
-  /** Sent as JSON. */
   readonly body?: unknown;
-  /** Sent as a form. */
   readonly form?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly repeat: Repeatability;

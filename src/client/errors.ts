@@ -7,7 +7,6 @@ import { retryAfterSeconds } from "../shared/network/retry-after.ts";
 import { isHosted } from "../shared/providers.ts";
 import { escapeText } from "../shared/text.ts";
 
-/** The longest quotation of an answer in a message, in characters. */
 const MAX_QUOTED = 200;
 
 interface ControlPlaneErrorFacts extends ErrorFacts {
@@ -18,7 +17,6 @@ interface ControlPlaneErrorFacts extends ErrorFacts {
 
 /** A control plane refused a request, or sent no valid answer. */
 export class ControlPlaneError extends TrackerError {
-  /** HTTP status; null when there was no answer. */
   readonly status: number | null;
   readonly category: string | null;
   /** The request may have been carried out: it may have arrived, and no answer came back. */
@@ -62,7 +60,6 @@ export function noAnswerError(
     : new ControlPlaneError("host_unreachable", `Cannot reach ${name}: ${message}.`, facts);
 }
 
-/** The error of a redirect, which is never followed. */
 export function redirectError(name: string, { status, headers }: Answer): ControlPlaneError {
   const location = headers.get("location") ?? "an unnamed address";
   return new ControlPlaneError(
@@ -209,7 +206,6 @@ export function parseEnvelope(text: string): ErrorEnvelope | null {
   return code === null && error_code === null && message === null ? null : result.output;
 }
 
-/** An error body of other control planes. */
 const ErrorText = v.pipe(
   jsonText(v.object({ error: v.string() })),
   v.transform(({ error }) => error),

@@ -17,7 +17,6 @@ import { ControlPlaneError, errorOfEnvelope } from "./errors.ts";
 const OPERATION_TIMEOUT_MS = 5 * 60_000;
 /** The time for which an unreachable remote control plane is polled again during that wait, in ms. */
 const MAX_OUTAGE_MS = 60_000;
-/** The longest pauses between two polls, in seconds. */
 const MAX_POLL_S = { elsewhere: 30, embedded: 1 };
 
 /** The progress of an operation, or null without one; `total` is null while it is unknown. */

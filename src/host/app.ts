@@ -20,7 +20,6 @@ import { Background } from "./jobs/background.ts";
 import { Operations } from "./jobs/operations.ts";
 import { describeFailure, type Log } from "./log.ts";
 
-/** The longest wait of a request for a job. */
 const JOB_WAIT_MS = 2_000;
 /**
  * The longest wait for a mission's update. The contract answers it with the issue, and some clients accept nothing
@@ -33,22 +32,18 @@ export interface ProviderDependencies {
   readonly vaultKey?: string | undefined;
   /** Absolute path of the key file without such a value; made when needed. */
   readonly vaultKeyFile?: string;
-  /** Sends requests to providers and must not follow redirects. Default: the runtime's. */
   readonly providerFetch?: Fetch;
   /** Reaches addresses that users entered. Default: any address, by `providerFetch`. */
   readonly reach?: Reach;
-  /** Default: the real providers. */
   readonly openSource?: OpenSource;
   /** Returns the credential that the environment holds for a provider. Default: none. */
   readonly environmentCredential?: SourcesOptions["environmentCredential"];
 }
 
-/** The dependencies of a control plane. */
 export interface HostDependencies extends ProviderDependencies {
   readonly database: Database;
   readonly authenticate: Authenticate;
   readonly hostKey: string;
-  /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly version: string;
   readonly log: Log;
@@ -61,7 +56,6 @@ export interface Host {
   fetch(request: Request): Promise<Response>;
   /** Resolves when no work is left that outlives its response. */
   settled(): Promise<void>;
-  /** Resumes operations that other processes left behind. */
   resume(): Promise<void>;
   /** Interrupts the work that outlives its response after `grace` milliseconds. The database may be closed then. */
   stop(grace: number): Promise<void>;
@@ -152,7 +146,6 @@ export function createHost(dependencies: HostDependencies): Host {
     await next();
   });
   let loading: Promise<SyncServices> | undefined;
-  /** Loads the syncs with the first request that needs them: a bind does not. */
   const syncServices = (): Promise<SyncServices> => {
     loading ??= loadSync();
     return loading;
@@ -190,7 +183,6 @@ export function createHost(dependencies: HostDependencies): Host {
   }
 }
 
-/** A known path with an unsupported method is not an unknown path. */
 function refuseOtherMethods(app: Hono<HostEnvironment>): void {
   const methods = new Map<string, string[]>();
   for (const { path, method } of app.routes) {

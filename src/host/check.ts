@@ -27,17 +27,11 @@ export function check<S extends v.GenericSchema>(schema: S, value: unknown, root
   throw invalidRequest(details);
 }
 
-/** An `invalid_request` with a problem per path. */
 export function invalidRequest(details: Readonly<Record<string, string>>): HostError {
   const problems = Object.entries(details).map(([path, problem]) => `${path}: ${problem}`);
   return new HostError("invalid_request", `The request is not valid. ${problems.join("; ")}.`, { details });
 }
 
-/**
- * Returns the provider with this name.
- *
- * @throws HostError `unsupported_provider` with the supported ones
- */
 export function hostedProvider(name: string): HostedProvider {
   const provider = name.toLowerCase();
   if (isHosted(provider)) return provider;

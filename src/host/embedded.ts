@@ -13,27 +13,24 @@ import type { Log } from "./log.ts";
 const CLOSE_TIMEOUT = 1_000;
 
 interface EmbeddedOptions {
-  /** Absolute path of the database file; made when missing. */
   readonly databasePath: string;
-  /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly version: string;
   /** Holds the credentials for providers that are not connected. */
   readonly env?: Environment;
-  /** Value of `TRACKER_VAULT_KEY`; without it the key is in a file beside the database. */
+  /** Value of `TRACKER_VAULT_KEY`; without it the key is in a file next to the database. */
   readonly vaultKey?: string | undefined;
   /** Sends requests to providers and must not follow redirects. Default: the runtime's. */
   readonly providerFetch?: Fetch;
-  /** Receives unexpected failures. */
   readonly log: Log;
 }
 
 /** A control plane in this process, whose only caller is the local owner. */
 export interface EmbeddedHost {
-  /** The reason for which nothing that is stored outlasts this process; null in the usual case. */
+  /** The reason why stored data ends with this process; null in the usual case. */
   readonly storageError: TrackerError | null;
   fetch(request: Request): Promise<Response>;
-  /** Ends work that runs behind the answers, after a second at the latest, and closes the database. */
+  /** Ends work that outlives its response, after a second at the latest, and closes the database. */
   close(): Promise<void>;
 }
 

@@ -10,7 +10,6 @@ import { SyncRequestError } from "../sync/request.ts";
 
 interface HostErrorFacts {
   readonly provider?: string | undefined;
-  /** Structured facts for programs; JSON values only. */
   readonly details?: unknown;
   readonly retryAfterSeconds?: number;
   readonly cause?: unknown;
@@ -38,7 +37,6 @@ const USER_ACTION: ReadonlySet<ErrorCode> = new Set([
   "project_mismatch",
 ]);
 
-/** An answer other than 2xx, in the contract's error envelope. */
 export class HostError extends TrackerError {
   override readonly code: ErrorCode;
 
@@ -87,7 +85,7 @@ function providerFailure(
   });
 }
 
-/** The failure of the network behind an error; nothing when the provider has answered. */
+/** The network failure behind an error; empty when the provider has answered. */
 function networkDetails(error: TrackerSdkError): { readonly network?: object } {
   if (!(error instanceof TransportError) || error.response !== null || error.cause === undefined) return {};
   const { failure, code } = networkFailureOf(error.cause);

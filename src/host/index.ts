@@ -1,4 +1,3 @@
-/** The exports of the control plane for commands and for the embedded default. */
 export { createHost } from "./app.ts";
 export { openEmbeddedHost } from "./embedded.ts";
 export { ListenError, type ServerOptions, startServer } from "./serve.ts";

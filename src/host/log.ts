@@ -6,7 +6,6 @@ export interface LogEntry {
 
 export type Log = (entry: LogEntry) => void;
 
-/** Describes an unexpected failure, for operators only. */
 export function describeFailure(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

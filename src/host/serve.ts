@@ -13,7 +13,6 @@ import type { Database } from "./database/schema.ts";
 import { openSqlite } from "./database/sqlite.ts";
 import { describeFailure, type Log } from "./log.ts";
 
-/** The time after which a silent connection is closed, in seconds. */
 const IDLE_TIMEOUT_S = 30;
 /** The interval between searches for operations whose process died, in milliseconds. */
 const RESUME_INTERVAL_MS = 5_000;
@@ -22,13 +21,11 @@ const STOP_TIMEOUT_MS = 8_000;
 /** The additional time for work that outlives its response, in milliseconds. */
 const BACKGROUND_TIMEOUT_MS = 1_000;
 
-/** The place of the data: a file, or memory for the demo. */
 type Storage = { readonly databasePath: string } | { readonly demo: true };
 
 export type ServerOptions = Storage & {
   /** Address to listen on; 127.0.0.1 when not given. */
   readonly hostname?: string;
-  /** 0 takes any free port. */
   readonly port: number;
   /** The address at which clients reach this server, where it differs from the one it listens on. */
   readonly publicUrl?: string;
@@ -36,10 +33,8 @@ export type ServerOptions = Storage & {
   readonly vaultKey?: string | undefined;
   /** Allows provider addresses in the server's own network. Default false. */
   readonly allowPrivateNetwork?: boolean;
-  /** Sends requests to providers and must not follow redirects. Default: the runtime's. */
   readonly providerFetch?: Fetch;
   readonly log: Log;
-  /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly version: string;
 };

@@ -17,13 +17,11 @@ export const BindableResource = v.object({
 });
 export type BindableResource = v.InferOutput<typeof BindableResource>;
 
-/** Most resources on one page. */
 const MAX_PAGE_SIZE = 1000;
 
 /** A query, where every value is text. */
 export const ResourcesRequest = v.object({
   provider: filled,
-  /** Substring of a label or a key. */
   q: v.optional(text),
   /** Resources on a page; all of them without a limit. */
   limit: v.optional(
@@ -48,7 +46,6 @@ export const ResourcesResponse = v.object({
 });
 export type ResourcesResponse = v.InferOutput<typeof ResourcesResponse>;
 
-/** The binding that a config records. */
 export const KnownBinding = v.object({
   binding_ref: filled,
   provider_context: v.nullish(ProviderContext, {}),

@@ -50,14 +50,10 @@ import {
   RunResult,
 } from "./sync.ts";
 
-/** A request with neither query nor body. */
 export const NoFields = v.object({});
-/** The answer 204. */
 export const NoContent = v.null();
 
-/** A row of the table. */
 export interface Call {
-  /** One line for the API reference. */
   readonly summary: string;
   readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   /** With a field of the request in braces where the path has one. Hosts serve it with and without its last slash. */
@@ -371,12 +367,9 @@ export type CallName = keyof Calls;
 type PathField<P extends string> = P extends `${string}{${infer Name}}${infer Rest}`
   ? Name | PathField<Rest>
   : never;
-/** The fields of a call's path. */
 export type PathFields<N extends CallName> = Readonly<Record<PathField<Calls[N]["path"]>, string>>;
 
-/** A request as callers write it. */
 export type CallRequest<N extends CallName> = v.InferInput<Calls[N]["request"]> & PathFields<N>;
-/** An answer as callers read it. */
 export type CallResponse<N extends CallName> = v.InferOutput<Calls[N]["response"]>;
 
 /** The calls that are about a binding when the request has a routing key. */

@@ -1,4 +1,3 @@
-/** Connections to providers. Administration is an extension: only this product's hosts have it. */
 import * as v from "valibot";
 import { filled, instant, natural, nullable, nullableText, text } from "./schema.ts";
 
@@ -6,7 +5,6 @@ import { filled, instant, natural, nullable, nullableText, text } from "./schema
 export const ConnectRequest = v.variant("kind", [
   /** The in-memory provider that is filled with demo data. */
   v.object({ provider: filled, kind: v.literal("demo") }),
-  /** An API token of the provider. */
   v.object({
     provider: filled,
     kind: v.literal("token"),
@@ -23,7 +21,6 @@ export const ConnectRequest = v.variant("kind", [
     connection_id: filled,
     provider_config_key: filled,
     secret_key: filled,
-    /** Address of a self-hosted Nango. */
     base_url: nullableText,
   }),
 ]);
@@ -32,7 +29,6 @@ export type ConnectRequest = v.InferOutput<typeof ConnectRequest>;
 export const Connection = v.object({
   connection_id: text,
   provider: text,
-  /** `demo`, `token` or `nango`. */
   kind: text,
   /** Address of the provider where it is not the default one. */
   base_url: nullableText,

@@ -1,4 +1,3 @@
-/** Issues, as a sync writes them and as users search for them. */
 import * as v from "valibot";
 import { CanonicalIssueType, CanonicalStatus } from "../sdk/model.ts";
 import { routed, upgrade } from "./routing.ts";
@@ -39,7 +38,6 @@ const Named = nullable(
 );
 export type Named = v.InferOutput<typeof Named>;
 
-/** An issue as users search for it. */
 export const Ticket = v.looseObject({
   external_issue_id: text,
   /** Null where a host leaves it out. */

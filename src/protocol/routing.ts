@@ -1,4 +1,3 @@
-/** The fields that lead a request to a project, a binding or a mapping. */
 import * as v from "valibot";
 import { filled, nullable, nullableText, text } from "./schema.ts";
 
@@ -19,7 +18,6 @@ export type ProjectIdentity = v.InferOutput<typeof ProjectIdentity>;
 /** The routing key of a request: the stable reference, or the slug of configs that predate it. */
 export type RoutingKey = { readonly binding_ref: string } | { readonly project_slug: string };
 
-/** The fields of a request about a binding. */
 export const routed = { provider: filled, binding_ref: nullableText, project_slug: nullableText };
 
 /** The query of a request about a binding, or about a whole provider without a routing key. */

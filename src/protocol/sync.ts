@@ -98,7 +98,6 @@ export const RunRequest = v.object({
 });
 export type RunRequest = v.InferOutput<typeof RunRequest>;
 
-/** A field that both sides changed (extension). */
 export const Conflict = v.looseObject({
   id: filled,
   issue: v.looseObject({ id: text, key: nullableText, title: text }),
@@ -106,7 +105,6 @@ export const Conflict = v.looseObject({
   base: v.unknown(),
   local: v.unknown(),
   remote: v.unknown(),
-  /** Null while it waits for a decision. */
   resolution: v.nullish(v.picklist(["local", "external"]), null),
 });
 export type Conflict = v.InferOutput<typeof Conflict>;
@@ -119,7 +117,6 @@ export type ConflictsResponse = v.InferOutput<typeof ConflictsResponse>;
 export const ResolveConflictRequest = v.object({
   ...routed,
   id: filled,
-  /** The side whose value is kept. */
   take: v.picklist(["local", "external"]),
 });
 export type ResolveConflictRequest = v.InferOutput<typeof ResolveConflictRequest>;

@@ -25,7 +25,6 @@ const MAX_REPLACEMENTS = 10;
 const MAX_LINKS = 40;
 
 interface Replacement {
-  /** Null when there was no file. */
   readonly before: Uint8Array | null;
   readonly after: Uint8Array | null;
   readonly changed: boolean;
@@ -235,7 +234,6 @@ function tryReplace(
 
 interface ResolvedPath {
   readonly path: string;
-  /** Null when there is no such file. */
   readonly stats: Stats | null;
 }
 
@@ -344,7 +342,7 @@ function withLock<T>(path: string, action: () => T): T {
   }
 }
 
-/** Short random pauses give every waiting run its turn; SQLite's own grow until the luckiest run starves the rest. */
+/** Short random pauses let every waiting run proceed; SQLite's own pauses grow until one run starves the others. */
 function takeLock(lock: FileLock): void {
   const deadline = performance.now() + LOCK_TIMEOUT_MS;
   while (!lock.tryTake()) {

@@ -14,7 +14,6 @@ export interface Machine {
 
 /** The time and the random numbers that a run depends on; tests pass their own. */
 export interface Nature {
-  /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly sleep: (milliseconds: number) => Promise<void>;
   /** Uniform in [0, 1). */
@@ -25,7 +24,6 @@ export interface Nature {
 export interface Context {
   readonly io: Io;
   readonly env: Environment;
-  /** Absolute path of the current directory. */
   readonly cwd: string;
   readonly machine: Machine;
   readonly nature: Nature;

@@ -11,26 +11,22 @@ export interface ErrorFacts {
   /** The next command to run. Only the command line sets it; it derives all other hints from codes. */
   readonly hint?: string | undefined;
   readonly provider?: string | null | undefined;
-  /** The delay that the other side asked for. */
   readonly retryAfterSeconds?: number | null | undefined;
-  /** True when only a person's action can help. */
+  /** True when only an action of the user can help. */
   readonly userActionRequired?: boolean | undefined;
   /** The kind of work whose outcome is unknown. */
   readonly unfinished?: "write" | "operation" | undefined;
-  /** True when the same call may succeed later without any change. */
   readonly retryable?: boolean | undefined;
-  /** The control plane's id of the failed request, for its operators. */
   readonly requestId?: string | undefined;
   /** Structured facts for programs; JSON values only. */
   readonly details?: unknown;
-  /** The choices, when none was made. */
   readonly choices?: readonly Choice[];
   readonly cause?: unknown;
 }
 
 /**
- * The base of every error that a person may see. `code` is stable and part of
- * the `--json` contract; the message may change between versions.
+ * The base of every error that a user may see. `code` is stable and part of the `--json` contract; the message may
+ * change between versions.
  */
 export class TrackerError extends Error {
   readonly code: string;

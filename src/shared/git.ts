@@ -4,7 +4,6 @@ import { delimiter, dirname, isAbsolute, join, relative, resolve, sep } from "no
 import { ProjectError } from "./errors.ts";
 import type { Environment } from "./io.ts";
 
-/** The time limit for git to list the remotes or to read one file of the index. */
 const GIT_LIMIT_MS = 5_000;
 
 /**
@@ -85,7 +84,6 @@ export function trustedPath(folder: string, env: Environment): string {
   return entries.filter((entry) => isAbsolute(entry) && !isInRepository(entry, folder)).join(delimiter);
 }
 
-/** Reports whether an absolute path is inside the repository around `folder`, by its name or by where its links lead. */
 export function isInRepository(path: string, folder: string): boolean {
   const repository = findRepository(folder)?.root ?? folder;
   return isWithin(path, repository) || isWithin(withoutLinks(path), withoutLinks(repository));

@@ -5,7 +5,6 @@ const KEY = /\x1b\[[0-9;?]*[@-~]|\x1bO[@-~]|\x1b[ -~]|[\s\S]/gu;
 const CONTROL = /^[\u0000-\u001f\u007f-\u009f]/;
 
 interface HiddenLine {
-  /** Null at end of input (Ctrl-D before anything else). */
   readonly text: string | null;
   /** Keys that were pressed after the end of the line. */
   readonly rest: string;

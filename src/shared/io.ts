@@ -3,7 +3,6 @@ import type { Readable, Writable } from "node:stream";
 import { InterruptedError, OutputClosedError, TrackerError, UsageError } from "./errors.ts";
 import { readKeys } from "./hidden-line.ts";
 
-/** An output stream and its properties. */
 export interface Output {
   write(text: string): void;
   readonly isTerminal: boolean;
@@ -36,7 +35,6 @@ export interface Input {
    * @throws InterruptedError on Ctrl-C
    */
   withTerminal<T>(use: (streams: TerminalStreams) => Promise<T>): Promise<T>;
-  /** Reads the rest of the input. */
   readAll(): Promise<string>;
 }
 
@@ -45,7 +43,6 @@ export interface Io {
   readonly stdin: Input;
   /** Results only. */
   readonly stdout: Output;
-  /** Prompts, progress, warnings and errors. */
   readonly stderr: Output;
   /** The locale can show characters beyond ASCII. */
   readonly unicode: boolean;

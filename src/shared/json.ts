@@ -16,7 +16,6 @@ export function parseJson(text: string): unknown {
   return value;
 }
 
-/** Returns the schema of a JSON text whose value has the shape of `schema`. */
 export function jsonText<S extends v.GenericSchema<unknown, unknown>>(schema: S) {
   return v.pipe(
     v.string(),

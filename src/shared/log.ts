@@ -6,7 +6,7 @@ export type Log = Pick<ConsolaInstance, "debug" | "info" | "warn">;
 
 const PREFIX: Readonly<Record<string, string>> = { debug: "debug: ", warn: "Warning: " };
 
-/** consola's levels: 0 errors only, 3 with warnings and news, 4 with every step. */
+/** consola's levels: 0 errors only, 3 with warnings and information, 4 with every step. */
 type LogLevel = 0 | 3 | 4;
 
 /** A log that writes escaped lines to `io`'s stderr; stdout belongs to results. */

@@ -12,7 +12,6 @@ export type Provider = HostedProvider | LocalProvider;
 
 const REMOVED: ReadonlySet<string> = new Set(["azure_devops", "azure-devops", "azure"]);
 
-/** A provider that is unknown, removed, or not for this command. */
 class UnsupportedProviderError extends TrackerError {
   constructor(message: string, nearest: string | null) {
     super("unsupported_provider", message, { details: { nearest } });

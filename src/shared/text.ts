@@ -1,6 +1,6 @@
 /**
- * Characters that can move the cursor, restyle the screen, or reorder what a
- * person reads: C0, DEL, C1, line separators, bidi controls, lone surrogates.
+ * Characters that can move the cursor, restyle the screen, or reorder visible text: C0, DEL, C1, line separators,
+ * bidi controls, lone surrogates.
  */
 const UNSAFE =
   /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;

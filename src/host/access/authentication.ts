@@ -1,7 +1,6 @@
 import type { Database, Role } from "../database/schema.ts";
 import { hashToken } from "./tokens.ts";
 
-/** The caller of a request, and the team that the request is for. */
 export interface Principal {
   readonly user: { readonly id: string; readonly email: string | null; readonly name: string };
   readonly team: { readonly id: string; readonly slug: string; readonly name: string };
@@ -29,7 +28,6 @@ export function tokenAuthenticate(database: Database): Authenticate {
   };
 }
 
-/** A member of a team as the caller; null without a membership. */
 export async function findPrincipal(
   database: Database,
   teamId: string,

@@ -4,7 +4,6 @@ import type { Database } from "../database/schema.ts";
 import { members, type Principal, principalOf } from "./authentication.ts";
 
 const HOST_KEY = "host_key";
-/** The team that every installation starts with. */
 const LOCAL_TEAM = "local";
 
 /** The secret that candidate tokens are signed with; made when the database is new. */

@@ -14,7 +14,6 @@ type TeamTable =
   | "idempotency";
 /** Ids made within one millisecond still sort in the order they were made. */
 const ulid = monotonicFactory();
-/** A row to insert without its team, which the scope adds. */
 type TeamRow<T extends TeamTable> = Omit<Insertable<Schema[T]>, "team_id">;
 
 /**
@@ -187,7 +186,6 @@ export class TeamScope {
       );
   }
 
-  /** Makes the sync state of a mapping of the team where it is missing. */
   async insertSyncState(bindingRef: string): Promise<void> {
     await this.#queries
       .insertInto("sync_states")

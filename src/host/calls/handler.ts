@@ -28,7 +28,6 @@ export interface HandlerContext extends HandlerServices {
   readonly scope: TeamScope;
   /** Null without the header, and for calls that are not keyed. */
   readonly idempotencyKey: string | null;
-  /** Aborted when the caller disconnects. */
   readonly signal: AbortSignal;
 }
 
@@ -48,7 +47,6 @@ type HandlerAnswer<N extends HandledCall> = Calls[N] extends { readonly job: "bi
     ? Outcome<v.InferInput<Calls[N]["response"]>>
     : v.InferInput<Calls[N]["response"]>;
 
-/** A handler per call. */
 export type Handlers = {
   readonly [N in HandledCall]: (
     context: HandlerContext,

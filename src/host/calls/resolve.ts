@@ -107,7 +107,6 @@ function mappedAnswer(mapping: MappingView, issue: (resourceId: string) => strin
   };
 }
 
-/** The reference that confirming this resource results in, for a new and for a known project. */
 async function derivedRef(
   scope: TeamScope,
   provider: HostedProvider,

@@ -57,11 +57,9 @@ export const syncCalls = {
 interface JobFacts {
   readonly kind: keyof Synchronization["workers"];
   readonly payload: Readonly<Record<string, unknown>>;
-  /** The number of parts; null when unknown. */
   readonly total: number | null;
 }
 
-/** Returns the job's result, or the operation that will hold it. */
 async function startJob(
   { scope, idempotencyKey, loadSync }: HandlerContext,
   request: Routed,
@@ -80,7 +78,6 @@ async function startJob(
 
 interface Route {
   readonly mapping: MappingView;
-  /** The upgrade of a config that routes by slug. */
   readonly upgrade: Partial<ReturnType<typeof upgradeOf>>;
   readonly routed_by: "binding_ref" | "project_slug";
 }

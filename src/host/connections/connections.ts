@@ -38,7 +38,6 @@ export async function listConnections(scope: TeamScope): Promise<Connection[]> {
   return (await listRows(scope)).map(toConnection);
 }
 
-/** Returns the connections of one provider or of all, with the number of bindings of each. */
 export async function listInstallations(
   scope: TeamScope,
   provider: HostedProvider | null,
@@ -122,7 +121,6 @@ async function environmentConnection(scope: TeamScope, provider: HostedProvider)
   return made;
 }
 
-/** @throws HostError `connection_not_found` */
 export async function readConnection(scope: TeamScope, id: string): Promise<Connection> {
   return toConnection(await requireConnection(scope, id));
 }
@@ -153,7 +151,6 @@ export async function testConnection(scope: TeamScope, sources: Sources, id: str
   return readConnection(scope, id);
 }
 
-/** Refreshes a connection's inventory; a failure changes the connection's status. */
 export async function refreshConnection(
   scope: TeamScope,
   inventory: Inventory,

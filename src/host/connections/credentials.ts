@@ -17,7 +17,10 @@ const DEFAULT_ADDRESSES: Readonly<Record<HostedProvider | "nango", readonly stri
   nango: ["https://api.nango.dev"],
 };
 
-/** Atlassian's gateway takes tokens that are no person's; a site takes API tokens, which need their owner's address. */
+/**
+ * Atlassian's gateway accepts tokens without an owner; a site accepts API tokens, which need their owner's email
+ * address.
+ */
 export const ATLASSIAN_GATEWAY = "https://api.atlassian.com";
 
 /**
@@ -69,7 +72,7 @@ function tokenCredential(
   };
 }
 
-/** An address in its one spelling: lower case host, no final slash; null for the default one. */
+/** An address in its canonical form: lower case host, no final slash; null for the default one. */
 function addressOf(owner: HostedProvider | "nango", given: string | null): string | null {
   if (isBlank(given)) return null;
   const problem = baseUrlProblem(given);

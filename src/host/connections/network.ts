@@ -1,6 +1,6 @@
 /**
- * The addresses that a provider may have. A person who connects one names its
- * address, which must not lead into the network that a server is in.
+ * The allowed addresses of providers. A user who connects one enters its address, which must not lead into the
+ * server's own network.
  */
 
 import { lookup } from "node:dns/promises";
@@ -10,16 +10,15 @@ import { type Fetch, plainFetch } from "../../shared/network.ts";
 import { providerName } from "../../shared/providers.ts";
 
 /**
- * The way to the address of a provider.
+ * Opens the network access to a provider's address.
  *
- * @throws TrackerSdkError when it may not be gone, or is not there
+ * @throws TrackerSdkError when the address is not allowed or does not exist
  */
 export type Reach = (provider: string, baseUrl: string) => Promise<Fetch>;
 
-/** The IP addresses of a name. */
 type Resolve = (hostname: string) => Promise<readonly string[]>;
 
-/** An address leads into a network that is not everybody's. */
+/** An address leads into a private network. */
 export class AddressRefusedError extends TrackerSdkError {
   constructor(provider: string, baseUrl: string) {
     super(
@@ -31,9 +30,8 @@ export class AddressRefusedError extends TrackerSdkError {
 }
 
 /**
- * Lets providers be reached at public addresses only. The name is resolved
- * once and what was checked is what is connected to, so that a name whose
- * address changes in between leads nowhere else.
+ * Allows public addresses only. The name is resolved once, and requests go to the checked address, so that a name
+ * whose address changes in between is harmless.
  *
  * @param resolve Default: the system's resolver
  * @param pin Default: {@link pinnedFetch}
@@ -81,7 +79,6 @@ export function pinnedFetch(address: string): Fetch {
   };
 }
 
-/** Reports whether an address belongs to the public internet. */
 export function isPublic(address: string): boolean {
   switch (isIP(address)) {
     case 4:

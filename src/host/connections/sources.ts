@@ -23,7 +23,6 @@ export interface ConnectionKey {
   readonly kind: string;
 }
 
-/** A provider with the credential and the network access for it. */
 interface ProviderAccess {
   readonly provider: HostedProvider;
   /** Null for the demo data. */
@@ -31,7 +30,6 @@ interface ProviderAccess {
   readonly fetch: Fetch;
 }
 
-/** Opens discovery; nothing is sent until it is used. */
 export type OpenSource = (access: ProviderAccess) => Promise<DiscoverySource>;
 
 /**
@@ -56,7 +54,6 @@ export const openSource: OpenSource = async (access) => {
 
 type CredentialedAccess = ProviderAccess & { readonly credential: ProviderCredential };
 
-/** A connector to the resource of a mapping, from the mapping's own facts. */
 async function openConnector(
   access: CredentialedAccess,
   { routing, settings }: MappingView,
@@ -83,9 +80,7 @@ export interface SourcesOptions {
   readonly fetch: Fetch;
   /** Reaches addresses that users entered. */
   readonly reach: Reach;
-  /** Ends every request when it is aborted. */
   readonly signal: AbortSignal;
-  /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Returns the credential that the environment of this process has for a provider; it is never stored. */
   readonly environmentCredential: (provider: HostedProvider) => ProviderCredential | null;
@@ -126,8 +121,7 @@ export class Sources {
   }
 
   /**
-   * A connector to a mapping's resource, and to no other one. Needs the
-   * mapping and its connection; the inventory may be gone.
+   * A connector to a mapping's resource only. Needs the mapping and its connection, but no inventory.
    *
    * @throws TrackerSdkError as {@link open} does, and when the mapping's params are not the provider's
    * @throws VaultError when the stored credential cannot be read
@@ -193,7 +187,7 @@ export class Sources {
     const place = { teamId: scope.teamId, connectionId: id };
     const text = keyring.open(secret, place);
     if (!keyring.isCurrent(secret)) {
-      // What is in use moves to the new key by itself, so that the old one can go.
+      // A secret in use moves to the new key, so that the old key can be removed.
       const moved = { secret: keyring.seal(text, place) };
       await scope.updateConnection(id).set(moved).where("secret", "=", secret).execute();
     }

@@ -35,12 +35,11 @@ interface SecretPlace {
 interface VaultOptions {
   /** 32 bytes in base64 or hexadecimal; several with commas between: the first seals, all open. */
   readonly keys: string | undefined;
-  /** Absolute path of the file that holds the same where `keys` is not given. */
+  /** Absolute path of the file that holds the keys where `keys` is absent. */
   readonly keyFile: string | undefined;
   readonly hasSecrets: () => Promise<boolean>;
 }
 
-/** Loads the keys when they are needed. */
 export class Vault {
   readonly #options: VaultOptions;
   #keyring: Keyring | null = null;
@@ -188,7 +187,6 @@ function keyId(bytes: Buffer): string {
   return createHash("sha256").update("tracker vault key\n").update(bytes).digest("hex").slice(0, 16);
 }
 
-/** The text of the key file; null when there is none. */
 function readKeyFile(path: string): string | null {
   let file: number;
   try {

@@ -31,7 +31,6 @@ export function qualifiedRef(
   return prefixOf(connectorParams) + stableRef;
 }
 
-/** The provider's id of a resource, from the stored one. */
 export function plainRef({ connector_params }: RoutingMetadata, ref: string): string {
   const prefix = prefixOf(connector_params);
   return ref.startsWith(prefix) ? ref.slice(prefix.length) : ref;

@@ -1,12 +1,6 @@
-import type { ColumnType, Kysely, Transaction } from "kysely";
+import type { Kysely, Transaction } from "kysely";
+import type { Fixed, Instant, JsonText } from "./column-types.ts";
 import type { SyncTables } from "./sync-schema.ts";
-
-/** ISO 8601 in UTC, so that text order is time order. */
-type Instant = string;
-/** A JSON object as text, which every database supports. */
-type JsonText = string;
-/** Set when the row is written and never after. */
-type Fixed<T> = ColumnType<T, T, never>;
 
 /** Facts about the installation, such as the key that signs candidate tokens. */
 interface SettingsTable {
@@ -42,7 +36,6 @@ interface TokensTable {
   team_id: Fixed<string>;
   user_id: Fixed<string>;
   name: string;
-  /** SHA-256 of the token, hexadecimal. */
   hash: Fixed<string>;
   created_at: Fixed<Instant>;
   revoked_at: Instant | null;
@@ -76,7 +69,6 @@ interface WorkspacesTable {
   id: Fixed<string>;
   team_id: Fixed<string>;
   connection_id: Fixed<string>;
-  /** The provider's id. */
   stable_ref: Fixed<string>;
   display: string;
   kind: string;
@@ -95,10 +87,8 @@ interface ResourcesTable {
   stable_ref: Fixed<string>;
   display_label: string;
   kind: string;
-  /** The words next to the label. */
   provider_context: JsonText;
   routing_metadata: JsonText;
-  /** Folded label; the first key of the display order. */
   sort_key: string;
   name_key: string;
   display_key: string;
@@ -156,7 +146,6 @@ interface OperationsTable {
   done: number;
   total: number | null;
   result: JsonText | null;
-  /** An error envelope. */
   error: JsonText | null;
   /** The time at which a running operation counts as interrupted unless it was extended. */
   lease_expires_at: Instant | null;

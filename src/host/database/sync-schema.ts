@@ -1,18 +1,9 @@
-import type { ColumnType } from "kysely";
+import type { Fixed, Instant, JsonText } from "./column-types.ts";
 
-/** ISO 8601 in UTC. */
-type Instant = string;
-/** JSON as text. */
-type JsonText = string;
-/** Set when the row is written and never after. */
-type Fixed<T> = ColumnType<T, T, never>;
-
-/** The state of a mapping's sync, and the holder of its lease. */
 interface SyncStatesTable {
   binding_ref: Fixed<string>;
   last_synced_at: Instant | null;
   last_error: string | null;
-  /** The holder of the lease; null while no sync runs. */
   lease_owner: string | null;
   lease_expires_at: Instant | null;
 }

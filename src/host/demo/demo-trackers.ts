@@ -5,9 +5,7 @@ import { MemoryTracker } from "../../sdk/testing/tracker.ts";
 interface DemoResource {
   readonly connectionId: string;
   readonly provider: string;
-  /** The resource's own id at its provider. */
   readonly resourceRef: string;
-  /** The prefix of its issues' keys. */
   readonly prefix: string;
   readonly label: string;
 }

@@ -1,4 +1,3 @@
-/** The OpenAPI document of the control plane, from the table of requests. */
 import { type ConversionConfig, toJsonSchema, toJsonSchemaDefs } from "@valibot/to-json-schema";
 import type * as v from "valibot";
 import * as protocol from "../../protocol.ts";
@@ -49,7 +48,6 @@ function openFields(schema: v.GenericSchema): v.GenericSchema | null {
   return isSchema(first) && first.type === "custom" && isSchema(second) ? second : null;
 }
 
-/** The schemas that the paths refer to, directly and indirectly. */
 function componentsOf(paths: JsonObject): JsonObject {
   const config = { ...CONVERSION, definitions: DEFINITIONS };
   const converted = toJsonSchemaDefs(DEFINITIONS, config);

@@ -17,7 +17,6 @@ export async function readFields<S extends v.GenericSchema>(
   method: Call["method"],
   schema: S,
 ): Promise<v.InferOutput<S>> {
-  // A request without fields may have any body.
   if (Object.is(schema, NoFields)) return check(schema, {}, "body");
   return method === "GET"
     ? check(schema, Object.fromEntries(new URL(request.url).searchParams), "query")

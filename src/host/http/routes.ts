@@ -35,7 +35,6 @@ export function addRoutes(app: Hono<HostEnvironment>, services: HandlerServices)
       const key = repeat === "keyed" ? idempotencyKeyOf(c.req.raw) : null;
       const facts = { ...services, idempotencyKey: key, signal: c.req.raw.signal };
       const work = (scope: TeamScope) => useCase({ ...facts, scope }, request);
-      // A job stores its key itself, before it begins.
       const isReplayed = repeat === "keyed" && job === undefined;
       const answer = isReplayed
         ? await once(c.get("scope"), { key, route: name, body: request, answer: response }, work)

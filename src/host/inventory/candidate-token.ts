@@ -9,11 +9,9 @@ const WINDOW_MS = 5 * 60_000;
 /** The validity of a token after its window, in milliseconds. */
 const LIFETIME_MS = 15 * 60_000;
 
-/** The resource that a candidate token names, and the team that may use it. */
 interface CandidateClaim {
   readonly teamId: string;
   readonly provider: string;
-  /** Id of the inventory row. */
   readonly resourceId: string;
 }
 

@@ -28,7 +28,6 @@ import { lastSegment, matchKey, pathKey } from "./matching.ts";
 const STALE_AFTER_MS = 10 * 60_000;
 /** The longest wait of a response for a requested refresh, in milliseconds; clients time out after 30 s. */
 const MAX_REFRESH_WAIT_MS = 20_000;
-/** Workspaces that are read at the same time. */
 const MAX_PARALLEL_READS = 4;
 
 interface WorkspaceResources {
@@ -189,7 +188,6 @@ export class Inventory {
     }
   }
 
-  /** Refreshes a stale inventory after the response that uses it. */
   refreshAfterAnswer(
     scope: TeamScope,
     connection: ConnectionKey & { readonly last_refreshed_at: string | null },
@@ -471,7 +469,6 @@ function routingOf(workspace: DiscoveredWorkspace, resource: DiscoveredResource)
   };
 }
 
-/** The name of a connection: its workspaces. */
 export function accountLabel({ workspaces }: DiscoveredInventory): string {
   const names = workspaces.map(({ workspace }) => workspace.display);
   const shown = names.slice(0, 2).join(", ");

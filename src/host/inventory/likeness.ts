@@ -63,7 +63,6 @@ const SPELLED_KEY_LIKENESS = 0.9;
 /** Likeness of a name whose key is one of the repository's words. */
 const KEY_WORD_LIKENESS = 0.8;
 
-/** A name in comparable words. */
 export interface Words {
   readonly words: readonly string[];
   /** In order, without normalization. */
@@ -71,7 +70,6 @@ export interface Words {
   readonly joined: string;
 }
 
-/** Splits a match key (`payments-api`) into comparable words. */
 export function wordsOf(matchKey: string): Words {
   const written = matchKey.split("-").filter((word) => word !== "");
   return { words: written.map(spelled), written, joined: written.join("") };
@@ -82,7 +80,6 @@ function spelled(word: string): string {
   return SPELLED.get(word) ?? SPELLED.get(one) ?? one;
 }
 
-/** A resource's name and key in comparable words. */
 export interface ComparedResource {
   readonly name: Words;
   /** The provider's short key without separators, in lower case; empty when it has none. */

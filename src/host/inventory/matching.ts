@@ -16,7 +16,6 @@ const SYMBOLS: readonly (readonly [RegExp, string])[] = [
   [/(?<![\p{L}\p{N}])\.net\b/gu, "dotnet"],
 ];
 
-/** The {@link matchKey} of folded text. */
 export function wordsKey(folded: string): string {
   const spelled = /[+#.]/.test(folded)
     ? SYMBOLS.reduce((text, [symbol, word]) => text.replace(symbol, word), folded)
@@ -33,7 +32,6 @@ export function lastSegment(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** Reports whether one match key contains the other as consecutive whole words. */
 export function containsWords(a: string, b: string): boolean {
   const [long, short] = a.length < b.length ? [b, a] : [a, b];
   return long.includes(short) && `-${long}-`.includes(`-${short}-`);

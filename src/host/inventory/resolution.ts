@@ -16,7 +16,6 @@ import {
   wordsKey,
 } from "./matching.ts";
 
-/** The limit of low-confidence candidates in one answer; the list of resources has the rest. */
 export const MAX_LOW_CANDIDATES = 20;
 /** Trigram similarity from which two names are similar. */
 const MIN_SIMILARITY = 0.4;
@@ -28,7 +27,6 @@ const RANK: Readonly<Record<Confidence, number>> = { high: 2, medium: 1, low: 0 
 
 type NamedIdentity = Pick<ProjectIdentity, "uuid" | "slug" | "repo_slug" | "repo_host">;
 
-/** The identity of a project in a mapping. */
 interface KnownProject {
   /** Null for a project of a client without UUIDs. */
   readonly projectUuid: string | null;
@@ -48,24 +46,19 @@ export interface InventoryResource {
   readonly id: string;
   readonly stableRef: string;
   readonly label: string;
-  /** Folded label. */
   readonly sortKey: string;
   /** Match key of the name, or of the path's last segment. */
   readonly nameKey: string;
   /** Match key of the provider's own short key. */
   readonly displayKey: string;
-  /** Path key, null for providers without paths. */
   readonly pathKey: string | null;
-  /** Web host of the resource's connection. */
   readonly webHost: string | null;
-  /** Slugs of the projects bound to it. */
   readonly boundTo: readonly string[];
 }
 
 /** The facts that may decide without a ranking. */
 interface Certainties<M extends KnownMapping, R extends InventoryResource> {
   readonly mappings: readonly M[];
-  /** The visible resource that the project's config names; null when there is none. */
   readonly known: R | null;
   /** Resources whose path equals `repo_slug`. */
   readonly atPath: readonly R[];
@@ -192,7 +185,6 @@ function withSharing(reason: string, { boundTo }: InventoryResource): string {
   return `${reason}; also bound to ${first}${more}`;
 }
 
-/** A name of the project that resources are compared with. */
 interface ComparedName {
   readonly key: string;
   readonly words: Words;

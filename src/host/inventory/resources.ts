@@ -17,11 +17,8 @@ const MAX_AT_PATH = 20;
 
 interface ResourcesQuery {
   readonly provider: HostedProvider;
-  /** Substring of label or key; null for all. */
   readonly q: string | null;
-  /** Resources per page; null for all of them. */
   readonly limit: number | null;
-  /** `next_cursor` of the page before. */
   readonly cursor: string | null;
 }
 
@@ -32,7 +29,6 @@ function visible(scope: TeamScope, provider: HostedProvider) {
     .where("resources.hidden_at", "is", null);
 }
 
-/** The active bindings by resource, oldest first. */
 async function bindingsOf(scope: TeamScope, provider: HostedProvider, stableRefs: readonly string[] | null) {
   let query = scope
     .mappings()
@@ -147,7 +143,6 @@ export interface ResolvableResource extends InventoryResource {
   readonly context: ProviderContext;
 }
 
-/** Resources whose full path equals `path`; read by an index. */
 export async function resourcesAt(
   scope: TeamScope,
   provider: HostedProvider,
@@ -161,7 +156,6 @@ export async function resourcesAt(
   );
 }
 
-/** Resources with this path or short key; read by an index. */
 export async function resourcesNamed(
   scope: TeamScope,
   provider: HostedProvider,

@@ -50,7 +50,6 @@ export class Background {
   }
 }
 
-/** The error of work that ends with its process. */
 export function interrupted(): HostError {
   return new HostError("internal", "The operation was interrupted; run it again.");
 }

@@ -60,7 +60,6 @@ export function fingerprintOf(parts: readonly unknown[]): string {
   return new Bun.CryptoHasher("sha256").update(JSON.stringify(parts)).digest("hex");
 }
 
-/** The error of a key that was used for another request. */
 export function keyReused(): HostError {
   return new HostError(
     "idempotency_mismatch",

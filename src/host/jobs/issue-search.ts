@@ -1,4 +1,3 @@
-/** Issues of a bound resource, as users search for them. */
 import type * as v from "valibot";
 import type {
   IssueSearchRequest,
@@ -25,14 +24,8 @@ import {
   upgradeOf,
 } from "../mappings/mappings.ts";
 
-/** A request whose provider has been checked. */
 type CheckedProvider<R> = Omit<R, "provider"> & { readonly provider: HostedProvider };
 
-/**
- * The issues that changed last.
- *
- * @throws HostError as {@link searchIssuesOf} does
- */
 export async function listTickets(
   scope: TeamScope,
   sources: Sources,
@@ -97,7 +90,6 @@ async function read(
   };
 }
 
-/** The mapping that a key names, with a check of its connection. */
 async function connected(scope: TeamScope, provider: HostedProvider, key: RoutingKey): Promise<MappingView> {
   const mapping = await routeToMapping(scope, provider, key);
   requireConnected(mapping);

@@ -27,10 +27,8 @@ import { deleteExpired, within } from "./operations.ts";
 /** The number of dead processes after which a job is abandoned. */
 const MAX_JOB_ATTEMPTS = 5;
 
-/** The request for a job. */
 interface JobRequest {
   readonly kind: string;
-  /** Reference of the job's mapping. */
   readonly bindingRef: string;
   /** The complete input, with which another process can do the job: a JSON value. */
   readonly payload: unknown;
@@ -39,7 +37,7 @@ interface JobRequest {
   readonly idempotencyKey: string | null;
 }
 
-/** A job in the hands of its worker. */
+/** A job as its worker sees it. */
 export interface Job {
   readonly id: string;
   readonly payload: unknown;
@@ -47,14 +45,12 @@ export interface Job {
   readonly lease: Lease;
   /** `first` when no process has begun the work. */
   readonly attempt: "first" | "repeated";
-  /** Results from before a crash, by position. */
   readonly done: ReadonlyMap<number, unknown>;
   keep(position: number, item: unknown): Promise<void>;
   /** Reports the number of finished parts; stored with the next beat. */
   progress(done: number): void;
 }
 
-/** Does the jobs of one kind. */
 export type Worker = (scope: TeamScope, job: Job) => Promise<object>;
 
 interface JobsOptions {
@@ -63,7 +59,6 @@ interface JobsOptions {
   readonly workers: Readonly<Record<string, Worker>>;
   readonly log: Log;
   readonly now: () => number;
-  /** The longest wait of a request for a job of this kind, in milliseconds. */
   readonly maxWaitMs: (kind: string) => number;
 }
 
@@ -237,13 +232,11 @@ interface LostJob {
   readonly user_id: string | null;
 }
 
-/** A job that only this process may do. */
 interface ClaimedJob {
   readonly id: string;
   readonly kind: string;
   readonly payload: unknown;
   readonly attempt: Job["attempt"];
-  /** The number of claims, including this one. */
   readonly attempts: number;
   readonly lease: Lease;
 }
@@ -344,7 +337,6 @@ function unlessBusy(error: unknown): null {
   throw error;
 }
 
-/** Ends the job of a user who has left the team. */
 async function abandon(database: Database, id: string, now: number): Promise<void> {
   const error = new HostError("forbidden", "The user who started this operation has left the team.");
   await database
@@ -389,7 +381,6 @@ async function finish(
     .execute();
 }
 
-/** The stored result of a job of an earlier request; null without one. */
 async function resultOf(scope: TeamScope, id: string): Promise<JobEnd | null> {
   const row = await scope.operations().select("result").where("id", "=", id).executeTakeFirst();
   return typeof row?.result === "string"

@@ -13,7 +13,6 @@ import { leaseFrom, withHeartbeat } from "./heartbeat.ts";
  * process resumes it, and a large inventory is written in one transaction without a beat.
  */
 const INTERRUPTED_AFTER_MS = 30_000;
-/** The retention of operations, in milliseconds. */
 const RETENTION_MS = 24 * 60 * 60_000;
 
 interface OperationFacts {
@@ -21,7 +20,6 @@ interface OperationFacts {
   readonly subject: string;
 }
 
-/** Receives the number of finished parts. */
 export type Progress = (done: number) => void;
 
 /** The result of an operation that ended in time, or the operation that continues. */
@@ -30,7 +28,6 @@ export type Outcome<T> = { readonly result: T } | { readonly operation: Operatio
 interface OperationsOptions {
   readonly background: Background;
   readonly log: Log;
-  /** The longest wait of a request for the result, in milliseconds. */
   readonly maxWaitMs: number;
 }
 

@@ -3,10 +3,8 @@ import type { TeamScope } from "../access/team-scope.ts";
 import type { MappingView } from "../mappings/mappings.ts";
 import { unfinishedJob } from "./operations.ts";
 
-/** The limit of conflicts in a status. */
 const MAX_SHOWN_CONFLICTS = 3;
 
-/** The state of a mapping's sync for its status. */
 export async function syncStateOf(scope: TeamScope, mapping: MappingView) {
   const row = await scope
     .syncStates()
@@ -43,7 +41,6 @@ export async function syncStateOf(scope: TeamScope, mapping: MappingView) {
   };
 }
 
-/** The time of the last sync of each mapping of the team, by reference. */
 export async function lastSyncs(scope: TeamScope): Promise<ReadonlyMap<string, string | null>> {
   const rows = await scope.syncStates().select(["binding_ref", "last_synced_at"]).execute();
   return new Map(rows.map(({ binding_ref, last_synced_at }) => [binding_ref, last_synced_at]));

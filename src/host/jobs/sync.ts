@@ -1,4 +1,3 @@
-/** Sync of a mapping's resource, for every user of the mapping. */
 import * as v from "valibot";
 import {
   ItemError,
@@ -30,16 +29,13 @@ const MAX_REQUEST_MS = 20_000;
 /** The limit of the issues in one response, in bytes. Clients read 10 MiB, and a run also reports its pushes. */
 const MAX_ANSWER_BYTES = 6 * 1024 * 1024;
 
-/** The stored input of a push. */
 const RoutedPayload = v.object({ routed_by: v.picklist(["binding_ref", "project_slug"]) });
 const PushPayload = v.object({ ...RoutedPayload.entries, items: v.array(PushItem) });
-/** The stored input of a run. */
 const RunPayload = v.object({
   ...RoutedPayload.entries,
   ...v.pick(RunRequest, ["pull_first", "limit", "dry_run"]).entries,
 });
 
-/** The stored input of a mission's update. */
 const PublishPayload = v.object({
   ...RoutedPayload.entries,
   ...v.pick(MissionPublishRequest, ["issue", "update"]).entries,
@@ -57,7 +53,6 @@ interface Leased {
 export class Synchronization {
   readonly #sources: Sources;
   readonly #background: Background;
-  /** The workers of the jobs that {@link Jobs} stores. */
   readonly workers: Readonly<Record<"push" | "run" | "publish", Worker>> = {
     push: (scope, job) => this.#push(scope, job),
     run: (scope, job) => this.#run(scope, job),
@@ -98,7 +93,6 @@ export class Synchronization {
     );
   }
 
-  /** @throws HostError `no_installation` */
   async conflicts(scope: TeamScope, mapping: MappingView) {
     return (await this.#openForReading(scope, mapping)).conflicts();
   }
@@ -243,7 +237,6 @@ export class Synchronization {
     return new ResourceSync({ connector, store, ...this.#optionsOf(scope, mapping), ...options });
   }
 
-  /** The sync of a mapping for reads, which need no lease. */
   async #openForReading(
     scope: TeamScope,
     mapping: MappingView,
@@ -265,7 +258,6 @@ export class Synchronization {
   }
 }
 
-/** The longest wait of a sync for a provider. */
 type WaitLimit = Pick<ResourceSyncOptions, "maxWaitMs">;
 
 /** Limits the wait so that the response is in time for the caller. */
@@ -273,7 +265,6 @@ function waitLimitUntil(scope: TeamScope, until: number): WaitLimit {
   return { maxWaitMs: () => Math.max(0, until - scope.now()) };
 }
 
-/** The part of a sync's result that the mapping's state records. */
 type SyncEnd = ReturnType<typeof envelopeOf> & { readonly item_errors: readonly ItemError[] | null };
 
 /** A pull with more pages has not seen all changes. */

@@ -7,7 +7,6 @@ import { check } from "../check.ts";
 import { HostError } from "../errors.ts";
 import { type MappingView, mappingByRef } from "./mappings.ts";
 
-/** The new values; an absent one does not change. */
 interface MappingChange {
   readonly ownership?: Ownership;
   /** Merged into the current settings: null removes one (RFC 7396). */

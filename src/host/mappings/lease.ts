@@ -14,7 +14,6 @@ export const LEASE_MS = 10_000;
 
 export interface Lease {
   readonly bindingRef: string;
-  /** Unique for every time that the lease is taken. */
   readonly owner: string;
 }
 

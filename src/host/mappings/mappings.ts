@@ -1,4 +1,3 @@
-/** Mappings: the bindings of projects to resources, and their changes. */
 import * as v from "valibot";
 import {
   type BindConfirmResponse,
@@ -25,12 +24,9 @@ export interface MappingView extends KnownMapping {
   readonly label: string;
   readonly context: ProviderContext;
   readonly routing: RoutingMetadata;
-  /** The owner of each field of its issues. */
   readonly ownership: Ownership;
-  /** Connector params that users decided. */
   readonly settings: ConnectorSettings;
   readonly boundAt: string;
-  /** The connection was not removed. */
   readonly connected: boolean;
   /** Id of the inventory row; null when the resource is no longer visible. */
   readonly resourceId: string | null;
@@ -209,7 +205,6 @@ export function requireConnected({ connected, provider }: MappingView): void {
   if (!connected) throw removedConnection(provider);
 }
 
-/** The error of a mapping whose connection was removed. */
 export function removedConnection(provider: string): HostError {
   return new HostError("no_installation", `The connection to ${providerName(provider)} was removed.`, {
     provider,
@@ -396,7 +391,6 @@ async function claimProject(
   return { projectId: known.id, projectUuid };
 }
 
-/** The project's stored UUID, else the one that it sends. */
 export async function projectUuidOf(scope: TeamScope, identity: ProjectIdentity): Promise<string> {
   return (await findProjectRow(scope, identity))?.uuid ?? identity.uuid;
 }

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 
-/** Crockford's base 32: no I, L, O or U. */
 const DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LENGTH = 26;
 const BITS_PER_DIGIT = 5;

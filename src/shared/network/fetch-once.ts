@@ -1,7 +1,6 @@
 import type { Fetch } from "../network.ts";
 import { type NetworkFailure, networkFailureOf, TOO_LARGE } from "./failure.ts";
 
-/** The bounds of one request. */
 export interface Limits {
   /** From the first byte sent to the last byte read, in ms. */
   readonly requestMs: number;
@@ -11,7 +10,6 @@ export interface Limits {
 
 export const DEFAULT_LIMITS: Limits = { requestMs: 30_000, bodyBytes: 10 * 1024 * 1024 };
 
-/** A request that has not been sent. */
 export interface Outgoing {
   readonly method: string;
   readonly url: URL;
@@ -19,7 +17,6 @@ export interface Outgoing {
   readonly body: string | URLSearchParams | null;
 }
 
-/** An answer, read to its end. */
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;

@@ -73,7 +73,6 @@ export const sync: Migration = {
       .addUniqueConstraint("issues_identity", ["binding_ref", "identity"])
       .execute();
 
-    // For the counts of a status.
     await schema
       .createIndex("issues_present")
       .on("issues")

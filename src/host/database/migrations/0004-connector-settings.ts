@@ -1,7 +1,6 @@
 import type { Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
 
-/** Connector settings that users decide and discovery cannot find. */
 export const connectorSettings: Migration = {
   async up(database: Kysely<unknown>) {
     await database.schema.alterTable("mappings").addColumn("connector_settings", "text").execute();
