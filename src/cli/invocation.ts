@@ -1,6 +1,5 @@
 import { isAbsolute, resolve } from "node:path";
 import type { EmbeddedHost } from "../service/access.ts";
-import type { BindingUpgrade } from "../service/bindings.ts";
 import type { TrackerService } from "../service.ts";
 import type { Context } from "../shared/context.ts";
 import type { Io } from "../shared/io.ts";
@@ -10,6 +9,13 @@ import type { Globals } from "./argv.ts";
 import { HINTS } from "./hints.ts";
 import { type Style, styleOf } from "./render/style.ts";
 
+/** The upgrade of an older config that is left to a program. */
+interface PendingUpgrade {
+  readonly binding_ref: string;
+  readonly display_label: string | null;
+  readonly provider_context: Readonly<Record<string, string>> | null;
+}
+
 /** One run of one command: the context as the global flags shape it. */
 export interface Invocation {
   readonly context: Context;
@@ -17,7 +23,7 @@ export interface Invocation {
   readonly io: Io;
   readonly log: Log;
   /** The upgrade of an older config that is left to the caller; set by the service. */
-  readonly upgrade: { pending: BindingUpgrade | null };
+  readonly upgrade: { pending: PendingUpgrade | null };
 }
 
 /** Applies the global flags to `context`. */
@@ -49,13 +55,17 @@ export async function withService<T>(
     projectFolder: isAbsolute(folder) ? folder : resolve(context.cwd, folder),
     hostFlag: globals.host,
     openEmbedded: (databasePath) => openEmbedded(databasePath, { context, log }),
-    onUpgrade: (values, outcome) => {
+    onUpgrade: ({ bindingRef, displayLabel, providerContext }, outcome) => {
       if (outcome === "written") {
-        log.info(`Updated .kittify/config.yaml: it records ${values.binding_ref} now.`);
-      } else {
-        upgrade.pending = values;
-        log.info(HINTS.pendingUpgrade(values.binding_ref));
+        log.info(`Updated .kittify/config.yaml: it records ${bindingRef} now.`);
+        return;
       }
+      upgrade.pending = {
+        binding_ref: bindingRef,
+        display_label: displayLabel,
+        provider_context: providerContext,
+      };
+      log.info(HINTS.pendingUpgrade(bindingRef));
     },
     onDoctrine: globals.json ? null : () => log.warn(HINTS.doctrine),
     onAdopted: (label) => log.info(`Using ${label}, as .kittify/config.yaml says.`),

@@ -13,7 +13,7 @@ import { type Choice, TrackerError } from "../shared/errors.ts";
 import { type HostedProvider, providerName } from "../shared/providers.ts";
 import { Choices } from "./choices.ts";
 import { type ConfigChange, type ConfigPreview, changeOf, previewBind } from "./config-change.ts";
-import { wireIdentity } from "./wire-identity.ts";
+import { bindingFromWire, wireIdentity } from "./wire.ts";
 
 /** Most choices that an error carries. */
 const MAX_CHOICES = 10;
@@ -68,18 +68,20 @@ interface Situation {
 }
 
 /** A binding that exists, or a resource to confirm. */
-type Chosen =
-  | { readonly kind: "binding"; readonly binding: Binding }
-  | {
-      readonly kind: "resource";
-      readonly token: string;
-      readonly label: string | null;
-      /** Null for a certain match. */
-      readonly row: NumberedResource | null;
-      /** The reference that confirming gives, where the control plane says so. */
-      readonly derivedRef: string | null;
-      readonly context: Binding["providerContext"];
-    };
+interface Chosen {
+  /** Before the confirmation as far as it is known; the reference only where the control plane derives it. */
+  readonly binding: Binding;
+  /** Null for a binding that exists. */
+  readonly resource: Unconfirmed | null;
+}
+
+/** A resource to confirm. */
+interface Unconfirmed {
+  readonly provider: HostedProvider;
+  readonly token: string;
+  /** Null for a certain match. */
+  readonly row: NumberedResource | null;
+}
 
 /** Binds projects through a control plane. */
 export class Binder {
@@ -104,21 +106,20 @@ export class Binder {
     const chosen = await this.#choose({ choices, identity, existing }, request, dialog);
     if (chosen === null) return null;
     dialog.explain?.(await choices.resolution());
-    if (!request.dryRun) return this.#projects.alone(project, (now) => this.#bindNow(now, request, chosen));
-    const binding = chosen.kind === "binding" ? chosen.binding : unconfirmed(provider, chosen);
-    const change = changeOf(project, binding);
+    if (!request.dryRun) return this.#projects.alone(project, (now) => this.#bindNow(now, chosen));
+    const change = changeOf(project, chosen.binding);
     return { ...change, boundAt: null, preview: previewBind(project, identity, change.binding) };
   }
 
   /** Confirms and writes while no other process binds this project; `project` is as it is now. */
-  async #bindNow(project: Project, { provider }: BindRequest, chosen: Chosen): Promise<BindOutcome> {
+  async #bindNow(project: Project, { binding, resource }: Chosen): Promise<BindOutcome> {
     const derived = await this.#projects.identity(project);
-    if (chosen.kind === "binding") return this.#write(project, derived, chosen.binding, null);
+    if (resource === null) return this.#write(project, derived, binding, null);
     const identity = this.#projects.reserve(project, derived);
-    const answer = await this.#confirm(provider, identity, chosen);
-    if (chosen.row !== null && chosen.label !== answer.display_label)
-      throw wrongResource(chosen.label, answer);
-    return this.#write(project, identity, confirmed(answer), answer.bound_at);
+    const answer = await this.#confirm(identity, binding, resource);
+    if (resource.row !== null && binding.displayLabel !== answer.display_label)
+      throw wrongResource(binding, answer);
+    return this.#write(project, identity, bindingFromWire(answer.provider, answer), answer.bound_at);
   }
 
   #write(project: Project, identity: ProjectIdentity, binding: Binding, boundAt: string | null): BindOutcome {
@@ -134,11 +135,11 @@ export class Binder {
   ): Promise<Chosen | null> {
     switch (selection.by) {
       case "reference":
-        return { kind: "binding", binding: await this.#validate(provider, selection.bindingRef, identity) };
+        return this.#validated(provider, selection.bindingRef, identity);
       case "number":
-        return toChosen(await numbered(choices, provider, selection.number));
+        return toChosen(provider, await numbered(choices, provider, selection.number));
       case "match":
-        return toChosen(await matching(choices, provider, selection.text));
+        return toChosen(provider, await matching(choices, provider, selection.text));
     }
     const certain = certainChoice(provider, this.#client.name, await choices.resolution());
     const byPerson = () => chosenBy(dialog, provider, choices);
@@ -150,7 +151,7 @@ export class Binder {
     return certain === null || isSame ? byPerson() : certain;
   }
 
-  async #validate(provider: HostedProvider, bindingRef: string, identity: ProjectIdentity): Promise<Binding> {
+  async #validated(provider: HostedProvider, bindingRef: string, identity: ProjectIdentity): Promise<Chosen> {
     const validation = await this.#client.call("bindValidate", {
       provider,
       binding_ref: bindingRef,
@@ -164,21 +165,14 @@ export class Binder {
         { provider, details: { binding_ref: bindingRef, reason } },
       );
     }
-    return {
-      provider,
-      bindingRef: validation.binding_ref,
-      displayLabel: validation.display_label,
-      providerContext: validation.provider_context,
-      projectSlug: null,
-      workspace: null,
-    };
+    return { binding: bindingFromWire(provider, validation), resource: null };
   }
 
   /** Confirms; a token that is refused once is renewed for the same resource and confirmed again. */
   async #confirm(
-    provider: HostedProvider,
     identity: ProjectIdentity,
-    chosen: Extract<Chosen, { kind: "resource" }>,
+    { displayLabel }: Binding,
+    { provider, token, row }: Unconfirmed,
   ): Promise<BindConfirmResponse> {
     const confirm = (candidate_token: string) =>
       this.#client.call("bindConfirm", {
@@ -187,28 +181,27 @@ export class Binder {
         project_identity: wireIdentity(identity),
       });
     try {
-      return await confirm(chosen.token);
+      return await confirm(token);
     } catch (error) {
       if (!(error instanceof TrackerError) || error.code !== "invalid_candidate_token") throw error;
       this.#debug("the candidate token was refused; looking for the same resource once more");
-      const renewed = await this.#renew(
-        new Choices(this.#client, provider, { identity, known: null }),
-        chosen,
-      );
+      const choices = new Choices(this.#client, provider, { identity, known: null });
+      const renewed = await renew(choices, row);
       if (renewed !== null) return confirm(renewed);
-      const label = chosen.label ?? "The exact match";
+      const label = displayLabel ?? "The exact match";
       throw new TrackerError("candidate_gone", `${label} is no longer available to this project.`, {
         provider,
         cause: error,
       });
     }
   }
+}
 
-  async #renew(choices: Choices, { row }: Extract<Chosen, { kind: "resource" }>): Promise<string | null> {
-    const resolution = await choices.resolution();
-    if (row === null) return resolution.match_type === "exact" ? resolution.candidate_token : null;
-    return sameResource(await choices.all(), row)?.candidateToken ?? null;
-  }
+/** A fresh token for the same resource; null when it is gone. */
+async function renew(choices: Choices, row: NumberedResource | null): Promise<string | null> {
+  if (row !== null) return sameResource(await choices.all(), row)?.candidateToken ?? null;
+  const resolution = await choices.resolution();
+  return resolution.match_type === "exact" ? resolution.candidate_token : null;
 }
 
 /** The choice that a resolution makes by itself; null when it is not certain. */
@@ -217,37 +210,21 @@ function certainChoice(
   controlPlane: string,
   resolution: BindResolveResponse,
 ): Chosen | null {
-  const { match_type, binding_ref, candidate_token, display_label, provider_context, project_slug } =
-    resolution;
-  if (match_type !== "exact") return null;
-  if (binding_ref !== null) {
-    const binding = {
-      provider,
-      bindingRef: binding_ref,
-      displayLabel: display_label,
-      providerContext: provider_context,
-      projectSlug: project_slug,
-      workspace: null,
-    };
-    return { kind: "binding", binding };
+  if (resolution.match_type !== "exact") return null;
+  if (resolution.binding_ref !== null) {
+    return { binding: bindingFromWire(provider, resolution), resource: null };
   }
-  if (candidate_token === null) {
+  const { candidate_token: token, derived_binding_ref = null, display_label, provider_context } = resolution;
+  if (token === null) {
     const message = `${controlPlane} named an exact match without a token to bind it.`;
     throw new TrackerError("invalid_response", message);
   }
-  return {
-    kind: "resource",
-    token: candidate_token,
-    label: display_label,
-    row: null,
-    derivedRef: resolution.derived_binding_ref ?? null,
-    context: provider_context,
-  };
+  const known = { binding_ref: derived_binding_ref, display_label, provider_context };
+  return { binding: bindingFromWire(provider, known), resource: { provider, token, row: null } };
 }
 
-function leadsTo(chosen: Chosen, { bindingRef }: Binding): boolean {
-  if (bindingRef === null) return false;
-  return bindingRef === (chosen.kind === "binding" ? chosen.binding.bindingRef : chosen.derivedRef);
+function leadsTo({ binding }: Chosen, { bindingRef }: Binding): boolean {
+  return bindingRef !== null && bindingRef === binding.bindingRef;
 }
 
 async function chosenBy(
@@ -259,7 +236,7 @@ async function chosenBy(
   if (rows.length === 0) throw nothingToBind(provider);
   if (!dialog.canAsk) throw undecided(provider, rows);
   const row = await dialog.choose(rows);
-  return row === null ? null : toChosen(row);
+  return row === null ? null : toChosen(provider, row);
 }
 
 async function numbered(
@@ -316,26 +293,20 @@ function nothingToBind(provider: HostedProvider): TrackerError {
 }
 
 function wrongResource(
-  label: string | null,
+  { displayLabel }: Binding,
   { provider, display_label, binding_ref }: BindConfirmResponse,
 ): TrackerError {
   return new TrackerError(
     "wrong_resource",
-    `${label ?? "The resource"} was chosen, and the control plane bound ${display_label}.`,
+    `${displayLabel ?? "The resource"} was chosen, and the control plane bound ${display_label}.`,
     { provider, details: { binding_ref } },
   );
 }
 
-function toChosen(row: NumberedResource): Chosen {
+function toChosen(provider: HostedProvider, row: NumberedResource): Chosen {
   const { candidateToken: token, label, resource } = row;
-  return {
-    kind: "resource",
-    token,
-    label,
-    row,
-    derivedRef: null,
-    context: resource?.provider_context ?? null,
-  };
+  const known = { display_label: label, provider_context: resource?.provider_context ?? null };
+  return { binding: bindingFromWire(provider, known), resource: { provider, token, row } };
 }
 
 function toChoice({ number, label, candidate }: NumberedResource): Choice {
@@ -344,31 +315,5 @@ function toChoice({ number, label, candidate }: NumberedResource): Choice {
     display_label: label,
     confidence: candidate?.confidence ?? null,
     match_reason: candidate?.match_reason ?? null,
-  };
-}
-
-function confirmed(answer: BindConfirmResponse): Binding {
-  return {
-    provider: answer.provider,
-    bindingRef: answer.binding_ref,
-    displayLabel: answer.display_label,
-    providerContext: answer.provider_context,
-    projectSlug: answer.project_slug,
-    workspace: null,
-  };
-}
-
-/** The binding that a dry run would make. */
-function unconfirmed(
-  provider: HostedProvider,
-  { label, context, derivedRef }: Extract<Chosen, { kind: "resource" }>,
-): Binding {
-  return {
-    provider,
-    bindingRef: derivedRef,
-    displayLabel: label,
-    providerContext: context,
-    projectSlug: null,
-    workspace: null,
   };
 }

@@ -17,7 +17,6 @@ import type {
   MissionPublishResponse,
   MissionSeedResponse,
   ProjectStatus,
-  ProviderContext,
   PullResult,
   PushItem,
   PushResult,
@@ -27,18 +26,14 @@ import type {
 import { TrackerError } from "../shared/errors.ts";
 import type { Provider } from "../shared/providers.ts";
 
-/** The values that upgrade an older config. */
-export interface BindingUpgrade {
-  readonly binding_ref: string;
-  readonly display_label: string | null;
-  readonly provider_context: ProviderContext | null;
-}
-
 /**
  * Receives the upgrade of an older config: `written` when the config has it now,
  * else left to the caller because that was asked for or the write failed.
  */
-export type OnUpgrade = (upgrade: BindingUpgrade, outcome: "written" | "pending") => void;
+export type OnUpgrade = (
+  binding: Binding & { readonly bindingRef: string },
+  outcome: "written" | "pending",
+) => void;
 
 /** The reads on a binding, or on a provider without a binding of the project. */
 export interface TrackerView {
@@ -108,15 +103,4 @@ export function requireBinding({ config }: Pick<Project, "config">): Binding {
 /** The error for a project without a binding. */
 export function notBound(): TrackerError {
   return new TrackerError("not_bound", "This project is not bound to a tracker.");
-}
-
-/** A binding as programs read it; an on-device one is labeled by its workspace. */
-export function bindingToJson(binding: Binding) {
-  return {
-    provider: binding.provider,
-    binding_ref: binding.bindingRef,
-    project_slug: binding.projectSlug,
-    display_label: binding.displayLabel ?? binding.workspace,
-    provider_context: binding.providerContext,
-  };
 }

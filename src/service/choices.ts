@@ -5,7 +5,7 @@ import { exactFirst, type NumberedResource, numberResources } from "../discovery
 import type { BindableResource, BindResolveResponse, ResourcesResponse } from "../protocol.ts";
 import { TrackerError } from "../shared/errors.ts";
 import type { HostedProvider } from "../shared/providers.ts";
-import { wireIdentity } from "./wire-identity.ts";
+import { wireIdentity, wireKnown } from "./wire.ts";
 
 /** Resources on a page. */
 const PAGE_SIZE = 500;
@@ -67,14 +67,11 @@ export class Choices {
   async #resolve(): Promise<BindResolveResponse> {
     const chooser = await this.#chooser;
     if (chooser === null) throw new TrackerError("no_project", "There is no project to resolve.");
-    const { identity, known } = chooser;
-    const { bindingRef = null, providerContext } = known ?? {};
+    const known = chooser.known === null ? null : wireKnown(chooser.known);
     return this.#client.call("bindResolve", {
       provider: this.#provider,
-      project_identity: wireIdentity(identity),
-      ...(bindingRef !== null && {
-        known: { binding_ref: bindingRef, provider_context: providerContext ?? {} },
-      }),
+      project_identity: wireIdentity(chooser.identity),
+      ...(known !== null && { known }),
     });
   }
 

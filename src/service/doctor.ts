@@ -7,7 +7,7 @@ import type { Context } from "../shared/context.ts";
 import { TrackerError } from "../shared/errors.ts";
 import { findGit } from "../shared/git.ts";
 import { type HostedProvider, isHosted, providerName } from "../shared/providers.ts";
-import { wireIdentity } from "./wire-identity.ts";
+import { wireIdentity } from "./wire.ts";
 
 /** The result of one check. */
 export interface Check {

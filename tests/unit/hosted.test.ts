@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Project, ProjectStore } from "../../src/config/project.ts";
-import { parseProjectConfig } from "../../src/config.ts";
+import { type Binding, parseProjectConfig } from "../../src/config.ts";
 import { HostedBinding } from "../../src/service/bindings/hosted.ts";
 import { failureOf } from "../helpers/failure.ts";
 import { errorBody, HttpStubs, STUB_URL, StubbedNature, stubbedClient } from "../helpers/http-stubs.ts";
@@ -80,12 +80,20 @@ describe("work on a binding", () => {
     display_label: "Payments (PAY)",
     provider_context: { team_key: "PAY" },
   };
+  const UPGRADED: Binding = {
+    provider: "linear",
+    bindingRef: "srm_1",
+    projectSlug: null,
+    displayLabel: "Payments (PAY)",
+    providerContext: { team_key: "PAY" },
+    workspace: null,
+  };
 
   test("an older config is upgraded, once", async () => {
     stubs.on("GET", BY_SLUG, Response.json({ connected: true, ...upgrade }));
     const before = project(LEGACY);
     expect((await binding(before).status()).connected).toBe(true);
-    expect(upgrades).toEqual([["written", upgrade]]);
+    expect(upgrades).toEqual([["written", UPGRADED]]);
     for (const line of LEGACY.trim().split("\n")) expect(config()).toContain(line);
     expect(config()).toContain("binding_ref: srm_1");
     stubs.on("GET", `${STATUS}&binding_ref=srm_1`, Response.json({ connected: true, ...upgrade }));
@@ -121,7 +129,7 @@ describe("work on a binding", () => {
       return Response.json({ issue_count: 7, ...upgrade });
     });
     expect((await binding(project(LEGACY)).status()).issue_count).toBe(7);
-    expect(upgrades).toEqual([["pending", upgrade]]);
+    expect(upgrades).toEqual([["pending", UPGRADED]]);
     expect(config()).toBe(LEGACY);
     expect(debug.join()).toContain("could not be upgraded");
   });
@@ -133,14 +141,14 @@ describe("work on a binding", () => {
       return Response.json(upgrade);
     });
     await binding(project(LEGACY)).status();
-    expect(upgrades).toEqual([["pending", upgrade]]);
+    expect(upgrades).toEqual([["pending", UPGRADED]]);
     expect(config()).toBe(broken);
   });
 
   test("upgrades that are not wanted are handed back", async () => {
     stubs.on("GET", BY_SLUG, Response.json({ binding_ref: "srm_1" }));
     await binding(project(LEGACY), { upgradesConfigs: false }).status();
-    const values = { binding_ref: "srm_1", display_label: null, provider_context: null };
+    const values = { ...UPGRADED, displayLabel: null, providerContext: null };
     expect(upgrades).toEqual([["pending", values]]);
     expect(config()).toBe(LEGACY);
   });

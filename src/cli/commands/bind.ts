@@ -1,6 +1,5 @@
 import type { BindResolveResponse } from "../../protocol.ts";
 import type { BindDialog, BindOutcome, Selection } from "../../service/bind.ts";
-import { bindingToJson } from "../../service/bindings.ts";
 import { UsageError } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
 import { type HostedProvider, isLocal, parseProvider, providerName } from "../../shared/providers.ts";
@@ -9,7 +8,7 @@ import { HINTS } from "../hints.ts";
 import { type Invocation, print, withService } from "../invocation.ts";
 import { OWNERSHIP_ARGS } from "../ownership-flags.ts";
 import { pickResource } from "../picker.ts";
-import { renderBinding, renderDryRun } from "../render/binding.ts";
+import { bindingToJson, renderBinding, renderDryRun } from "../render/binding.ts";
 import { bindLocal } from "./bind/on-device.ts";
 import { mayReplace, reportChange } from "./bind/replace.ts";
 

@@ -1,8 +1,7 @@
-import { bindingToJson } from "../../service/bindings.ts";
 import { TrackerError, UsageError } from "../../shared/errors.ts";
 import { defineAction } from "../argv.ts";
 import { type Invocation, payloadOf, print, withService } from "../invocation.ts";
-import { renderConfiguredBinding } from "../render/binding.ts";
+import { bindingToJson, renderConfiguredBinding } from "../render/binding.ts";
 import { renderInstallations, renderProjectStatus } from "../render/status.ts";
 
 /** `tracker status` */

@@ -1,8 +1,7 @@
-import { bindingToJson } from "../../service/bindings.ts";
 import { escapeText } from "../../shared/text.ts";
 import { defineAction } from "../argv.ts";
 import { print, withService } from "../invocation.ts";
-import { renderReplacement } from "../render/binding.ts";
+import { bindingToJson, renderReplacement } from "../render/binding.ts";
 
 /** `tracker unbind` */
 export const unbindCommand = defineAction({

@@ -66,3 +66,14 @@ export function renderConfiguredBinding(binding: Binding, style: Style): string 
     style,
   );
 }
+
+/** A binding for programs, keys in documented order; an on-device one is labeled by its workspace. */
+export function bindingToJson(binding: Binding) {
+  return {
+    provider: binding.provider,
+    binding_ref: binding.bindingRef,
+    project_slug: binding.projectSlug,
+    display_label: binding.displayLabel ?? binding.workspace,
+    provider_context: binding.providerContext,
+  };
+}

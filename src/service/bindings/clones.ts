@@ -12,7 +12,7 @@ import type { TrustedBindings } from "../../config/trusted-bindings.ts";
 import type { BindResolveResponse, Mapping } from "../../protocol.ts";
 import { TrackerError } from "../../shared/errors.ts";
 import { type HostedProvider, providerName } from "../../shared/providers.ts";
-import { wireIdentity } from "../wire-identity.ts";
+import { wireIdentity } from "../wire.ts";
 
 /** The dependencies of {@link Clones}. */
 interface ClonesOptions {

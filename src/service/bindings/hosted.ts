@@ -11,7 +11,7 @@ import type {
   WorkListener,
 } from "../../client.ts";
 import type { Project, ProjectStore } from "../../config/project.ts";
-import { bindingEdit, bindingOf, type ConfigEdit, type ProjectConfig } from "../../config.ts";
+import { type Binding, bindingEdit, bindingOf, type ConfigEdit, type ProjectConfig } from "../../config.ts";
 import {
   CALLS,
   type Call,
@@ -26,7 +26,8 @@ import {
 } from "../../protocol.ts";
 import { TrackerError, UsageError } from "../../shared/errors.ts";
 import { type HostedProvider, isHosted, providerName } from "../../shared/providers.ts";
-import { type BindingUpgrade, type BoundTracker, notBound, type OnUpgrade } from "../bindings.ts";
+import { type BoundTracker, notBound, type OnUpgrade } from "../bindings.ts";
+import { bindingFromWire, type WireBinding } from "../wire.ts";
 import type { Clones } from "./clones.ts";
 import { requireEgress } from "./egress.ts";
 
@@ -54,8 +55,6 @@ class StaleBindingError extends TrackerError {
     });
   }
 }
-
-type Upgradable = Partial<{ readonly [name in keyof BindingUpgrade]: BindingUpgrade[name] | null }>;
 
 /** A project's hosted binding. Every method throws StaleBindingError when the control plane serves it no longer. */
 export class HostedBinding implements BoundTracker {
@@ -186,10 +185,11 @@ export class HostedBinding implements BoundTracker {
   }
 
   /** Upgrades an older config, unless that is not wanted or fails; reports the upgrade either way. */
-  async #upgrade({ binding_ref, display_label = null, provider_context = null }: Upgradable): Promise<void> {
+  async #upgrade({ binding_ref, display_label, provider_context }: WireBinding): Promise<void> {
     if (!binding_ref) return;
     const { projects, upgradesConfigs, onUpgrade, debug } = this.#dependencies;
-    const upgrade = { binding_ref, display_label, provider_context };
+    const described = bindingFromWire(this.provider, { display_label, provider_context });
+    const upgrade = { ...described, bindingRef: binding_ref };
     if (!(await upgradesConfigs())) {
       onUpgrade(upgrade, "pending");
       return;
@@ -220,7 +220,7 @@ function routeOf(key: RoutingKey): string {
 }
 
 /** Only a config that is still as it was when the call was made is upgraded. */
-function upgradeEdit(now: ProjectConfig, then: ProjectConfig, upgrade: BindingUpgrade): ConfigEdit {
+function upgradeEdit(now: ProjectConfig, then: ProjectConfig, upgrade: Binding): ConfigEdit {
   const [current, earlier] = [bindingOf(now), bindingOf(then)];
   const isUnchanged =
     current !== null &&
@@ -228,15 +228,7 @@ function upgradeEdit(now: ProjectConfig, then: ProjectConfig, upgrade: BindingUp
     current.provider === earlier?.provider &&
     current.projectSlug === earlier.projectSlug;
   if (!isUnchanged) return {};
-  return {
-    tracker: bindingEdit(now.tracker, {
-      ...current,
-      bindingRef: upgrade.binding_ref,
-      displayLabel: upgrade.display_label,
-      providerContext: upgrade.provider_context,
-      projectSlug: null,
-    }),
-  };
+  return { tracker: bindingEdit(now.tracker, upgrade) };
 }
 
 /**

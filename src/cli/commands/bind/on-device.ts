@@ -1,13 +1,12 @@
 import type { Binding } from "../../../config.ts";
 import type { LocalBindOutcome } from "../../../service/bind-on-device.ts";
-import { bindingToJson } from "../../../service/bindings.ts";
 import { UsageError } from "../../../shared/errors.ts";
 import { type LocalProvider, providerName } from "../../../shared/providers.ts";
 import { pairsOf } from "../../argv.ts";
 import { HINTS } from "../../hints.ts";
 import { type Invocation, print, withService } from "../../invocation.ts";
 import { ownershipFlags } from "../../ownership-flags.ts";
-import { renderBinding, renderDryRun } from "../../render/binding.ts";
+import { bindingToJson, renderBinding, renderDryRun } from "../../render/binding.ts";
 import type { BindArgs } from "../bind.ts";
 import { mayReplace, reportChange } from "./replace.ts";
 
