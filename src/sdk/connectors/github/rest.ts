@@ -8,7 +8,7 @@ import { secondsUntil } from "../shared/limits.ts";
 export const GITHUB = "github";
 
 /** GitHub's maximum: https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api */
-const PAGE_ROWS = 100;
+const PAGE_SIZE = 100;
 
 /** The wait for a limit without a time; also the shortest for a secondary limit. */
 const MIN_WAIT_SECONDS = 60;
@@ -59,7 +59,7 @@ export class GitHubRest {
     const { body, headers } = await this.#exchange({
       method: "GET",
       path,
-      query: { ...query, per_page: PAGE_ROWS, [isNumber(place) ? "page" : "after"]: place },
+      query: { ...query, per_page: PAGE_SIZE, [isNumber(place) ? "page" : "after"]: place },
     });
     const rows = parsePayload(GITHUB, v.array(v.unknown()), rowsOf(body), name);
     return { rows, next: rows.length === 0 ? null : nextPlace(headers.get("link"), place, rows.length) };
@@ -100,7 +100,7 @@ function isNumber(place: string): boolean {
  */
 function nextPlace(link: string | null, place: string, rows: number): string | null {
   const following = isNumber(place) ? String(Number(place) + 1) : null;
-  if (link === null) return rows < PAGE_ROWS ? null : following;
+  if (link === null) return rows < PAGE_SIZE ? null : following;
   const address = /<([^>]*)>; rel="next"/.exec(link)?.[1];
   if (address === undefined) return null;
   const after = URL.canParse(address) ? new URL(address).searchParams.get("after") : null;
