@@ -14,13 +14,14 @@ import type { NumberedResource } from "./discovery.ts";
 import type { CallName, CallRequest, CallResponse, InstallationStatus } from "./protocol.ts";
 import { ControlPlaneAccess, type EmbeddedHost } from "./service/access.ts";
 import { type BindDialog, Binder, type BindOutcome, type BindRequest } from "./service/bind.ts";
-import type { LocalBindOutcome, LocalBindRequest, LocalBindTools } from "./service/bind-on-device.ts";
+import type { OnDeviceBindRequest, OnDeviceTools } from "./service/bind-on-device.ts";
 import { Clones } from "./service/bindings/clones.ts";
 import { requireEgress } from "./service/bindings/egress.ts";
 import { HostedBinding } from "./service/bindings/hosted.ts";
 import { HostedView } from "./service/bindings/hosted-view.ts";
 import { type BoundTracker, type OnUpgrade, requireBinding, type TrackerView } from "./service/bindings.ts";
 import { Choices, type Chooser } from "./service/choices.ts";
+import type { ConfigChange } from "./service/config-change.ts";
 import { Connections } from "./service/connections.ts";
 import { type Check, diagnose } from "./service/doctor.ts";
 import { Sessions } from "./service/sessions.ts";
@@ -148,15 +149,15 @@ export class TrackerService {
     return outcome;
   }
 
-  /** Binds the project to a tracker on this machine; no control plane is involved. */
-  async bindLocal(request: LocalBindRequest): Promise<LocalBindOutcome> {
+  /** Binds the project to an on-device provider; no control plane is involved. */
+  async bindOnDevice(request: OnDeviceBindRequest): Promise<ConfigChange> {
     const project = await this.#requireProject();
-    const [{ bindLocal }, tools, identity] = await Promise.all([
+    const [{ bindOnDevice }, tools, identity] = await Promise.all([
       import("./service/bind-on-device.ts"),
-      this.#localTools(),
+      this.#onDeviceTools(),
       this.#projects.identity(project),
     ]);
-    return bindLocal(tools, { project, identity }, request);
+    return bindOnDevice(tools, { project, identity }, request);
   }
 
   /** Removes the project's binding from its config and returns it. */
@@ -165,8 +166,8 @@ export class TrackerService {
     const binding = requireBinding(project);
     const provider = parseProvider(binding.provider);
     if (isLocal(provider)) {
-      const { unbindLocal } = await import("./service/bind-on-device.ts");
-      unbindLocal(await this.#localTools(), project, provider);
+      const { unbindOnDevice } = await import("./service/bind-on-device.ts");
+      unbindOnDevice(await this.#onDeviceTools(), project, provider);
     } else {
       this.#projects.edit(project, () => ({ tracker: unbindEdit() }));
     }
@@ -184,7 +185,7 @@ export class TrackerService {
   async boundTracker(): Promise<BoundTracker> {
     const project = await this.#requireProject();
     const provider = parseProvider(requireBinding(project).provider);
-    if (isLocal(provider)) return (await this.#localTools()).trackers.open(project);
+    if (isLocal(provider)) return (await this.#onDeviceTools()).programs.open(project);
     return this.#hosted(project);
   }
 
@@ -255,7 +256,7 @@ export class TrackerService {
       controlPlane: () => this.#access.plane(),
       openClient: () => this.#access.client(),
       askLocal: async (project) => {
-        const tracker = await (await this.#localTools()).trackers.open(project);
+        const tracker = await (await this.#onDeviceTools()).programs.open(project);
         await tracker.tickets(1);
       },
       askHosted: async (project) => (await this.#hosted(project)).status(),
@@ -283,12 +284,12 @@ export class TrackerService {
     return this.#project;
   }
 
-  async #localTools(): Promise<LocalBindTools> {
+  async #onDeviceTools(): Promise<OnDeviceTools> {
     const { OnDevicePrograms } = await import("./service/bindings/on-device-programs.ts");
     const { context } = this.#options;
     const folders = this.#folders;
-    const trackers = new OnDevicePrograms({ context, folders, lockPath: editLock(folders) });
-    return { projects: this.#projects, trackers };
+    const programs = new OnDevicePrograms({ context, folders, lockPath: editLock(folders) });
+    return { projects: this.#projects, programs };
   }
 
   /** Only the control plane in this process relies on consent that was given on this machine. */

@@ -1,15 +1,14 @@
-/** Binding to a tracker on this machine, and letting go of it. */
-
+/** Binding a project to an on-device provider, and unbinding it. */
 import type { ProjectIdentity } from "../config/identity.ts";
 import type { Project, ProjectStore } from "../config/project.ts";
 import { type Binding, bindingEdit, type ConfigEdit, type OwnershipRequest, unbindEdit } from "../config.ts";
 import type { LocalProvider } from "../shared/providers.ts";
 import { requireOwnership } from "./bindings/on-device-ownership.ts";
 import { type OnDevicePrograms, parseCredentials } from "./bindings/on-device-programs.ts";
-import { type ConfigChange, type ConfigPreview, changeOf, preview } from "./config-change.ts";
+import { type ConfigChange, changeOf, previewOf } from "./config-change.ts";
 
-/** A bind to a tracker on this machine, as it was asked for. */
-export interface LocalBindRequest {
+/** A bind to an on-device provider, as it was asked for. */
+export interface OnDeviceBindRequest {
   readonly provider: LocalProvider;
   readonly workspace: string;
   /** The way to run the provider's program: `command`, `cwd`; an absent value stays. */
@@ -19,34 +18,28 @@ export interface LocalBindRequest {
   readonly dryRun: boolean;
 }
 
-/** A finished bind to a tracker on this machine. */
-export interface LocalBindOutcome extends ConfigChange {
-  /** The change of a dry run; null when it was written. */
-  readonly preview: ConfigPreview | null;
-}
-
-/** The dependencies of a bind to an on-device provider. */
-export interface LocalBindTools {
+/** The dependencies of work on on-device providers. */
+export interface OnDeviceTools {
   readonly projects: ProjectStore;
-  readonly trackers: OnDevicePrograms;
+  readonly programs: OnDevicePrograms;
 }
 
 /**
- * Binds a project to a tracker on this machine, which is asked first.
+ * Binds a project to an on-device provider whose program answers.
  *
- * @throws UsageError for credentials, modes, fields or owners that there are not
- * @throws TrackerError when the tracker's program cannot be run or does not answer; nothing was written then
+ * @throws UsageError for unknown credentials, modes, fields or owners
+ * @throws TrackerError when the provider's program cannot be run or does not answer; nothing is written then
  */
-export async function bindLocal(
-  { projects, trackers }: LocalBindTools,
+export async function bindOnDevice(
+  { projects, programs }: OnDeviceTools,
   { project, identity }: { readonly project: Project; readonly identity: ProjectIdentity },
-  request: LocalBindRequest,
-): Promise<LocalBindOutcome> {
+  request: OnDeviceBindRequest,
+): Promise<ConfigChange> {
   const { provider, workspace, dryRun } = request;
   const named = parseCredentials(request.credentials);
   requireOwnership(request.doctrine);
-  const credentials = { ...trackers.known(project, { provider, workspace }), ...named };
-  await trackers.check(project, { provider, workspace, credentials });
+  const credentials = { ...programs.known(project, { provider, workspace }), ...named };
+  await programs.check(project, { provider, workspace, credentials });
   const binding: Binding = {
     provider,
     workspace,
@@ -56,25 +49,24 @@ export async function bindLocal(
     providerContext: null,
   };
   const edit = editOf(project, binding, request);
-  const change = changeOf(project, binding);
-  if (dryRun) return { ...change, preview: preview(project, identity, edit) };
-  trackers.remember(project, { provider, workspace, credentials });
+  if (dryRun) return changeOf(project, binding, previewOf(project, identity, edit));
+  programs.remember(project, { provider, workspace, credentials });
   projects.bind(project, identity, () => edit);
-  return { ...change, preview: null };
+  return changeOf(project, binding, null);
 }
 
-/** Removes a binding to a tracker on this machine; how it was run is forgotten, what was synchronized stays. */
-export function unbindLocal(
-  { projects, trackers }: LocalBindTools,
+/** Removes an on-device binding and the credentials of its program; the synchronized issues stay. */
+export function unbindOnDevice(
+  { projects, programs }: OnDeviceTools,
   project: Project,
   provider: LocalProvider,
 ): void {
   const { workspace } = project.config.tracker;
   projects.edit(project, () => ({ tracker: unbindEdit() }));
-  if (workspace !== null) trackers.forget(project, { provider, workspace });
+  if (workspace !== null) programs.forget(project, { provider, workspace });
 }
 
-function editOf({ config }: Project, binding: Binding, { doctrine }: LocalBindRequest): ConfigEdit {
+function editOf({ config }: Project, binding: Binding, { doctrine }: OnDeviceBindRequest): ConfigEdit {
   const { mode, fieldOwners, conflictStrategy } = doctrine;
   const owners = { ...config.tracker.ownership.fieldOwners, ...fieldOwners };
   return {

@@ -12,7 +12,7 @@ import type { BindConfirmResponse, BindResolveResponse } from "../protocol.ts";
 import { type Choice, TrackerError } from "../shared/errors.ts";
 import { type HostedProvider, providerName } from "../shared/providers.ts";
 import { Choices } from "./choices.ts";
-import { type ConfigChange, type ConfigPreview, changeOf, previewBind } from "./config-change.ts";
+import { type ConfigChange, changeOf, previewBind } from "./config-change.ts";
 import { bindingFromWire, wireIdentity } from "./wire.ts";
 
 /** Most choices that an error carries. */
@@ -50,8 +50,6 @@ export interface BindRequest {
 export interface BindOutcome extends ConfigChange {
   /** ISO 8601; null when the binding existed before. */
   readonly boundAt: string | null;
-  /** The change of a dry run; null when it was written. */
-  readonly preview: ConfigPreview | null;
 }
 
 interface BinderOptions {
@@ -107,8 +105,8 @@ export class Binder {
     if (chosen === null) return null;
     dialog.explain?.(await choices.resolution());
     if (!request.dryRun) return this.#projects.alone(project, (now) => this.#bindNow(now, chosen));
-    const change = changeOf(project, chosen.binding);
-    return { ...change, boundAt: null, preview: previewBind(project, identity, change.binding) };
+    const preview = previewBind(project, identity, chosen.binding);
+    return { ...changeOf(project, chosen.binding, preview), boundAt: null };
   }
 
   /** Confirms and writes while no other process binds this project; `project` is as it is now. */
@@ -123,9 +121,8 @@ export class Binder {
   }
 
   #write(project: Project, identity: ProjectIdentity, binding: Binding, boundAt: string | null): BindOutcome {
-    const change = changeOf(project, binding);
     this.#projects.bind(project, identity, ({ tracker }) => ({ tracker: bindingEdit(tracker, binding) }));
-    return { ...change, boundAt, preview: null };
+    return { ...changeOf(project, binding, null), boundAt };
   }
 
   async #choose(

@@ -20,10 +20,12 @@ export interface ConfigChange {
   readonly configPath: string;
   /** True when the bind creates the project's config. */
   readonly isNewProject: boolean;
+  /** The text of a dry run; null when it was written. */
+  readonly preview: ConfigPreview | null;
 }
 
-/** Compares a new binding with the config. */
-export function changeOf(project: Project, binding: Binding): ConfigChange {
+/** Compares a new binding with the config as it was read. */
+export function changeOf(project: Project, binding: Binding, preview: ConfigPreview | null): ConfigChange {
   const existing = bindingOf(project.config);
   const isSame =
     existing !== null &&
@@ -40,17 +42,18 @@ export function changeOf(project: Project, binding: Binding): ConfigChange {
     replaced: isSame ? null : existing,
     configPath: project.configPath,
     isNewProject: project.source === "none",
+    preview,
   };
 }
 
 /** Returns the text that a hosted bind would write; a binding without a reference has a placeholder. */
 export function previewBind(project: Project, identity: ProjectIdentity, binding: Binding): ConfigPreview {
   const recorded = { ...binding, bindingRef: binding.bindingRef ?? "(assigned when bound)" };
-  return preview(project, identity, { tracker: bindingEdit(project.config.tracker, recorded) });
+  return previewOf(project, identity, { tracker: bindingEdit(project.config.tracker, recorded) });
 }
 
 /** Returns the text that an edit of the config and a first identity would leave. */
-export function preview(project: Project, identity: ProjectIdentity, edit: ConfigEdit): ConfigPreview {
+export function previewOf(project: Project, identity: ProjectIdentity, edit: ConfigEdit): ConfigPreview {
   const bytes = readRegularFile(project.configPath);
   const before = bytes === null ? "" : new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
   const whole = { ...edit, project: identityEdit(project.config.project, identity) };

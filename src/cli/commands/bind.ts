@@ -9,7 +9,7 @@ import { type Invocation, print, withService } from "../invocation.ts";
 import { OWNERSHIP_ARGS } from "../ownership-flags.ts";
 import { pickResource } from "../picker.ts";
 import { bindingToJson, renderBinding, renderDryRun } from "../render/binding.ts";
-import { bindLocal } from "./bind/on-device.ts";
+import { bindOnDevice } from "./bind/on-device.ts";
 import { mayReplace, reportChange } from "./bind/replace.ts";
 
 const ARGS = {
@@ -46,7 +46,7 @@ export const bindCommand = defineAction({
   args: ARGS,
   run: async (invocation, args) => {
     const provider = parseProvider(args.provider);
-    if (isLocal(provider)) return bindLocal(invocation, provider, args);
+    if (isLocal(provider)) return bindOnDevice(invocation, provider, args);
     const selection = selectionOf(args.select, args.match, args["bind-ref"]);
     refuseLocalFlags(provider, args);
     await bind(invocation, {

@@ -17,7 +17,7 @@ import type { Context } from "../../shared/context.ts";
 import { TrackerError, UsageError } from "../../shared/errors.ts";
 import { isInRepository, trustedPath } from "../../shared/git.ts";
 import { isLocal, type LocalProvider, providerName } from "../../shared/providers.ts";
-import { LocalMapping, OnDeviceBinding } from "./on-device.ts";
+import { OnDeviceBinding, WorkPackageMapping } from "./on-device.ts";
 import { explained } from "./on-device-failures.ts";
 import { ownershipOf } from "./on-device-ownership.ts";
 
@@ -33,7 +33,7 @@ type Credentials = v.InferOutput<typeof Credentials>;
 /** The credentials by project, provider and workspace. */
 const ProgramsFile = v.record(v.string(), Credentials);
 
-const MappingsFile = v.array(LocalMapping);
+const MappingsFile = v.array(WorkPackageMapping);
 
 interface Workspace {
   readonly provider: LocalProvider;

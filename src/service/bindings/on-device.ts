@@ -38,13 +38,13 @@ import { decided, explained } from "./on-device-failures.ts";
 import { SyncLock } from "./on-device-lock.ts";
 
 /** A work package and its issue. */
-export const LocalMapping = v.object({
+export const WorkPackageMapping = v.object({
   wp_id: v.string(),
   external_id: v.string(),
   external_key: v.nullable(v.string()),
   external_url: v.nullable(v.string()),
 });
-export type LocalMapping = v.InferOutput<typeof LocalMapping>;
+export type WorkPackageMapping = v.InferOutput<typeof WorkPackageMapping>;
 
 interface OnDeviceBindingOptions {
   readonly provider: LocalProvider;
@@ -56,7 +56,7 @@ interface OnDeviceBindingOptions {
   readonly now: () => Date;
   readonly sleep: Nature["sleep"];
   /** The issues of work packages. */
-  readonly mappings: JsonFile<v.GenericSchema<unknown, LocalMapping[]>>;
+  readonly mappings: JsonFile<v.GenericSchema<unknown, WorkPackageMapping[]>>;
 }
 
 /** The number of conflicts that a status names. */
@@ -195,7 +195,7 @@ export class OnDeviceBinding implements BoundTracker {
         details: { missing: "mapping" },
       });
     }
-    const mapping: LocalMapping = {
+    const mapping: WorkPackageMapping = {
       wp_id: wpId,
       external_id: externalId,
       external_key: externalKey,
@@ -234,7 +234,7 @@ export class OnDeviceBinding implements BoundTracker {
     return { resource_type: `${provider}_workspace`, resource_id: workspace };
   }
 
-  #mapping(mapping: LocalMapping) {
+  #mapping(mapping: WorkPackageMapping) {
     const { provider, workspace } = this.#options;
     return { ...mapping, provider, display_label: workspace, status: "active" };
   }

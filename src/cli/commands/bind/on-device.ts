@@ -1,5 +1,5 @@
 import type { Binding } from "../../../config.ts";
-import type { LocalBindOutcome } from "../../../service/bind-on-device.ts";
+import type { ConfigChange } from "../../../service/config-change.ts";
 import { UsageError } from "../../../shared/errors.ts";
 import { type LocalProvider, providerName } from "../../../shared/providers.ts";
 import { pairsOf } from "../../argv.ts";
@@ -14,7 +14,7 @@ import { mayReplace, reportChange } from "./replace.ts";
 const HOSTED_FLAGS = ["select", "match", "bind-ref", "explain"] as const;
 
 /** Binds to beads or fp, without a control plane. */
-export async function bindLocal(
+export async function bindOnDevice(
   invocation: Invocation,
   provider: LocalProvider,
   flags: BindArgs,
@@ -42,7 +42,7 @@ export async function bindLocal(
     const replaces = flags.yes || dryRun || isSame(existing, request);
     const hint = HINTS.replaceWorkspace(provider);
     if (existing !== null && !replaces && !(await mayReplace(invocation.io, existing, hint))) return null;
-    return service.bindLocal(request);
+    return service.bindOnDevice(request);
   });
   if (outcome === null) {
     log.info("Bind canceled");
@@ -63,7 +63,7 @@ function isSame(
   return existing?.provider === provider && existing.workspace === workspace;
 }
 
-function toJsonResult({ binding: { provider, workspace }, replaced }: LocalBindOutcome, dryRun: boolean) {
+function toJsonResult({ binding: { provider, workspace }, replaced }: ConfigChange, dryRun: boolean) {
   return {
     provider,
     workspace,
