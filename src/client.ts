@@ -6,7 +6,7 @@ import type * as v from "valibot";
 import { AuthorizedChannel, type ClientOptions } from "./client/authorized-channel.ts";
 import type { Exchange } from "./client/channel.ts";
 import { ControlPlaneError, notOffered } from "./client/errors.ts";
-import { eventually, OperationWaiter, type WorkListener, type WorkOutcome } from "./client/operations.ts";
+import { eventually, type JobListener, type JobOutcome, OperationWaiter } from "./client/operations.ts";
 import {
   CALLS,
   type Call,
@@ -38,7 +38,7 @@ export interface RunQuery {
 
 export type IssueQuery = { readonly query_text: string } | { readonly query_key: string };
 
-export interface CallOptions extends WorkListener {
+export interface CallOptions extends JobListener {
   /** Default: a new one per call, the same on each retry. */
   readonly idempotencyKey?: string;
 }
@@ -51,11 +51,11 @@ export class ControlPlaneClient {
   readonly #operations: OperationWaiter;
 
   constructor(options: ClientOptions) {
-    const { name, nature, credentials } = options;
+    const { name, timing, credentials } = options;
     this.#channel = new AuthorizedChannel(options);
     this.#operations = new OperationWaiter({
       name,
-      nature,
+      timing,
       isEmbedded: credentials === null,
       read: (id) => this.call("operation", { operation_id: id }),
     });
@@ -96,12 +96,12 @@ export class ControlPlaneClient {
   }
 
   /** The outcome of an operation on a binding, also of one that has ended; fails as {@link call} does. */
-  workOutcome(operationId: string, listener: WorkListener = {}): Promise<WorkOutcome> {
-    return this.#operations.workOutcome(operationId, listener);
+  jobOutcome(operationId: string, listener: JobListener = {}): Promise<JobOutcome> {
+    return this.#operations.jobOutcome(operationId, listener);
   }
 
   /** Starts a job on a binding; waits first for an interrupted job that blocks it. */
-  async #begin<T>(begin: () => Promise<T>, listener: WorkListener): Promise<T> {
+  async #begin<T>(begin: () => Promise<T>, listener: JobListener): Promise<T> {
     for (;;) {
       try {
         return await begin();
@@ -129,21 +129,21 @@ function exchangeOf(
   return {
     method,
     path: filled,
-    ...(method === "GET" && { query: queryOf(fields) }),
+    ...(method === "GET" && { query: toQueryParams(fields) }),
     ...(method !== "GET" && schema !== NoFields && { body: Object.fromEntries(fields) }),
     ...(repeat === "keyed" ? { repeat: "safe", headers: { "idempotency-key": idempotencyKey } } : { repeat }),
   };
 }
 
-function queryOf(fields: ReadonlyMap<string, unknown>): Readonly<Record<string, string>> {
+function toQueryParams(fields: ReadonlyMap<string, unknown>): Readonly<Record<string, string>> {
   const given = [...fields].filter(([, value]) => value !== undefined && value !== null);
   return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
 }
 
 export type { ClientCredential, ClientOptions } from "./client/authorized-channel.ts";
 export type {
+  JobListener,
+  JobOutcome,
   OperationProgress,
   SyncOutcome,
-  WorkListener,
-  WorkOutcome,
 } from "./client/operations.ts";

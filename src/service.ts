@@ -4,7 +4,7 @@
  */
 
 import { realpathSync } from "node:fs";
-import type { CallOptions, WorkListener, WorkOutcome } from "./client.ts";
+import type { CallOptions, JobListener, JobOutcome } from "./client.ts";
 import { CredentialStore } from "./config/credentials.ts";
 import { findProject, type Project, ProjectStore, requireProject } from "./config/project.ts";
 import { editLock, type Folders, upgradesConfigs, userFolders } from "./config/settings.ts";
@@ -217,12 +217,12 @@ export class TrackerService {
    *
    * @throws TrackerError `local_provider` in a project whose tracker is on this machine: it has none
    */
-  async workOutcome(operationId: string, listener: WorkListener): Promise<WorkOutcome> {
+  async jobOutcome(operationId: string, listener: JobListener): Promise<JobOutcome> {
     const tracker = (await this.#findProject())?.config.tracker ?? null;
     const bound = tracker?.provider ?? null;
     if (bound !== null && isLocal(bound)) throw withoutOperations(bound);
     requireEgress(tracker?.egress ?? "permitted");
-    return (await this.#access.client()).workOutcome(operationId, listener);
+    return (await this.#access.client()).jobOutcome(operationId, listener);
   }
 
   /** State of one provider's installation: the named one, else the bound one; else of every installation. */
@@ -266,7 +266,7 @@ export class TrackerService {
   /** The project that chooses among a provider's resources; null outside of any. */
   async #chooser(provider: HostedProvider): Promise<Chooser | null> {
     // Reading the project blocks; the request for the list is on its way by then.
-    await this.#options.context.nature.sleep(0);
+    await this.#options.context.timing.sleep(0);
     const project = await this.#findProject();
     if (project === null) return null;
     const existing = bindingOf(project.config);

@@ -89,7 +89,7 @@ async function openEmbedded(
   ]);
   return openEmbeddedHost({
     databasePath,
-    now: context.nature.now,
+    now: context.timing.now,
     version: VERSION,
     env: context.env,
     vaultKey: vaultKeyOf(context),

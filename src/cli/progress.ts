@@ -34,7 +34,7 @@ export async function withProgress<T>(
   if (!stderr.isTerminal) {
     let last = Number.NEGATIVE_INFINITY;
     return work((progress) => {
-      const now = context.nature.now();
+      const now = context.timing.now();
       if (now - last < PLAIN_INTERVAL_MS) return;
       last = now;
       stderr.write(`${renderProgress(title, noun, progress, style)}\n`);

@@ -1,6 +1,6 @@
 import { createFetch } from "ofetch";
 import type * as v from "valibot";
-import type { Nature } from "../shared/context.ts";
+import type { Timing } from "../shared/context.ts";
 import {
   type Answer,
   DEFAULT_LIMITS,
@@ -53,7 +53,7 @@ export interface ChannelOptions {
   /** The control plane's name in errors, such as `https://tracker.example.com`. */
   readonly name: string;
   readonly fetch: Fetch;
-  readonly nature: Nature;
+  readonly timing: Timing;
   readonly userAgent: string;
   readonly limits?: Limits;
   /** Called for every attempt; never with headers or bodies. */
@@ -80,7 +80,7 @@ export class HttpChannel {
    * @throws NotAuthenticatedError on 401
    */
   async send<S extends v.GenericSchema>(exchange: Exchange, schema: S): Promise<v.InferOutput<S>> {
-    const { name, nature } = this.#options;
+    const { name, timing } = this.#options;
     let mayBeDone = false;
     for (let attempt = 1; ; attempt++) {
       const isLast = attempt >= MAX_SENDS;
@@ -97,7 +97,7 @@ export class HttpChannel {
       const envelope = parseEnvelope(answer.text);
       // Only a control plane knows whether the request was carried out; a proxy that answers instead does not.
       mayBeDone = envelope === null && (mayBeDone || status >= 500);
-      const error = refusalError(name, answer, envelope, { mayBeDone, now: nature.now() });
+      const error = refusalError(name, answer, envelope, { mayBeDone, now: timing.now() });
       const asked = error instanceof ControlPlaneError ? error.retryAfterSeconds : null;
       const mayRepeat =
         exchange.repeat === "safe" || status === 429 || (exchange.repeat === "costly" && asked !== null);
@@ -112,22 +112,22 @@ export class HttpChannel {
   }
 
   async #pause(attempt: number, seconds: number | null): Promise<void> {
-    const { nature, trace } = this.#options;
-    const backoff = nature.random() * BACKOFF_MS * 2 ** (attempt - 1);
+    const { timing, trace } = this.#options;
+    const backoff = timing.random() * BACKOFF_MS * 2 ** (attempt - 1);
     const wait = seconds === null ? backoff : seconds * 1_000;
     trace?.(`retrying in ${Math.round(wait)} ms`);
-    await nature.sleep(wait);
+    await timing.sleep(wait);
   }
 
   /** Sends once; returns an error for a redirect or no answer. */
   async #attempt(exchange: Exchange): Promise<Answer | ControlPlaneError> {
-    const { name, nature, trace } = this.#options;
+    const { name, timing, trace } = this.#options;
     const request = toRequest(exchange, this.#options);
     const line = `${request.method} ${request.url.pathname}${request.url.search}`;
-    const started = nature.now();
+    const started = timing.now();
     try {
       const answer = await fetchOnce(this.#fetch, request, this.#limits);
-      trace?.(`${line} ${answer.status} in ${nature.now() - started} ms`);
+      trace?.(`${line} ${answer.status} in ${timing.now() - started} ms`);
       return isRedirect(answer.status) ? redirectError(name, answer) : answer;
     } catch (failure) {
       if (!(failure instanceof NoAnswerError)) throw failure;

@@ -10,7 +10,7 @@ import {
   PushResult,
   RunResult,
 } from "../protocol.ts";
-import type { Nature } from "../shared/context.ts";
+import type { Timing } from "../shared/context.ts";
 import { ControlPlaneError, errorOfEnvelope } from "./errors.ts";
 
 /** The longest wait for an operation of a remote control plane, in ms. */
@@ -23,7 +23,7 @@ const MAX_POLL_S = { elsewhere: 30, embedded: 1 };
 export type OperationProgress = OperationResult["progress"];
 
 /** Observes a job that takes longer than one answer. */
-export interface WorkListener {
+export interface JobListener {
   /**
    * Reports the operation that carries out the job.
    *
@@ -33,7 +33,7 @@ export interface WorkListener {
   readonly onProgress?: (progress: OperationProgress) => void;
 }
 
-const WorkOutcome = v.union([
+const JobOutcome = v.union([
   v.pipe(
     RunResult,
     v.transform((result) => ({ kind: "run", result }) as const),
@@ -51,8 +51,8 @@ const WorkOutcome = v.union([
     v.transform((result) => ({ kind: "publish", result }) as const),
   ),
 ]);
-export type WorkOutcome = v.InferOutput<typeof WorkOutcome>;
-export type SyncOutcome = Exclude<WorkOutcome, { kind: "publish" }>;
+export type JobOutcome = v.InferOutput<typeof JobOutcome>;
+export type SyncOutcome = Exclude<JobOutcome, { kind: "publish" }>;
 
 /** A result, or the operation that will hold it. */
 type Eventual<T> =
@@ -80,7 +80,7 @@ type JobSubject = NonNullable<Call["job"]>;
 
 interface OperationWaiterOptions {
   readonly name: string;
-  readonly nature: Nature;
+  readonly timing: Timing;
   /** The job runs in this process and ends with it, so the wait has no limit. */
   readonly isEmbedded: boolean;
   readonly read: (operationId: string) => Promise<OperationResult>;
@@ -108,27 +108,27 @@ export class OperationWaiter {
     onProgress: (operation: OperationResult) => void,
     job: JobSubject = "binding",
   ): Promise<OperationResult> {
-    const { nature, read, isEmbedded } = this.#options;
-    const deadline = isEmbedded ? Number.POSITIVE_INFINITY : nature.now() + OPERATION_TIMEOUT_MS;
+    const { timing, read, isEmbedded } = this.#options;
+    const deadline = isEmbedded ? Number.POSITIVE_INFINITY : timing.now() + OPERATION_TIMEOUT_MS;
     const longest = isEmbedded ? MAX_POLL_S.embedded : MAX_POLL_S.elsewhere;
-    let lastAnswer = nature.now();
+    let lastAnswer = timing.now();
     for (let seconds = 1; ; seconds = Math.min(seconds * 2, longest)) {
-      const patience = deadline - nature.now();
+      const patience = deadline - timing.now();
       if (patience <= 0) {
         throw new ControlPlaneError("operation_timeout", `Operation ${operationId} is still running.`, {
           retryable: true,
           details: { operation_id: operationId, job },
         });
       }
-      await nature.sleep(Math.min(seconds * 1_000 * (0.8 + 0.4 * nature.random()), patience));
+      await timing.sleep(Math.min(seconds * 1_000 * (0.8 + 0.4 * timing.random()), patience));
       try {
         const operation = await read(operationId);
         if (isOver(operation)) return operation;
-        lastAnswer = nature.now();
+        lastAnswer = timing.now();
         onProgress(operation);
       } catch (error) {
         const isOutage = error instanceof ControlPlaneError && error.retryable && !isEmbedded;
-        if (!isOutage || nature.now() - lastAnswer > MAX_OUTAGE_MS)
+        if (!isOutage || timing.now() - lastAnswer > MAX_OUTAGE_MS)
           throw unreadableOperation(operationId, error, job);
       }
     }
@@ -140,7 +140,7 @@ export class OperationWaiter {
    *
    * @returns true when the call may be made again
    */
-  async waitUntilUnblocked(refusal: unknown, { onAccepted, onProgress }: WorkListener): Promise<boolean> {
+  async waitUntilUnblocked(refusal: unknown, { onAccepted, onProgress }: JobListener): Promise<boolean> {
     if (!this.#options.isEmbedded || !(refusal instanceof ControlPlaneError)) return false;
     const { code, details } = refusal;
     if (code !== "sync_in_progress" || !v.is(BlockingOperation, details)) return false;
@@ -157,7 +157,7 @@ export class OperationWaiter {
   async resultOf<S extends v.GenericSchema>(
     answer: Eventual<v.InferOutput<S>>,
     schema: S,
-    listener: WorkListener,
+    listener: JobListener,
     job: JobSubject,
   ): Promise<v.InferOutput<S>> {
     if (answer.kind === "result") return answer.value;
@@ -167,18 +167,18 @@ export class OperationWaiter {
   }
 
   /** The outcome of an operation, without a wait when it has ended. Fails as {@link resultOf} does. */
-  async workOutcome(operationId: string, listener: WorkListener): Promise<WorkOutcome> {
+  async jobOutcome(operationId: string, listener: JobListener): Promise<JobOutcome> {
     const operation = await this.#options.read(operationId);
-    if (isOver(operation)) return this.#parse(operation, WorkOutcome, "binding");
+    if (isOver(operation)) return this.#parse(operation, JobOutcome, "binding");
     listener.onAccepted?.(operationId, this.#options.isEmbedded);
     listener.onProgress?.(operation.progress);
-    return this.#follow(operationId, WorkOutcome, listener);
+    return this.#follow(operationId, JobOutcome, listener);
   }
 
   async #follow<S extends v.GenericSchema>(
     operationId: string,
     schema: S,
-    { onProgress = () => {} }: WorkListener,
+    { onProgress = () => {} }: JobListener,
     job: JobSubject = "binding",
   ): Promise<v.InferOutput<S>> {
     const operation = await this.awaitEnd(operationId, ({ progress }) => onProgress(progress), job);

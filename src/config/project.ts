@@ -162,13 +162,13 @@ function noProject(start: string, repository: Repository | null): ProjectError {
 
 /** Keeps what projects are on disk: their identities and their configs. */
 export class ProjectStore {
-  readonly #context: Pick<Context, "env" | "machine" | "nature">;
+  readonly #context: Pick<Context, "env" | "machine" | "timing">;
   readonly #folders: Pick<Folders, "state">;
   readonly #onDoctrine: (() => void) | null;
 
   /** @param onDoctrine receives the first edit of each config with the older spelling of `ownership` */
   constructor(
-    context: Pick<Context, "env" | "machine" | "nature">,
+    context: Pick<Context, "env" | "machine" | "timing">,
     folders: Pick<Folders, "state">,
     onDoctrine: (() => void) | null,
   ) {
@@ -231,7 +231,7 @@ export class ProjectStore {
   }
 
   async #take(path: string): Promise<FileLock> {
-    const { now, sleep } = this.#context.nature;
+    const { now, sleep } = this.#context.timing;
     const deadline = now() + LOCK_LIMIT_MS;
     for (;;) {
       const lock = openLock(path);

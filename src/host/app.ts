@@ -18,7 +18,7 @@ import { CandidateTokens } from "./inventory/candidate-token.ts";
 import { Inventory } from "./inventory/inventory.ts";
 import { Background } from "./jobs/background.ts";
 import { Operations } from "./jobs/operations.ts";
-import { describeFailure, type Log } from "./log.ts";
+import { describeFailure, type HostLog } from "./log.ts";
 
 const JOB_WAIT_MS = 2_000;
 /**
@@ -46,7 +46,7 @@ export interface HostDependencies extends ProviderDependencies {
   readonly hostKey: string;
   readonly now: () => number;
   readonly version: string;
-  readonly log: Log;
+  readonly log: HostLog;
   /** The wait until a request is answered with its operation, in ms. Default 2000, for a mission's update 20,000. */
   readonly maxWaitMs?: number;
 }

@@ -7,10 +7,10 @@ import { createHost } from "./app.ts";
 import { environmentCredential } from "./connections/environment.ts";
 import type { Database } from "./database/schema.ts";
 import { DatabaseError, openSqlite, openSqliteCopy } from "./database/sqlite.ts";
-import type { Log } from "./log.ts";
+import type { HostLog } from "./log.ts";
 
 /** The longest time that work which outlives its response delays the end of the process, in milliseconds. */
-const CLOSE_TIMEOUT = 1_000;
+const CLOSE_TIMEOUT_MS = 1_000;
 
 interface EmbeddedOptions {
   readonly databasePath: string;
@@ -22,7 +22,7 @@ interface EmbeddedOptions {
   readonly vaultKey?: string | undefined;
   /** Sends requests to providers and must not follow redirects. Default: the runtime's. */
   readonly providerFetch?: Fetch;
-  readonly log: Log;
+  readonly log: HostLog;
 }
 
 /** A control plane in this process, whose only caller is the local owner. */
@@ -61,7 +61,7 @@ export async function openEmbeddedHost(options: EmbeddedOptions): Promise<Embedd
       storageError,
       fetch: host.fetch,
       close: async () => {
-        await host.stop(CLOSE_TIMEOUT);
+        await host.stop(CLOSE_TIMEOUT_MS);
         await database.destroy();
       },
     };

@@ -4,7 +4,7 @@ export interface LogEntry {
   readonly [fact: string]: unknown;
 }
 
-export type Log = (entry: LogEntry) => void;
+export type HostLog = (entry: LogEntry) => void;
 
 export function describeFailure(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

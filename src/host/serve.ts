@@ -11,7 +11,7 @@ import { createToken } from "./access/tokens.ts";
 import { createHost, createServices, type Host, type ProviderDependencies } from "./app.ts";
 import type { Database } from "./database/schema.ts";
 import { openSqlite } from "./database/sqlite.ts";
-import { describeFailure, type Log } from "./log.ts";
+import { describeFailure, type HostLog } from "./log.ts";
 
 const IDLE_TIMEOUT_S = 30;
 /** The interval between searches for operations whose process died, in milliseconds. */
@@ -34,7 +34,7 @@ export type ServerOptions = Storage & {
   /** Allows provider addresses in the server's own network. Default false. */
   readonly allowPrivateNetwork?: boolean;
   readonly providerFetch?: Fetch;
-  readonly log: Log;
+  readonly log: HostLog;
   readonly now: () => number;
   readonly version: string;
 };
@@ -170,7 +170,7 @@ interface Socket {
   close(): Promise<void>;
 }
 
-function listen(host: Host, hostname: string, port: number, log: Log): Socket {
+function listen(host: Host, hostname: string, port: number, log: HostLog): Socket {
   const server = bind();
   return {
     origin: server.url.origin,

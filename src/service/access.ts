@@ -111,8 +111,8 @@ export class ControlPlaneAccess {
   }
 
   #channel() {
-    const { nature, machine } = this.#options.context;
+    const { timing, machine } = this.#options.context;
     const userAgent = `tracker/${VERSION} (${machine.platform}-${machine.architecture})`;
-    return { nature, userAgent, trace: this.#options.debug };
+    return { timing, userAgent, trace: this.#options.debug };
   }
 }

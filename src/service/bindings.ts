@@ -1,12 +1,5 @@
 /** Work on what a project is bound to, whoever does it: a control plane, or this machine. */
-import type {
-  ConflictSide,
-  IssueQuery,
-  MissionUpdate,
-  PullQuery,
-  RunQuery,
-  WorkListener,
-} from "../client.ts";
+import type { ConflictSide, IssueQuery, JobListener, MissionUpdate, PullQuery, RunQuery } from "../client.ts";
 import type { Project } from "../config/project.ts";
 import { type Binding, bindingOf } from "../config.ts";
 import type {
@@ -53,7 +46,7 @@ export interface MappingRequest {
 }
 
 /** Observes a pull that is one long page. */
-export type PullListener = Pick<WorkListener, "onProgress">;
+export type PullListener = Pick<JobListener, "onProgress">;
 
 /** The tracker that a project is bound to. Every method throws a TrackerError when it cannot be done. */
 export interface BoundTracker extends TrackerView {
@@ -67,9 +60,9 @@ export interface BoundTracker extends TrackerView {
    * @param items what to write; null for what was edited here
    * @throws UsageError when this tracker takes only the one, or only the other
    */
-  push(items: readonly PushItem[] | null, listener: WorkListener): Promise<PushResult>;
+  push(items: readonly PushItem[] | null, listener: JobListener): Promise<PushResult>;
   /** Pulls, then pushes what was edited. */
-  run(query: RunQuery, listener: WorkListener): Promise<RunResult>;
+  run(query: RunQuery, listener: JobListener): Promise<RunResult>;
   /** Conflicts that wait for a decision. */
   conflicts(): Promise<ConflictsResponse>;
   resolveConflict(id: string, take: ConflictSide): Promise<ResolveConflictResponse>;
@@ -84,7 +77,7 @@ export interface BoundTracker extends TrackerView {
   publishMission(
     issue: string,
     update: MissionUpdate,
-    listener: WorkListener,
+    listener: JobListener,
   ): Promise<MissionPublishResponse>;
   addMapping(request: MappingRequest): Promise<Mapping>;
 }

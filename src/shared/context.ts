@@ -13,7 +13,7 @@ export interface Machine {
 }
 
 /** The time and the random numbers that a run depends on; tests pass their own. */
-export interface Nature {
+export interface Timing {
   readonly now: () => number;
   readonly sleep: (milliseconds: number) => Promise<void>;
   /** Uniform in [0, 1). */
@@ -26,7 +26,7 @@ export interface Context {
   readonly env: Environment;
   readonly cwd: string;
   readonly machine: Machine;
-  readonly nature: Nature;
+  readonly timing: Timing;
   readonly fetch: Fetch;
   /**
    * Calls `stop` on the next SIGINT or SIGTERM instead of ending the process; the signal after that ends it. Null

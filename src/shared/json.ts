@@ -1,7 +1,7 @@
 import * as v from "valibot";
 
 /** The deepest nesting of JSON that is read. Jira's documents may have 200 levels of two containers each. */
-const MAX_DEPTH = 500;
+const MAX_JSON_DEPTH = 500;
 
 /**
  * Parses JSON. Text that is nested too deep to be printed again counts as broken.
@@ -10,7 +10,7 @@ const MAX_DEPTH = 500;
  */
 export function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
-  if (text.length > MAX_DEPTH && isDeeperThan(MAX_DEPTH, value)) {
+  if (text.length > MAX_JSON_DEPTH && isDeeperThan(MAX_JSON_DEPTH, value)) {
     throw new SyntaxError("JSON nested too deep");
   }
   return value;

@@ -30,7 +30,7 @@ export function isRemoved(provider: string): boolean {
   return REMOVED.has(provider.toLowerCase());
 }
 
-const NAMES: Readonly<Record<Provider, string>> = {
+const PROVIDER_NAMES: Readonly<Record<Provider, string>> = {
   github: "GitHub",
   gitlab: "GitLab",
   jira: "Jira",
@@ -41,7 +41,7 @@ const NAMES: Readonly<Record<Provider, string>> = {
 
 /** Returns a provider's name as its owner writes it; an unknown provider keeps its own. */
 export function providerName(provider: string): string {
-  return isHosted(provider) || isLocal(provider) ? NAMES[provider] : provider;
+  return isHosted(provider) || isLocal(provider) ? PROVIDER_NAMES[provider] : provider;
 }
 
 /**

@@ -24,7 +24,7 @@ export function systemContext(): Context {
     env,
     cwd: process.cwd(),
     machine: systemMachine(),
-    nature: { now: Date.now, sleep: (milliseconds) => Bun.sleep(milliseconds), random: Math.random },
+    timing: { now: Date.now, sleep: (milliseconds) => Bun.sleep(milliseconds), random: Math.random },
     fetch: systemFetch(env),
     onStop: (handler) => {
       stop = handler;

@@ -2,13 +2,13 @@
  * Characters that can move the cursor, restyle the screen, or reorder visible text: C0, DEL, C1, line separators,
  * bidi controls, lone surrogates.
  */
-const UNSAFE =
+const UNSAFE_CHARACTERS =
   /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
 const escapeUnit = (unit: string): string => `\\u${(unit.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
 
 export function escapeText(text: string): string {
-  return text.replace(UNSAFE, escapeUnit);
+  return text.replace(UNSAFE_CHARACTERS, escapeUnit);
 }
 
 /**
@@ -17,12 +17,12 @@ export function escapeText(text: string): string {
  */
 export function toJson(value: unknown): string {
   const text = JSON.stringify(value, null, 2);
-  return `${text.replace(UNSAFE, (unit) => (unit === "\n" ? unit : escapeUnit(unit)))}\n`;
+  return `${text.replace(UNSAFE_CHARACTERS, (unit) => (unit === "\n" ? unit : escapeUnit(unit)))}\n`;
 }
 
 /** The same on one line, for files with one value per line. */
 export function toJsonLine(value: unknown): string {
-  return `${JSON.stringify(value).replace(UNSAFE, escapeUnit)}\n`;
+  return `${JSON.stringify(value).replace(UNSAFE_CHARACTERS, escapeUnit)}\n`;
 }
 
 /** Text as one word of a shell command. */

@@ -55,7 +55,7 @@ describe.each(CALLS)("%s", (_name, target, run) => {
   });
 
   test("waits for the operation, and tells how it goes", async () => {
-    const nature = new StubbedNature();
+    const timing = new StubbedNature();
     stubs
       .on("GET", OPERATION, operation("pending"))
       .on("GET", OPERATION, operation("running", { progress: { done: 1_000, total: null } }))
@@ -63,10 +63,10 @@ describe.each(CALLS)("%s", (_name, target, run) => {
       .on("GET", OPERATION, operation("completed", { result: CONNECTION }));
     const seen: OperationProgress[] = [];
     expect(
-      await run(stubbedClient(stubs, { nature }), { onProgress: (progress) => seen.push(progress) }),
+      await run(stubbedClient(stubs, { timing }), { onProgress: (progress) => seen.push(progress) }),
     ).toEqual(CONNECTION);
     expect(seen).toEqual([null, null, { done: 1_000, total: null }, { done: 1_200, total: 1_240 }]);
-    expect(nature.sleeps).toEqual([1_000, 2_000, 4_000, 8_000]);
+    expect(timing.sleeps).toEqual([1_000, 2_000, 4_000, 8_000]);
   });
 
   test("fails with the error that a failed operation carries", async () => {
@@ -114,10 +114,10 @@ describe.each(CALLS)("%s", (_name, target, run) => {
   );
 
   test("after five minutes names the command that shows how it stands", async () => {
-    const nature = new StubbedNature();
-    const started = nature.now();
+    const timing = new StubbedNature();
+    const started = timing.now();
     const patient = stubbedClient(stubs, {
-      nature,
+      timing,
       fetch: (request) => {
         if (request.method === "POST") return stubs.fetch(request);
         return Promise.resolve(operation("running", { progress: { done: 1, total: null } }));
@@ -127,6 +127,6 @@ describe.each(CALLS)("%s", (_name, target, run) => {
       code: "operation_timeout",
       hint: expect.stringContaining(LIST),
     });
-    expect(nature.now() - started).toBe(300_000);
+    expect(timing.now() - started).toBe(300_000);
   });
 });

@@ -84,7 +84,7 @@ function clientOf(setup: Setup): ControlPlaneClient {
     ...setup,
     url: new URL("http://localhost"),
     name: "the host",
-    nature: new StubbedNature(),
+    timing: new StubbedNature(),
     userAgent: USER_AGENT,
   });
 }

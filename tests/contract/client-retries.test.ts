@@ -159,24 +159,24 @@ describe("attempts", () => {
       ["503 of a proxy", () => new Response("busy", { status: 503, headers: { "retry-after": "2" } })],
       ["429", () => later(429, { retry_after_seconds: 2 })],
     ])("is sent again when it is told when: %s", async (_name, answer) => {
-      const nature = new StubbedNature();
+      const timing = new StubbedNature();
       stubs.on(method, target, answer());
       stubs.on(method, target, Response.json(errorBody("issue_not_found"), { status: 404 }));
-      expect(await failureOf(run(stubbedClient(stubs, { nature })))).toMatchObject({
+      expect(await failureOf(run(stubbedClient(stubs, { timing })))).toMatchObject({
         code: "issue_not_found",
       });
-      expect(nature.sleeps).toEqual([2_000]);
+      expect(timing.sleeps).toEqual([2_000]);
     });
   });
 
   test("429 that names its end is waited for, whatever else it says", async () => {
     for (const kind of Object.values(KINDS)) {
-      const nature = new StubbedNature();
+      const timing = new StubbedNature();
       stubs.on(kind.method, kind.target, later(429, { retryable: false, retry_after_seconds: 7 }));
       stubs.on(kind.method, kind.target, later(429, { retryable: false }, { "retry-after": "60" }));
       stubs.on(kind.method, kind.target, later(429, { retryable: false, retry_after_seconds: 61 }));
-      expect(await failureOf(kind.run(stubbedClient(stubs, { nature })))).toMatchObject({ code: "stub_429" });
-      expect(nature.sleeps).toEqual([7_000, 60_000]);
+      expect(await failureOf(kind.run(stubbedClient(stubs, { timing })))).toMatchObject({ code: "stub_429" });
+      expect(timing.sleeps).toEqual([7_000, 60_000]);
     }
   });
 
@@ -237,10 +237,10 @@ describe("attempts", () => {
 
 describe("pauses", () => {
   async function pausesAfter(answer: () => Response | Error, attempts = 3, random = 0.5): Promise<number[]> {
-    const nature = new StubbedNature(random);
+    const timing = new StubbedNature(random);
     stubs.repeat(attempts, READ.method, READ.target, answer);
-    await failureOf(READ.run(stubbedClient(stubs, { nature })));
-    return nature.sleeps;
+    await failureOf(READ.run(stubbedClient(stubs, { timing })));
+    return timing.sleeps;
   }
   const busy =
     (code: number, header: string | null, body: number | null = null) =>
@@ -304,24 +304,24 @@ describe("operations", () => {
     options: Partial<ClientOptions> = {},
     onProgress: (operation: OperationResult) => void = () => {},
   ): Promise<OperationResult> {
-    const { nature = new StubbedNature() } = options;
-    const client = stubbedClient(stubs, { nature, ...options });
+    const { timing = new StubbedNature() } = options;
+    const client = stubbedClient(stubs, { timing, ...options });
     const read = (id: string) => client.call("operation", { operation_id: id });
-    return new OperationWaiter({ name: client.name, nature, isEmbedded: false, read }).awaitEnd(
+    return new OperationWaiter({ name: client.name, timing, isEmbedded: false, read }).awaitEnd(
       ID,
       onProgress,
     );
   }
 
   test("polls after 1, 2, 4, 8, 16 and then every 30 s", async () => {
-    const nature = new StubbedNature();
+    const timing = new StubbedNature();
     stubs.repeat(7, "GET", TARGET, still);
     stubs.on("GET", TARGET, Response.json({ operation_id: ID, status: "completed", result: { n: 1 } }));
     const seen: OperationResult[] = [];
-    const result = await awaitEnd({ nature }, (operation) => {
+    const result = await awaitEnd({ timing }, (operation) => {
       seen.push(operation);
     });
-    expect(nature.sleeps).toEqual([1, 2, 4, 8, 16, 30, 30, 30].map((seconds) => seconds * 1_000));
+    expect(timing.sleeps).toEqual([1, 2, 4, 8, 16, 30, 30, 30].map((seconds) => seconds * 1_000));
     expect(result).toMatchObject({ status: "completed", result: { n: 1 } });
     expect(seen.map(({ progress }) => progress)).toEqual(Array(7).fill({ done: 1, total: null }));
   });
@@ -332,11 +332,11 @@ describe("operations", () => {
     [0.5, 1],
     [1 - Number.EPSILON, 1.2],
   ])("chance %d makes pauses %d times as long", async (random, factor) => {
-    const nature = new StubbedNature(random);
+    const timing = new StubbedNature(random);
     stubs.repeat(2, "GET", TARGET, still);
     stubs.on("GET", TARGET, Response.json({ operation_id: ID, status: "completed" }));
-    await awaitEnd({ nature });
-    const factors = nature.sleeps.map((sleep, index) => sleep / (1_000 * 2 ** index));
+    await awaitEnd({ timing });
+    const factors = timing.sleeps.map((sleep, index) => sleep / (1_000 * 2 ** index));
     for (const actual of factors) expect(actual).toBeCloseTo(factor, 9);
     expect(factors).toHaveLength(3);
   });
@@ -349,21 +349,21 @@ describe("operations", () => {
   });
 
   test.each([0, 0.5, 0.9])("five minutes are waited out, and no longer, at chance %d", async (random) => {
-    const nature = new StubbedNature(random);
-    const started = nature.now();
+    const timing = new StubbedNature(random);
+    const started = timing.now();
     const polls: number[] = [];
     const fetch = async () => {
-      polls.push(nature.now() - started);
+      polls.push(timing.now() - started);
       return still();
     };
-    const error = await failureOf(awaitEnd({ nature, fetch }));
+    const error = await failureOf(awaitEnd({ timing, fetch }));
     expect(error).toMatchObject({
       code: "operation_timeout",
       retryable: true,
       details: { operation_id: ID },
     });
     expect(String(error)).toContain(ID);
-    expect(nature.now() - started).toBe(300_000);
+    expect(timing.now() - started).toBe(300_000);
     expect(polls.at(-1)).toBe(300_000);
   });
 

@@ -83,7 +83,7 @@ describe.each(CALLS)("%s", (call, result, run) => {
   test("is answered at once, or waited for", async () => {
     stubs.on("POST", target, Response.json(result));
     expect(await run(stubbedClient(stubs))).toEqual(result);
-    const nature = new StubbedNature();
+    const timing = new StubbedNature();
     stubs
       .on("POST", target, accepted())
       .on("GET", OPERATION, operation("pending"))
@@ -94,9 +94,9 @@ describe.each(CALLS)("%s", (call, result, run) => {
       onAccepted: (id) => seen.push(id),
       onProgress: (progress) => seen.push(progress),
     };
-    expect(await run(stubbedClient(stubs, { nature }), options)).toEqual(result);
+    expect(await run(stubbedClient(stubs, { timing }), options)).toEqual(result);
     expect(seen).toEqual([ID, null, null, { done: 3, total: 10 }]);
-    expect(nature.sleeps).toEqual([1_000, 2_000, 4_000]);
+    expect(timing.sleeps).toEqual([1_000, 2_000, 4_000]);
     expect(stubs.requests.filter(({ method }) => method === "POST")).toHaveLength(2);
   });
 
@@ -131,10 +131,10 @@ describe.each(CALLS)("%s", (call, result, run) => {
     [ID, `tracker sync wait ${ID}`],
     ["x; rm -rf '~'", `tracker sync wait 'x; rm -rf '\\''~'\\'''`],
   ])("after five minutes names the command that waits again for %j", async (id, command) => {
-    const nature = new StubbedNature();
-    const started = nature.now();
+    const timing = new StubbedNature();
+    const started = timing.now();
     const patient = stubbedClient(stubs, {
-      nature,
+      timing,
       fetch: async ({ method }) =>
         method === "POST" ? accepted(id) : Response.json({ operation_id: id, status: "running" }),
     });
@@ -143,14 +143,14 @@ describe.each(CALLS)("%s", (call, result, run) => {
       retryable: true,
       hint: `It continues. Wait for it again: ${command}`,
     });
-    expect(nature.now() - started).toBe(300_000);
+    expect(timing.now() - started).toBe(300_000);
   });
 });
 
 describe("a control plane that is gone while it is waited for", () => {
   const gone = () => Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
-  const run = (nature: StubbedNature) =>
-    stubbedClient(stubs, { nature }).call("push", { provider: "linear", ...REF, items: [] });
+  const run = (timing: StubbedNature) =>
+    stubbedClient(stubs, { timing }).call("push", { provider: "linear", ...REF, items: [] });
 
   test("is asked again: operations survive its restart", async () => {
     stubs
@@ -163,10 +163,10 @@ describe("a control plane that is gone while it is waited for", () => {
   });
 
   test("for more than a minute is told, with the command that waits again", async () => {
-    const nature = new StubbedNature();
-    const started = nature.now();
+    const timing = new StubbedNature();
+    const started = timing.now();
     const lost = stubbedClient(stubs, {
-      nature,
+      timing,
       fetch: async ({ method }) => {
         if (method === "POST") return accepted();
         throw Object.assign(new Error("reset"), { code: "ECONNRESET" });
@@ -178,7 +178,7 @@ describe("a control plane that is gone while it is waited for", () => {
       details: { operation_id: ID },
       hint: `Check the address and your network with \`tracker doctor\`. Wait for it again: tracker sync wait ${ID}`,
     });
-    expect(nature.now() - started).toBeLessThan(120_000);
+    expect(timing.now() - started).toBeLessThan(120_000);
   });
 
   test("and then knows nothing of it is told at once", async () => {
@@ -235,22 +235,22 @@ describe("a write whose answer was lost", () => {
 });
 
 describe("an operation of a control plane in this process", () => {
-  const embedded = (nature: StubbedNature) => stubbedClient(stubs, { nature, credentials: null });
+  const embedded = (timing: StubbedNature) => stubbedClient(stubs, { timing, credentials: null });
 
   test("ends with the process: it is waited for as long as it takes, and looked at each second", async () => {
-    const nature = new StubbedNature();
-    const started = nature.now();
+    const timing = new StubbedNature();
+    const started = timing.now();
     stubs
       .on("POST", `${BASE}/run/`, accepted())
       .repeat(600, "GET", OPERATION, () => operation("running"))
       .on("GET", OPERATION, operation("completed", { result: RUN }));
-    await embedded(nature).call("run", {
+    await embedded(timing).call("run", {
       provider: "linear",
       binding_ref: "srm_1",
       pull_first: true,
       limit: 100,
     });
-    expect(nature.now() - started).toBe(601_000);
+    expect(timing.now() - started).toBe(601_000);
   });
 
   test.each(CALLS)("that is in the way of %s is waited for, and not elsewhere", async (call, result, run) => {
@@ -281,7 +281,7 @@ describe("an operation of a control plane in this process", () => {
     stubs
       .on("GET", OPERATION, operation("running"))
       .on("GET", OPERATION, operation("completed", { result: RUN }));
-    await embedded(new StubbedNature()).workOutcome(ID, {
+    await embedded(new StubbedNature()).jobOutcome(ID, {
       onAccepted: (_, isEmbedded) => ends.push(isEmbedded),
     });
     expect(ends).toEqual([true]);
@@ -295,10 +295,10 @@ describe("an operation that is waited for again", () => {
     ["run", RUN],
     ["publish", PUBLISHED],
   ] as const)("that is over is not waited for: %s", async (kind, result) => {
-    const nature = new StubbedNature();
+    const timing = new StubbedNature();
     stubs.on("GET", OPERATION, operation("completed", { result }));
-    expect<unknown>(await stubbedClient(stubs, { nature }).workOutcome(ID)).toEqual({ kind, result });
-    expect(nature.sleeps).toEqual([]);
+    expect<unknown>(await stubbedClient(stubs, { timing }).jobOutcome(ID)).toEqual({ kind, result });
+    expect(timing.sleeps).toEqual([]);
   });
 
   test("goes on being polled", async () => {
@@ -307,7 +307,7 @@ describe("an operation that is waited for again", () => {
       .on("GET", OPERATION, operation("running", { progress: { done: 1, total: 2 } }))
       .on("GET", OPERATION, operation("running", { progress: { done: 2, total: 2 } }))
       .on("GET", OPERATION, operation("completed", { result: RUN }));
-    const outcome = await stubbedClient(stubs).workOutcome(ID, {
+    const outcome = await stubbedClient(stubs).jobOutcome(ID, {
       onProgress: (progress) => seen.push(progress),
     });
     expect(outcome.kind).toBe("run");
@@ -319,15 +319,15 @@ describe("an operation that is waited for again", () => {
     ["unauthorized", 401],
   ])("that nobody knows: %s", async (code, status) => {
     stubs.on("GET", OPERATION, Response.json(errorBody(code), { status }));
-    expect(await failureOf(stubbedClient(stubs).workOutcome(ID))).toMatchObject({ code });
+    expect(await failureOf(stubbedClient(stubs).jobOutcome(ID))).toMatchObject({ code });
   });
 
   test("that failed, or that was other work, is an error", async () => {
     stubs.on("GET", OPERATION, operation("failed", { error: errorBody("provider_rejected") }));
-    expect(await failureOf(stubbedClient(stubs).workOutcome(ID))).toMatchObject({
+    expect(await failureOf(stubbedClient(stubs).jobOutcome(ID))).toMatchObject({
       code: "provider_rejected",
     });
     stubs.on("GET", OPERATION, operation("completed", { result: { connection_id: "conn_1" } }));
-    expect(await failureOf(stubbedClient(stubs).workOutcome(ID))).toMatchObject({ code: "invalid_response" });
+    expect(await failureOf(stubbedClient(stubs).jobOutcome(ID))).toMatchObject({ code: "invalid_response" });
   });
 });

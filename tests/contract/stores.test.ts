@@ -554,7 +554,7 @@ test("mappings share a database and touch no row of each other", async () => {
   await one.transaction(async (transaction) => {
     for (const key of ["linear-1", "linear-3", "local:1"]) await transaction.remove(key);
   });
-  await one.follow("renamed");
+  await one.renameWorkspace("renamed");
   expect(await other.transaction(contentOf)).toEqual(before);
 });
 

@@ -53,7 +53,7 @@ export class CommandLine implements Disposable {
         hostName: "workshop",
         userName: "ada",
       },
-      nature: new StubbedNature(),
+      timing: new StubbedNature(),
       fetch: this.stubs.fetch,
       onStop,
     });

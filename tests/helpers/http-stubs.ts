@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
 import { type ClientCredential, type ClientOptions, ControlPlaneClient } from "../../src/client.ts";
-import type { Nature } from "../../src/shared/context.ts";
+import type { Timing } from "../../src/shared/context.ts";
 import type { Fetch } from "../../src/shared/network.ts";
 
 /** Where the stubbed client believes its control plane to be. */
@@ -72,7 +72,7 @@ export class HttpStubs {
 }
 
 /** A clock that only sleeping moves, and chance that always falls the same way. */
-export class StubbedNature implements Nature {
+export class StubbedNature implements Timing {
   /** Every wait so far, in ms. */
   readonly sleeps: number[] = [];
   readonly #random: number;
@@ -121,7 +121,7 @@ export function stubbedClient(stubs: HttpStubs, options: Partial<ClientOptions> 
     url: new URL(STUB_URL),
     name: STUB_URL,
     fetch: stubs.fetch,
-    nature: new StubbedNature(),
+    timing: new StubbedNature(),
     userAgent: USER_AGENT,
     credentials: new StubbedCredentials(PERSONAL),
     ...options,

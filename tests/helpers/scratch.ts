@@ -95,7 +95,7 @@ export class Scratch implements Disposable {
         userName: "ada",
         userId: process.getuid?.(),
       },
-      nature: { now: Date.now, sleep: async () => {}, random: Math.random },
+      timing: { now: Date.now, sleep: async () => {}, random: Math.random },
       fetch: systemFetch(whole),
       onStop: () => {},
     });

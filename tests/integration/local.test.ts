@@ -17,15 +17,15 @@ import { SimulatedBeads } from "../helpers/subjects/beads.ts";
 let beads: SimulatedBeads;
 let folders: Folders;
 let trackers: OnDevicePrograms;
-let nature: { now: () => number; sleep: () => Promise<void>; random: () => number };
+let timing: { now: () => number; sleep: () => Promise<void>; random: () => number };
 
 beforeEach(() => {
   beads = new SimulatedBeads();
-  nature = { now: Date.now, sleep: async () => {}, random: () => 0.5 };
+  timing = { now: Date.now, sleep: async () => {}, random: () => 0.5 };
   const home = join(beads.folder, "home");
   folders = { config: join(home, "config"), state: join(home, "state"), legacy: join(home, "legacy") };
   trackers = new OnDevicePrograms({
-    context: { env: beads.environment, nature: { ...nature, sleep: () => nature.sleep() } },
+    context: { env: beads.environment, timing: { ...timing, sleep: () => timing.sleep() } },
     folders,
     lockPath: join(folders.state, "edit.lock"),
   });
@@ -229,7 +229,7 @@ describe("one sync at a time", () => {
     const open = hold();
     const [first, second] = [await bound(), await bound()];
     const pulling = first.pull();
-    nature.sleep = async () => {
+    timing.sleep = async () => {
       open();
       await pulling;
     };

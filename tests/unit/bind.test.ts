@@ -49,7 +49,7 @@ function binder(): Binder {
     hostName: "laptop",
     userName: "ada",
   };
-  const context = { env: {}, machine, nature: new StubbedNature() };
+  const context = { env: {}, machine, timing: new StubbedNature() };
   const projects = new ProjectStore(context, { state: join(root, "..", "state") }, null);
   return new Binder({ client: stubbedClient(stubs), projects, debug: () => {} });
 }

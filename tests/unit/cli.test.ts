@@ -53,7 +53,7 @@ function contextOf(io: Context["io"], fetch: Fetch, env: Readonly<Record<string,
       hostName: "workshop",
       userName: "ada",
     },
-    nature: { now: () => 0, sleep: async () => {}, random: () => 0 },
+    timing: { now: () => 0, sleep: async () => {}, random: () => 0 },
     fetch,
     onStop: () => {},
   };

@@ -11,7 +11,7 @@ function channel(stubs: HttpStubs, trace?: (line: string) => void): HttpChannel 
     url: new URL(STUB_URL),
     name: STUB_URL,
     fetch: stubs.fetch,
-    nature: new StubbedNature(),
+    timing: new StubbedNature(),
     userAgent: USER_AGENT,
     ...(trace === undefined ? {} : { trace }),
   });

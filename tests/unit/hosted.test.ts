@@ -57,7 +57,7 @@ function binding(bound: Project, { upgradesConfigs = true } = {}): HostedBinding
     userName: "ada",
   };
   const state = join(root, "..", "state");
-  const context = { env: {}, machine, nature: new StubbedNature() };
+  const context = { env: {}, machine, timing: new StubbedNature() };
   const projects = new ProjectStore(context, { state }, null);
   const dependencies = {
     client: stubbedClient(stubs),

@@ -29,7 +29,7 @@ export const statusCommand = defineAction({
 
 async function showProject(invocation: Invocation): Promise<void> {
   const answer = await withService(invocation, async (service) => (await service.boundTracker()).status());
-  const now = invocation.context.nature.now();
+  const now = invocation.context.timing.now();
   await print(invocation, payloadOf(invocation, answer), (_, style) =>
     renderProjectStatus(answer, now, style),
   );
@@ -42,7 +42,7 @@ async function showOffline(invocation: Invocation): Promise<void> {
 
 async function showAll(invocation: Invocation, provider: string | undefined): Promise<void> {
   const result = await withService(invocation, (service) => service.installationStatus(provider));
-  const now = invocation.context.nature.now();
+  const now = invocation.context.timing.now();
   await print(invocation, result, (_, style) => renderInstallations([result].flat(), now, style));
 }
 

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { ulid } from "ulid";
 import type { Queries } from "../database/schema.ts";
 
-const TOKEN_PREFIX = "trk_";
+const ACCESS_TOKEN_PREFIX = "trk_";
 
 /** The form in which a personal access token is stored: its SHA-256, hexadecimal. */
 export function hashToken(token: string): string {
@@ -21,7 +21,7 @@ export async function createToken(
   queries: Queries,
   { teamId, userId, name, now }: NewToken,
 ): Promise<string> {
-  const token = TOKEN_PREFIX + randomBytes(32).toString("base64url");
+  const token = ACCESS_TOKEN_PREFIX + randomBytes(32).toString("base64url");
   await queries
     .insertInto("tokens")
     .values({

@@ -3,7 +3,7 @@ import { requireConnections } from "../connections/connections.ts";
 import { listResources } from "../inventory/resources.ts";
 import { confirmMapping, validateMapping } from "../mappings/mappings.ts";
 import type { Handlers } from "./handler.ts";
-import { resolve } from "./resolve.ts";
+import { resolveProject } from "./resolve.ts";
 
 export const bindingCalls = {
   resources: async ({ scope, sources, inventory, tokens }, query) => {
@@ -17,7 +17,8 @@ export const bindingCalls = {
     return { resources, installation_id, provider, ...(limit !== null && { next_cursor }) };
   },
 
-  bindResolve: (services, { provider, ...request }) => resolve(services, hostedProvider(provider), request),
+  bindResolve: (services, { provider, ...request }) =>
+    resolveProject(services, hostedProvider(provider), request),
 
   bindConfirm: async ({ scope, tokens }, { provider: name, candidate_token, project_identity }) => {
     const provider = hostedProvider(name);

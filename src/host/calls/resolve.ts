@@ -11,7 +11,7 @@ import { requireConnections } from "../connections/connections.ts";
 import type { Sources } from "../connections/sources.ts";
 import type { CandidateTokens } from "../inventory/candidate-token.ts";
 import type { Inventory } from "../inventory/inventory.ts";
-import { certainMatch, rankCandidates } from "../inventory/resolution.ts";
+import { exactMatch, rankCandidates } from "../inventory/resolution.ts";
 import {
   type ResolvableResource,
   rankableResources,
@@ -35,7 +35,7 @@ interface ResolveServices {
  *
  * @throws HostError `no_installation` when the provider is not connected
  */
-export async function resolve(
+export async function resolveProject(
   services: ResolveServices,
   provider: HostedProvider,
   { project_identity: identity, known }: Omit<BindResolveRequest, "provider">,
@@ -44,7 +44,7 @@ export async function resolve(
   const connections = await requireConnections(scope, sources, provider);
   const issue = (resourceId: string) => tokens.issue({ teamId: scope.teamId, provider, resourceId });
   const mappings = await mappingsOf(scope, provider, identity);
-  const mapped = certainMatch(identity, { mappings, known: null, atPath: [] });
+  const mapped = exactMatch(identity, { mappings, known: null, atPath: [] });
   const own = mapped !== null && "mapping" in mapped ? mapped.mapping : null;
   // A reference that was never made here is from another clone, and newer than the mapping.
   const isForeign = known && !mappings.some(({ bindingRef }) => bindingRef === known.binding_ref);
@@ -58,7 +58,7 @@ export async function resolve(
   if (recorded === null) await inventory.refreshForAnswer(scope, connections);
   const { repo_slug: path } = identity;
   const atPath = recorded !== null || path === null ? [] : await resourcesAt(scope, provider, path);
-  const certain = certainMatch(identity, { mappings: own === null ? mappings : [], known: recorded, atPath });
+  const certain = exactMatch(identity, { mappings: own === null ? mappings : [], known: recorded, atPath });
   if (certain !== null && "resource" in certain) {
     const { resource } = certain;
     return {

@@ -5,7 +5,7 @@ import type { TeamScope } from "../access/team-scope.ts";
 import { asHostError, HostError } from "../errors.ts";
 import { degrade, type Inventory } from "../inventory/inventory.ts";
 import type { Progress } from "../jobs/operations.ts";
-import { ENVIRONMENT, type Sources } from "./sources.ts";
+import { ENVIRONMENT_KIND, type Sources } from "./sources.ts";
 
 const COLUMNS = [
   "id",
@@ -21,7 +21,11 @@ const COLUMNS = [
 
 /** The stored connections; a connection from an environment variable is not listed. */
 function current(scope: TeamScope) {
-  return scope.connections().select(COLUMNS).where("removed_at", "is", null).where("kind", "!=", ENVIRONMENT);
+  return scope
+    .connections()
+    .select(COLUMNS)
+    .where("removed_at", "is", null)
+    .where("kind", "!=", ENVIRONMENT_KIND);
 }
 
 type ConnectionRow = Awaited<ReturnType<typeof listRows>>[number];
@@ -92,7 +96,7 @@ async function environmentConnection(scope: TeamScope, provider: HostedProvider)
       .connections()
       .select(COLUMNS)
       .where("provider", "=", provider)
-      .where("kind", "=", ENVIRONMENT)
+      .where("kind", "=", ENVIRONMENT_KIND)
       .executeTakeFirst();
   const known = await find();
   if (known !== undefined) return known;
@@ -101,8 +105,8 @@ async function environmentConnection(scope: TeamScope, provider: HostedProvider)
     .insertConnection({
       id: scope.newId(),
       provider,
-      kind: ENVIRONMENT,
-      target: ENVIRONMENT,
+      kind: ENVIRONMENT_KIND,
+      target: ENVIRONMENT_KIND,
       base_url: null,
       secret: null,
       account_label: "environment",

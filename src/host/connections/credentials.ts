@@ -42,7 +42,7 @@ export function credentialOf(provider: HostedProvider, request: ConnectRequest):
         connectionId: connection_id,
         providerConfigKey: provider_config_key,
         secretKey: secret_key,
-        ...optional("baseUrl", addressOf("nango", request.base_url)),
+        ...optional("baseUrl", normalAddress("nango", request.base_url)),
       };
     }
   }
@@ -53,7 +53,7 @@ function tokenCredential(
   { token, base_url, email }: Extract<ConnectRequest, { kind: "token" }>,
 ): ProviderCredential {
   demandHeaderText({ token });
-  const baseUrl = addressOf(provider, base_url);
+  const baseUrl = normalAddress(provider, base_url);
   if (provider === "jira") {
     if (baseUrl === null) {
       throw invalidRequest({ base_url: "is required for jira, such as https://acme.atlassian.net" });
@@ -73,7 +73,7 @@ function tokenCredential(
 }
 
 /** An address in its canonical form: lower case host, no final slash; null for the default one. */
-function addressOf(owner: HostedProvider | "nango", given: string | null): string | null {
+function normalAddress(owner: HostedProvider | "nango", given: string | null): string | null {
   if (isBlank(given)) return null;
   const problem = baseUrlProblem(given);
   if (problem !== null) throw invalidRequest({ base_url: problem });
@@ -123,7 +123,7 @@ export function parseCredential(text: string): ProviderCredential {
  * does not say: Nango's own address says nothing of it, and Atlassian's gateway
  * leads to many sites.
  */
-export function siteOf(credential: ProviderCredential): string | undefined {
+export function discoveryAddressOf(credential: ProviderCredential): string | undefined {
   return credential.kind === "token" && credential.baseUrl !== ATLASSIAN_GATEWAY
     ? credential.baseUrl
     : undefined;

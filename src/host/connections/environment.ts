@@ -58,7 +58,7 @@ export function environmentCredential(env: Environment, provider: HostedProvider
   if (unusable !== null) throw unusableVariable(provider, `${token.name} ${unusable}`);
   const address = firstSet(env, variables.address);
   const email = firstSet(env, variables.email ?? []);
-  const baseUrl = address === null ? null : addressOf(provider, address);
+  const baseUrl = address === null ? null : variableAddress(provider, address);
   if (provider === "jira") {
     const needsEmail = email === null && !baseUrl?.startsWith(ATLASSIAN_GATEWAY);
     const missing = baseUrl === null ? "JIRA_BASE_URL" : needsEmail ? "JIRA_EMAIL" : null;
@@ -88,7 +88,7 @@ function firstSet(env: Environment, names: readonly string[]): SetVariable | nul
 }
 
 /** The address in a variable that holds an address or a host name. */
-function addressOf(provider: HostedProvider, { name, value }: SetVariable): string {
+function variableAddress(provider: HostedProvider, { name, value }: SetVariable): string {
   const text = value.trim();
   const address = text.includes("://") ? text : `https://${text}`;
   const problem = baseUrlProblem(address);

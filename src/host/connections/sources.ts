@@ -15,7 +15,7 @@ import type { Reach } from "./network.ts";
 import type { Vault } from "./vault.ts";
 
 /** Limit of a provider's answer, in bytes: a page of GitHub has a hundred issues of 65,536 characters each. */
-const PROVIDER_BYTES = 32 * 1024 * 1024;
+const MAX_PROVIDER_ANSWER_BYTES = 32 * 1024 * 1024;
 
 export interface ConnectionKey {
   readonly id: string;
@@ -43,12 +43,12 @@ export const openSource: OpenSource = async (access) => {
     const { demoDiscovery } = await import("../../sdk/testing/demo-discovery.ts");
     return demoDiscovery(provider);
   }
-  const [transport, { createDiscoverySource }, { siteOf }] = await Promise.all([
+  const [transport, { createDiscoverySource }, { discoveryAddressOf }] = await Promise.all([
     transportOf({ ...access, credential }),
     import("../../sdk/connectors/hosted.ts"),
     import("./credentials.ts"),
   ]);
-  const baseUrl = siteOf(credential);
+  const baseUrl = discoveryAddressOf(credential);
   return createDiscoverySource({ provider, transport, ...(baseUrl !== undefined && { baseUrl }) });
 };
 
@@ -70,7 +70,7 @@ async function openConnector(
 
 async function transportOf({ provider, credential, fetch }: CredentialedAccess): Promise<Transport> {
   const { openTransport } = await import("../../sdk/connectors/credentials.ts");
-  return openTransport(provider, credential, { fetch, maxBodyBytes: PROVIDER_BYTES });
+  return openTransport(provider, credential, { fetch, maxBodyBytes: MAX_PROVIDER_ANSWER_BYTES });
 }
 
 export interface SourcesOptions {
@@ -87,7 +87,7 @@ export interface SourcesOptions {
 }
 
 /** Kind of the connection whose credential is in the environment of a run. */
-export const ENVIRONMENT = "environment";
+export const ENVIRONMENT_KIND = "environment";
 
 export class Sources {
   readonly #options: SourcesOptions;
@@ -171,7 +171,7 @@ export class Sources {
     { id, provider, kind }: ConnectionKey,
   ): Promise<ProviderCredential | null> {
     if (kind === "demo") return null;
-    if (kind === ENVIRONMENT) return this.#environmentCredential(hostedName(provider));
+    if (kind === ENVIRONMENT_KIND) return this.#environmentCredential(hostedName(provider));
     const { secret } = await scope
       .connections()
       .select("secret")

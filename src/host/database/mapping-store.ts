@@ -45,7 +45,7 @@ export class MappingStore implements IssueStore {
    *
    * @param workspace the connector's current name for it
    */
-  follow(workspace: string): Promise<void> {
+  renameWorkspace(workspace: string): Promise<void> {
     return this.#transaction(async (execute, transaction) => {
       const rows = await execute(ANY_REF, [[this.#bindingRef]]);
       const [from = workspace] = readRows(RefRow, rows).map(({ ref }) => ref.workspace);

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { parseJson } from "../../shared/json.ts";
 import { HostError } from "../errors.ts";
 
-const TOKEN_PREFIX = "cand_";
+const CANDIDATE_PREFIX = "cand_";
 /** The window in which equal claims have equal tokens, in milliseconds. */
 const WINDOW_MS = 5 * 60_000;
 /** The validity of a token after its window, in milliseconds. */
@@ -37,7 +37,7 @@ export class CandidateTokens {
     const payload = Buffer.from(JSON.stringify([teamId, provider, resourceId, expires])).toString(
       "base64url",
     );
-    return `${TOKEN_PREFIX}${payload}.${this.#sign(payload).toString("base64url")}`;
+    return `${CANDIDATE_PREFIX}${payload}.${this.#sign(payload).toString("base64url")}`;
   }
 
   /**
@@ -46,8 +46,8 @@ export class CandidateTokens {
    * @throws HostError `invalid_candidate_token` when it is forged, expired, or of another team or provider
    */
   redeem(token: string, team: { readonly teamId: string; readonly provider: string }): string {
-    const [payload = "", signature = "", ...rest] = token.startsWith(TOKEN_PREFIX)
-      ? token.slice(TOKEN_PREFIX.length).split(".")
+    const [payload = "", signature = "", ...rest] = token.startsWith(CANDIDATE_PREFIX)
+      ? token.slice(CANDIDATE_PREFIX.length).split(".")
       : [];
     const given = Buffer.from(signature, "base64url");
     const expected = this.#sign(payload);

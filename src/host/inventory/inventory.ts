@@ -15,13 +15,13 @@ import { DiscoveryContractError } from "../../sdk/errors.ts";
 import type { Page } from "../../sdk/model.ts";
 import { fold } from "../../shared/text.ts";
 import type { TeamScope } from "../access/team-scope.ts";
-import { type ConnectionKey, ENVIRONMENT, type Sources } from "../connections/sources.ts";
+import { type ConnectionKey, ENVIRONMENT_KIND, type Sources } from "../connections/sources.ts";
 import { batches } from "../database/batches.ts";
 import { qualifiedRef, type RoutingMetadata } from "../database/json.ts";
 import { asHostError } from "../errors.ts";
 import type { Background } from "../jobs/background.ts";
 import { type Progress, within } from "../jobs/operations.ts";
-import { describeFailure, type Log } from "../log.ts";
+import { describeFailure, type HostLog } from "../log.ts";
 import { lastSegment, matchKey, pathKey } from "./matching.ts";
 
 /** Age from which an inventory is refreshed after the response, in milliseconds. */
@@ -51,14 +51,14 @@ export async function discoverAll(
   onProgress: Progress = () => {},
 ): Promise<DiscoveredInventory> {
   const workspaces = new Map<string, DiscoveredWorkspace>();
-  for await (const workspace of pages(source.provider, (cursor) => discoverWorkspaces(source, cursor))) {
+  for await (const workspace of pagesOf(source.provider, (cursor) => discoverWorkspaces(source, cursor))) {
     workspaces.set(workspace.id, workspace);
   }
   let read = 0;
   const found = await mapConcurrently([...workspaces.values()], async (workspace) => {
     const resources = new Map<string, DiscoveredResource>();
     const list = (cursor: string | null) => discoverResources(source, workspace, cursor);
-    for await (const resource of pages(source.provider, list)) {
+    for await (const resource of pagesOf(source.provider, list)) {
       resources.set(resource.stableRef, resource);
       onProgress(++read);
     }
@@ -80,7 +80,7 @@ async function mapConcurrently<T, R>(items: readonly T[], work: (item: T) => Pro
   return [...results].toSorted(([a], [b]) => a - b).map(([, result]) => result);
 }
 
-async function* pages<T>(provider: string, read: (cursor: string | null) => Promise<Page<T>>) {
+async function* pagesOf<T>(provider: string, read: (cursor: string | null) => Promise<Page<T>>) {
   const seen = new Set<string>();
   for (let cursor: string | null = null; ; ) {
     const page: Page<T> = await read(cursor);
@@ -97,13 +97,13 @@ async function* pages<T>(provider: string, read: (cursor: string | null) => Prom
 interface InventoryOptions {
   readonly sources: Sources;
   readonly background: Background;
-  readonly log: Log;
+  readonly log: HostLog;
 }
 
 export class Inventory {
   readonly #sources: Sources;
   readonly #background: Background;
-  readonly #log: Log;
+  readonly #log: HostLog;
   readonly #running = new Map<string, Promise<void>>();
 
   constructor({ sources, background, log }: InventoryOptions) {
@@ -285,7 +285,7 @@ function rowOf(
     connection_id: connection.id,
     workspace_id: workspaceId,
     stable_ref: qualifiedRef(resource.connectorParams, resource.stableRef),
-    display_label: labelOf(resource),
+    display_label: resourceLabel(resource),
     kind: resource.kind,
     provider_context: JSON.stringify(contextOf(workspace, resource)),
     routing_metadata: JSON.stringify(routingOf(workspace, resource)),
@@ -406,7 +406,7 @@ async function followResources(
       or([
         eb("mappings.connection_id", "=", connection.id),
         eb("connections.removed_at", "is not", null),
-        eb("connections.kind", "=", ENVIRONMENT),
+        eb("connections.kind", "=", ENVIRONMENT_KIND),
       ]),
     )
     .execute();
@@ -425,7 +425,7 @@ async function followResources(
 }
 
 /** The name, with the provider's short key where that differs: `Payments (PAY)`. */
-function labelOf({ displayName, routingMetadata: { display_key } }: DiscoveredResource): string {
+function resourceLabel({ displayName, routingMetadata: { display_key } }: DiscoveredResource): string {
   return display_key === undefined || display_key === displayName
     ? displayName
     : `${displayName} (${display_key})`;
@@ -435,7 +435,7 @@ function matchKeys(resource: DiscoveredResource) {
   const key = resource.routingMetadata.display_key ?? "";
   const path = key.includes("/") ? key : null;
   return {
-    sort_key: fold(labelOf(resource)),
+    sort_key: fold(resourceLabel(resource)),
     name_key: matchKey(path === null ? resource.displayName : lastSegment(path)),
     display_key: matchKey(key),
     path_key: path === null ? null : pathKey(path),

@@ -72,10 +72,10 @@ export interface Words {
 
 export function wordsOf(matchKey: string): Words {
   const written = matchKey.split("-").filter((word) => word !== "");
-  return { words: written.map(spelled), written, joined: written.join("") };
+  return { words: written.map(canonicalWord), written, joined: written.join("") };
 }
 
-function spelled(word: string): string {
+function canonicalWord(word: string): string {
   const one = word.length > 4 && word.endsWith("s") && !word.endsWith("ss") ? word.slice(0, -1) : word;
   return SPELLED.get(word) ?? SPELLED.get(one) ?? one;
 }

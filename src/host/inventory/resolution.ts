@@ -57,7 +57,7 @@ export interface InventoryResource {
 }
 
 /** The facts that may decide without a ranking. */
-interface Certainties<M extends KnownMapping, R extends InventoryResource> {
+interface ExactMatchFacts<M extends KnownMapping, R extends InventoryResource> {
   readonly mappings: readonly M[];
   readonly known: R | null;
   /** Resources whose path equals `repo_slug`. */
@@ -65,7 +65,7 @@ interface Certainties<M extends KnownMapping, R extends InventoryResource> {
 }
 
 /** A mapping of the project, or a resource without one. */
-type CertainMatch<M extends KnownMapping, R extends InventoryResource> =
+type ExactMatch<M extends KnownMapping, R extends InventoryResource> =
   | { readonly mapping: M }
   | { readonly resource: R };
 
@@ -81,10 +81,10 @@ interface Candidate<R extends InventoryResource> {
  * UUIDs), the resource that its config names, the only resource at the repository's path on the same host. Null
  * without one, and for a disabled mapping, because a user disabled it.
  */
-export function certainMatch<M extends KnownMapping, R extends InventoryResource>(
+export function exactMatch<M extends KnownMapping, R extends InventoryResource>(
   identity: NamedIdentity,
-  { mappings, known, atPath }: Certainties<M, R>,
-): CertainMatch<M, R> | null {
+  { mappings, known, atPath }: ExactMatchFacts<M, R>,
+): ExactMatch<M, R> | null {
   for (const isOwn of RECOGNITION_RULES) {
     const own = mappings.filter((mapping) => mapping.state !== "deleted" && isOwn(mapping, identity));
     const [mapping, ...further] = own.filter(({ state }) => state === "active");

@@ -4,7 +4,7 @@ import type { TeamScope } from "../access/team-scope.ts";
 import { HostError } from "../errors.ts";
 
 /** The retention of first answers, in milliseconds. */
-const RETENTION_MS = 24 * 60 * 60_000;
+const ANSWER_RETENTION_MS = 24 * 60 * 60_000;
 
 /** A call that takes effect once, however often it is sent. */
 interface OnceOptions<S extends v.GenericSchema> {
@@ -31,7 +31,7 @@ export function once<S extends v.GenericSchema>(
   if (key === null) return scope.transaction(work);
   const fingerprint = fingerprintOf([route, body]);
   return scope.transaction(async (transaction) => {
-    const oldest = new Date(transaction.now() - RETENTION_MS).toISOString();
+    const oldest = new Date(transaction.now() - ANSWER_RETENTION_MS).toISOString();
     await transaction.deleteIdempotency().where("created_at", "<=", oldest).execute();
     const first = await transaction
       .idempotency()

@@ -10,7 +10,7 @@ import { findPrincipal } from "../access/authentication.ts";
 import { TeamScope } from "../access/team-scope.ts";
 import type { Database } from "../database/schema.ts";
 import { asHostError, errorEnvelope, HostError, unexpectedFailure } from "../errors.ts";
-import { describeFailure, type Log } from "../log.ts";
+import { describeFailure, type HostLog } from "../log.ts";
 import {
   assertLease,
   extendLease,
@@ -57,7 +57,7 @@ interface JobsOptions {
   readonly database: Database;
   readonly background: Background;
   readonly workers: Readonly<Record<string, Worker>>;
-  readonly log: Log;
+  readonly log: HostLog;
   readonly now: () => number;
   readonly maxWaitMs: (kind: string) => number;
 }
@@ -103,7 +103,7 @@ export class Jobs {
    */
   async resume(): Promise<void> {
     for (const job of await this.#lost().execute()) {
-      const taken = await this.#takeUp(job);
+      const taken = await this.#claimLost(job);
       if (taken !== null) this.#run(taken);
     }
   }
@@ -114,7 +114,7 @@ export class Jobs {
     inTime: (work: Promise<JobEnd | null>) => Promise<JobEnd | null | undefined>,
   ): Promise<void> {
     for (const job of await this.#lost().where("subject", "=", bindingRef).execute()) {
-      const taken = await this.#takeUp(job);
+      const taken = await this.#claimLost(job);
       if (taken === null) continue;
       const running = this.#run(taken);
       const isAskedFor = idempotencyKey !== null && job.idempotency_key === idempotencyKey;
@@ -134,7 +134,7 @@ export class Jobs {
   }
 
   /** Claims a job whose process has died; null when another process has it, or its user has left the team. */
-  async #takeUp({ id, team_id, user_id }: LostJob): Promise<ScopedJob | null> {
+  async #claimLost({ id, team_id, user_id }: LostJob): Promise<ScopedJob | null> {
     const { database, log, now } = this.#options;
     const principal = user_id === null ? null : await findPrincipal(database, team_id, user_id);
     if (principal === null) {

@@ -4,7 +4,7 @@ import { ErrorEnvelope, type OperationAccepted, type OperationResult } from "../
 import { parseJson } from "../../shared/json.ts";
 import type { TeamScope } from "../access/team-scope.ts";
 import { asHostError, errorEnvelope, HostError, unexpectedFailure } from "../errors.ts";
-import { describeFailure, type Log } from "../log.ts";
+import { describeFailure, type HostLog } from "../log.ts";
 import { type Background, interrupted } from "./background.ts";
 import { leaseFrom, withHeartbeat } from "./heartbeat.ts";
 
@@ -13,7 +13,7 @@ import { leaseFrom, withHeartbeat } from "./heartbeat.ts";
  * process resumes it, and a large inventory is written in one transaction without a beat.
  */
 const INTERRUPTED_AFTER_MS = 30_000;
-const RETENTION_MS = 24 * 60 * 60_000;
+const OPERATION_RETENTION_MS = 24 * 60 * 60_000;
 
 interface OperationFacts {
   readonly kind: string;
@@ -27,14 +27,14 @@ export type Outcome<T> = { readonly result: T } | { readonly operation: Operatio
 
 interface OperationsOptions {
   readonly background: Background;
-  readonly log: Log;
+  readonly log: HostLog;
   readonly maxWaitMs: number;
 }
 
 /** Runs operations in this process; a long one has a row with its state. */
 export class Operations {
   readonly #background: Background;
-  readonly #log: Log;
+  readonly #log: HostLog;
   readonly #patience: number;
 
   constructor({ background, log, maxWaitMs }: OperationsOptions) {
@@ -59,7 +59,7 @@ export class Operations {
     if (inTime !== null) return inTime;
     const id = crypto.randomUUID();
     await this.#begin(scope, id, facts, done);
-    this.#background.track(this.#follow(scope, id, running, () => done));
+    this.#background.track(this.#recordEnd(scope, id, running, () => done));
     return { operation: { operation_id: id, status: "pending" } };
   }
 
@@ -85,7 +85,12 @@ export class Operations {
   }
 
   /** Writes the end of a running operation; does not throw. */
-  async #follow(scope: TeamScope, id: string, running: Promise<unknown>, done: () => number): Promise<void> {
+  async #recordEnd(
+    scope: TeamScope,
+    id: string,
+    running: Promise<unknown>,
+    done: () => number,
+  ): Promise<void> {
     const beat = () =>
       scope
         .updateOperation(id)
@@ -133,7 +138,7 @@ export class Operations {
 export async function deleteExpired(scope: TeamScope): Promise<void> {
   await scope
     .deleteOperations()
-    .where("updated_at", "<=", new Date(scope.now() - RETENTION_MS).toISOString())
+    .where("updated_at", "<=", new Date(scope.now() - OPERATION_RETENTION_MS).toISOString())
     .where(({ or, eb }) => or([eb("payload", "is", null), eb("status", "not in", ["pending", "running"])]))
     .where(({ or, eb }) =>
       or([eb("lease_expires_at", "is", null), eb("lease_expires_at", "<=", scope.timestamp())]),

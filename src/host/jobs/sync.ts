@@ -233,7 +233,7 @@ export class Synchronization {
   async #open({ scope, mapping, lease }: Leased, options: WaitLimit = {}): Promise<ResourceSync> {
     const connector = await this.#sources.openConnector(scope, mapping);
     const store = scope.issueStore(mapping, (transaction) => assertLease(transaction, lease));
-    await store.follow(connector.workspace);
+    await store.renameWorkspace(connector.workspace);
     return new ResourceSync({ connector, store, ...this.#optionsOf(scope, mapping), ...options });
   }
 

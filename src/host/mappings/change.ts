@@ -26,7 +26,8 @@ export async function changeMapping(
   return scope.transaction(async (transaction) => {
     const mapping = await mappingByRef(transaction, bindingRef);
     const { ownership = mapping.ownership } = change;
-    const settings = change.settings === undefined ? mapping.settings : settingsOf(mapping, change.settings);
+    const settings =
+      change.settings === undefined ? mapping.settings : changedSettings(mapping, change.settings);
     await transaction
       .updateMapping(bindingRef)
       .set({
@@ -40,7 +41,7 @@ export async function changeMapping(
   });
 }
 
-function settingsOf({ provider, settings }: MappingView, change: ConnectorSettings): ConnectorSettings {
+function changedSettings({ provider, settings }: MappingView, change: ConnectorSettings): ConnectorSettings {
   if (!isHostedProvider(provider)) {
     throw new HostError("unsupported_provider", `${providerName(provider)} has no settings.`, { provider });
   }

@@ -5,10 +5,10 @@ import type {
   ConflictSide,
   ControlPlaneClient,
   IssueQuery,
+  JobListener,
   MissionUpdate,
   PullQuery,
   RunQuery,
-  WorkListener,
 } from "../../client.ts";
 import type { Project, ProjectStore } from "../../config/project.ts";
 import { type Binding, bindingEdit, bindingOf, type ConfigEdit, type ProjectConfig } from "../../config.ts";
@@ -102,13 +102,13 @@ export class HostedBinding implements BoundTracker {
     return this.call("pull", query);
   }
 
-  async push(items: readonly PushItem[] | null, listener: WorkListener) {
+  async push(items: readonly PushItem[] | null, listener: JobListener) {
     if (items === null) throw itemsNeeded(this.provider);
     await this.#requireTrust();
     return this.call("push", { items: [...items] }, listener);
   }
 
-  async run(query: RunQuery, listener: WorkListener) {
+  async run(query: RunQuery, listener: JobListener) {
     const isDry = query.dry_run === true;
     requireEgress(this.#project.config.tracker.egress);
     if (isDry) await requireDryRuns(this.#dependencies.client);
@@ -131,7 +131,7 @@ export class HostedBinding implements BoundTracker {
     return this.call("seedMission", { issue, ...(missionId !== null && { mission_id: missionId }) });
   }
 
-  async publishMission(issue: string, update: MissionUpdate, listener: WorkListener) {
+  async publishMission(issue: string, update: MissionUpdate, listener: JobListener) {
     await this.#requireTrust();
     return this.call("publishMission", { issue, update }, listener);
   }

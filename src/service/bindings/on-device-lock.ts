@@ -1,6 +1,6 @@
 /** Keeps two syncs of one on-device binding from overlapping. */
 import { reasonOf } from "../../shared/atomic-file.ts";
-import type { Nature } from "../../shared/context.ts";
+import type { Timing } from "../../shared/context.ts";
 import { TrackerError } from "../../shared/errors.ts";
 import { FileLock } from "../../shared/file-lock.ts";
 
@@ -11,10 +11,10 @@ const PAUSE_MS = 50;
 /** The lock of one binding, against other processes and within this one. */
 export class SyncLock {
   readonly #path: string;
-  readonly #sleep: Nature["sleep"];
+  readonly #sleep: Timing["sleep"];
 
   /** @param path absolute path of the file that is locked; made when missing */
-  constructor(path: string, sleep: Nature["sleep"]) {
+  constructor(path: string, sleep: Timing["sleep"]) {
     this.#path = path;
     this.#sleep = sleep;
   }

@@ -46,7 +46,7 @@ interface Program extends Workspace {
 }
 
 interface OnDeviceProgramsOptions {
-  readonly context: Pick<Context, "env" | "nature">;
+  readonly context: Pick<Context, "env" | "timing">;
   readonly folders: Folders;
   /** The lock of every edit of a file of the program. */
   readonly lockPath: string;
@@ -117,8 +117,8 @@ export class OnDevicePrograms {
       connector,
       storePath: join(folder, `${name}.db`),
       doctrine: ownershipOf(project.config),
-      now: () => new Date(context.nature.now()),
-      sleep: context.nature.sleep,
+      now: () => new Date(context.timing.now()),
+      sleep: context.timing.sleep,
       mappings: new JsonFile(MappingsFile, {
         path: join(folder, `${name}.mappings.json`),
         lockPath,

@@ -3,10 +3,10 @@ import * as v from "valibot";
 import type {
   ConflictSide,
   IssueQuery,
+  JobListener,
   MissionUpdate,
   PullQuery,
   RunQuery,
-  WorkListener,
 } from "../../client.ts";
 import type { JsonFile } from "../../config/settings-files.ts";
 import {
@@ -27,7 +27,7 @@ import {
 import type { TrackerConnector } from "../../sdk/connector.ts";
 import type { CanonicalIssue } from "../../sdk/model.ts";
 import { openSqliteStore } from "../../sdk/stores/sqlite.ts";
-import type { Nature } from "../../shared/context.ts";
+import type { Timing } from "../../shared/context.ts";
 import { UsageError } from "../../shared/errors.ts";
 import { type LocalProvider, providerName } from "../../shared/providers.ts";
 import { summaryStatus, summaryTotal, wireTicket } from "../../sync/envelope.ts";
@@ -54,7 +54,7 @@ interface OnDeviceBindingOptions {
   readonly storePath: string;
   readonly doctrine: Ownership;
   readonly now: () => Date;
-  readonly sleep: Nature["sleep"];
+  readonly sleep: Timing["sleep"];
   /** The issues of work packages. */
   readonly mappings: JsonFile<v.GenericSchema<unknown, WorkPackageMapping[]>>;
 }
@@ -114,7 +114,7 @@ export class OnDeviceBinding implements BoundTracker {
   }
 
   /** Writes the items, in order; without items the local edits. */
-  async push(items: readonly PushItem[] | null, { onProgress }: WorkListener): Promise<PushResult> {
+  async push(items: readonly PushItem[] | null, { onProgress }: JobListener): Promise<PushResult> {
     const phase = await this.#alone(async (sync) => {
       // A program that cannot run must fail the push, not every item as if it were refused.
       await this.#options.connector.searchIssues({ limit: 1 });
@@ -129,7 +129,7 @@ export class OnDeviceBinding implements BoundTracker {
     return answer(PushResult, { ...this.#envelope(phase.summary), ...phase });
   }
 
-  async run({ limit, dry_run }: RunQuery, { onProgress }: WorkListener): Promise<RunResult> {
+  async run({ limit, dry_run }: RunQuery, { onProgress }: JobListener): Promise<RunResult> {
     const request = { pullFirst: true, limit, dryRun: dry_run ?? false };
     const control = { onProgress: (done: number) => onProgress?.({ done, total: null }) };
     const work = (sync: ResourceSync) => sync.run(request, control);

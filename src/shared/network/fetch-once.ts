@@ -56,7 +56,7 @@ export async function fetchOnce(
     const signal = AbortSignal.timeout(limits.requestMs);
     const response = await fetch(new Request(url.href, { ...request, redirect: "manual", signal }));
     const { status, headers } = response;
-    return { status, headers, text: await readText(response, limits.bodyBytes) };
+    return { status, headers, text: await readBody(response, limits.bodyBytes) };
   } catch (error) {
     if (error instanceof NoAnswerError) throw error;
     const { failure, code } = networkFailureOf(error);
@@ -64,15 +64,15 @@ export async function fetchOnce(
   }
 }
 
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+const REDIRECT_STATUSES: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /** The status asks for the request to be sent elsewhere. */
 export function isRedirect(status: number): boolean {
-  return REDIRECTS.has(status);
+  return REDIRECT_STATUSES.has(status);
 }
 
 /** @throws NoAnswerError when the body has more than `limit` bytes; the rest is not read */
-async function readText({ body }: Response, limit: number): Promise<string> {
+async function readBody({ body }: Response, limit: number): Promise<string> {
   if (body === null) return "";
   const decoder = new TextDecoder();
   let text = "";

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { matchKey } from "../../../src/host/inventory/matching.ts";
 import {
-  certainMatch,
+  exactMatch,
   type InventoryResource,
   rankCandidates,
 } from "../../../src/host/inventory/resolution.ts";
@@ -52,7 +52,7 @@ test("the right project is first for 95 of 100 repositories, among three for 98,
         repo_slug: `${organization}/${repository}`,
         repo_host: "github.com",
       };
-      const certain = certainMatch(identity, { mappings: [], known: null, atPath: [] });
+      const certain = exactMatch(identity, { mappings: [], known: null, atPath: [] });
       if (certain !== null) wrongCertain.push(repository);
       const position = rankCandidates(identity, [], inventory).findIndex(
         (candidate) => candidate.resource === resource,

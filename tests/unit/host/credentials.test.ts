@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import * as v from "valibot";
 import {
   credentialOf,
+  discoveryAddressOf,
   parseCredential,
-  siteOf,
   targetOf,
 } from "../../../src/host/connections/credentials.ts";
 import { HostError } from "../../../src/host/errors.ts";
@@ -87,10 +87,10 @@ test("a connection of Nango", () => {
 test("discovery is told the address of a server, and not of a way there", () => {
   const nango = { kind: "nango", connectionId: "c", providerConfigKey: "k", secretKey: "s" } as const;
   const at = (base_url: string) => ({ kind: "token", token: "t", baseUrl: base_url }) as const;
-  expect(siteOf(at("https://git.acme.example"))).toBe("https://git.acme.example");
-  expect(siteOf({ kind: "token", token: "t" })).toBeUndefined();
-  expect(siteOf(at("https://api.atlassian.com"))).toBeUndefined();
-  expect(siteOf({ ...nango, baseUrl: "https://nango.acme.example" })).toBeUndefined();
+  expect(discoveryAddressOf(at("https://git.acme.example"))).toBe("https://git.acme.example");
+  expect(discoveryAddressOf({ kind: "token", token: "t" })).toBeUndefined();
+  expect(discoveryAddressOf(at("https://api.atlassian.com"))).toBeUndefined();
+  expect(discoveryAddressOf({ ...nango, baseUrl: "https://nango.acme.example" })).toBeUndefined();
 });
 
 test("connections are told apart by account and address, and not by token", async () => {

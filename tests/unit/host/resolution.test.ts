@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { lastSegment, matchKey } from "../../../src/host/inventory/matching.ts";
 import {
-  certainMatch,
+  exactMatch,
   type InventoryResource,
   type KnownMapping,
   MAX_LOW_CANDIDATES,
@@ -113,13 +113,13 @@ describe("certain", () => {
   ];
   test.each(cases.map(([name, ...facts]) => ({ name, facts })))("$name", ({ facts }) => {
     const [mappings, atPath, expected, known] = facts;
-    const match = certainMatch(IDENTITY, { mappings, known: known ?? null, atPath });
+    const match = exactMatch(IDENTITY, { mappings, known: known ?? null, atPath });
     expect(match === null ? null : "mapping" in match ? "mapping" : "resource").toBe(expected);
     if (match !== null && "resource" in match) expect(match.resource.label).toBe((known ?? repository).label);
   });
 
   test("a client that sends no host is trusted with the path", () => {
-    const match = certainMatch(
+    const match = exactMatch(
       { ...IDENTITY, repo_host: null },
       { mappings: [], known: null, atPath: [repository] },
     );

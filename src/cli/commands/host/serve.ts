@@ -79,7 +79,7 @@ async function serve(invocation: Invocation, options: ServeOptions): Promise<voi
     hostname: options.hostname,
     port: options.port,
     log: (entry) => io.stderr.write(`${escapeText(JSON.stringify(entry))}\n`),
-    now: context.nature.now,
+    now: context.timing.now,
     version: VERSION,
   });
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();

@@ -39,6 +39,6 @@ export async function showIssues(
     return;
   }
   await print(invocation, payloadOf(invocation, answer), (_, style) =>
-    renderTickets(tickets, context.nature.now(), style),
+    renderTickets(tickets, context.timing.now(), style),
   );
 }

@@ -16,7 +16,7 @@ export const waitCommand = defineAction({
   run: async (invocation, { id }) => {
     const outcome = await withService(invocation, (service) =>
       withWork(invocation, { title: "Waiting", noun: "item" }, (listener) =>
-        service.workOutcome(id, listener),
+        service.jobOutcome(id, listener),
       ),
     );
     if (outcome.kind !== "publish") return showSync(invocation, outcome);

@@ -1,4 +1,4 @@
-import type { OperationProgress, SyncOutcome, WorkListener } from "../../../client.ts";
+import type { JobListener, OperationProgress, SyncOutcome } from "../../../client.ts";
 import type { PushResult } from "../../../protocol.ts";
 import type { BoundTracker } from "../../../service/bindings.ts";
 import { UsageError } from "../../../shared/errors.ts";
@@ -43,7 +43,7 @@ interface WorkActivity extends Activity {
 export function withWork<T>(
   invocation: Invocation,
   activity: WorkActivity,
-  work: (listener: Required<WorkListener>) => Promise<T>,
+  work: (listener: Required<JobListener>) => Promise<T>,
 ): Promise<T> {
   let hint = activity.whenInterrupted;
   return withProgress(invocation, activity, (onProgress: (progress: OperationProgress) => void) =>

@@ -7,7 +7,7 @@ export const listCommand = defineAction({
   description: "List connected providers",
   run: async (invocation) => {
     const connections = await withService(invocation, (service) => service.connections.list());
-    const now = invocation.context.nature.now();
+    const now = invocation.context.timing.now();
     await print(invocation, { connections }, (_, style) => renderConnections(connections, now, style));
   },
 });
