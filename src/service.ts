@@ -40,15 +40,12 @@ import {
 
 interface ServiceOptions {
   readonly context: Context;
-  /** Absolute path at which the search for a project starts. */
   readonly projectFolder: string;
-  /** The control plane named on the command line. */
   readonly hostFlag: string | undefined;
-  /** Opens the control plane in this process over the database at `databasePath`. */
   readonly openEmbedded: (databasePath: string) => Promise<EmbeddedHost>;
   /** Receives the upgrade of an older config, whichever call brought it. */
   readonly onUpgrade: OnUpgrade;
-  /** Receives the first edit of a config that has `doctrine`; null where a report would not be read. */
+  /** Receives the first edit of a config that has `doctrine`; null where no person reads it. */
   readonly onDoctrine: (() => void) | null;
   /** Receives the resource's label at the first use of a binding from another clone. */
   readonly onAdopted: (label: string) => void;
@@ -93,12 +90,11 @@ export class TrackerService {
     this.sessions = new Sessions({ access: this.#access, credentials, env });
   }
 
-  /** Ends what was opened. */
   async close(): Promise<void> {
     await this.#access.close();
   }
 
-  /** The providers there are; static. */
+  /** Static. */
   providers(): { readonly local: readonly string[]; readonly saas: readonly string[] } {
     return { local: LOCAL_PROVIDERS, saas: HOSTED_PROVIDERS };
   }
@@ -181,7 +177,7 @@ export class TrackerService {
     return requireBinding(await this.#requireProject());
   }
 
-  /** The tracker that the project is bound to: the one place that picks who does the work. */
+  /** The only place that decides between hosted and on-device. */
   async boundTracker(): Promise<BoundTracker> {
     const project = await this.#requireProject();
     const provider = parseProvider(requireBinding(project).provider);
@@ -189,7 +185,7 @@ export class TrackerService {
     return this.#hosted(project);
   }
 
-  /** Accepts the project's binding, so that writes may go to its resource. */
+  /** Permits writes to the binding's resource. */
   async trustBinding(): Promise<void> {
     const { projectFolder, context } = this.#options;
     // A call may have upgraded the config since it was read first.
@@ -206,17 +202,13 @@ export class TrackerService {
       const egress = (await this.#findProject())?.config.tracker.egress ?? "permitted";
       return new HostedView(await this.#access.client(), provider, egress);
     }
-    // What is on this machine belongs to a project: there is nothing to look at without one.
+    // An on-device provider has data only in a bound project.
     const bound = (await this.#findProject())?.config.tracker.provider;
     if (bound === provider) return this.boundTracker();
     throw notBoundTo(provider);
   }
 
-  /**
-   * Returns the outcome of an operation on a binding, however long ago it began.
-   *
-   * @throws TrackerError `local_provider` in a project whose tracker is on this machine: it has none
-   */
+  /** @throws TrackerError `local_provider` in a project with an on-device provider, which has no operations */
   async jobOutcome(operationId: string, listener: JobListener): Promise<JobOutcome> {
     const tracker = (await this.#findProject())?.config.tracker ?? null;
     const bound = tracker?.provider ?? null;
@@ -225,7 +217,7 @@ export class TrackerService {
     return (await this.#access.client()).jobOutcome(operationId, listener);
   }
 
-  /** State of one provider's installation: the named one, else the bound one; else of every installation. */
+  /** The state of the named provider's installation, else of the bound one's; else of every installation. */
   async installationStatus(providerName?: string): Promise<InstallationStatus | InstallationStatus[]> {
     const bound = (await this.#findProject())?.config.tracker.provider ?? undefined;
     const name = providerName ?? (bound !== undefined && isLocal(bound) ? undefined : bound);
@@ -237,7 +229,7 @@ export class TrackerService {
     return Promise.all(providers.map((each) => client.call("installationStatus", { provider: each })));
   }
 
-  /** Makes a call that changes what the control plane has, and needs no binding of this project. */
+  /** A call that writes to the control plane and needs no binding. */
   async call<N extends CallName>(
     name: N,
     request: CallRequest<N>,
@@ -247,7 +239,6 @@ export class TrackerService {
     return (await this.#access.client()).call(name, request, options);
   }
 
-  /** One check after the other of what a command needs. */
   async doctor(): Promise<Check[]> {
     return diagnose({
       context: this.#options.context,
@@ -278,7 +269,6 @@ export class TrackerService {
     return findProject(this.#options.projectFolder, this.#options.context);
   }
 
-  /** The project, read once. */
   #requireProject(): Promise<Project> {
     this.#project ??= requireProject(this.#options.projectFolder, this.#options.context);
     return this.#project;
@@ -292,7 +282,7 @@ export class TrackerService {
     return { projects: this.#projects, programs };
   }
 
-  /** Only the control plane in this process relies on consent that was given on this machine. */
+  /** Only the embedded control plane asks for consent. */
   async #trust(project: Project, bindingRef: string | null): Promise<void> {
     const { kind } = await this.#access.plane();
     if (kind === "embedded" && bindingRef !== null) this.#trusted.add(realpathSync(project.root), bindingRef);
@@ -325,9 +315,7 @@ export class TrackerService {
 }
 
 /**
- * Parses the name of a hosted provider.
- *
- * @throws TrackerError for a local one, which no control plane knows
+ * @throws TrackerError for an on-device provider, which no control plane knows
  * @throws UnsupportedProviderError when it is removed or unknown
  */
 function requireHosted(name: string): HostedProvider {

@@ -7,9 +7,8 @@ import { TrackerError } from "../shared/errors.ts";
 import type { Fetch } from "../shared/network.ts";
 import { VERSION } from "../shared/version.ts";
 
-/** The control plane in this process, opened. */
 export interface EmbeddedHost {
-  /** The reason for which nothing that is stored outlasts this process; null in the usual case. */
+  /** The reason why nothing that is stored outlasts this process; null in the usual case. */
   readonly storageError: TrackerError | null;
   readonly fetch: Fetch;
   close(): Promise<void>;
@@ -19,14 +18,12 @@ interface AccessOptions {
   readonly context: Context;
   readonly folders: Folders;
   readonly credentials: CredentialStore;
-  /** The control plane named on the command line. */
   readonly hostFlag: string | undefined;
-  /** Opens the control plane in this process over the database at `databasePath`. */
   readonly openEmbedded: (databasePath: string) => Promise<EmbeddedHost>;
   readonly debug: (line: string) => void;
 }
 
-/** The way to the control plane: chosen and opened when it is needed, once. */
+/** Chooses and opens the control plane at its first use, once. */
 export class ControlPlaneAccess {
   readonly #options: AccessOptions;
   #chosen: ControlPlane | null = null;
@@ -37,12 +34,10 @@ export class ControlPlaneAccess {
     this.#options = options;
   }
 
-  /** The database of the embedded control plane. */
   get databasePath(): string {
     return join(this.#options.folders.state, "host.db");
   }
 
-  /** Returns the chosen control plane. */
   async plane(): Promise<ControlPlane> {
     if (this.#chosen === null) {
       const { context, hostFlag, folders } = this.#options;
@@ -51,7 +46,7 @@ export class ControlPlaneAccess {
     return this.#chosen;
   }
 
-  /** @throws TrackerError `embedded_host` when it is the one in this process, which has no sessions */
+  /** @throws TrackerError `embedded_host` for the embedded one, which has no sessions */
   async remote(): Promise<ControlPlane & { readonly kind: "remote" }> {
     const plane = await this.plane();
     if (plane.kind === "remote") return plane;
@@ -82,11 +77,7 @@ export class ControlPlaneAccess {
     return this.#client;
   }
 
-  /**
-   * Makes sure that what the control plane stores will last.
-   *
-   * @throws TrackerError `database_unavailable` when the embedded one cannot write its database
-   */
+  /** @throws TrackerError `database_unavailable` when the embedded control plane cannot write its database */
   async requireStorage(): Promise<void> {
     await this.client();
     const error = this.#embedded?.storageError ?? null;
@@ -99,12 +90,11 @@ export class ControlPlaneAccess {
     return new ControlPlaneClient({ ...this.#channel(), url, name: url.origin, fetch, credentials });
   }
 
-  /** Ends what was opened. */
   async close(): Promise<void> {
     await this.#embedded?.close();
   }
 
-  /** A renewed credential is kept; one from the environment lasts as long as the process. */
+  /** A renewed credential is stored; one from the environment lasts as long as the process. */
   #keep(url: URL, credential: ClientCredential): void {
     const { context, credentials } = this.#options;
     if (!context.env.TRACKER_TOKEN) credentials.store(url, credential);

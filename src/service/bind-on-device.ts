@@ -11,9 +11,9 @@ import { type ConfigChange, changeOf, previewOf } from "./config-change.ts";
 export interface OnDeviceBindRequest {
   readonly provider: LocalProvider;
   readonly workspace: string;
-  /** The way to run the provider's program: `command`, `cwd`; an absent value stays. */
+  /** The program's `command` and `cwd`; an absent value keeps the recorded one. */
   readonly credentials: Readonly<Record<string, string>>;
-  /** The owners of fields; a null mode or strategy and absent fields stay as they are recorded. */
+  /** A null mode or strategy and absent fields keep the recorded ones. */
   readonly doctrine: OwnershipRequest;
   readonly dryRun: boolean;
 }

@@ -7,17 +7,15 @@ import { TrackerError } from "../shared/errors.ts";
 import type { HostedProvider } from "../shared/providers.ts";
 import { wireIdentity, wireKnown } from "./wire.ts";
 
-/** Resources on a page. */
 const PAGE_SIZE = 500;
 
-/** The project that chooses. */
 export interface Chooser {
   readonly identity: ProjectIdentity;
-  /** The config's binding to this provider, whose resource wins without an explicit choice; null for none. */
+  /** Its resource wins without an explicit choice. */
   readonly known: Binding | null;
 }
 
-/** The resources that a project can be bound to: read when they are needed, and once. */
+/** Reads the resources that a project can be bound to, once. */
 export class Choices {
   readonly #client: ControlPlaneClient;
   readonly #provider: HostedProvider;
@@ -25,7 +23,7 @@ export class Choices {
   #resolution: Promise<BindResolveResponse> | null = null;
   #resources: Promise<readonly BindableResource[]> | null = null;
 
-  /** @param chooser null outside of any project: then nothing is ranked. The list is requested meanwhile */
+  /** @param chooser null outside of a project, where nothing is ranked */
   constructor(
     client: ControlPlaneClient,
     provider: HostedProvider,
@@ -36,13 +34,12 @@ export class Choices {
     this.#chooser = Promise.resolve(chooser);
   }
 
-  /** Resolves the project. */
   resolution(): Promise<BindResolveResponse> {
     this.#resolution ??= this.#resolve();
     return this.#resolution;
   }
 
-  /** Reads every page: the exact match or the candidates first, then the rest, each with its number. */
+  /** The exact match or the candidates first, then the rest, each with its number. */
   async all(): Promise<NumberedResource[]> {
     if ((await this.#chooser) === null) return this.unranked();
     const [resolution, resources] = await Promise.all([this.resolution(), this.#listed()]);
@@ -50,15 +47,14 @@ export class Choices {
     return numberResources(candidates, exactFirst(resources, resolution));
   }
 
-  /** All resources in the order of the list, for where the ranking failed. */
+  /** The resources in the order of the list, for a ranking that failed. */
   async unranked(): Promise<NumberedResource[]> {
     return numberResources([], await this.#listed());
   }
 
   /**
-   * The resources with this text in their label or key, as the control plane
-   * finds them; one that knows no search answers with all. Their numbers are
-   * those of this list alone.
+   * The control plane searches labels and keys; one without search returns everything. The numbers are those of
+   * this list alone.
    */
   async search(text: string): Promise<NumberedResource[]> {
     return numberResources([], await this.#readPages(text));

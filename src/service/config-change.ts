@@ -1,10 +1,8 @@
-/** The effect of a bind on the project's config. */
 import { identityEdit, type ProjectIdentity } from "../config/identity.ts";
 import type { Project } from "../config/project.ts";
 import { type Binding, bindingEdit, bindingOf, type ConfigEdit, spliceConfig } from "../config.ts";
 import { readRegularFile } from "../shared/atomic-file.ts";
 
-/** A config's text as it is and as a bind would leave it. */
 export interface ConfigPreview {
   readonly path: string;
   readonly before: string;
@@ -13,12 +11,11 @@ export interface ConfigPreview {
 
 /** The effect of a bind on the project's config. */
 export interface ConfigChange {
-  /** The binding as the config holds it: it keeps what the control plane left out. */
+  /** Keeps facts that the control plane omitted. */
   readonly binding: Binding;
   /** Null when the project had none, or this one. */
   readonly replaced: Binding | null;
   readonly configPath: string;
-  /** True when the bind creates the project's config. */
   readonly isNewProject: boolean;
   /** The text of a dry run; null when it was written. */
   readonly preview: ConfigPreview | null;
@@ -46,13 +43,12 @@ export function changeOf(project: Project, binding: Binding, preview: ConfigPrev
   };
 }
 
-/** Returns the text that a hosted bind would write; a binding without a reference has a placeholder. */
+/** A binding without a reference has a placeholder. */
 export function previewBind(project: Project, identity: ProjectIdentity, binding: Binding): ConfigPreview {
   const recorded = { ...binding, bindingRef: binding.bindingRef ?? "(assigned when bound)" };
   return previewOf(project, identity, { tracker: bindingEdit(project.config.tracker, recorded) });
 }
 
-/** Returns the text that an edit of the config and a first identity would leave. */
 export function previewOf(project: Project, identity: ProjectIdentity, edit: ConfigEdit): ConfigPreview {
   const bytes = readRegularFile(project.configPath);
   const before = bytes === null ? "" : new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);

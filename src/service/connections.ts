@@ -4,7 +4,6 @@ import { TrackerError } from "../shared/errors.ts";
 import { providerName } from "../shared/providers.ts";
 import type { ControlPlaneAccess } from "./access.ts";
 
-/** The connections of the control plane. */
 export class Connections {
   readonly #access: ControlPlaneAccess;
 
@@ -12,7 +11,6 @@ export class Connections {
     this.#access = access;
   }
 
-  /** Connects a provider; `onProgress` receives the progress of a long discovery. */
   async connect(
     request: ConnectRequest,
     onProgress: (progress: OperationProgress) => void,
@@ -46,13 +44,11 @@ export class Connections {
     );
   }
 
-  /** Tests the connection that {@link find} returns. */
   async test(name: string): Promise<Connection> {
     const { connection_id } = await this.find(name);
     return (await this.#access.client()).call("testConnection", { connection_id });
   }
 
-  /** Reads the resources of the connection that {@link find} returns again. */
   async refresh(name: string, onProgress: (progress: OperationProgress) => void): Promise<Connection> {
     const { connection_id } = await this.find(name);
     return (await this.#access.client()).call("refreshConnection", { connection_id }, { onProgress });

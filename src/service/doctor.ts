@@ -1,4 +1,4 @@
-/** The checks behind `tracker doctor`: each says what is wrong and the command that mends it. */
+/** The checks of `tracker doctor`. Each reports a problem and the command that repairs it. */
 import type { ControlPlaneClient } from "../client.ts";
 import { findProject, type Project, type ProjectStore } from "../config/project.ts";
 import type { ControlPlane } from "../config/settings.ts";
@@ -9,12 +9,10 @@ import { findGit } from "../shared/git.ts";
 import { type HostedProvider, isHosted, providerName } from "../shared/providers.ts";
 import { wireIdentity } from "./wire.ts";
 
-/** The result of one check. */
 export interface Check {
   readonly name: string;
   readonly outcome: "ok" | "failed" | "skipped";
   readonly message: string;
-  /** The failure; null when there is none. */
   readonly error: TrackerError | null;
 }
 
@@ -24,17 +22,17 @@ interface Patient {
   readonly projects: ProjectStore;
   readonly controlPlane: () => Promise<ControlPlane>;
   readonly openClient: () => Promise<ControlPlaneClient>;
-  /** Asks the tracker on this machine that a project is bound to; throws a TrackerError when it does not answer. */
+  /** @throws TrackerError when the on-device provider does not answer */
   readonly askLocal: (project: Project) => Promise<void>;
-  /** Reads the status of a project's hosted binding as commands do, which adopts the binding of a clone. */
+  /** Adopts the binding of a clone, as every command does. */
   readonly askHosted: (project: Project) => Promise<unknown>;
 }
 
-/** Runs every check. A check that fails does not keep the others from running. */
+/** A failed check does not keep the others from running. */
 export async function diagnose(patient: Patient): Promise<Check[]> {
   const { context, projectFolder } = patient;
   const checks: Check[] = [];
-  /** Runs one check; what it found is there for the checks after it, null when it failed. */
+  /** Returns the check's finding for later checks; null when it failed. */
   const check = async <T = null>(name: string, run: () => Promise<Finding<T>>): Promise<T | null> => {
     const { found, ...result } = await guard(run);
     checks.push({ name, ...result });
@@ -122,7 +120,7 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
       validation = await validate();
     }
     if (!validation.valid) return failedWith(stale(bindingRef, provider, client.name, validation.reason));
-    // A mapping outlives its connection, and is valid all the while.
+    // A mapping outlives its connection and stays valid.
     const { connected } = await client.call("status", { provider, binding_ref: bindingRef });
     return connected === false
       ? failed(
@@ -150,13 +148,13 @@ function isNotOffered(error: unknown): error is TrackerError {
   return error instanceof TrackerError && error.code === "not_offered";
 }
 
-/** The provider to ask about: that of the project, else any. */
+/** The project's provider, else any. */
 function boundProvider(project: Project | null): HostedProvider {
   const provider = project?.config.tracker.provider ?? "";
   return isHosted(provider) ? provider : "github";
 }
 
-/** Hosts have one reason for a binding that was deleted and for one that they never had. */
+/** Hosts use one reason for a deleted binding and for an unknown one. */
 function stale(bindingRef: string, provider: string, plane: string, reason: string | null): TrackerError {
   const details = {
     reason: reason === "mapping_deleted" ? "binding_not_found" : reason,
@@ -165,7 +163,6 @@ function stale(bindingRef: string, provider: string, plane: string, reason: stri
   return new TrackerError("stale_binding", `${bindingRef}: ${reason ?? "invalid"}`, { provider, details });
 }
 
-/** The result of a check, and its finding for the checks after it. */
 type Finding<T> = Omit<Check, "name"> & { readonly found: T | null };
 
 const ok = (message: string): Finding<never> => ({ outcome: "ok", message, error: null, found: null });

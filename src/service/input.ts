@@ -1,11 +1,9 @@
-/** Checks JSON from people before anything is sent. */
 import * as v from "valibot";
 import type { MissionUpdate } from "../client.ts";
 import { MissionPublishRequest, PushItem, problemOf } from "../protocol.ts";
 import { UsageError } from "../shared/errors.ts";
 import { parseJson } from "../shared/json.ts";
 
-/** The most items that one push takes. */
 const MAX_ITEMS = 10_000;
 
 const Items = v.pipe(
@@ -14,29 +12,17 @@ const Items = v.pipe(
 );
 const Update = v.strictObject(MissionPublishRequest.entries.update.entries);
 
-/**
- * The items of a push.
- *
- * @throws UsageError naming the place of what is wrong, such as `items[3].action`
- */
+/** @throws UsageError naming the place of the problem, such as `items[3].action` */
 export function parsePushItems(text: string): PushItem[] {
   return parse(Items, text, "items");
 }
 
-/**
- * A mission's update, as JSON.
- *
- * @throws UsageError naming the place of what is wrong, such as `update.mission_state`
- */
+/** @throws UsageError naming the place of the problem, such as `update.mission_state` */
 export function parseMissionUpdate(text: string): MissionUpdate {
   return parse(Update, text, "update");
 }
 
-/**
- * A mission's update, put together from flags.
- *
- * @throws UsageError naming the place of what is wrong
- */
+/** @throws UsageError naming the place of the problem */
 export function checkMissionUpdate(update: Readonly<Record<string, unknown>>): MissionUpdate {
   return check(Update, update, "update");
 }
@@ -61,7 +47,7 @@ function check<S extends v.GenericSchema>(schema: S, value: unknown, root: strin
   throw new UsageError(`${placeOf(issue, root)} ${problemOf(issue)}. Nothing was sent.`);
 }
 
-/** The path of the problem in the value, such as `items[3].action`. */
+/** Such as `items[3].action`. */
 function placeOf({ path }: v.BaseIssue<unknown>, root: string): string {
   const steps = (path ?? []).map(({ key }) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`));
   return root + steps.join("");

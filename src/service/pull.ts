@@ -2,31 +2,26 @@ import type { PullResult, Reread } from "../protocol.ts";
 import { TrackerError } from "../shared/errors.ts";
 import type { BoundTracker } from "./bindings.ts";
 
-/** The extent of a pull. */
 export interface PullOrder {
-  /** Issues a page, 1 to 10000. */
+  /** Issues per page, 1 to 10000. */
   readonly limit: number;
-  /** Every page; else the first one. */
+  /** Every page, not only the first. */
   readonly all: boolean;
-  /** The issues that are pulled again although they are known; null for none. */
+  /** The issues to fetch although they did not change; null for none. */
   readonly reread: Reread | null;
 }
 
-/** Receives the pages, and can end the pull early. */
+/** Receives the pages. */
 interface PullControl {
-  /**
-   * Receives the issues of one page.
-   *
-   * @param soFar the number of issues read up to here, these included
-   */
+  /** @param soFar the number of issues up to this page, its own included */
   readonly onPage: (items: PullResult["items"], soFar: number) => void;
-  /** Receives the number of issues read up to here, within a page where the provider reports it. */
+  /** Reports progress within a page, where the provider does. */
   readonly onProgress: (soFar: number) => void;
   readonly signal: AbortSignal;
 }
 
 /**
- * Pulls page by page; no page is kept.
+ * Keeps no page.
  *
  * @returns the sum of all pages, without their issues
  * @throws TrackerError `invalid_response` when there are more issues and no cursor, or the same one again
@@ -59,7 +54,6 @@ export async function pullPages(
   }
 }
 
-/** The sum of two pages. */
 function sumOf(sum: PullResult | null, page: PullResult): PullResult {
   if (sum === null) return page;
   const add = (name: keyof PullResult["summary"]): number => sum.summary[name] + page.summary[name];

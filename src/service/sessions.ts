@@ -5,7 +5,7 @@ import { NotAuthenticatedError } from "../shared/errors.ts";
 import type { Environment } from "../shared/io.ts";
 import type { ControlPlaneAccess } from "./access.ts";
 
-/** The logged-in user, as the control plane reports it. */
+/** The logged-in user. */
 export interface Session {
   readonly host: string;
   readonly source: string;
@@ -19,7 +19,6 @@ interface SessionsOptions {
   readonly env: Environment;
 }
 
-/** Logging in and out. */
 export class Sessions {
   readonly #options: SessionsOptions;
 
@@ -27,7 +26,7 @@ export class Sessions {
     this.#options = options;
   }
 
-  /** Proves a personal access token to the control plane and stores it. */
+  /** Verifies a personal access token with the control plane and stores it. */
   async login(token: string): Promise<Session> {
     const { access, credentials, env } = this.#options;
     const { url } = await access.remote();
@@ -50,7 +49,6 @@ export class Sessions {
     return { host: url.origin, source: credentials.path, team, user };
   }
 
-  /** Asks the control plane for the logged-in user. */
   async current(): Promise<Session> {
     const { access, credentials } = this.#options;
     const plane = await access.plane();
@@ -65,7 +63,7 @@ export class Sessions {
     return { host: plane.url.origin, source: found.source, team: found.credential.teamSlug, user };
   }
 
-  /** Forgets the stored credential; false when there was none. */
+  /** Returns false when no credential was stored. */
   async logout(): Promise<{ readonly host: string; readonly removed: boolean }> {
     const { access, credentials } = this.#options;
     const { url } = await access.remote();

@@ -1,8 +1,7 @@
 /**
- * Bindings that were made in another clone, on the control plane in this
- * process. The committed config names the resource: the first use creates the
- * mapping here, and the first write needs a person's consent unless the
- * repository's remote names the same resource.
+ * Bindings from another clone, on the embedded control plane. The committed config names the resource: the first
+ * use creates the mapping here, and the first write needs a person's consent unless the git remote names the
+ * same resource.
  */
 import { realpathSync } from "node:fs";
 import type { ControlPlaneClient } from "../../client.ts";
@@ -14,24 +13,21 @@ import { TrackerError } from "../../shared/errors.ts";
 import { type HostedProvider, providerName } from "../../shared/providers.ts";
 import { wireIdentity } from "../wire.ts";
 
-/** The dependencies of {@link Clones}. */
 interface ClonesOptions {
   readonly client: ControlPlaneClient;
   readonly projects: ProjectStore;
   readonly trusted: TrustedBindings;
-  /** @throws TrackerError when what the control plane stores would be lost */
+  /** @throws TrackerError when the control plane cannot store anything */
   readonly requireStorage: () => Promise<void>;
   /** Receives the resource's label at the first use of a binding from another clone. */
   readonly onAdopted: (label: string) => void;
 }
 
-/** A hosted binding as a config records it. */
 interface CommittedBinding {
   readonly provider: HostedProvider;
   readonly bindingRef: string;
 }
 
-/** The control plane in this process, for projects that were bound elsewhere. */
 export class Clones {
   readonly #options: ClonesOptions;
 
@@ -40,11 +36,10 @@ export class Clones {
   }
 
   /**
-   * Creates the mapping that the committed config names. The provider is asked
-   * for that one resource, whose derived reference has to be the committed one.
+   * Creates the mapping of the resource whose derived reference is the committed one.
    *
-   * @throws TrackerError `no_installation` when the provider is not connected, `unknown_binding` when
-   *   the reference is another control plane's or the resource is not visible
+   * @throws TrackerError `no_installation` when the provider is not connected, `unknown_binding` when the
+   *   reference is another control plane's or the resource is not visible
    */
   async adopt(project: Project, { provider, bindingRef }: CommittedBinding): Promise<void> {
     const { client, projects, onAdopted } = this.#options;
@@ -61,8 +56,6 @@ export class Clones {
   }
 
   /**
-   * Makes sure that a write may go to the binding's resource and will be remembered.
-   *
    * @param mapping the control plane's own mapping: the config's facts are the repository's claim
    * @throws TrackerError `untrusted_binding` until a person accepts the binding in this folder
    */
@@ -77,13 +70,13 @@ export class Clones {
   }
 }
 
-/** The reference that the binding has or gets; null without a certain match. */
+/** The binding's reference; null without a certain match. */
 function referenceOf(resolution: BindResolveResponse): string | null {
   if (resolution.match_type !== "exact") return null;
   return resolution.binding_ref ?? resolution.derived_binding_ref ?? null;
 }
 
-/** Reports whether the remote is the repository that the mapping is about; never for a provider without paths. */
+/** True when the remote is the mapping's repository; never for a provider without paths. */
 function isSameResource(remote: RemoteIdentity | null, { provider_context }: Mapping): boolean {
   const { display_key: path, resource_url: url } = provider_context ?? {};
   if (remote === null || remote.host === null || remote.path === null) return false;

@@ -1,11 +1,7 @@
 import type { Egress } from "../../config.ts";
 import { TrackerError } from "../../shared/errors.ts";
 
-/**
- * Makes sure that issue data may be sent to and fetched from a hosted provider.
- *
- * @throws TrackerError `egress_refused` when the project's config does not permit it
- */
+/** @throws TrackerError `egress_refused` when the config does not permit issue data to leave this machine */
 export function requireEgress(egress: Egress): void {
   if (egress === "permitted") return;
   const problem =

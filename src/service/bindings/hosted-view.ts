@@ -5,13 +5,11 @@ import type { HostedProvider } from "../../shared/providers.ts";
 import type { TrackerView } from "../bindings.ts";
 import { requireEgress } from "./egress.ts";
 
-/** The view of a provider through a control plane, without a binding of the project. */
 export class HostedView implements TrackerView {
   readonly #client: ControlPlaneClient;
   readonly #provider: HostedProvider;
   readonly #egress: Egress;
 
-  /** @param egress of the project that the command runs in */
   constructor(client: ControlPlaneClient, provider: HostedProvider, egress: Egress) {
     this.#client = client;
     this.#provider = provider;

@@ -1,4 +1,4 @@
-/** Work on a hosted binding: stale ones are detected, configs that predate references are upgraded. */
+/** A hosted binding. It detects stale references and upgrades configs that predate references. */
 
 import type {
   CallOptions,
@@ -31,21 +31,19 @@ import { bindingFromWire, type WireBinding } from "../wire.ts";
 import type { Clones } from "./clones.ts";
 import { requireEgress } from "./egress.ts";
 
-/** The dependencies of the work on hosted providers. */
 interface HostedDependencies {
   readonly client: ControlPlaneClient;
   readonly projects: ProjectStore;
-  /** False when configs are not to be upgraded behind the person's back. */
+  /** False when the user refused upgrades. */
   readonly upgradesConfigs: () => Promise<boolean>;
   readonly onUpgrade: OnUpgrade;
-  /** Bindings from other clones; null on a remote control plane, which knows its own. */
+  /** Null on a remote control plane, which knows its own bindings. */
   readonly clones: Clones | null;
   readonly debug: (line: string) => void;
 }
 
-/** The binding in the config is not one that the control plane serves any more. */
 class StaleBindingError extends TrackerError {
-  /** @param asked how messages call the control plane that says so; another one may know the binding */
+  /** @param asked the control plane's name in messages; another one may know the binding */
   constructor(bindingRef: string, provider: string, asked: string, cause: TrackerError) {
     super("stale_binding", `The binding ${bindingRef} is stale: ${cause.message}`, {
       provider,
@@ -56,7 +54,7 @@ class StaleBindingError extends TrackerError {
   }
 }
 
-/** A project's hosted binding. Every method throws StaleBindingError when the control plane serves it no longer. */
+/** Every method throws StaleBindingError when the control plane no longer has the binding. */
 export class HostedBinding implements BoundTracker {
   readonly provider: HostedProvider;
   readonly #dependencies: HostedDependencies;
@@ -75,7 +73,7 @@ export class HostedBinding implements BoundTracker {
     else throw notBound();
   }
 
-  /** Other control planes may leave out what the config records anyway. */
+  /** Other control planes may omit facts that the config has. */
   async status() {
     const status = await this.call("status", {});
     const { bindingRef, displayLabel } = this.#project.config.tracker;
@@ -144,7 +142,7 @@ export class HostedBinding implements BoundTracker {
     );
   }
 
-  /** Makes a call about the binding. The answer to a call by slug may carry the reference to upgrade to. */
+  /** Calls the control plane about the binding. The answer to a call by slug may carry the reference to upgrade to. */
   async call<N extends RoutedCall>(
     name: N,
     request: UnroutedRequest<N>,
@@ -173,7 +171,7 @@ export class HostedBinding implements BoundTracker {
     }
   }
 
-  /** Makes sure that the binding's resource may be written to; a remote control plane decides that itself. */
+  /** A remote control plane decides itself about writes. */
   async #requireTrust(): Promise<void> {
     const { clones } = this.#dependencies;
     if (clones === null) return;
@@ -184,7 +182,7 @@ export class HostedBinding implements BoundTracker {
     });
   }
 
-  /** Upgrades an older config, unless that is not wanted or fails; reports the upgrade either way. */
+  /** Upgrades an older config where the user permits it; reports the upgrade in every case. */
   async #upgrade({ binding_ref, display_label, provider_context }: WireBinding): Promise<void> {
     if (!binding_ref) return;
     const { projects, upgradesConfigs, onUpgrade, debug } = this.#dependencies;
@@ -208,18 +206,17 @@ export class HostedBinding implements BoundTracker {
   }
 }
 
-/** The control plane has no trace of the binding: a deleted one leaves a tombstone. */
+/** True when the control plane never had the binding: a deleted one leaves a tombstone. */
 function wasNeverHere({ code, details }: TrackerError): boolean {
   const wasDeleted = typeof details === "object" && details !== null && "deleted" in details;
   return code === "binding_not_found" && !wasDeleted;
 }
 
-/** The text by which the config names the binding. */
 function routeOf(key: RoutingKey): string {
   return "binding_ref" in key ? key.binding_ref : key.project_slug;
 }
 
-/** Only a config that is still as it was when the call was made is upgraded. */
+/** Another program may have changed the config since the call; it is then not upgraded. */
 function upgradeEdit(now: ProjectConfig, then: ProjectConfig, upgrade: Binding): ConfigEdit {
   const [current, earlier] = [bindingOf(now), bindingOf(then)];
   const isUnchanged =
@@ -232,7 +229,7 @@ function upgradeEdit(now: ProjectConfig, then: ProjectConfig, upgrade: Binding):
 }
 
 /**
- * Makes sure that a dry run is dry: a control plane that does not know the field would ignore it and write.
+ * A control plane that does not know `dry_run` would ignore it and write.
  *
  * @throws TrackerError `dry_run_not_offered`
  */

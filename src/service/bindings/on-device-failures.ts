@@ -1,4 +1,3 @@
-/** Turns the failures of an on-device provider into errors of the command line. */
 import { ConnectorConfigError, TrackerSdkError } from "../../sdk/errors.ts";
 import { StoreError } from "../../sdk/stores/serial.ts";
 import { TrackerError } from "../../shared/errors.ts";
@@ -6,11 +5,10 @@ import { conflictCode, failureCode } from "../../sync/failure.ts";
 import { SyncRequestError } from "../../sync/request.ts";
 
 /**
- * Runs `work`. Failures have the codes of a control plane and the provider's own
- * words.
+ * Runs `work`. Its failures get the codes of a control plane and keep the provider's words.
  *
- * @throws TrackerError `program_unusable` when the provider's program cannot be run as it is set up,
- *   `store_unusable` when the database of synchronized issues cannot be used, else a control plane's code
+ * @throws TrackerError `program_unusable` when the provider's program cannot be run as configured,
+ *   `store_unusable` when the issue database cannot be used, else a control plane's code
  */
 export async function explained<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -20,11 +18,7 @@ export async function explained<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/**
- * Runs a decision of a conflict.
- *
- * @throws TrackerError `conflict_not_found`, or `conflict_decided` when it was decided otherwise; rethrows the rest
- */
+/** @throws TrackerError `conflict_not_found`, or `conflict_decided` when it was decided otherwise; rethrows the rest */
 export async function decided<T>(decision: () => Promise<T>): Promise<T> {
   try {
     return await decision();

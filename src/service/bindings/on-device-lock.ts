@@ -1,4 +1,3 @@
-/** Keeps two syncs of one on-device binding from overlapping. */
 import { reasonOf } from "../../shared/atomic-file.ts";
 import type { Timing } from "../../shared/context.ts";
 import { TrackerError } from "../../shared/errors.ts";
@@ -8,18 +7,17 @@ import { FileLock } from "../../shared/file-lock.ts";
 const ATTEMPTS = 40;
 const PAUSE_MS = 50;
 
-/** The lock of one binding, against other processes and within this one. */
+/** Keeps two syncs of one binding from overlapping, in this process and others. */
 export class SyncLock {
   readonly #path: string;
   readonly #sleep: Timing["sleep"];
 
-  /** @param path absolute path of the file that is locked; made when missing */
+  /** @param path absolute; created when missing */
   constructor(path: string, sleep: Timing["sleep"]) {
     this.#path = path;
     this.#sleep = sleep;
   }
 
-  /** Reports whether a sync runs right now. */
   isTaken(): boolean {
     const lock = this.#tryTake();
     lock?.close();
@@ -27,10 +25,8 @@ export class SyncLock {
   }
 
   /**
-   * Runs `work` while no other sync runs.
-   *
-   * @throws TrackerError `sync_in_progress` when another sync does not end within two seconds,
-   *   `store_unusable` when the file cannot be locked
+   * @throws TrackerError `sync_in_progress` when another sync does not end within two seconds, `store_unusable`
+   *   when the file cannot be locked
    */
   async hold<T>(work: () => Promise<T>): Promise<T> {
     const lock = await this.#take();

@@ -1,4 +1,3 @@
-/** The ownership of an on-device binding, from flags or from the config. */
 import * as v from "valibot";
 import type { OwnershipRequest, ProjectConfig } from "../../config.ts";
 import { problemOf } from "../../sdk/model.ts";
@@ -13,11 +12,7 @@ export function requireOwnership(request: OwnershipRequest): void {
   });
 }
 
-/**
- * The ownership in a config.
- *
- * @throws ConfigError for an unknown mode, field, owner or strategy
- */
+/** @throws ConfigError for an unknown mode, field, owner or strategy */
 export function ownershipOf({ tracker: { ownership, hasDoctrine } }: ProjectConfig): Ownership {
   return parseOwnership(ownership, (path, problem) => {
     const key = hasDoctrine ? "doctrine" : "ownership";
@@ -26,7 +21,6 @@ export function ownershipOf({ tracker: { ownership, hasDoctrine } }: ProjectConf
   });
 }
 
-/** Ownership in the words of the wire. */
 function parseOwnership(
   { mode, fieldOwners, conflictStrategy }: OwnershipRequest,
   failure: (path: string, problem: string) => TrackerError,

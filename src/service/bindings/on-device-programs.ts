@@ -1,8 +1,4 @@
-/**
- * The programs of on-device providers (beads, fp). The user's settings say how
- * each one is run for a project; the synchronized issues are in a database in
- * the state folder.
- */
+/** Remembers how each project runs its on-device provider (beads, fp). */
 import { createHash } from "node:crypto";
 import { realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
@@ -21,16 +17,16 @@ import { OnDeviceBinding, WorkPackageMapping } from "./on-device.ts";
 import { explained } from "./on-device-failures.ts";
 import { ownershipOf } from "./on-device-ownership.ts";
 
-/** The way to run a provider's program; a setting of the user, never of a repository. */
+/** A setting of the user, never of a repository. */
 const Credentials = v.strictObject({
-  /** Name of the program, or the path to it. */
+  /** The program's name or path. */
   command: v.exactOptional(v.pipe(v.string(), v.nonEmpty())),
-  /** Folder to run it in; the project's root when not given. */
+  /** Absent for the project's root. */
   cwd: v.exactOptional(v.pipe(v.string(), v.nonEmpty())),
 });
 type Credentials = v.InferOutput<typeof Credentials>;
 
-/** The credentials by project, provider and workspace. */
+/** Keyed by {@link keyOf}. */
 const ProgramsFile = v.record(v.string(), Credentials);
 
 const MappingsFile = v.array(WorkPackageMapping);
@@ -40,7 +36,6 @@ interface Workspace {
   readonly workspace: string;
 }
 
-/** A provider's program, as it is run for one workspace. */
 interface Program extends Workspace {
   readonly credentials: Credentials;
 }
@@ -48,11 +43,9 @@ interface Program extends Workspace {
 interface OnDeviceProgramsOptions {
   readonly context: Pick<Context, "env" | "timing">;
   readonly folders: Folders;
-  /** The lock of every edit of a file of the program. */
   readonly lockPath: string;
 }
 
-/** Keeps how the programs of projects are run, and opens bindings to them. */
 export class OnDevicePrograms {
   readonly #options: OnDeviceProgramsOptions;
 
@@ -65,7 +58,7 @@ export class OnDevicePrograms {
   }
 
   /**
-   * Runs the program once, so that no binding is made that cannot work.
+   * Runs the program once, because a bind must not record a program that fails.
    *
    * @throws TrackerError when it cannot be run or does not answer
    */
@@ -74,7 +67,7 @@ export class OnDevicePrograms {
     await explained(() => connector.searchIssues({ limit: 1 }));
   }
 
-  /** Returns the recorded credentials; empty when there are none. */
+  /** Empty when nothing is recorded. */
   known(project: Project, workspace: Workspace): Credentials {
     return this.#file.read()[keyOf(project, workspace)] ?? {};
   }
@@ -83,7 +76,7 @@ export class OnDevicePrograms {
     this.#file.edit((all) => ({ ...all, [keyOf(project, workspace)]: credentials }));
   }
 
-  /** Forgets the credentials; the synchronized issues stay. */
+  /** The synchronized issues stay. */
   forget(project: Project, workspace: Workspace): void {
     const key = keyOf(project, workspace);
     if (this.#file.read()[key] === undefined) return;
@@ -91,8 +84,7 @@ export class OnDevicePrograms {
   }
 
   /**
-   * Opens the binding of a project. A config alone is not enough: a repository
-   * must not decide which programs run where it is cloned.
+   * A config alone opens nothing: a repository must not decide which programs run where it is cloned.
    *
    * @throws TrackerError `not_bound_here` when this user has not bound the project on this machine
    */
@@ -127,7 +119,7 @@ export class OnDevicePrograms {
     });
   }
 
-  /** @throws TrackerError `program_in_repository` when the recorded command is a path inside the repository */
+  /** @throws TrackerError `program_in_repository` when the recorded command is inside the repository */
   #connect(project: Project, { provider, workspace, credentials }: Program): Promise<TrackerConnector> {
     const { env } = this.#options.context;
     const params = { workspace, cwd: project.root, ...credentials };
@@ -139,7 +131,7 @@ export class OnDevicePrograms {
       createLocalConnector(
         provider,
         { ...params, ...(program !== null && { command: program }) },
-        // The program is searched there, and so is what it starts itself.
+        // The program and its own children are searched there.
         { ...env, PATH: trustedPath(project.root, env) },
       ),
     );
@@ -164,7 +156,6 @@ function programInRepository(provider: LocalProvider, program: string): TrackerE
   );
 }
 
-/** The workspace that a config binds to. */
 function requireWorkspace({ tracker }: ProjectConfig): Workspace {
   const { provider, workspace } = tracker;
   if (provider !== null && isLocal(provider) && workspace !== null) return { provider, workspace };
@@ -173,11 +164,7 @@ function requireWorkspace({ tracker }: ProjectConfig): Workspace {
   });
 }
 
-/**
- * Reads `--credential key=value` flags.
- *
- * @throws UsageError for an unknown key
- */
+/** @throws UsageError for an unknown key */
 export function parseCredentials(entries: Readonly<Record<string, string>>): Credentials {
   const parsed = v.safeParse(Credentials, entries);
   if (parsed.success) return parsed.output;
@@ -185,7 +172,6 @@ export function parseCredentials(entries: Readonly<Record<string, string>>): Cre
   throw new UsageError(`--credential takes ${keys.join("=… or ")}=… for an on-device provider.`);
 }
 
-/** The key of a program among the user's own: another folder cannot have the same one. */
 function keyOf(project: Project, { provider, workspace }: Workspace): string {
   return JSON.stringify([realpathSync(project.root), provider, workspace]);
 }

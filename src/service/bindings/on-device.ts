@@ -1,4 +1,4 @@
-/** Work on a binding to an on-device provider, with the results of a control plane. */
+/** An on-device binding. Its results have the shape of a control plane's. */
 import * as v from "valibot";
 import type {
   ConflictSide,
@@ -37,7 +37,6 @@ import type { BoundTracker, MappingRequest, PullListener } from "../bindings.ts"
 import { decided, explained } from "./on-device-failures.ts";
 import { SyncLock } from "./on-device-lock.ts";
 
-/** A work package and its issue. */
 export const WorkPackageMapping = v.object({
   wp_id: v.string(),
   external_id: v.string(),
@@ -50,19 +49,15 @@ interface OnDeviceBindingOptions {
   readonly provider: LocalProvider;
   readonly workspace: string;
   readonly connector: TrackerConnector;
-  /** Absolute path of the database of synchronized issues. */
   readonly storePath: string;
   readonly doctrine: Ownership;
   readonly now: () => Date;
   readonly sleep: Timing["sleep"];
-  /** The issues of work packages. */
   readonly mappings: JsonFile<v.GenericSchema<unknown, WorkPackageMapping[]>>;
 }
 
-/** The number of conflicts that a status names. */
 const SHOWN_CONFLICTS = 3;
 
-/** A project's binding to an on-device provider. */
 export class OnDeviceBinding implements BoundTracker {
   readonly provider: LocalProvider;
   readonly #options: OnDeviceBindingOptions;
@@ -99,7 +94,7 @@ export class OnDeviceBinding implements BoundTracker {
     });
   }
 
-  /** Reads everything, whatever the limit: on-device providers do not report every change. */
+  /** Ignores the limit: on-device providers do not report every change, so everything is read. */
   async pull(
     { limit, cursor, reread, filters = {} }: PullQuery,
     { onProgress }: PullListener = {},
@@ -113,10 +108,9 @@ export class OnDeviceBinding implements BoundTracker {
     return answer(PullResult, { ...this.#envelope(phase.summary), ...phase });
   }
 
-  /** Writes the items, in order; without items the local edits. */
   async push(items: readonly PushItem[] | null, { onProgress }: JobListener): Promise<PushResult> {
     const phase = await this.#alone(async (sync) => {
-      // A program that cannot run must fail the push, not every item as if it were refused.
+      // A program that cannot run fails the push as a whole, not item by item.
       await this.#options.connector.searchIssues({ limit: 1 });
       if (items === null) return sync.pushEdits();
       return sync.push({
@@ -180,7 +174,6 @@ export class OnDeviceBinding implements BoundTracker {
     );
   }
 
-  /** Returns work packages and their issues. */
   async mappings(): Promise<readonly Mapping[]> {
     return answer(
       v.array(Mapping),
@@ -188,7 +181,7 @@ export class OnDeviceBinding implements BoundTracker {
     );
   }
 
-  /** Records the issue of a work package, in place of an earlier one. */
+  /** Replaces an earlier issue of the work package. */
   async addMapping({ wpId, externalId, externalKey, externalUrl }: MappingRequest): Promise<Mapping> {
     if (!wpId || !externalId) {
       throw new UsageError("A mapping needs a work package and an issue: --wp-id and --external-id.", {
@@ -205,7 +198,7 @@ export class OnDeviceBinding implements BoundTracker {
     return answer(Mapping, this.#mapping(mapping));
   }
 
-  /** Does work that must not overlap with other work. */
+  /** Runs `work` while no other sync runs. */
   #alone<T>(work: (sync: ResourceSync) => Promise<T>): Promise<T> {
     return this.#lock.hold(() => this.#work(work));
   }
@@ -245,7 +238,7 @@ export class OnDeviceBinding implements BoundTracker {
   }
 }
 
-/** A result with the fields and the order of the wire. */
+/** Puts the fields in the order of the wire. */
 function answer<S extends v.GenericSchema>(schema: S, value: v.InferInput<S>): v.InferOutput<S> {
   return v.parse(schema, value);
 }
