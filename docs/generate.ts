@@ -19,10 +19,10 @@ const INTRODUCTION = `# Command line
 
 Generated from the command tree by \`bun run docs\`.
 
-Results go to stdout and nothing else does; questions, progress, warnings and errors go to stderr. With \`--json\`
+Only results go to stdout; questions, progress, warnings and errors go to stderr. With \`--json\`
 the result is one JSON value; on failure stdout is empty and stderr holds one object,
 \`{ "error": { code, message, hint, retryable, request_id, details, choices? } }\`. \`--verbose\` adds lines before it.
-A sync with something to look at, such as a conflict, prints its result and exits with 1.
+A sync that needs attention, for example after a conflict, prints its result and exits with 1.
 
 A prompt appears only when stdin and stderr are terminals, \`CI\` is unset and neither \`--no-input\`,
 \`TRACKER_NO_INPUT\` nor \`--json\` is given. Tables fit the terminal; in a pipe they are tab-separated and uncut.
@@ -37,28 +37,28 @@ const ENVIRONMENT = `## Environment
 | \`TRACKER_HOME\` | one folder for settings, credentials and state |
 | \`TRACKER_VAULT_KEY\` | key that a control plane on this machine encrypts stored credentials with: 32 bytes in base64 or hexadecimal (\`openssl rand -base64 32\`); several, separated by commas, while keys are exchanged: the first one encrypts |
 | \`TRACKER_<PROVIDER>_TOKEN\`, \`GH_TOKEN\`, \`GITHUB_TOKEN\`, \`GITLAB_TOKEN\`, \`JIRA_API_TOKEN\`, \`LINEAR_API_KEY\` | token of a provider that the control plane on this machine is not connected to, for one run ([connectors.md](connectors.md)) |
-| \`TRACKER_NO_INPUT\` | never ask |
+| \`TRACKER_NO_INPUT\` | never prompt |
 | \`TRACKER_NO_UPGRADE\` | report the upgrade of an older config as \`pending_binding_upgrade\` instead of writing it |
 | \`SPEC_KITTY_SAAS_URL\` | control plane, as older Spec Kitty tools name it |
-| \`HTTPS_PROXY\`, \`NO_PROXY\`, \`NODE_EXTRA_CA_CERTS\` | proxy, hosts that are reached without it, file with certificate authorities to trust besides the system's |
+| \`HTTPS_PROXY\`, \`NO_PROXY\`, \`NODE_EXTRA_CA_CERTS\` | proxy, hosts that are reached without it, file with certificate authorities to trust in addition to the system's |
 | \`NO_COLOR\`, \`FORCE_COLOR\`, \`TERM=dumb\` | color off, on, off |
 
 The control plane is the first of: \`--host\`, \`TRACKER_HOST\`, \`SPEC_KITTY_SAAS_URL\`, \`host:\` in the user's
 \`config.yaml\`, \`[sync] server_url\` in \`~/.spec-kitty/config.toml\`, the embedded one. The credential is the first of:
 \`TRACKER_TOKEN\`, the one stored for exactly that origin by \`tracker auth login\`, \`~/.spec-kitty/credentials\` when it
-belongs to that server. Nothing in a repository has a say in either.
+belongs to that server. A repository cannot choose either.
 
 ## Files
 
 | file | holds |
 | --- | --- |
 | \`.kittify/config.yaml\` | the project's identity and binding; shared with other Spec Kitty tools, edited in place |
-| \`$XDG_CONFIG_HOME/tracker/config.yaml\` | \`host:\` and \`team:\` of this person; \`upgrade: report\` does what \`TRACKER_NO_UPGRADE\` does |
+| \`$XDG_CONFIG_HOME/tracker/config.yaml\` | \`host:\` and \`team:\` of this user; \`upgrade: report\` does what \`TRACKER_NO_UPGRADE\` does |
 | \`$XDG_CONFIG_HOME/tracker/credentials.json\` | credentials by origin, mode 0600 |
 | \`$XDG_STATE_HOME/tracker/host.db\` | the embedded control plane, and \`tracker host serve\` by default |
 | \`$XDG_STATE_HOME/tracker/host.db.key\` | key to the credentials in that database, mode 0600, unless \`TRACKER_VAULT_KEY\` holds it; a backup needs both files |
-| \`$XDG_CONFIG_HOME/tracker/local-trackers.json\` | which projects are bound to beads or fp on this machine, and how the program is run, mode 0600 |
-| \`$XDG_STATE_HOME/tracker/local/*.db\`, \`*.mappings.json\` | what is synchronized with beads and fp, and what \`map add\` added; \`*.db.lock\` keeps syncs of the same tracker apart |
+| \`$XDG_CONFIG_HOME/tracker/local-trackers.json\` | the projects that are bound to beads or fp on this machine, with the program to run, mode 0600 |
+| \`$XDG_STATE_HOME/tracker/local/*.db\`, \`*.mappings.json\` | the issues of beads and fp, and the mappings of \`map add\`; \`*.db.lock\` prevents two syncs of the same tracker |
 
 With \`egress: refused\` below \`tracker:\` in \`.kittify/config.yaml\`, commands that would send issues to a hosted provider
 or fetch them from it fail; on-device providers still work.

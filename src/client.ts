@@ -30,7 +30,7 @@ export interface PullQuery {
 }
 
 export interface RunQuery {
-  /** Issues to pull: 1 to 10000. */
+  /** 1 to 10000. */
   readonly limit: number;
   /** Plans and writes nothing; an extension. */
   readonly dry_run?: true;

@@ -27,11 +27,11 @@ for await (const event of engine.pull()) {
   if (event.kind === "created") console.log(`pulled ${event.key}`);
 }
 
-// We rename the first issue and label it, while somebody labels and starts it in the tracker.
+// The first issue is renamed and labeled here, while another user labels and starts it in the tracker.
 await engine.edit(identityOf(ref), { title: "Login fails in Safari 18", labels: ["web", "auth"] });
 tracker.edit(ref, { labels: ["web", "urgent"], status: "in_progress" });
 
-// One push brings our edit out, and nothing of theirs is overwritten.
+// One push writes the local edit and overwrites nothing of the other user's.
 const { stats, conflicts } = await collect(engine.push());
 console.log(`pushed ${stats.updated.remote}, conflicts ${conflicts.length}`);
 const { title, labels, status } = tracker.issue(ref);

@@ -5,7 +5,6 @@ import { NotAuthenticatedError } from "../shared/errors.ts";
 import { type ChannelOptions, type Exchange, HttpChannel } from "./channel.ts";
 import { ControlPlaneError } from "./errors.ts";
 
-/** The credential of the caller, and its renewal. */
 export interface ClientCredential {
   readonly kind: "personal" | "oauth" | "legacy";
   readonly accessToken: string;

@@ -38,7 +38,6 @@ type Repeatability =
 
 export interface Exchange {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE";
-  /** Absolute path on the control plane. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: unknown;

@@ -15,7 +15,6 @@ interface ControlPlaneErrorFacts extends ErrorFacts {
   readonly mayBeDone?: boolean;
 }
 
-/** A control plane refused a request, or sent no valid answer. */
 export class ControlPlaneError extends TrackerError {
   readonly status: number | null;
   readonly category: string | null;

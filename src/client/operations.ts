@@ -22,7 +22,6 @@ const MAX_POLL_S = { elsewhere: 30, embedded: 1 };
 /** The progress of an operation, or null without one; `total` is null while it is unknown. */
 export type OperationProgress = OperationResult["progress"];
 
-/** Observes a job that takes longer than one answer. */
 export interface JobListener {
   /**
    * Reports the operation that carries out the job.
@@ -54,7 +53,6 @@ const JobOutcome = v.union([
 export type JobOutcome = v.InferOutput<typeof JobOutcome>;
 export type SyncOutcome = Exclude<JobOutcome, { kind: "publish" }>;
 
-/** A result, or the operation that will hold it. */
 type Eventual<T> =
   | { readonly kind: "result"; readonly value: T }
   | { readonly kind: "operation"; readonly id: string };

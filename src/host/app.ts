@@ -54,7 +54,6 @@ export interface HostDependencies extends ProviderDependencies {
 export interface Host {
   /** Answers a request; never rejects. */
   fetch(request: Request): Promise<Response>;
-  /** Resolves when no work is left that outlives its response. */
   settled(): Promise<void>;
   resume(): Promise<void>;
   /** Interrupts the work that outlives its response after `grace` milliseconds. The database may be closed then. */

@@ -16,7 +16,6 @@ interface EmbeddedOptions {
   readonly databasePath: string;
   readonly now: () => number;
   readonly version: string;
-  /** Holds the credentials for providers that are not connected. */
   readonly env?: Environment;
   /** Value of `TRACKER_VAULT_KEY`; without it the key is in a file next to the database. */
   readonly vaultKey?: string | undefined;

@@ -23,7 +23,6 @@ const RETRYABLE_CODES: ReadonlySet<ErrorCode> = new Set([
   "provider_unavailable",
 ]);
 
-/** Codes that require a user to act. */
 const USER_ACTION: ReadonlySet<ErrorCode> = new Set([
   "unsupported_provider",
   "unauthorized",

@@ -55,7 +55,6 @@ export type KnownBinding = v.InferOutput<typeof KnownBinding>;
 export const BindResolveRequest = v.object({
   provider: filled,
   project_identity: ProjectIdentity,
-  /** The config's current binding to this provider; an extension. */
   known: v.nullish(KnownBinding),
 });
 export type BindResolveRequest = v.InferOutput<typeof BindResolveRequest>;

@@ -363,7 +363,6 @@ export const CALLS = {
 export type Calls = typeof CALLS;
 export type CallName = keyof Calls;
 
-/** The fields in braces of a path. */
 type PathField<P extends string> = P extends `${string}{${infer Name}}${infer Rest}`
   ? Name | PathField<Rest>
   : never;
@@ -383,7 +382,6 @@ export type UnroutedRequest<N extends RoutedCall> = Omit<
   "provider" | "binding_ref" | "project_slug"
 >;
 
-/** Puts the route before the other fields of a request. */
 export function routedRequest<N extends RoutedCall>(
   route: { readonly provider: string } & RoutingKey,
   request: UnroutedRequest<N>,
@@ -392,7 +390,6 @@ export function routedRequest<N extends RoutedCall>(
   return { ...route, ...request } as CallRequest<N>;
 }
 
-/** A path of the table, and each field in its braces replaced. */
 export function fillPath(path: string, fieldOf: (name: string) => string): string {
   return path.replaceAll(/\{(\w+)\}/g, (_, name: string) => fieldOf(name));
 }

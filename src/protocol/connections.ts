@@ -3,7 +3,6 @@ import { filled, instant, natural, nullable, nullableText, text } from "./schema
 
 /** The credential that a provider is connected with. It is stored encrypted and never returned. */
 export const ConnectRequest = v.variant("kind", [
-  /** The in-memory provider that is filled with demo data. */
   v.object({ provider: filled, kind: v.literal("demo") }),
   v.object({
     provider: filled,
@@ -11,10 +10,8 @@ export const ConnectRequest = v.variant("kind", [
     token: filled,
     /** Address of the provider; required for Jira, and for self-hosted GitHub and GitLab. */
     base_url: nullableText,
-    /** The account of the API token; required for Jira. */
     email: nullableText,
   }),
-  /** A connection whose credential Nango holds. */
   v.object({
     provider: filled,
     kind: v.literal("nango"),

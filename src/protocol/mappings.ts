@@ -30,7 +30,6 @@ const MappingOwnership = v.object({
 export const ConnectorSettings = v.record(v.string(), v.unknown());
 export type ConnectorSettings = v.InferOutput<typeof ConnectorSettings>;
 
-/** Changes a mapping; absent fields do not change. */
 export const MappingUpdate = v.object({
   doctrine: v.exactOptional(MappingOwnership),
   /** Merged into the current settings: null removes one (RFC 7396). */

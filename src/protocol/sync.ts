@@ -68,7 +68,6 @@ export type RunResult = v.InferOutput<typeof RunResult>;
 
 const pullLimit = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000));
 
-/** The issues that a pull fetches again. */
 export const Reread = v.picklist(["interrupted", "everything"]);
 export type Reread = v.InferOutput<typeof Reread>;
 

@@ -75,7 +75,6 @@ export function replaceFile(
 export interface OutputFile {
   append(text: string): void;
   finish(): void;
-  /** Removes the unfinished content where that is possible. */
   discard(): void;
 }
 

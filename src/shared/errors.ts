@@ -1,4 +1,3 @@
-/** An option that the user can select. */
 export interface Choice {
   readonly number: number;
   readonly display_label: string;
@@ -12,9 +11,7 @@ export interface ErrorFacts {
   readonly hint?: string | undefined;
   readonly provider?: string | null | undefined;
   readonly retryAfterSeconds?: number | null | undefined;
-  /** True when only an action of the user can help. */
   readonly userActionRequired?: boolean | undefined;
-  /** The kind of work whose outcome is unknown. */
   readonly unfinished?: "write" | "operation" | undefined;
   readonly retryable?: boolean | undefined;
   readonly requestId?: string | undefined;
@@ -77,7 +74,6 @@ export class InterruptedError extends TrackerError {
   }
 }
 
-/** The folder has no project, or none that can be used. */
 export class ProjectError extends TrackerError {}
 
 /** A configuration file cannot be read, understood or written; it was left as it was. */

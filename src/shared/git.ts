@@ -122,7 +122,6 @@ export function identifyingRemote(remotes: readonly Remote[]): Remote | null {
 }
 
 interface IndexedFile {
-  /** Relative to the repository's root, with slashes. */
   readonly path: string;
   readonly text: string;
 }

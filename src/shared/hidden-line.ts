@@ -6,7 +6,6 @@ const CONTROL = /^[\u0000-\u001f\u007f-\u009f]/;
 
 interface HiddenLine {
   readonly text: string | null;
-  /** Keys that were pressed after the end of the line. */
   readonly rest: string;
 }
 

@@ -41,12 +41,9 @@ export interface Input {
 /** The streams of a command. Terminals, widths, color and prompts are facts here and are never read from globals. */
 export interface Io {
   readonly stdin: Input;
-  /** Results only. */
   readonly stdout: Output;
   readonly stderr: Output;
-  /** The locale can show characters beyond ASCII. */
   readonly unicode: boolean;
-  /** A user can answer a question. */
   readonly canPrompt: boolean;
 }
 

@@ -138,7 +138,6 @@ async function requireConnection(scope: TeamScope, id: string): Promise<Connecti
   return row;
 }
 
-/** Asks the provider for its first page and records the outcome. */
 export async function testConnection(scope: TeamScope, sources: Sources, id: string): Promise<Connection> {
   const connection = await requireConnection(scope, id);
   try {

@@ -12,7 +12,6 @@ interface Variables {
   readonly token: readonly string[];
   /** Address of the provider, or its host name. Without one, the provider's own. */
   readonly address: readonly string[];
-  /** The account that the token belongs to. */
   readonly email?: readonly string[];
 }
 

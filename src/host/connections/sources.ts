@@ -76,9 +76,7 @@ async function transportOf({ provider, credential, fetch }: CredentialedAccess):
 export interface SourcesOptions {
   readonly vault: Vault;
   readonly openSource: OpenSource;
-  /** Reaches providers at their default addresses. */
   readonly fetch: Fetch;
-  /** Reaches addresses that users entered. */
   readonly reach: Reach;
   readonly signal: AbortSignal;
   readonly now: () => number;

@@ -89,7 +89,6 @@ interface Key {
   readonly bytes: Buffer;
 }
 
-/** Loaded keys: the first one seals, all of them open. */
 class Keyring {
   readonly #keys: readonly [Key, ...Key[]];
   readonly #source: string;

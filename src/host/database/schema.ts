@@ -102,7 +102,6 @@ interface ResourcesTable {
 interface ProjectsTable {
   id: Fixed<string>;
   team_id: Fixed<string>;
-  /** Null for a project of a client without UUIDs. */
   uuid: string | null;
   slug: string;
   /** Web host and path of the project's remote, in lower case; null when its clients sent none. */
@@ -119,7 +118,6 @@ interface MappingsTable {
   provider: Fixed<string>;
   connection_id: string;
   project_id: string;
-  /** `stable_ref` of the resource. */
   resource_ref: Fixed<string>;
   display_label: string;
   provider_context: JsonText;
@@ -151,7 +149,6 @@ interface OperationsTable {
   lease_expires_at: Instant | null;
   /** The input with which another process resumes a job; null for an operation that is not resumed. */
   payload: JsonText | null;
-  /** The number of processes that have claimed a job. */
   attempts: number | null;
   user_id: string | null;
   idempotency_key: string | null;

@@ -25,7 +25,6 @@ const MIN_FREE_BYTES = 1024 * 1024;
 /** The versions of the format in a file's header, which say that a log belongs to it: https://sqlite.org/fileformat.html */
 const FORMAT_VERSIONS = { offset: 18, withoutLog: [1, 1] };
 
-/** The database file cannot be opened or used. */
 export class DatabaseError extends TrackerError {
   /** True when the file cannot be written; nothing is known against its content. */
   readonly isUnwritable: boolean;
@@ -144,7 +143,6 @@ function isFull(folder: string): boolean {
   }
 }
 
-/** `bun:sqlite` in the shape that Kysely drives. */
 function adapt(file: SqliteFile): SqliteDatabase {
   const statements = new Statements(file);
   return {

@@ -216,7 +216,6 @@ async function isConnected(scope: TeamScope, connectionId: string): Promise<bool
   return row !== undefined;
 }
 
-/** Marks a connection as degraded; its resources stay. */
 export async function degrade(scope: TeamScope, connectionId: string, reason: string): Promise<void> {
   await scope
     .updateConnection(connectionId)

@@ -128,7 +128,6 @@ export function likenessOf(target: Words, resource: ComparedResource, rarity: Ra
   return Math.max(byName, KEY_ONLY_SHARE * byKey, (byName + byKey) / 2);
 }
 
-/** The part of `words`, by weight, that `other` has. */
 function coverage(words: readonly string[], other: Words, weightOf: (word: string) => number): number {
   let covered = 0;
   let all = 0;

@@ -47,9 +47,7 @@ export interface InventoryResource {
   readonly stableRef: string;
   readonly label: string;
   readonly sortKey: string;
-  /** Match key of the name, or of the path's last segment. */
   readonly nameKey: string;
-  /** Match key of the provider's own short key. */
   readonly displayKey: string;
   readonly pathKey: string | null;
   readonly webHost: string | null;
@@ -60,11 +58,9 @@ export interface InventoryResource {
 interface ExactMatchFacts<M extends KnownMapping, R extends InventoryResource> {
   readonly mappings: readonly M[];
   readonly known: R | null;
-  /** Resources whose path equals `repo_slug`. */
   readonly atPath: readonly R[];
 }
 
-/** A mapping of the project, or a resource without one. */
 type ExactMatch<M extends KnownMapping, R extends InventoryResource> =
   | { readonly mapping: M }
   | { readonly resource: R };
@@ -97,7 +93,6 @@ export function exactMatch<M extends KnownMapping, R extends InventoryResource>(
   return resource !== undefined && further.length === 0 ? { resource } : null;
 }
 
-/** The ways to recognize a project, the most certain first. */
 const RECOGNITION_RULES: readonly ((mapping: KnownMapping, identity: NamedIdentity) => boolean)[] = [
   ({ projectUuid }, { uuid }) => projectUuid === uuid,
   isSameRepository,
@@ -205,7 +200,6 @@ function comparedNames(identity: NamedIdentity): ComparedName[] {
   return names;
 }
 
-/** Reasons from the project's earlier mappings, by resource. */
 function earlierReasons(
   identity: NamedIdentity,
   mappings: readonly KnownMapping[],

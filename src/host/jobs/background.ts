@@ -10,7 +10,6 @@ export class Background {
     return this.#controller.signal;
   }
 
-  /** Keeps the host open until `task` has ended. */
   track<T>(task: Promise<T>): Promise<T> {
     this.#tasks.add(task);
     const forget = () => this.#tasks.delete(task);

@@ -6,13 +6,11 @@ import { HostError } from "../errors.ts";
 /** The retention of first answers, in milliseconds. */
 const ANSWER_RETENTION_MS = 24 * 60 * 60_000;
 
-/** A call that takes effect once, however often it is sent. */
 interface OnceOptions<S extends v.GenericSchema> {
   /** The `Idempotency-Key` header; null runs the work without a record. */
   readonly key: string | null;
   readonly route: string;
   readonly body: unknown;
-  /** The schema that parses a stored answer. */
   readonly answer: S;
 }
 

@@ -37,11 +37,9 @@ interface JobRequest {
   readonly idempotencyKey: string | null;
 }
 
-/** A job as its worker sees it. */
 export interface Job {
   readonly id: string;
   readonly payload: unknown;
-  /** Held on the job's mapping until the work ends. */
   readonly lease: Lease;
   /** `first` when no process has begun the work. */
   readonly attempt: "first" | "repeated";
@@ -241,7 +239,6 @@ interface ClaimedJob {
   readonly lease: Lease;
 }
 
-/** A claimed job with the scope of the user who requested it. */
 interface ScopedJob {
   readonly scope: TeamScope;
   readonly claim: ClaimedJob;

@@ -84,7 +84,6 @@ export class Operations {
     });
   }
 
-  /** Writes the end of a running operation; does not throw. */
   async #recordEnd(
     scope: TeamScope,
     id: string,
@@ -146,7 +145,6 @@ export async function deleteExpired(scope: TeamScope): Promise<void> {
     .execute();
 }
 
-/** The oldest running or interrupted job of a mapping. */
 export function unfinishedJob(scope: TeamScope, bindingRef: string) {
   return (
     scope

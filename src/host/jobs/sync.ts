@@ -41,7 +41,6 @@ const PublishPayload = v.object({
   ...v.pick(MissionPublishRequest, ["issue", "update"]).entries,
 });
 
-/** The stored result of a pushed item. */
 const DoneItem = v.object({ item: PushResultItem, errors: v.array(ItemError) });
 
 interface Leased {

@@ -106,7 +106,6 @@ function syncProblem(row: MappingRow): string | null {
   return null;
 }
 
-/** All mappings of a provider except deleted ones, oldest first. */
 export async function listMappings(scope: TeamScope, provider: HostedProvider): Promise<MappingView[]> {
   return (await rows(scope, provider).where("mappings.deleted_at", "is", null).execute()).map(toView);
 }

@@ -1,7 +1,7 @@
 /** The failures of the network, by the codes of the runtime. */
 import { ProxiedError } from "./proxy.ts";
 
-/** A reason for which there is no answer. */
+/** The reason why a request got no answer. */
 export interface NetworkFailure {
   readonly reason:
     | "timeout"
@@ -165,7 +165,6 @@ function proxyFailure(proxy: string, codes: readonly string[], text: string): Ne
   return null;
 }
 
-/** An error and its causes, the outermost first. */
 function chainOf(error: unknown): readonly Error[] {
   const chain: Error[] = [];
   for (let at = error; at instanceof Error && chain.length < 8; at = at.cause) chain.push(at);

@@ -26,7 +26,6 @@ function isExempt(names: readonly string[], exceptions: string): boolean {
 /** The runtime could not send a request through a proxy, or the proxy could not pass it on. */
 export class ProxiedError extends Error {
   override readonly name = "ProxiedError";
-  /** Host and port. */
   readonly proxy: string;
 
   constructor(proxy: string, cause: unknown) {

@@ -48,7 +48,6 @@ export const providerConnections: Migration = {
   },
 };
 
-/** Puts the address of a self-hosted server before its ids. */
 async function qualifyRefs(
   database: Kysely<unknown>,
   table: "resources" | "mappings",

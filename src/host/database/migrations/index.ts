@@ -3,7 +3,6 @@ import type { Migration } from "kysely/migration";
 import { TrackerError } from "../../../shared/errors.ts";
 import type { Database } from "../schema.ts";
 
-/** Loads every migration by name, in the order of the names. */
 const MIGRATIONS: Readonly<Record<string, () => Promise<Migration>>> = {
   "0001-initial": async () => (await import("./0001-initial.ts")).initial,
   "0002-provider-connections": async () =>
