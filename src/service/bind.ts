@@ -105,8 +105,9 @@ export class Binder {
     if (chosen === null) return null;
     dialog.explain?.(await choices.resolution());
     if (!request.dryRun) return this.#projects.alone(project, (now) => this.#bindNow(now, chosen));
-    const preview = previewBind(project, identity, chosen.binding);
-    return { ...changeOf(project, chosen.binding, preview), boundAt: null };
+    const planned = known === null ? chosen.binding : withKnownRef(chosen, known);
+    const preview = previewBind(project, identity, planned);
+    return { ...changeOf(project, planned, preview), boundAt: null };
   }
 
   /** Confirms and writes while no other process binds this project; `project` is as it is now. */
@@ -304,6 +305,13 @@ function toChosen(provider: HostedProvider, row: NumberedResource): Chosen {
   const { candidateToken: token, label, resource } = row;
   const known = { display_label: label, provider_context: resource?.provider_context ?? null };
   return { binding: bindingFromWire(provider, known), resource: { provider, token, row } };
+}
+
+/** The chosen binding, with the reference of the config's binding where that is to the chosen resource. */
+function withKnownRef({ binding, resource }: Chosen, { bindingRef }: Binding): Binding {
+  const listed = resource?.row?.resource;
+  const refs = [listed?.binding_ref, ...(listed?.bindings ?? []).map(({ binding_ref }) => binding_ref)];
+  return bindingRef !== null && refs.includes(bindingRef) ? { ...binding, bindingRef } : binding;
 }
 
 function toChoice({ number, label, candidate }: NumberedResource): Choice {

@@ -14,6 +14,7 @@ import type { LogEntry } from "../../src/host/log.ts";
 import { CALLS, type Call, ErrorEnvelope, fillPath, OperationAccepted } from "../../src/protocol.ts";
 import type { DiscoveredResource, DiscoveredWorkspace } from "../../src/sdk/discovery.ts";
 import { MemoryDiscovery } from "../../src/sdk/testing/discovery.ts";
+import type { Fetch } from "../../src/shared/network.ts";
 
 export const IDENTITY = {
   uuid: "6c1f0b0e-4f0a-4d57-9f5e-0d4f8f3f2f11",
@@ -225,6 +226,9 @@ export class TestHost {
     await this.database.destroy();
     rmSync(this.#folder, { recursive: true, force: true });
   }
+
+  /** Answers a client's request as the host does. */
+  readonly fetch: Fetch = (request) => this.#fetch(request);
 
   async send(request: Request): Promise<Answer> {
     const response = await this.#fetch(request);

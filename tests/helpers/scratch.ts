@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { run } from "../../src/cli.ts";
 import { memoryIo } from "../../src/shared/io.ts";
-import { systemFetch } from "../../src/shared/network.ts";
+import { type Fetch, systemFetch } from "../../src/shared/network.ts";
 import { DEADLINE_MS, type Outcome, runBinary } from "./binary.ts";
 import { type TerminalRunOptions, TerminalSession } from "./terminal.ts";
 
@@ -28,6 +28,14 @@ interface ScratchRun {
   readonly stdin?: string;
   /** How long it may take, in ms. */
   readonly deadline?: number;
+}
+
+/** What a run in this process adds to them. */
+interface HereRun extends Omit<ScratchRun, "deadline"> {
+  /** All streams are a terminal of this width; pipes by default. */
+  readonly terminalColumns?: number;
+  /** Answers in place of the network. */
+  readonly fetch?: Fetch;
 }
 
 /** What {@link Scratch} starts with. */
@@ -76,13 +84,13 @@ export class Scratch implements Disposable {
     return runBinary(args, { cwd, env: { ...this.env, ...env }, stdin, deadline });
   }
 
-  /** Runs the command line in this process, over the real network. Its own waits take no time. */
+  /** Runs the command line in this process, over the real network by default. Its own waits take no time. */
   async runHere(
     args: readonly string[],
-    { env = {}, cwd = this.repository, stdin = "" }: Omit<ScratchRun, "deadline"> = {},
+    { env = {}, cwd = this.repository, stdin = "", terminalColumns, fetch }: HereRun = {},
   ): Promise<Outcome> {
     const whole = { ...this.env, ...env };
-    const io = memoryIo({ stdin, env: whole });
+    const io = memoryIo({ stdin, env: whole, ...(terminalColumns === undefined ? {} : { terminalColumns }) });
     const code = await run(args, {
       io,
       env: whole,
@@ -96,7 +104,7 @@ export class Scratch implements Disposable {
         userId: process.getuid?.(),
       },
       timing: { now: Date.now, sleep: async () => {}, random: Math.random },
-      fetch: systemFetch(whole),
+      fetch: fetch ?? systemFetch(whole),
       onStop: () => {},
     });
     return { code, stdout: io.out(), stderr: io.err() };
