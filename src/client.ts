@@ -36,7 +36,7 @@ export interface RunQuery {
   readonly dry_run?: true;
 }
 
-export type IssueQuery = { readonly query_text: string } | { readonly query_key: string };
+export type IssueSearchQuery = { readonly query_text: string } | { readonly query_key: string };
 
 export interface CallOptions extends JobListener {
   /** Default: a new one per call, the same on each retry. */

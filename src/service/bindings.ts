@@ -1,5 +1,12 @@
 /** The work on a binding: one interface for hosted and on-device providers. */
-import type { ConflictSide, IssueQuery, JobListener, MissionUpdate, PullQuery, RunQuery } from "../client.ts";
+import type {
+  ConflictSide,
+  IssueSearchQuery,
+  JobListener,
+  MissionUpdate,
+  PullQuery,
+  RunQuery,
+} from "../client.ts";
 import type { Project } from "../config/project.ts";
 import { type Binding, bindingOf } from "../config.ts";
 import type {
@@ -29,7 +36,7 @@ export type OnUpgrade = (
 export interface TrackerView {
   mappings(): Promise<readonly Mapping[]>;
   tickets(limit: number): Promise<ListTicketsResponse>;
-  searchTickets(query: IssueQuery, limit: number): Promise<IssueSearchResponse>;
+  searchTickets(query: IssueSearchQuery, limit: number): Promise<IssueSearchResponse>;
 }
 
 export interface MappingRequest {

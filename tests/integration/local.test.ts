@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { IssueQuery, MissionUpdate } from "../../src/client.ts";
+import type { IssueSearchQuery, MissionUpdate } from "../../src/client.ts";
 import type { Project } from "../../src/config/project.ts";
 import type { Folders } from "../../src/config/settings.ts";
 import { parseProjectConfig } from "../../src/config.ts";
@@ -71,7 +71,7 @@ async function bound(config?: string) {
     run: () => tracker.run({ limit: 100 }, {}),
     status: () => tracker.status(),
     tickets: async () => (await tracker.tickets(10)).tickets,
-    search: async (query: IssueQuery) => (await tracker.searchTickets(query, 10)).candidates,
+    search: async (query: IssueSearchQuery) => (await tracker.searchTickets(query, 10)).candidates,
     seed: (issue: string, id: string) => tracker.seedMission(issue, id),
     publish: (issue: string, update: MissionUpdate) => tracker.publishMission(issue, update),
     mappings: () => tracker.mappings(),

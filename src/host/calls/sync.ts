@@ -6,7 +6,7 @@ import type { HandlerContext, Handlers } from "./handler.ts";
 
 export const syncCalls = {
   pull: async ({ scope, signal, loadSync }, request) => {
-    const { mapping, upgrade } = await routeOf(scope, request);
+    const { mapping, upgrade } = await findRoute(scope, request);
     if (Object.keys(request.filters ?? {}).length > 0) {
       throw invalidRequest({ filters: "filters are not supported" });
     }
@@ -25,13 +25,13 @@ export const syncCalls = {
   },
 
   conflicts: async ({ scope, loadSync }, request) => {
-    const { mapping, upgrade } = await routeOf(scope, request);
+    const { mapping, upgrade } = await findRoute(scope, request);
     const { sync } = await loadSync();
     return { conflicts: await sync.conflicts(scope, mapping), ...upgrade };
   },
 
   resolveConflict: async ({ scope, loadSync }, request) => {
-    const { mapping, upgrade } = await routeOf(scope, request);
+    const { mapping, upgrade } = await findRoute(scope, request);
     const { sync } = await loadSync();
     return { ...(await sync.resolveConflict(scope, mapping, request)), ...upgrade };
   },
@@ -43,7 +43,7 @@ export const syncCalls = {
   },
 
   seedMission: async ({ scope, loadSync }, request) => {
-    const { mapping, upgrade } = await routeOf(scope, request);
+    const { mapping, upgrade } = await findRoute(scope, request);
     const { sync } = await loadSync();
     return { ...(await sync.seedMission(scope, mapping, request)), ...upgrade };
   },
@@ -65,7 +65,7 @@ async function startJob(
   request: Routed,
   { kind, payload, total }: JobFacts,
 ): Promise<Outcome<object>> {
-  const { mapping, routed_by } = await routeOf(scope, request);
+  const { mapping, routed_by } = await findRoute(scope, request);
   const { jobs } = await loadSync();
   return jobs.start(scope, {
     kind,
@@ -88,7 +88,7 @@ interface Routed {
   readonly project_slug: string | null;
 }
 
-async function routeOf(scope: HandlerContext["scope"], request: Routed): Promise<Route> {
+async function findRoute(scope: HandlerContext["scope"], request: Routed): Promise<Route> {
   const provider = hostedProvider(request.provider);
   const key = routingKey(request);
   if (key === null) throw invalidRequest({ binding_ref: "is required, or project_slug" });

@@ -58,23 +58,23 @@ function tokenCredential(
     if (baseUrl === null) {
       throw invalidRequest({ base_url: "is required for jira, such as https://acme.atlassian.net" });
     }
-    if (isBlank(email) && new URL(baseUrl).origin !== ATLASSIAN_GATEWAY) {
+    if (isUnset(email) && new URL(baseUrl).origin !== ATLASSIAN_GATEWAY) {
       throw invalidRequest({ email: "is required for jira: the account that the API token belongs to" });
     }
-  } else if (!isBlank(email)) {
+  } else if (!isUnset(email)) {
     throw invalidRequest({ email: `is for jira only; ${provider} needs the token alone` });
   }
   return {
     kind: "token",
     token,
     ...optional("baseUrl", baseUrl),
-    ...optional("email", isBlank(email) ? null : email),
+    ...optional("email", isUnset(email) ? null : email),
   };
 }
 
 /** An address in its canonical form: lower case host, no final slash; null for the default one. */
 function normalAddress(owner: HostedProvider | "nango", given: string | null): string | null {
-  if (isBlank(given)) return null;
+  if (isUnset(given)) return null;
   const problem = baseUrlProblem(given);
   if (problem !== null) throw invalidRequest({ base_url: problem });
   const url = new URL(given).href.replace(/\/+$/, "");
@@ -95,7 +95,7 @@ function demandHeaderText(fields: Readonly<Record<string, string>>): void {
   }
 }
 
-function isBlank(text: string | null): text is null {
+function isUnset(text: string | null): text is null {
   return text === null || text.trim() === "";
 }
 

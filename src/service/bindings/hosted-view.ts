@@ -1,4 +1,4 @@
-import type { ControlPlaneClient, IssueQuery } from "../../client.ts";
+import type { ControlPlaneClient, IssueSearchQuery } from "../../client.ts";
 import type { Egress } from "../../config.ts";
 import type { IssueSearchResponse, ListTicketsResponse, Mapping } from "../../protocol.ts";
 import type { HostedProvider } from "../../shared/providers.ts";
@@ -25,7 +25,7 @@ export class HostedView implements TrackerView {
     return await this.#client.call("listTickets", { provider: this.#provider, limit });
   }
 
-  async searchTickets(query: IssueQuery, limit: number): Promise<IssueSearchResponse> {
+  async searchTickets(query: IssueSearchQuery, limit: number): Promise<IssueSearchResponse> {
     requireEgress(this.#egress);
     return await this.#client.call("searchIssues", { provider: this.#provider, ...query, limit });
   }

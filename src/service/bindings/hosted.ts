@@ -4,7 +4,7 @@ import type {
   CallOptions,
   ConflictSide,
   ControlPlaneClient,
-  IssueQuery,
+  IssueSearchQuery,
   JobListener,
   MissionUpdate,
   PullQuery,
@@ -92,7 +92,7 @@ export class HostedBinding implements BoundTracker {
     return this.call("listTickets", { limit });
   }
 
-  searchTickets(query: IssueQuery, limit: number) {
+  searchTickets(query: IssueSearchQuery, limit: number) {
     return this.call("searchIssues", { ...query, limit });
   }
 

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import type {
   ConflictSide,
-  IssueQuery,
+  IssueSearchQuery,
   JobListener,
   MissionUpdate,
   PullQuery,
@@ -152,7 +152,7 @@ export class OnDeviceBinding implements BoundTracker {
     return answer(ListTicketsResponse, { tickets: this.#tickets(found), ...this.#resource() });
   }
 
-  async searchTickets(query: IssueQuery, limit: number): Promise<IssueSearchResponse> {
+  async searchTickets(query: IssueSearchQuery, limit: number): Promise<IssueSearchResponse> {
     const { connector } = this.#options;
     const found = await explained(async () => {
       if ("query_text" in query) return connector.searchIssues({ limit, text: query.query_text });

@@ -35,7 +35,7 @@ const during = (reason: NetworkFailure["reason"], message: string): NetworkFailu
   ...before(reason, message),
   processed: "maybe",
 });
-const untrusted = (message: string, remedy: Remedy | null = null): NetworkFailure => ({
+const untrustedCertificate = (message: string, remedy: Remedy | null = null): NetworkFailure => ({
   ...before("untrusted", message),
   remedy,
 });
@@ -51,14 +51,14 @@ export const TOO_LARGE = during("too_large", "the answer is too large");
 const TLS_BROKEN = during("broken", "the TLS connection broke");
 const BROKEN = during("broken", "the connection broke");
 
-const UNKNOWN_ISSUER = untrusted(
+const UNKNOWN_ISSUER = untrustedCertificate(
   "its certificate has an issuer that this machine does not know",
   "authority",
 );
-const WRONG_NAME = untrusted("its certificate is for another name", "name");
-const BAD_DATES = untrusted("its certificate has invalid dates");
-const BAD_SIGNATURE = untrusted("its certificate has an invalid signature");
-const UNCHECKED = untrusted("its certificate cannot be checked for revocation");
+const WRONG_NAME = untrustedCertificate("its certificate is for another name", "name");
+const BAD_DATES = untrustedCertificate("its certificate has invalid dates");
+const BAD_SIGNATURE = untrustedCertificate("its certificate has an invalid signature");
+const UNCHECKED = untrustedCertificate("its certificate cannot be checked for revocation");
 
 /** Connections, names and every verification error of OpenSSL (https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/). */
 const FAILURES: Readonly<Record<string, NetworkFailure>> = {
@@ -82,32 +82,32 @@ const FAILURES: Readonly<Record<string, NetworkFailure>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
   ERR_TLS_HANDSHAKE_TIMEOUT: NO_TLS,
 
-  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted("its certificate is self-signed", "authority"),
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrustedCertificate("its certificate is self-signed", "authority"),
   SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_ISSUER,
   UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_ISSUER,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_ISSUER,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_ISSUER,
   CERT_UNTRUSTED: UNKNOWN_ISSUER,
-  CERT_HAS_EXPIRED: untrusted("its certificate has expired", "clock"),
-  CERT_NOT_YET_VALID: untrusted("its certificate is not valid yet", "clock"),
+  CERT_HAS_EXPIRED: untrustedCertificate("its certificate has expired", "clock"),
+  CERT_NOT_YET_VALID: untrustedCertificate("its certificate is not valid yet", "clock"),
   ERROR_IN_CERT_NOT_BEFORE_FIELD: BAD_DATES,
   ERROR_IN_CERT_NOT_AFTER_FIELD: BAD_DATES,
   ERR_TLS_CERT_ALTNAME_INVALID: WRONG_NAME,
-  ERR_TLS_CERT_ALTNAME_FORMAT: untrusted("its certificate has malformed names"),
+  ERR_TLS_CERT_ALTNAME_FORMAT: untrustedCertificate("its certificate has malformed names"),
   HOSTNAME_MISMATCH: WRONG_NAME,
-  CERT_REVOKED: untrusted("its certificate has been revoked"),
-  CERT_REJECTED: untrusted("its certificate is marked as rejected on this machine", "authority"),
-  CERT_CHAIN_TOO_LONG: untrusted("its certificate has too many issuers"),
-  PATH_LENGTH_EXCEEDED: untrusted("its certificate has too many issuers"),
-  INVALID_CA: untrusted("its certificate was issued by one that must not issue others"),
-  INVALID_PURPOSE: untrusted("its certificate is not for servers"),
+  CERT_REVOKED: untrustedCertificate("its certificate has been revoked"),
+  CERT_REJECTED: untrustedCertificate("its certificate is marked as rejected on this machine", "authority"),
+  CERT_CHAIN_TOO_LONG: untrustedCertificate("its certificate has too many issuers"),
+  PATH_LENGTH_EXCEEDED: untrustedCertificate("its certificate has too many issuers"),
+  INVALID_CA: untrustedCertificate("its certificate was issued by one that must not issue others"),
+  INVALID_PURPOSE: untrustedCertificate("its certificate is not for servers"),
   CERT_SIGNATURE_FAILURE: BAD_SIGNATURE,
   UNABLE_TO_DECRYPT_CERT_SIGNATURE: BAD_SIGNATURE,
   UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY: BAD_SIGNATURE,
   SUBJECT_ISSUER_MISMATCH: UNKNOWN_ISSUER,
   AKID_SKID_MISMATCH: UNKNOWN_ISSUER,
   AKID_ISSUER_SERIAL_MISMATCH: UNKNOWN_ISSUER,
-  KEYUSAGE_NO_CERTSIGN: untrusted("its certificate was issued by one that must not issue others"),
+  KEYUSAGE_NO_CERTSIGN: untrustedCertificate("its certificate was issued by one that must not issue others"),
   UNABLE_TO_GET_CRL: UNCHECKED,
   UNABLE_TO_DECRYPT_CRL_SIGNATURE: UNCHECKED,
   CRL_SIGNATURE_FAILURE: UNCHECKED,
@@ -137,7 +137,8 @@ export function networkFailureOf(error: unknown): {
 }
 
 function unlistedFailure(code: string | null): NetworkFailure {
-  if (code !== null && CERTIFICATE_CODE.test(code)) return untrusted("its certificate cannot be verified");
+  if (code !== null && CERTIFICATE_CODE.test(code))
+    return untrustedCertificate("its certificate cannot be verified");
   return code !== null && TLS_CODE.test(code) ? TLS_BROKEN : BROKEN;
 }
 

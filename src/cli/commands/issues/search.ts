@@ -1,4 +1,4 @@
-import type { IssueQuery } from "../../../client.ts";
+import type { IssueSearchQuery } from "../../../client.ts";
 import { UsageError } from "../../../shared/errors.ts";
 import { defineAction, limitOf } from "../../argv.ts";
 import { HINTS } from "../../hints.ts";
@@ -26,7 +26,7 @@ export const searchCommand = defineAction({
   },
 });
 
-function queryOf(text: string | undefined, key: string | undefined): IssueQuery {
+function queryOf(text: string | undefined, key: string | undefined): IssueSearchQuery {
   if (text !== undefined && key !== undefined) {
     throw new UsageError("--query and --key cannot be used together.");
   }
