@@ -21,12 +21,11 @@ import { isHosted, isLocal } from "./shared/providers.ts";
 
 export { type ConfigEdit, type ConfigValue, type SectionEdit, spliceConfig } from "./config/splice.ts";
 
-/** The owner of each field, as a person requests it. */
 export interface OwnershipRequest {
-  /** Ownership mode; null when it was not said. */
+  /** Null when the person did not choose. */
   readonly mode: string | null;
   readonly fieldOwners: Readonly<Record<string, string>>;
-  /** Decides a field that both sides own; null when the person did not choose. */
+  /** Null when the person did not choose. */
   readonly conflictStrategy: string | null;
 }
 
@@ -76,8 +75,7 @@ export interface ProjectConfig {
 }
 
 /**
- * Reads the text of a `.kittify/config.yaml`. Numbers, dates and the like are
- * the text that the user wrote.
+ * Keeps numbers, dates and the like as the text that the user wrote.
  *
  * @throws ConfigError when it is not YAML or not of the expected layout
  */
@@ -86,7 +84,7 @@ export function parseProjectConfig(text: string): ProjectConfig {
 }
 
 /**
- * Reads a `.kittify/config.yaml`; a missing file is an empty one.
+ * A missing file is an empty config.
  *
  * @throws ConfigError when it cannot be read or understood
  */
@@ -95,12 +93,11 @@ export function readProjectConfig(path: string): ProjectConfig {
 }
 
 /**
- * Edits a `.kittify/config.yaml` under a lock and as a whole: readers see the
- * old or the new file. The folder is made only when there is something to write.
+ * Edits the file under a lock and as a whole: readers see the old or the new file.
  *
  * @param lockPath a file that all writers of this config agree on
  * @param plan pure; called again with the fresh config when another program changed the file meanwhile
- * @throws ConfigError when the file cannot be read, understood, edited or written; it is then as it was
+ * @throws ConfigError when the file cannot be read, understood, edited or written; it is then unchanged
  */
 export function editProjectConfig(
   path: string,
@@ -120,9 +117,8 @@ export function editProjectConfig(
 }
 
 /**
- * The edit that records a binding. A re-bind to the same provider keeps the
- * values that the new binding lacks; another provider, and an on-device one,
- * drops them.
+ * Another bind to the same provider keeps values that the new binding lacks; another provider, and an on-device
+ * one, drops them.
  */
 export function bindingEdit(current: TrackerSection, binding: Binding): SectionEdit {
   const known: SectionEdit = {
@@ -137,7 +133,7 @@ export function bindingEdit(current: TrackerSection, binding: Binding): SectionE
   return keeps ? known : { ...unbindEdit(), ...known };
 }
 
-/** The edit that removes a binding. Ownership and unknown keys stay. */
+/** Ownership and unknown keys stay. */
 export function unbindEdit(): SectionEdit {
   return {
     provider: undefined,
@@ -149,7 +145,7 @@ export function unbindEdit(): SectionEdit {
   };
 }
 
-/** The binding that a config holds; null when it is incomplete or there is none. */
+/** Null when the binding is incomplete or missing. */
 export function bindingOf({ tracker }: ProjectConfig): Binding | null {
   const { ownership: _, egress: __, provider, ...facts } = tracker;
   if (provider === null) return null;
@@ -216,7 +212,7 @@ function readTracker(pairs: Pairs): TrackerSection {
   };
 }
 
-/** Only the commands that need consent refuse a value that is none. */
+/** An invalid value fails only the commands that need consent. */
 function readEgress(pairs: Pairs): Egress {
   if (!pairs.has("egress")) return "permitted";
   const value = pairs.get("egress")?.value;
@@ -226,7 +222,7 @@ function readEgress(pairs: Pairs): Egress {
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** A reference is opaque, but it is sent in addresses and shown to people. */
+/** A reference is opaque, but it is sent in URLs and shown to people. */
 function checkedRef(ref: string | null): string | null {
   if (ref !== null && !isBindingRef(ref)) {
     throw invalidConfig("`tracker.binding_ref` must be at most 128 characters without spaces.");
@@ -234,7 +230,7 @@ function checkedRef(ref: string | null): string | null {
   return ref;
 }
 
-/** Reports whether a text can be a binding reference: at most 128 characters, none of them a space or a control character. */
+/** At most 128 characters, no space and no control character. */
 function isBindingRef(text: string): boolean {
   return text.length <= 128 && /^[^\s\p{Cc}\p{Cf}]+$/u.test(text);
 }
@@ -248,7 +244,7 @@ function readOwnership(pairs: Pairs): OwnershipSetting {
   return {
     mode: readText(settings.get("mode")?.value, `${path}.mode`) ?? "external_authoritative",
     fieldOwners: readTexts(settings.get("field_owners")?.value, `${path}.field_owners`) ?? {},
-    // Beside the ownership, not in it: Spec Kitty clients rewrite that one, and keep what they do not know here.
+    // Next to the ownership, not in it: Spec Kitty clients rewrite that mapping, but keep keys here that they do not know.
     conflictStrategy: readText(pairs.get("conflict_strategy")?.value, "tracker.conflict_strategy"),
   };
 }

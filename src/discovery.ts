@@ -104,7 +104,6 @@ export function matchingResources(rows: readonly NumberedResource[], text: strin
   return [];
 }
 
-/** Returns the resources with this text in their label or key. */
 export function narrowResources(rows: readonly NumberedResource[], text: string): NumberedResource[] {
   const folded = fold(text.trim());
   return rows.filter((row) => fold(row.label).includes(folded) || fold(keyOf(row) ?? "").includes(folded));

@@ -7,20 +7,19 @@ import { editLock, type Folders, legacyServer, readUserConfig } from "./settings
 import { JsonFile, readToml } from "./settings-files.ts";
 
 /**
- * A credential for a control plane. `personal` tokens do not
- * expire by themselves; the others are renewed with their refresh token, each
- * kind at its own endpoint.
+ * A credential for a control plane. `personal` tokens do not expire; the others are renewed with their refresh
+ * token, each kind at its own endpoint.
  */
 export const Credential = v.object({
   kind: v.picklist(["personal", "oauth", "legacy"]),
   accessToken: v.pipe(v.string(), v.nonEmpty()),
   refreshToken: v.nullable(v.string()),
-  /** Null until the control plane was asked. */
+  /** Null before the first answer of the control plane. */
   teamSlug: v.nullable(v.string()),
 });
 export type Credential = v.InferOutput<typeof Credential>;
 
-/** Credentials by the exact origin that they were made for. */
+/** Keyed by exact origin. */
 const CredentialFile = v.record(v.string(), Credential);
 
 const LegacyCredentials = v.object({
@@ -29,7 +28,6 @@ const LegacyCredentials = v.object({
   server: v.optional(v.object({ url: v.optional(v.string()) })),
 });
 
-/** The credentials of this user, one per control plane. */
 export class CredentialStore {
   readonly #folders: Folders;
   readonly #env: Environment;
@@ -47,7 +45,7 @@ export class CredentialStore {
     return new JsonFile(CredentialFile, { path: this.path, lockPath: editLock(this.#folders), missing: {} });
   }
 
-  /** The credential for `url`'s origin and where it came from, or null. `TRACKER_TOKEN` wins. */
+  /** The credential for `url`'s origin and its source, or null. `TRACKER_TOKEN` wins. */
   async find(url: URL): Promise<{ readonly credential: Credential; readonly source: string } | null> {
     const teamSlug = this.#env.TRACKER_TEAM || null;
     const token = this.#env.TRACKER_TOKEN;
@@ -66,7 +64,7 @@ export class CredentialStore {
     return { ...found, credential: { ...found.credential, teamSlug: team } };
   }
 
-  /** Older Spec Kitty tools hold one credential, for the server that it or their config names. */
+  /** Older Spec Kitty tools store one credential, for the server that it or their config names. */
   #findLegacy(url: URL): { readonly credential: Credential; readonly source: string } | null {
     const folder = this.#folders.legacy;
     if (folder === null) return null;
@@ -86,12 +84,11 @@ export class CredentialStore {
     };
   }
 
-  /** Stores the credential for `url`'s origin, readable by this user alone. */
   store(url: URL, credential: Credential): void {
     this.#file.edit((all) => ({ ...all, [url.origin]: credential }));
   }
 
-  /** Forgets the credential for `url`'s origin; false when there was none. */
+  /** Returns false when there was none. */
   remove(url: URL): boolean {
     if (this.#file.read()[url.origin] === undefined) return false;
     this.#file.edit(({ [url.origin]: _removed, ...others }) => others);

@@ -1,17 +1,15 @@
 import { Composer, type CST, isAlias, isMap, isScalar, Lexer, type Pair, Parser, type YAMLMap } from "yaml";
 import { ConfigError } from "../shared/errors.ts";
 
-/** The sections of the shared file that this program edits. */
 export const SECTIONS = ["project", "tracker"] as const;
 export type SectionName = (typeof SECTIONS)[number];
 
 export const MAX_CONFIG_BYTES = 256 * 1024;
 const MAX_DEPTH = 64;
-/** Keys, values, marks and gaps count; a line has about eight. */
+/** A part is a key, a value, a mark or a gap; a line has about eight. */
 const MAX_PARTS = 10_000;
 const MAX_PART_LENGTH = 32 * 1024;
 
-/** A comment, `#` included, and the offset of its start. */
 export interface Comment {
   readonly offset: number;
   readonly text: string;
@@ -23,7 +21,7 @@ export interface ConfigDocument {
   /** Null for a file without values. */
   readonly root: YAMLMap | null;
   readonly comments: readonly Comment[];
-  /** The offset at which text may be appended: the end, or the document end marker. */
+  /** The end, or the document end marker: text is appended here. */
   readonly end: number;
   /** The text ends inside a block text, whose value a new line would change. */
   readonly endsInBlockText: boolean;
@@ -31,7 +29,6 @@ export interface ConfigDocument {
 
 const FILE = ".kittify/config.yaml";
 
-/** The file breaks a rule of YAML or of its own layout. */
 export function invalidConfig(problem: string): ConfigError {
   return new ConfigError("config_invalid", `${FILE}: ${problem}`);
 }
@@ -41,17 +38,14 @@ export function unsupportedConfig(problem: string, cause?: unknown): ConfigError
   return new ConfigError("config_unsupported", `${FILE}: ${problem}`, { cause });
 }
 
-/** The file exceeds a limit. */
 export function tooLargeConfig(excess: string): ConfigError {
   return new ConfigError("config_too_large", `${FILE} ${excess}.`);
 }
 
-/** The refusal of a file with more bytes than {@link MAX_CONFIG_BYTES}. */
 export const TOO_MANY_BYTES = `is larger than ${MAX_CONFIG_BYTES / 1024} KB`;
 
 /**
- * Reads YAML without changing, expanding or guessing anything: scalars stay
- * the text that was written, aliases stay aliases.
+ * Keeps scalars as written and aliases unexpanded.
  *
  * @throws ConfigError when it is too large, nested too deeply, not YAML, or not one mapping
  */
@@ -60,7 +54,7 @@ export function parseDocument(text: string): ConfigDocument {
   return latest;
 }
 
-/** The document that was parsed last: a bind reads a config, then edits the same one, and parsing is slow. */
+/** The last parsed document: a bind reads a config, then edits the same one, and parsing is slow. */
 let latest: ConfigDocument | null = null;
 
 function parseAnew(text: string): ConfigDocument {
@@ -129,12 +123,10 @@ function at(text: string, offset: number, problem: string): string {
   return `line ${text.slice(0, offset).split("\n").length}: ${problem.slice(0, 200)}`;
 }
 
-/** The text of a key, or null when it is not a scalar. */
 export function keyOf(pair: Pair): string | null {
   return isScalar(pair.key) ? (pair.key.source ?? "") : null;
 }
 
-/** True for what YAML reads as null: nothing, `~`, `null`. */
 export function isNull(node: unknown): boolean {
   if (node === null || node === undefined) return true;
   if (!isScalar(node)) return false;
@@ -142,11 +134,7 @@ export function isNull(node: unknown): boolean {
   return node.type === "PLAIN" && /^(?:~|null|Null|NULL)?$/.test(node.source ?? "");
 }
 
-/**
- * The pair of one section in the root mapping, or null.
- *
- * @throws ConfigError when it appears twice, or is neither a mapping nor null
- */
+/** @throws ConfigError when the section appears twice, or is neither a mapping nor null */
 export function sectionPair(root: YAMLMap | null, name: SectionName): Pair | null {
   const [pair, again] = (root?.items ?? []).filter((candidate) => keyOf(candidate) === name);
   if (pair === undefined) return null;
@@ -157,8 +145,6 @@ export function sectionPair(root: YAMLMap | null, name: SectionName): Pair | nul
 }
 
 /**
- * The pairs of a mapping by key.
- *
  * @param path names the mapping in errors
  * @throws ConfigError on a duplicate key, a merge key, or a key that is not a scalar
  */
@@ -176,7 +162,7 @@ export function pairsByKey(map: YAMLMap, path: string): Map<string, Pair> {
 }
 
 /**
- * The text of a scalar as the user wrote it; null when it is null or blank.
+ * The text as written; null when it is null or blank.
  *
  * @param path names the value in errors
  * @throws ConfigError when it is no scalar
@@ -196,7 +182,7 @@ export function readText(node: unknown, path: string): string | null {
 }
 
 /**
- * A mapping of texts; null when it is null. Entries that are null are left out.
+ * Null for null. Entries that are null are left out.
  *
  * @param path names the value in errors
  * @throws ConfigError when it is no mapping of scalars
@@ -214,7 +200,7 @@ export function readTexts(node: unknown, path: string): Record<string, string> |
   return Object.fromEntries(texts);
 }
 
-/** The key of the ownership mapping in the `tracker:` section: `ownership`, or its older spelling where the file has that. */
+/** `ownership`, or its older spelling where the file has that. */
 export function ownershipKey(pairs: ReadonlyMap<string, Pair>): "ownership" | "doctrine" {
   const isOlder = isNull(pairs.get("ownership")?.value) && pairs.has("doctrine");
   return isOlder ? "doctrine" : "ownership";
@@ -287,7 +273,7 @@ function endOf(token: CST.Token): number {
   }
 }
 
-/** The comments that start between two offsets. */
+/** The comments that start in this range. */
 export function commentsIn(document: ConfigDocument, from: number, to: number): readonly Comment[] {
   return document.comments.filter(({ offset }) => offset >= from && offset < to);
 }

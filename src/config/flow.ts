@@ -6,10 +6,8 @@ import { quote, renderKey } from "./render.ts";
 export type Change = string | null | undefined | Changes;
 export type Changes = ReadonlyMap<string, Change>;
 
-/** The layout of new text in a flow mapping. */
 interface FlowStyle {
   readonly eol: string;
-  /** The indentation of a new line. */
   readonly indent: string;
   /** The order of new keys in the mapping under a key. */
   readonly order: (key: string | null) => readonly string[];
@@ -22,13 +20,11 @@ interface Entry {
   lead: string;
   body: string;
   trail: string;
-  /** The comments in all three. */
   comments: readonly string[];
 }
 
 /**
- * Returns the text of a flow mapping (`{…}`, JSON too) with `changes` applied.
- * The text around its pairs and every comment stay.
+ * Edits a flow mapping (`{…}`, JSON too). The text around its pairs and every comment stay.
  *
  * @param name the key of the mapping; null for the whole document
  */
@@ -108,7 +104,6 @@ function insertEntry(entries: Entry[], at: number, key: string, body: string): v
   entries.splice(at, 0, entry);
 }
 
-/** The leading white space of a text. */
 function startOf(text: string): string {
   return text.slice(0, text.length - text.trimStart().length);
 }

@@ -1,7 +1,4 @@
-/**
- * The identity that a project presents to a control plane. Recorded parts win;
- * the others are derived from the repository and the machine.
- */
+/** A project's identity. Recorded parts win; the others are derived from the repository and the machine. */
 import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { RecordedIdentity, SectionEdit } from "../config.ts";
@@ -23,7 +20,6 @@ export interface ProjectIdentity {
 /** Longest slug that the wire carries, in UTF-16 units. */
 const MAX_SLUG_LENGTH = 200;
 
-/** A name as a slug: lower case, `_` and spaces become `-`. */
 export function toSlug(name: string): string {
   return name
     .trim()
@@ -31,7 +27,7 @@ export function toSlug(name: string): string {
     .replace(/[_\s]+/g, "-");
 }
 
-/** The project's slug: the repository's name, else the folder's. */
+/** The repository's name, else the folder's. */
 export function deriveSlug(remote: RemoteIdentity | null, root: string): string {
   const slug = toSlug(remote?.name ?? "") || toSlug(basename(root)) || "project";
   return slug.slice(0, MAX_SLUG_LENGTH);
@@ -41,24 +37,21 @@ function sha256(text: string): string {
   return new Bun.CryptoHasher("sha256").update(text).digest("hex");
 }
 
-/** The stable id of this machine and person: the first 12 hex digits of SHA-256 of `host:user`. */
+/** The first 12 hex digits of SHA-256 of `host:user`: stable for this machine and person. */
 export function deriveNodeId(machine: Pick<Machine, "hostName" | "userName">): string {
   return sha256(`${machine.hostName}:${machine.userName}`).slice(0, 12);
 }
 
-/** The facts that {@link completeIdentity} derives missing parts from. */
 export interface IdentityFacts {
-  /** Absolute path of the project's folder. */
   readonly root: string;
-  /** The project's folder in the repository, with slashes; empty at its root. */
+  /** Relative to the repository's root, with slashes; empty at the root. */
   readonly folder: string;
   readonly remote: RemoteIdentity | null;
   readonly machine: Pick<Machine, "hostName" | "userName">;
-  /** Returns the uuid for a project that neither records nor derives one. */
+  /** Called for a project that neither records nor derives a uuid. */
   readonly reservedUuid: () => string;
 }
 
-/** Fills what `recorded` lacks. */
 export function completeIdentity(recorded: RecordedIdentity, facts: IdentityFacts): ProjectIdentity {
   const { root, folder, remote, machine, reservedUuid } = facts;
   return {
@@ -76,7 +69,7 @@ function derivedUuid(remote: RemoteIdentity | null, folder: string): string | nu
   return projectUuid(remote.host, remote.path, folder);
 }
 
-/** The edit that records missing parts, except for the derived `repo_slug`. */
+/** Records missing parts, except for a derived `repo_slug`. */
 export function identityEdit(recorded: RecordedIdentity, identity: ProjectIdentity): SectionEdit {
   return {
     ...(recorded.uuid === null ? { uuid: identity.uuid } : {}),
@@ -86,9 +79,8 @@ export function identityEdit(recorded: RecordedIdentity, identity: ProjectIdenti
 }
 
 /**
- * The UUIDs of projects whose bind has begun and not ended. The config is
- * written only once a binding exists, yet a bind that is repeated after a lost
- * response must present the same UUID.
+ * The UUIDs of unfinished binds. The config is written only once a binding exists, yet a bind that is repeated
+ * after a lost response must present the same UUID.
  */
 export class UuidReservations {
   readonly #folder: string;
@@ -103,12 +95,12 @@ export class UuidReservations {
     return join(this.#folder, sha256(root));
   }
 
-  /** The uuid reserved for the project at `root`, a real path, or a new one that is not reserved yet. */
+  /** The reserved uuid, or a new one that is not reserved yet. `root` is a real path. */
   peek(root: string): string {
     return parseReserved(readRegularFile(this.#path(root))) ?? crypto.randomUUID();
   }
 
-  /** Reserves `uuid`; returns the one that holds, which another process may have reserved first. */
+  /** Returns the reserved uuid: another process may have been first. */
   reserve(root: string, uuid: string): string {
     const plan = (current: Uint8Array | null): Uint8Array | null =>
       parseReserved(current) === null ? Buffer.from(uuid) : null;
@@ -116,7 +108,6 @@ export class UuidReservations {
     return parseReserved(after) ?? uuid;
   }
 
-  /** Forgets the reservation: the uuid is in the config now. */
   release(root: string): void {
     rmSync(this.#path(root), { force: true });
   }

@@ -1,4 +1,4 @@
-/** The project on disk: where its config is, what it records, how it introduces itself. */
+/** The project on disk: its folder, its config, its identity. */
 import { createHash } from "node:crypto";
 import { accessSync, constants, existsSync, mkdirSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
@@ -27,7 +27,7 @@ import { completeIdentity, identityEdit, type ProjectIdentity, UuidReservations 
 import { parseRemote, type RemoteIdentity } from "./remote.ts";
 import { editLock, type Folders } from "./settings.ts";
 
-/** Time that a bind waits for another one of the same project: longer than its requests may take. */
+/** Longer than the requests of another bind of the same project may take. */
 const LOCK_LIMIT_MS = 90_000;
 const LOCK_PAUSE_MS = 25;
 
@@ -36,28 +36,24 @@ const CONFIG_PATH = `${CONFIG_FOLDER}/config.yaml`;
 
 /** A folder that is, or by the first bind becomes, a project. */
 export interface Project {
-  /** Absolute path. */
   readonly root: string;
-  /** The git work tree around it; null outside of one. */
+  /** Null outside of a git work tree. */
   readonly repository: string | null;
   readonly configPath: string;
   /** The source of the config: its file, or git's index where a sparse checkout leaves it out. */
   readonly source: "file" | "index" | "none";
-  /** The config's content when it was read. */
+  /** The content at the time of reading. */
   readonly config: ProjectConfig;
 }
 
-/** The surroundings that decide which folders may be a project. */
 interface Surroundings {
   readonly env: Environment;
   readonly machine: Pick<Machine, "homeDirectory" | "userId">;
 }
 
 /**
- * Returns the project around `start`: the nearest `.kittify` within the
- * repository, else the repository's root; outside of any repository only
- * `start` itself. The home folder's own `.kittify` is no project. Null when
- * there is none.
+ * Returns the nearest folder with `.kittify` within the repository, else the repository's root; outside of any
+ * repository only `start` itself. The home folder's own `.kittify` is no project.
  *
  * @throws ProjectError when the folder does not exist or belongs to another user, or git fails
  */
@@ -132,11 +128,7 @@ function assertOwned(root: string, userId: number | undefined): void {
   });
 }
 
-/**
- * Returns the project around `start`.
- *
- * @throws ProjectError when there is none
- */
+/** @throws ProjectError when there is none */
 export async function requireProject(start: string, surroundings: Surroundings): Promise<Project> {
   const project = await findProject(start, surroundings);
   if (project === null) throw noProject(start, findRepository(start));
@@ -160,7 +152,6 @@ function noProject(start: string, repository: Repository | null): ProjectError {
   }
 }
 
-/** Keeps what projects are on disk: their identities and their configs. */
 export class ProjectStore {
   readonly #context: Pick<Context, "env" | "machine" | "timing">;
   readonly #folders: Pick<Folders, "state">;
@@ -185,7 +176,7 @@ export class ProjectStore {
     return new UuidReservations(this.#folders.state, this.#lockPath);
   }
 
-  /** The identity of `project`; what is not recorded is derived, and nothing is written. */
+  /** Derives unrecorded parts; writes nothing. */
   async identity(project: Project): Promise<ProjectIdentity> {
     const { root, repository, config } = project;
     return completeIdentity(config.project, {
@@ -197,7 +188,7 @@ export class ProjectStore {
     });
   }
 
-  /** The remote that identifies the repository, whatever the config records; null when there is none. */
+  /** The repository's own remote, whatever the config records; null when there is none. */
   async remote({ repository }: Project): Promise<RemoteIdentity | null> {
     const remotes = repository === null ? [] : await readRemotes(repository, this.#context.env);
     const remote = identifyingRemote(remotes);
@@ -205,9 +196,8 @@ export class ProjectStore {
   }
 
   /**
-   * Makes sure that a bind which is repeated introduces itself as `identity`
-   * does. To be called before anything is asked of the control plane that it
-   * will remember.
+   * Reserves the identity's uuid, before the control plane can remember it: a repeated bind then presents the
+   * same one.
    */
   reserve(project: Project, identity: ProjectIdentity): ProjectIdentity {
     if (project.config.project.uuid !== null) return identity;
@@ -215,10 +205,9 @@ export class ProjectStore {
   }
 
   /**
-   * Runs `work` with the project as it is now, while no other process binds it:
-   * reading identity and reservation, deciding and writing happen under one lock.
+   * Runs `work` with the re-read project while no other process binds it.
    *
-   * @throws ConfigError `config_locked` when another process holds it for longer than a bind takes
+   * @throws ConfigError `config_locked` when another process holds the lock for longer than a bind takes
    */
   async alone<T>(project: Project, work: (now: Project) => Promise<T>): Promise<T> {
     const name = createHash("sha256").update(realpathSync(project.root)).digest("hex").slice(0, 24);
@@ -245,7 +234,7 @@ export class ProjectStore {
     }
   }
 
-  /** Edits the config; `plan` may be called again when another program changed the file meanwhile. */
+  /** @param plan called again when another program changed the file meanwhile */
   edit(project: Project, plan: (config: ProjectConfig) => ConfigEdit): boolean {
     assertWritable(project);
     const { changed } = editProjectConfig(project.configPath, this.#lockPath, plan);
@@ -262,13 +251,13 @@ export class ProjectStore {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       writeFileSync(join(folder, name), "", { flag: "wx", mode: 0o600 });
     } catch (error) {
-      // Where nothing can be remembered, every edit reports it.
+      // Without a writable state folder, every edit reports it.
       if (error instanceof Error && "code" in error && error.code === "EEXIST") return;
     }
     this.#onDoctrine();
   }
 
-  /** Writes identity and binding in one edit, after which the reservation is no longer needed. */
+  /** Writes identity and binding in one edit; the reservation is then obsolete. */
   bind(project: Project, identity: ProjectIdentity, plan: (config: ProjectConfig) => ConfigEdit): void {
     this.edit(project, (config) => ({
       ...plan(config),
@@ -287,15 +276,13 @@ function openLock(path: string): FileLock {
   }
 }
 
-/** The config's content at this moment. */
 function readAgain({ configPath, source, config }: Project): Pick<Project, "source" | "config"> {
   if (source === "index") return { source, config };
   return { source: existsSync(configPath) ? "file" : "none", config: readProjectConfig(configPath) };
 }
 
 /**
- * Refuses a config that must not or cannot be written, before anything is
- * created elsewhere.
+ * Called before anything is created elsewhere.
  *
  * @throws ConfigError `config_not_checked_out`, `config_outside_project` or `config_not_writable`
  */

@@ -4,19 +4,19 @@ import { invalidConfig } from "./document.ts";
 /** Characters that some YAML reader refuses raw, or that an editor may break a line at. */
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/;
 
-/** A text as JSON, which is YAML too, without any unprintable character. */
+/** JSON is YAML too; unprintable characters are escaped. */
 export function quote(text: string): string {
   if (!text.isWellFormed()) throw invalidConfig("a new value is not well-formed text.");
   const escapeUnit = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
   return JSON.stringify(text).replace(new RegExp(UNPRINTABLE, "g"), escapeUnit);
 }
 
-/** Most names and labels: what no YAML reader takes for anything else. Seeing it here spares a slower look. */
+/** Most names and labels: no YAML reader takes them for anything else. This test spares a slower one. */
 const WORDS = /^(?!(?:y|n|yes|no|on|off|true|false|null)$)[a-z](?:[\w()./ -]*[\w)])?$/i;
 
 /**
- * A text on one line of a block mapping, quoted when any YAML reader, also an
- * older one, could take the bare text for something else. Null is `null`.
+ * A text for one line of a block mapping, quoted when any YAML reader, even an older one, could take the bare
+ * text for another value.
  */
 export function renderScalar(value: string | null): string {
   if (value === null) return "null";
@@ -27,7 +27,6 @@ export function renderScalar(value: string | null): string {
   return stringify(value, style).replace(/\n$/, "");
 }
 
-/** A key: bare when it is a simple word, quoted else. */
 export function renderKey(key: string): string {
   return /^[\w.-]+$/.test(key) ? renderScalar(key) : quote(key);
 }

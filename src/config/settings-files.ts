@@ -1,4 +1,4 @@
-/** The user's own files. Errors name the place and never quote a value, which may be a secret. */
+/** The user's own files. Errors quote no value, which may be a secret. */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import * as v from "valibot";
@@ -13,11 +13,10 @@ const MAX_BYTES = 1024 * 1024;
 interface JsonFileOptions<T> {
   readonly path: string;
   readonly lockPath: string;
-  /** The value of a missing file. */
   readonly missing: T;
 }
 
-/** A JSON file that the program keeps, readable by this user alone. */
+/** A JSON file of this program, readable by this user alone. */
 export class JsonFile<S extends Schema> {
   readonly #schema: S;
   readonly #options: JsonFileOptions<v.InferOutput<S>>;
@@ -32,11 +31,7 @@ export class JsonFile<S extends Schema> {
     return this.#parse(readRegularFile(this.#options.path, MAX_BYTES));
   }
 
-  /**
-   * Replaces the value; a broken file stays as it is.
-   *
-   * @throws ConfigError `invalid_settings` when the file is broken
-   */
+  /** @throws ConfigError `invalid_settings` when the file is broken; it then stays as it is */
   edit(change: (value: v.InferOutput<S>) => v.InferOutput<S>): void {
     const { path, lockPath } = this.#options;
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });

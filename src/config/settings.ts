@@ -1,7 +1,4 @@
-/**
- * The settings of the user and the machine, never of a repository: folders and
- * the control plane.
- */
+/** The settings of the user and the machine, never of a repository. */
 import { isAbsolute, join } from "node:path";
 import * as v from "valibot";
 import type { Machine } from "../shared/context.ts";
@@ -11,22 +8,19 @@ import { isLoopback } from "../shared/network.ts";
 import { readToml, readYaml } from "./settings-files.ts";
 
 /**
- * The user-level folders; absolute, not created yet. Reading one throws a
- * ConfigError `no_home` when neither the environment nor the account names it,
- * so that a command which needs none still runs.
+ * Absolute, not created yet. A getter throws a ConfigError `no_home` when neither the environment nor the
+ * account names the folder, so that a command which needs none still runs.
  */
 export interface Folders {
-  /** Settings and credentials. */
   readonly config: string;
-  /** Databases, locks and what else the program remembers. */
+  /** Databases, locks and other state. */
   readonly state: string;
-  /** The folder of older Spec Kitty tools, read and never written; null without a home. */
+  /** Of older Spec Kitty tools: read, never written; null without a home. */
   readonly legacy: string | null;
 }
 
 /**
- * Returns the folders: `TRACKER_HOME` puts everything in one; otherwise XDG, or
- * `%AppData%` on Windows.
+ * `TRACKER_HOME` puts everything in one folder; the default is XDG, or `%AppData%` on Windows.
  *
  * @throws ConfigError `no_home` when `TRACKER_HOME` is relative
  */
@@ -64,21 +58,17 @@ function noHome({ HOME }: Environment): ConfigError {
   return new ConfigError("no_home", `There is no home folder for tracker's settings and state: ${reason}.`);
 }
 
-/** The lock of every edit of a config, and of a file of the user's settings. */
+/** Shared by every edit of a config or of the user's settings. */
 export function editLock(folders: Pick<Folders, "state">): string {
   return join(folders.state, "edit.lock");
 }
 
-/** The control plane that a command talks to, and the setting that chose it. */
+/** The chosen control plane, and the setting that chose it. */
 export type ControlPlane =
   | { readonly kind: "embedded"; readonly source: string }
   | { readonly kind: "remote"; readonly url: URL; readonly source: string };
 
-/**
- * Parses the address of a control plane.
- *
- * @throws ConfigError when it is none, holds credentials, or is plain http beyond this machine
- */
+/** @throws ConfigError when it is no address, holds credentials, or is plain http beyond this machine */
 export function parseHostUrl(text: string, source: string): URL {
   const shown = text.slice(text.lastIndexOf("@") + 1);
   if (!URL.canParse(text)) {
@@ -112,12 +102,11 @@ const UserConfig = v.object({
 });
 const LegacyConfig = v.object({ sync: v.optional(v.object({ server_url: v.optional(v.string()) })) });
 
-/** Reads the user's `config.yaml`; a missing one is empty. */
 export async function readUserConfig(folders: Folders): Promise<v.InferOutput<typeof UserConfig>> {
   return (await readYaml(UserConfig, join(folders.config, "config.yaml"))) ?? {};
 }
 
-/** The server of older Spec Kitty tools, and the file that names it. */
+/** The server in the config of older Spec Kitty tools. */
 export function legacyServer({ legacy }: Folders): {
   readonly url: string | undefined;
   readonly source: string;
@@ -128,7 +117,7 @@ export function legacyServer({ legacy }: Folders): {
 }
 
 /**
- * Reports whether older configs are upgraded: unless `TRACKER_NO_UPGRADE` or the user's config says otherwise.
+ * True unless `TRACKER_NO_UPGRADE` or the user's config says otherwise.
  *
  * @throws ConfigError when the user's config cannot be used
  */
@@ -137,9 +126,8 @@ export async function upgradesConfigs(env: Environment, folders: Folders): Promi
 }
 
 /**
- * Chooses the control plane: `--host`, `TRACKER_HOST`, `SPEC_KITTY_SAAS_URL`, the
- * user's config, an older Spec Kitty's config, else the embedded one. Nothing in
- * a repository has a say.
+ * Chooses the first of `--host`, `TRACKER_HOST`, `SPEC_KITTY_SAAS_URL`, the user's config, an older Spec Kitty's
+ * config, the embedded one. A repository has no influence.
  *
  * @throws ConfigError when the first that is set cannot be used
  */

@@ -21,9 +21,9 @@ import { type Change, type Changes, editFlow } from "./flow.ts";
 import { renderKey, renderScalar } from "./render.ts";
 import { verifyEdit } from "./verify.ts";
 
-/** A text, nothing (`null` is written), or a mapping of texts that replaces the old one; an empty mapping removes the key. */
+/** `null` writes null; a mapping replaces the old one, and an empty one removes the key. */
 export type ConfigValue = string | null | { readonly [key: string]: string };
-/** New values by key; `undefined` removes the key, other keys stay. */
+/** `undefined` removes the key; absent keys stay. */
 export type SectionEdit = Readonly<Record<string, ConfigValue | undefined>>;
 export interface ConfigEdit {
   readonly project?: SectionEdit;
@@ -32,7 +32,6 @@ export interface ConfigEdit {
   readonly ownership?: SectionEdit;
 }
 
-/** The order in which new keys are placed. */
 const ORDER: Readonly<Record<SectionName, readonly string[]>> = {
   project: ["uuid", "slug", "node_id", "repo_slug"],
   tracker: [
@@ -48,8 +47,7 @@ const ORDER: Readonly<Record<SectionName, readonly string[]>> = {
 };
 
 /**
- * Replaces the bytes of the edited values in the text of a config. Every other
- * byte and every comment stays.
+ * Replaces the bytes of the edited values. Every other byte and every comment stays.
  *
  * @throws ConfigError when the text is not a valid config, or cannot be edited safely
  */
@@ -57,7 +55,6 @@ export function spliceConfig(text: string, edit: ConfigEdit): string {
   return editDocument(parseDocument(text), edit);
 }
 
-/** {@link spliceConfig} for a parsed text. */
 export function editDocument(document: ConfigDocument, edit: ConfigEdit): string {
   const changes = new Map<string, Change>();
   for (const name of SECTIONS) {
@@ -77,7 +74,7 @@ export function editDocument(document: ConfigDocument, edit: ConfigEdit): string
   return after;
 }
 
-/** Adds the changes of members of the ownership mapping; the others stay. */
+/** Changes members of the ownership mapping; the others stay. */
 function addOwnership(
   wanted: Map<string, Change>,
   edit: SectionEdit,
@@ -97,13 +94,11 @@ function hasComments(document: ConfigDocument, pair: Pair): boolean {
   return commentsIn(document, start, lineEnd(document.text, end)).length > 0;
 }
 
-/** The offset after the line of `offset`. */
 function lineEnd(text: string, offset: number): number {
   const end = text.indexOf("\n", offset);
   return end < 0 ? text.length : end + 1;
 }
 
-/** The parts of an edit that change the file. */
 function changesOf(edit: SectionEdit, pairs: ReadonlyMap<string, Pair>, path: string): Map<string, Change> {
   const changes = new Map<string, Change>();
   for (const [key, value] of Object.entries(edit)) {
@@ -140,7 +135,6 @@ function inOrder(changes: Changes, order: readonly string[]): Changes {
   return new Map([...changes].sort(([left], [right]) => rank(left) - rank(right)));
 }
 
-/** Replaces the text from `start` to `end`. */
 interface Splice {
   readonly start: number;
   readonly end: number;
@@ -165,7 +159,6 @@ class Splicer {
     this.#eol = /\r?\n/.exec(document.text)?.[0] ?? "\n";
   }
 
-  /** Returns the text with the changes of its sections. */
   apply(changes: Changes): string {
     const { root, end } = this.#document;
     if (root === null) this.#insertLines(end, this.#blockLines(changes, "", INDENT));
@@ -187,7 +180,6 @@ class Splicer {
     this.#insertLines(this.#document.end, this.#blockLines(added, indent, step));
   }
 
-  /** Edits the value of a pair of a block mapping. */
   #editPair(pair: Pair, change: Change, indent: string, step: string): void {
     const { value } = pair;
     if (change === undefined) {
@@ -286,7 +278,7 @@ class Splicer {
     return lines;
   }
 
-  /** The offset at which the line of a key starts. The key is the first thing on it. */
+  /** The key has to be the first thing on its line. */
   #lineStart(offset: number): number {
     const lineStart = this.#text.lastIndexOf("\n", offset - 1) + 1;
     const start = this.#text.startsWith(BOM, lineStart) ? lineStart + 1 : lineStart;

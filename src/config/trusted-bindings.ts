@@ -1,15 +1,14 @@
-/** The bindings that a person has accepted on this machine, per folder: a repository alone cannot direct writes. */
+/** The bindings that a person accepted on this machine, per folder: a repository alone cannot direct writes. */
 import { join } from "node:path";
 import * as v from "valibot";
 import { readRegularFile, replaceFile } from "../shared/atomic-file.ts";
 import { parseJson } from "../shared/json.ts";
 import { editLock, type Folders } from "./settings.ts";
 
-/** Binding references by the real path of the project's folder. */
+/** Keyed by the real path of the project's folder. */
 const TrustedFile = v.record(v.string(), v.array(v.string()));
 type TrustedFile = v.InferOutput<typeof TrustedFile>;
 
-/** The file of accepted bindings in the state folder. */
 export class TrustedBindings {
   readonly #folders: Pick<Folders, "state">;
 
@@ -21,12 +20,12 @@ export class TrustedBindings {
     return join(this.#folders.state, "trusted-bindings.json");
   }
 
-  /** Reports whether the binding was accepted for the project at `root`, a real path. */
+  /** @param root a real path */
   has(root: string, bindingRef: string): boolean {
     return parseTrusted(readRegularFile(this.#path))[root]?.includes(bindingRef) === true;
   }
 
-  /** Accepts the binding for the project at `root`, a real path. */
+  /** @param root a real path */
   add(root: string, bindingRef: string): void {
     if (this.has(root, bindingRef)) return;
     const transform = (current: Uint8Array | null): Uint8Array => {

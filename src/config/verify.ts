@@ -13,12 +13,7 @@ import {
 } from "./document.ts";
 import type { ConfigEdit, ConfigValue, SectionEdit } from "./splice.ts";
 
-/**
- * Makes sure that `after` has the edited values, every other value of `before`
- * and every comment.
- *
- * @throws ConfigError when it does not
- */
+/** @throws ConfigError unless `after` has the edited values, every other value of `before` and every comment */
 export function verifyEdit(before: ConfigDocument, edit: ConfigEdit, after: string): void {
   const intention = meaningOf(before, edit, "intended");
   let outcome: string;
@@ -69,7 +64,7 @@ function meaningOf(document: ConfigDocument, edit: ConfigEdit, edited: "intended
   return JSON.stringify([rest, meant, comments]);
 }
 
-/** The pair of the ownership mapping in the `tracker:` section; null when there is none or it is no mapping. */
+/** Null when the section has none, or it is no mapping. */
 function ownershipPair(tracker: unknown): Pair | null {
   if (!isMap(tracker)) return null;
   const pairs = pairsByKey(tracker, "tracker");
