@@ -8,7 +8,7 @@ import type { ControlPlaneClient } from "../../client.ts";
 import type { Project, ProjectStore } from "../../config/project.ts";
 import type { RemoteIdentity } from "../../config/remote.ts";
 import type { TrustedBindings } from "../../config/trusted-bindings.ts";
-import type { BindResolveResponse, Mapping } from "../../protocol.ts";
+import type { BindResolveResponse, KnownBinding, Mapping } from "../../protocol.ts";
 import { TrackerError } from "../../shared/errors.ts";
 import { type HostedProvider, providerName } from "../../shared/providers.ts";
 import { wireIdentity } from "../wire.ts";
@@ -21,11 +21,6 @@ interface ClonesOptions {
   readonly requireStorage: () => Promise<void>;
   /** Receives the resource's label at the first use of a binding from another clone. */
   readonly onAdopted: (label: string) => void;
-}
-
-interface CommittedBinding {
-  readonly provider: HostedProvider;
-  readonly bindingRef: string;
 }
 
 export class Clones {
@@ -41,15 +36,17 @@ export class Clones {
    * @throws TrackerError `no_installation` when the provider is not connected, `unknown_binding` when the
    *   reference is another control plane's or the resource is not visible
    */
-  async adopt(project: Project, { provider, bindingRef }: CommittedBinding): Promise<void> {
+  async adopt(project: Project, provider: HostedProvider, bindingRef: string): Promise<void> {
     const { client, projects, onAdopted } = this.#options;
     const project_identity = wireIdentity(await projects.identity(project));
-    const provider_context = project.config.tracker.providerContext ?? {};
-    const known = { binding_ref: bindingRef, provider_context };
+    const known = {
+      binding_ref: bindingRef,
+      provider_context: project.config.tracker.providerContext ?? {},
+    };
     const resolution = await client.call("bindResolve", { provider, project_identity, known });
     const { candidate_token, display_label } = resolution;
     if (candidate_token === null || referenceOf(resolution) !== bindingRef) {
-      throw unknownBinding({ provider, bindingRef }, resolution, provider_context.display_key);
+      throw unknownBinding(provider, known, resolution);
     }
     await client.call("bindConfirm", { provider, candidate_token, project_identity });
     onAdopted(display_label ?? bindingRef);
@@ -86,9 +83,9 @@ function isSameResource(remote: RemoteIdentity | null, { provider_context }: Map
 }
 
 function unknownBinding(
-  { provider, bindingRef }: CommittedBinding,
+  provider: HostedProvider,
+  { binding_ref, provider_context: { display_key: displayKey } }: KnownBinding,
   resolution: BindResolveResponse,
-  displayKey: string | undefined,
 ): TrackerError {
   const isVisible =
     displayKey !== undefined &&
@@ -100,8 +97,8 @@ function unknownBinding(
     : `another control plane made it, or the connection to ${name} does not show ${displayKey ?? "its resource"}`;
   return new TrackerError(
     "unknown_binding",
-    `The control plane on this machine does not know the binding ${bindingRef}: ${cause}.`,
-    { provider, details: { binding_ref: bindingRef, resource_visible: isVisible } },
+    `The control plane on this machine does not know the binding ${binding_ref}: ${cause}.`,
+    { provider, details: { binding_ref, resource_visible: isVisible } },
   );
 }
 

@@ -166,7 +166,7 @@ export class HostedBinding implements BoundTracker {
       const { clones } = this.#dependencies;
       const stale = new StaleBindingError(key.binding_ref, this.provider, client.name, error);
       if (clones === null || !wasNeverHere(error)) throw stale;
-      await clones.adopt(this.#project, { provider: this.provider, bindingRef: key.binding_ref });
+      await clones.adopt(this.#project, this.provider, key.binding_ref);
       return send();
     }
   }
