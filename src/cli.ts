@@ -1,6 +1,6 @@
 /**
- * The command tree, and the one place where errors become exit codes. `run` is
- * the whole program without its real streams.
+ * The command tree, and the only place where errors become exit codes. `run` is the whole program without its
+ * real streams.
  */
 import { defineCommand } from "citty";
 import { type CommandLine, GLOBAL_ARGS, readCommandLine, runAction } from "./cli/argv.ts";
@@ -17,7 +17,7 @@ import {
 import { escapeText } from "./shared/text.ts";
 import { VERSION } from "./shared/version.ts";
 
-/** The commands. Each is loaded when it is run. */
+/** Each command is loaded when it is run. */
 export const COMMAND_TREE = defineCommand({
   meta: {
     name: "tracker",
@@ -39,7 +39,7 @@ export const COMMAND_TREE = defineCommand({
   },
 });
 
-/** The meaning of each exit code. Errors become one here, and nowhere else. */
+/** Errors become exit codes here, and nowhere else. */
 export const EXIT_CODES = [
   { code: 0, meaning: "Done." },
   {
@@ -61,8 +61,6 @@ function exitCodeOf(error: unknown): number {
 }
 
 /**
- * Runs one command line.
- *
  * @param argv the arguments after the program's name
  * @returns the exit code
  */
@@ -101,7 +99,6 @@ async function dispatch(line: CommandLine, invocation: Invocation): Promise<numb
   return 0;
 }
 
-/** Prints an error to stderr: for a person, or with `--json` as one object. */
 async function report(error: unknown, { io, globals }: Invocation): Promise<void> {
   const [{ renderError, renderErrorJson }, { styleOf }] = await Promise.all([
     import("./cli/render/error.ts"),
@@ -115,12 +112,11 @@ async function report(error: unknown, { io, globals }: Invocation): Promise<void
   try {
     io.stderr.write(text);
   } catch (failure) {
-    // Nothing is left to print to; the exit code still reports the failure.
+    // No stream is left to print to; the exit code still reports the failure.
     if (!(failure instanceof OutputClosedError || failure instanceof TrackerError)) throw failure;
   }
 }
 
-/** Returns the stack of an error and of its causes, safe to print. */
 function stackOf(error: Error): string {
   const own = (error.stack ?? "").split("\n").map((line) => `${escapeText(line)}\n`);
   return own.join("") + (error.cause instanceof Error ? stackOf(error.cause) : "");

@@ -1,7 +1,4 @@
-/**
- * The grammar of the command line. Every token is read here, once: commands,
- * flags, values, positional arguments and the global flags.
- */
+/** Reads every token of the command line once: commands, flags, values, positional and global arguments. */
 import {
   type ArgDef,
   type ArgsDef,
@@ -24,16 +21,14 @@ export interface Refusal {
 
 /** One argument of a command: citty's definition and what this grammar adds. */
 type ArgumentDef = ArgDef & {
-  /** The flag may be given several times. */
   readonly repeatable?: true;
   /** The flag is refused by name, and hidden from help. */
   readonly refused?: Refusal;
-  /** A word after this one may be a secret, so no message repeats it. */
+  /** The next word may be a secret, so no message repeats it. */
   readonly secretMayFollow?: true;
 };
 export type ArgumentDefs = Readonly<Record<string, ArgumentDef>>;
 
-/** The values of a command's arguments. */
 export type Arguments<A extends ArgumentDefs> = {
   readonly [K in keyof A as A[K] extends { refused: Refusal } ? never : K]: A[K] extends { repeatable: true }
     ? readonly string[]
@@ -44,7 +39,6 @@ export type Arguments<A extends ArgumentDefs> = {
         : string | undefined;
 };
 
-/** A flag with its value, as given. */
 export interface GivenFlag {
   readonly flag: string;
   readonly value: string;
@@ -74,7 +68,7 @@ interface Action<A extends ArgumentDefs> {
   readonly description: string;
   readonly args?: A;
   /**
-   * Does the work. A number is the exit code.
+   * Returns the exit code; nothing means 0.
    *
    * @param given the flags that have a value, in the order of the command line
    */
@@ -85,7 +79,6 @@ interface Action<A extends ArgumentDefs> {
   ) => Promise<number | undefined> | Promise<void>;
 }
 
-/** Defines a command that does something. */
 export function defineAction<const A extends ArgumentDefs = Record<string, never>>({
   description,
   args,
@@ -109,29 +102,26 @@ export function defineRefused({ message, hint }: Refusal): CommandDef {
   });
 }
 
-/** Runs the command that was read; returns the exit code. */
 export async function runAction(line: CommandLine, invocation: Invocation): Promise<number> {
   const { command, values, given } = line;
   const data: ActionInput = { invocation, values, given };
-  // citty's own parser has nothing left to read.
+  // citty's own parser gets no tokens.
   const { result } = await runCommand({ ...command, args: {} }, { rawArgs: [], data });
   return typeof result === "number" ? result : 0;
 }
 
-/** A command line, read. */
 export interface CommandLine {
-  /** The words that lead to the command, from `tracker` on. */
+  /** The words of the command, from `tracker` on. */
   readonly path: readonly string[];
   readonly command: CommandDef;
   readonly wants: "run" | "help" | "version";
   readonly globals: Globals;
   readonly values: Values;
   readonly given: readonly GivenFlag[];
-  /** The first mistake. The rest is read nevertheless: `--json` says how to report it. */
+  /** The first mistake. The rest is still read: `--json` decides how to report it. */
   readonly problem: UsageError | null;
 }
 
-/** Reads a command line. */
 export async function readCommandLine(root: CommandDef, argv: readonly string[]): Promise<CommandLine> {
   const reader = new Reader();
   await reader.enter("tracker", root);
@@ -147,14 +137,12 @@ export async function readCommandLine(root: CommandDef, argv: readonly string[])
 
 /** A flag as a token spells it. */
 interface Flag {
-  /** Its name in the definitions. */
   readonly name: string;
   readonly isNegated: boolean;
   readonly definition: ArgumentDef;
   readonly value: string | undefined;
 }
 
-/** Reads tokens from left to right. */
 class Reader {
   isPastFlags = false;
   #wants: CommandLine["wants"] = "run";
@@ -245,7 +233,7 @@ class Reader {
       },
       values: { ...defaultsOf(this.#args), ...this.#values },
       given: this.#given,
-      // A refused command is refused whatever follows it.
+      // A refused command stays refused with any arguments.
       problem: this.#isRefused ? null : this.#problem,
     };
   }
@@ -297,7 +285,7 @@ class Reader {
   }
 }
 
-/** Returns a token as one of the flags; null when it is none of them. */
+/** Null when the token is none of the flags. */
 function parseFlag(token: string, args: ArgumentDefs): Flag | null {
   const [, written = "", value] = /^--([^=]+)(?:=([\s\S]*))?$/.exec(token) ?? [];
   const positive = written.replace(/^no-/, "");
@@ -308,7 +296,6 @@ function parseFlag(token: string, args: ArgumentDefs): Flag | null {
   return { name, isNegated, definition, value };
 }
 
-/** Returns the values of arguments that were not given. */
 function defaultsOf(args: ArgumentDefs): Values {
   return Object.fromEntries(
     Object.entries(args).map(([name, { type, repeatable, default: value }]) => [
@@ -318,7 +305,6 @@ function defaultsOf(args: ArgumentDefs): Values {
   );
 }
 
-/** Returns the names of commands that help shows. */
 export async function visibleNames(subCommands: SubCommandsDef): Promise<string[]> {
   const names: string[] = [];
   for (const [name, command] of Object.entries(subCommands)) {
@@ -328,11 +314,7 @@ export async function visibleNames(subCommands: SubCommandsDef): Promise<string[
   return names;
 }
 
-/**
- * Parses a whole number of at least 1.
- *
- * @throws UsageError for any other text
- */
+/** @throws UsageError for anything but a whole number of at least 1 */
 export function positiveInteger(flag: string, text: string): number;
 export function positiveInteger(flag: string, text: string | undefined): number | undefined;
 export function positiveInteger(flag: string, text: string | undefined): number | undefined {
@@ -342,22 +324,14 @@ export function positiveInteger(flag: string, text: string | undefined): number 
   throw new UsageError(`--${flag} takes a whole number of at least 1, not "${text}".`);
 }
 
-/**
- * Parses the value of `--limit`.
- *
- * @throws UsageError for anything but a whole number from 1 to `most`
- */
+/** @throws UsageError for anything but a whole number from 1 to `most` */
 export function limitOf(text: string, most: number): number {
   const limit = positiveInteger("limit", text);
   if (limit <= most) return limit;
   throw new UsageError(`--limit takes a number up to ${most.toLocaleString("en-US")}, not "${text}".`);
 }
 
-/**
- * Parses `key=value` pairs of a repeatable flag.
- *
- * @throws UsageError for any other text
- */
+/** @throws UsageError for anything but `key=value` */
 export function pairsOf(flag: string, texts: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     texts.map((text) => {

@@ -1,13 +1,13 @@
 import type { Input, Io, Output } from "../shared/io.ts";
 
-/** A question that takes one line of input. */
+/** A question answered by one line of input. */
 interface Question {
   readonly question: string;
-  /** The problem with an answer; null when it is valid. */
+  /** Null for a valid answer. */
   readonly problemOf: (answer: string) => string | null;
 }
 
-/** Asks until an answer will do; null when the person ends the input. */
+/** Asks until an answer is valid; null at the end of the input. */
 export async function ask(
   stderr: Output,
   readLine: Input["readLine"],
@@ -24,19 +24,19 @@ export async function ask(
   }
 }
 
-/** {@link ask} for an answer that may be seen. */
+/** {@link ask} with the answer shown. */
 export function askVisibly(io: Io, question: Question): Promise<string | null> {
   return ask(io.stderr, () => readVisible(io), question);
 }
 
-/** Asks a question that silence answers with no. */
+/** An empty answer means no. */
 export async function confirm(io: Io, question: string): Promise<boolean> {
   io.stderr.write(`${question} [y/N] `);
   const answer = await readVisible(io);
   return /^y(es)?$/i.test(answer?.trim() ?? "");
 }
 
-/** The end of the input leaves the cursor where it is, so the line is ended here. */
+/** The end of the input leaves the cursor on the line, so the line is ended here. */
 async function readVisible({ stdin, stderr }: Io): Promise<string | null> {
   const line = await stdin.readLine();
   if (line === null) stderr.write("\n");

@@ -1,14 +1,12 @@
 /**
- * Every "run this next". No other file names a `tracker` command to a person;
- * a test parses each command that is named here. A command is between
- * backticks, or it is the rest of its text.
+ * Every hint. No other file names a `tracker` command to a person, and a test parses each command here. A
+ * command is between backticks, or it is the rest of its text.
  */
 import { NotAuthenticatedError, type TrackerError } from "../shared/errors.ts";
 import type { Provider } from "../shared/providers.ts";
 import { HOSTED_PROVIDERS, isLocal, providerName } from "../shared/providers.ts";
 import { count, shellWord } from "../shared/text.ts";
 
-/** One example of each command that requires arguments. */
 const EXAMPLES: Readonly<Record<string, string>> = {
   discover: "tracker discover --provider linear",
   bind: "tracker bind --provider linear",
@@ -25,7 +23,6 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   "mission publish": "tracker mission publish --issue PAY-7 --mission-id M-1 --state implementing",
 };
 
-/** Hints of the commands themselves. */
 export const HINTS = {
   // Mistakes on the command line
   help: (command: string) => `See \`${command} --help\`.`,
@@ -113,11 +110,9 @@ export const NEXT = {
   run: "tracker sync run",
 } as const;
 
-/** The facts of an error that hints depend on. */
 interface Facts {
-  /** Provider to type in a command. */
   readonly provider: string;
-  /** The provider's name in a sentence. */
+  /** As its owner writes it. */
   readonly name: string;
   readonly details: Readonly<Record<string, unknown>>;
   readonly retryAfterSeconds: number | null;
@@ -134,7 +129,7 @@ const REPAIR_CONFIG = "Repair .kittify/config.yaml by hand, then run the command
 const REPAIR_SETTINGS = "Repair or remove this file.";
 const WAIT_AND_RETRY = "Wait a moment and run the command again.";
 
-/** Hints for errors from outside of the command line, by code. */
+/** Hints for errors from outside of the command line. */
 const HINTS_BY_CODE: Readonly<Record<string, Hint>> = {
   // Project and config
   no_project: "Run the command in a git repository, or name one with --project DIR.",
@@ -285,7 +280,7 @@ const HINTS_BY_CODE: Readonly<Record<string, Hint>> = {
     "Check that the folder is writable and that the file is a tracker database, or name another folder: TRACKER_HOME=DIR",
 };
 
-/** Returns the hint for an error; null when there is nothing to add to its message. */
+/** Null when the message says everything. */
 export function hintOf(error: TrackerError): string | null {
   if (error.hint !== null) return error.hint;
   if (error instanceof NotAuthenticatedError) return "Run `tracker auth login`, or set TRACKER_TOKEN.";
@@ -293,7 +288,7 @@ export function hintOf(error: TrackerError): string | null {
   const details = recordOf(error.details);
   const typed = provider ?? "<provider>";
   const key = code.replace(/^http_([45])\d\d$/, "http_$1xx");
-  // A control plane may send any code, also the name of something that all objects inherit.
+  // A control plane may send any code, also the name of a property that all objects inherit.
   const hint = Object.hasOwn(HINTS_BY_CODE, key) ? HINTS_BY_CODE[key] : null;
   const facts = { provider: typed, name: providerName(typed), details, retryAfterSeconds };
   const own = hint instanceof Function ? hint(facts) : (hint ?? null);
@@ -306,14 +301,14 @@ export function hintOf(error: TrackerError): string | null {
   return own === null && userActionRequired ? "Check its connection: tracker host connections list" : own;
 }
 
-/** The hint of {@link hintOf}, for people who have just run `tracker doctor`. */
+/** {@link hintOf} for people who have just run `tracker doctor`. */
 export function doctorHintOf(error: TrackerError): string | null {
   const hint = hintOf(error);
   if (hint === CHECK_CONTROL_PLANE) return "Is the address above that of a tracker control plane?";
   return hint?.includes("`tracker doctor`") === true ? "Check the address above and your network." : hint;
 }
 
-/** The hint after a failure of the network that can be repaired in one place. */
+/** Null for a failure that is not repaired in one place. */
 function networkHint({ remedy }: Facts["details"]): string | null {
   switch (remedy) {
     case "authority":
@@ -329,7 +324,6 @@ function networkHint({ remedy }: Facts["details"]): string | null {
   }
 }
 
-/** The hint about an operation whose end is unknown. */
 function operationHint({ operation_id, job }: Facts["details"], wait: string | null): string {
   if (job === "connection") return "State of the connection: tracker host connections list";
   return wait === null || typeof operation_id !== "string"
@@ -337,7 +331,7 @@ function operationHint({ operation_id, job }: Facts["details"], wait: string | n
     : `${wait}: ${NEXT.wait(operation_id)}`;
 }
 
-/** The hint after a provider's refusal: access can be repaired here, most other refusals cannot. */
+/** Access can be repaired here, most other refusals cannot. */
 function rejectionHint({ provider, details: { failure_class, network } }: Facts): string | null {
   if (isLocal(provider)) return null;
   const own = networkHint(recordOf(network));

@@ -4,7 +4,7 @@ import { UsageError } from "../shared/errors.ts";
 import type { Invocation } from "./invocation.ts";
 
 /**
- * Reads the file that a flag names, or standard input for `-`.
+ * Reads a file, or standard input for `-`.
  *
  * @throws UsageError when it cannot be read as UTF-8
  */

@@ -2,10 +2,9 @@ import { InterruptedError } from "../shared/errors.ts";
 import type { Invocation } from "./invocation.ts";
 
 /**
- * Runs `work` until it is done or the person presses Ctrl-C: then the wait for
- * it ends at once.
+ * Ends the wait for `work` at once when the person presses Ctrl-C.
  *
- * @param work is given a signal that is aborted on Ctrl-C
+ * @param work its signal is aborted on Ctrl-C
  * @param hintOf returns the hint at the time of the interruption
  * @throws InterruptedError on Ctrl-C
  */

@@ -16,7 +16,6 @@ interface PendingUpgrade {
   readonly provider_context: Readonly<Record<string, string>> | null;
 }
 
-/** One run of one command: the context as the global flags shape it. */
 export interface Invocation {
   readonly context: Context;
   readonly globals: Globals;
@@ -26,7 +25,6 @@ export interface Invocation {
   readonly upgrade: { pending: PendingUpgrade | null };
 }
 
-/** Applies the global flags to `context`. */
 export function createInvocation(context: Context, globals: Globals): Invocation {
   const plain = globals.color ? {} : { color: false };
   const { stdin, stdout, stderr, unicode } = context.io;
@@ -43,7 +41,7 @@ export function createInvocation(context: Context, globals: Globals): Invocation
   return { context: { ...context, io }, globals, io, log: createLog(io, level), upgrade: { pending: null } };
 }
 
-/** Runs `use` with the service, which is loaded here and no earlier, and closes it afterwards. */
+/** Loads the service here and no earlier, and closes it after `use`. */
 export async function withService<T>(
   { context, globals, log, upgrade }: Invocation,
   use: (service: TrackerService) => Promise<T>,
@@ -78,7 +76,7 @@ export async function withService<T>(
   }
 }
 
-/** The one lazy import of the control plane: commands that talk to a remote one never load it. */
+/** The embedded control plane is loaded here: a command that calls a remote one never loads it. */
 async function openEmbedded(
   databasePath: string,
   { context, log }: Pick<Invocation, "context" | "log">,
@@ -98,17 +96,17 @@ async function openEmbedded(
   });
 }
 
-/** The key that a control plane encrypts credentials with, where the environment has one. */
+/** The key for stored credentials; undefined without one in the environment. */
 export function vaultKeyOf({ env }: Context): string | undefined {
   return env.TRACKER_VAULT_KEY || undefined;
 }
 
-/** The result of work on a binding for programs: with the upgrade of the config that is left to them. */
+/** The result of a call about a binding, with the upgrade of the config that is left to the caller. */
 export function payloadOf<T extends object>({ upgrade: { pending } }: Invocation, result: T) {
   return pending === null ? result : { ...result, pending_binding_upgrade: pending };
 }
 
-/** Prints a result: as JSON when asked for, else as `draw` shows it to people. */
+/** Prints JSON when asked for, else the text that `draw` returns. */
 export async function print<T>(
   { io, globals }: Invocation,
   result: T,

@@ -3,15 +3,14 @@ import { type OutputFile, openOutputFile } from "../shared/atomic-file.ts";
 import { UsageError } from "../shared/errors.ts";
 import type { Invocation } from "./invocation.ts";
 
-/** The destination that `--out` names. */
 interface Destination {
   readonly file: OutputFile;
-  /** Absolute path; null for standard output, whose summary then goes to standard error. */
+  /** Null for standard output, whose summary then goes to standard error. */
   readonly path: string | null;
 }
 
 /**
- * Opens the destination that `--out` names: a file, or `-` for standard output.
+ * Opens a file, or standard output for `-`.
  *
  * @throws UsageError when `--json` writes to standard output too
  * @throws TrackerError `file_unwritable` when it cannot be written

@@ -3,7 +3,6 @@ import { UsageError } from "../shared/errors.ts";
 import { type ArgumentDefs, type Arguments, pairsOf } from "./argv.ts";
 import { HINTS } from "./hints.ts";
 
-/** The flags that set the owners of an issue's fields. */
 export const OWNERSHIP_ARGS = {
   "doctrine-mode": {
     type: "string",
@@ -24,11 +23,7 @@ export const OWNERSHIP_ARGS = {
   },
 } as const satisfies ArgumentDefs;
 
-/**
- * Reads the flags of {@link OWNERSHIP_ARGS}.
- *
- * @throws UsageError for flags without effect
- */
+/** @throws UsageError for flags without effect */
 export function ownershipFlags(args: Arguments<typeof OWNERSHIP_ARGS>): OwnershipRequest {
   const { "doctrine-mode": mode = null, "conflict-strategy": conflictStrategy = null } = args;
   if (conflictStrategy !== null && mode !== "split_ownership") {

@@ -1,17 +1,16 @@
-/** Choosing one resource among all: a searchable list in a full terminal, numbered lines elsewhere. */
+/** Prompts for one resource: a searchable list in a full terminal, numbered lines elsewhere. */
 import { type NumberedResource, narrowResources } from "../discovery.ts";
 import { escapeText } from "../shared/text.ts";
 import type { Invocation } from "./invocation.ts";
 import { renderCandidates } from "./render/candidates.ts";
 import { type Style, styleOf } from "./render/style.ts";
 
-/** Lines that a plain prompt shows at a time. */
 const MAX_LINES = 10;
 /** Narrower terminals get numbered lines. */
 const MIN_COLUMNS = 40;
 const MIN_ROWS = 10;
 
-/** Lets the person choose one of `rows`, the candidates first; null when they cancel. */
+/** Null when the person cancels. */
 export async function pickResource(
   invocation: Invocation,
   rows: readonly NumberedResource[],
@@ -19,7 +18,6 @@ export async function pickResource(
   return isFullTerminal(invocation) ? pickBySearch(invocation, rows) : pickByLine(invocation, rows);
 }
 
-/** A terminal that can redraw its lines, of a person who sees them. */
 function isFullTerminal({ io, context: { env } }: Invocation): boolean {
   const wantsPlain =
     env.TERM === "dumb" || (env.TRACKER_ACCESSIBLE ?? "") !== "" || (env.ACCESSIBLE ?? "") !== "";
@@ -47,7 +45,7 @@ async function pickBySearch(
   return isCancel(chosen) ? null : (byNumber.get(chosen) ?? null);
 }
 
-/** Narrows once per text, not once per text and row. */
+/** Narrows once per text: clack calls a filter for every row. */
 function fittingBy(rows: readonly NumberedResource[]): (text: string) => ReadonlySet<number> {
   let last: { readonly text: string; readonly numbers: ReadonlySet<number> } | null = null;
   return (text) => {
@@ -66,7 +64,7 @@ function hintOf({ candidate }: NumberedResource) {
   return candidate === null ? {} : { hint: escapeText(candidate.match_reason) };
 }
 
-/** One line of input at a time: a number takes a shown line, text searches, the end of the input cancels. */
+/** Reads one line at a time: a number chooses a shown line, other text searches, the end of the input cancels. */
 async function pickByLine(
   { io }: Invocation,
   rows: readonly NumberedResource[],
@@ -111,7 +109,7 @@ async function readPick(
   }
 }
 
-/** Numbers the lines that are shown; the first ones have the numbers of `--select`. */
+/** Numbers the shown lines; the first ones have the numbers of `--select`. */
 function drawLines(shown: readonly NumberedResource[], all: number, style: Style): string {
   const lines = renderCandidates(
     shown.map(({ label, candidate }, index) => ({

@@ -5,23 +5,21 @@ import type { Invocation } from "./invocation.ts";
 import { renderProgress } from "./render/progress.ts";
 import { styleOf } from "./render/style.ts";
 
-/** Outside of a terminal, the shortest time between two lines, in ms. */
+/** Between two lines outside of a terminal. */
 const PLAIN_INTERVAL_MS = 5_000;
 
-/** The name of running work, and the unit that it counts. */
 export interface Activity {
   readonly title: string;
   readonly noun: string;
-  /** A terminal shows that it goes on before anything is counted. */
+  /** A terminal shows the title before anything is counted. */
   readonly fromStart?: true;
 }
 
 export const DISCOVERY: Activity = { title: "Discovering", noun: "resource" };
 
 /**
- * Runs `work` and shows on stderr how far it has come: in a terminal one line
- * that is rewritten and removed at the end, elsewhere a line now and then, for
- * programs nothing.
+ * Runs `work` and shows its progress on stderr: in a terminal one line that is rewritten and removed at the end,
+ * elsewhere a line now and then, with `--json` nothing.
  */
 export async function withProgress<T>(
   { io, context, globals }: Invocation,
@@ -42,26 +40,26 @@ export async function withProgress<T>(
   }
   let width = 0;
   let isOver = false;
-  /** Spaces cover what was there before, which works in every terminal. */
+  /** Spaces cover the old text, which works in every terminal. */
   const rewrite = (text: string): void => {
     const padding = " ".repeat(Math.max(0, width - displayWidth(text)));
     stderr.write(`\r${text}${padding}${text === "" ? "\r" : ""}`);
     width = displayWidth(text);
   };
   const show = (progress: OperationProgress): void => {
-    // Work whose wait was ended goes on telling until it notices.
+    // Work reports progress until it notices that its wait has ended.
     if (isOver) return;
     const text = renderProgress(title, noun, progress, style);
     rewrite(truncate(text, stderr.columns - 1, style.glyphs.ellipsis));
   };
-  // What `--verbose` tells would run into it.
+  // Lines of `--verbose` would run into it.
   if (fromStart === true && !globals.verbose) show(null);
   try {
     const result = await work(show);
     if (width > 0) rewrite("");
     return result;
   } catch (error) {
-    // The terminal has put a ^C behind the line, which stays.
+    // The terminal writes ^C after the line, which stays.
     if (error instanceof InterruptedError) stderr.write("\n");
     else if (width > 0) rewrite("");
     throw error;

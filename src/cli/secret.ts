@@ -7,7 +7,7 @@ import type { SecretGuide } from "./commands/host/token-guide.ts";
 import { HINTS } from "./hints.ts";
 import type { Invocation } from "./invocation.ts";
 
-/** The flags by which a secret comes; it never comes as an argument, which everyone could read. */
+/** A secret never is an argument, which every process could read. */
 export const SECRET_ARGS = {
   "token-stdin": { type: "boolean", description: "Read the token from standard input" },
   "from-env": {
@@ -20,9 +20,9 @@ export const SECRET_ARGS = {
 type SecretFlags = Arguments<typeof SECRET_ARGS>;
 
 /**
- * Refuses flags by which no secret can come, before anything is asked.
+ * Called before the first prompt.
  *
- * @throws UsageError
+ * @throws UsageError for flags that provide no secret
  */
 export function checkSecretFlags(
   { io, context }: Invocation,
@@ -40,7 +40,7 @@ export function checkSecretFlags(
 }
 
 /**
- * The secret from where the flags say, else from the person; null when they cancel.
+ * The secret from the source that the flags name, else from a prompt; null when the person cancels.
  *
  * @throws UsageError when there is none
  * @throws InterruptedError on Ctrl-C
@@ -55,11 +55,7 @@ export async function readSecret(
   return askForSecret(io, guide);
 }
 
-/**
- * All that is piped in, which has to be one secret.
- *
- * @throws UsageError when it is none
- */
+/** @throws UsageError unless the whole input is one secret */
 export async function secretFromPipe({ stdin }: Io, hint: string): Promise<string> {
   const text = await stdin.readAll();
   const problem = tokenProblem(text);
@@ -67,7 +63,7 @@ export async function secretFromPipe({ stdin }: Io, hint: string): Promise<strin
   throw new UsageError(`Standard input ${problem}.`, { hint });
 }
 
-/** Asks for a secret of which nothing is shown, from the first word to the last answer; null when the person cancels. */
+/** Prompts without showing the input; null when the person cancels. */
 export function askForSecret({ stdin, stderr }: Io, { name, lines }: SecretGuide): Promise<string | null> {
   return stdin.withoutEcho((readLine) => {
     for (const line of lines) stderr.write(`${line}\n`);
@@ -75,7 +71,7 @@ export function askForSecret({ stdin, stderr }: Io, { name, lines }: SecretGuide
       try {
         return await readLine();
       } finally {
-        // Enter was not shown either.
+        // Enter was not echoed.
         stderr.write("\n");
       }
     };
@@ -83,7 +79,7 @@ export function askForSecret({ stdin, stderr }: Io, { name, lines }: SecretGuide
   });
 }
 
-/** Reads the secret from a variable. No error repeats the flag's value: it may be the secret itself. */
+/** No error repeats the flag's value: it may be the secret itself. */
 function secretFromEnv(env: Environment, variable: string): string {
   const value: unknown = env[variable];
   const text = typeof value === "string" ? value : "";

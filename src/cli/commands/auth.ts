@@ -1,6 +1,5 @@
 import { defineCommand } from "citty";
 
-/** `tracker auth` */
 export const authCommand = defineCommand({
   meta: { description: "Log in to a control plane" },
   subCommands: {

@@ -1,6 +1,5 @@
 import { defineCommand } from "citty";
 
-/** `tracker host` */
 export const hostCommand = defineCommand({
   meta: { description: "Run and administer a control plane" },
   subCommands: {

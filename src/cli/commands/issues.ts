@@ -1,6 +1,5 @@
 import { defineCommand } from "citty";
 
-/** `tracker issues` */
 export const issuesCommand = defineCommand({
   meta: { description: "Read the issues of the bound resource" },
   subCommands: {

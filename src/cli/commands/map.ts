@@ -1,6 +1,5 @@
 import { defineCommand } from "citty";
 
-/** `tracker map` */
 export const mapCommand = defineCommand({
   meta: { description: "List and add mappings between projects and resources" },
   subCommands: {

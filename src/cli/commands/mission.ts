@@ -1,6 +1,5 @@
 import { defineCommand } from "citty";
 
-/** `tracker mission` */
 export const missionCommand = defineCommand({
   meta: { description: "Start a mission from an issue, and publish its progress to the issue" },
   subCommands: {

@@ -2,7 +2,6 @@ import { defineAction } from "../argv.ts";
 import { print, withService } from "../invocation.ts";
 import { renderProviders } from "../render/providers.ts";
 
-/** `tracker providers` */
 export const providersCommand = defineAction({
   description: "List the supported providers",
   run: (invocation) =>

@@ -4,7 +4,6 @@ import { type Invocation, payloadOf, print, withService } from "../invocation.ts
 import { bindingToJson, renderConfiguredBinding } from "../render/binding.ts";
 import { renderInstallations, renderProjectStatus } from "../render/status.ts";
 
-/** `tracker status` */
 export const statusCommand = defineAction({
   description: "Show this project's binding and the state of its sync",
   args: {

@@ -1,6 +1,5 @@
 import { defineCommand } from "citty";
 
-/** `tracker sync` */
 export const syncCommand = defineCommand({
   meta: { description: "Synchronize with the tracker that this project is bound to" },
   subCommands: {

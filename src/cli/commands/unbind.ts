@@ -3,7 +3,6 @@ import { defineAction } from "../argv.ts";
 import { print, withService } from "../invocation.ts";
 import { bindingToJson, renderReplacement } from "../render/binding.ts";
 
-/** `tracker unbind` */
 export const unbindCommand = defineAction({
   description: "Remove this project's binding",
   run: (invocation) =>

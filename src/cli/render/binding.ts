@@ -6,14 +6,12 @@ import { renderDiff } from "./diff.ts";
 import type { Style } from "./style.ts";
 import { renderFacts } from "./table.ts";
 
-/** A file as it is and as it would become. */
 interface DrawnPreview {
   readonly path: string;
   readonly before: string;
   readonly after: string;
 }
 
-/** Draws a new binding, hosted or on-device. */
 export function renderBinding(binding: Binding, style: Style): string {
   const facts = renderFacts(
     [
@@ -25,7 +23,6 @@ export function renderBinding(binding: Binding, style: Style): string {
   return `${style.colors.green("Bound to")} ${style.colors.bold(labelOf(binding))}\n${facts}${HINTS.afterBind}\n`;
 }
 
-/** Draws a planned binding and the change of the config. */
 export function renderDryRun(binding: Binding, { path, before, after }: DrawnPreview, style: Style): string {
   return [
     `Would bind to ${style.colors.bold(labelOf(binding))} (${escapeText(providerName(binding.provider))})\n`,
@@ -38,7 +35,7 @@ function labelOf({ displayLabel, workspace, bindingRef }: Binding): string {
   return escapeText(displayLabel ?? workspace ?? bindingRef ?? "");
 }
 
-/** A binding in a few words, escaped: label, provider, reference. */
+/** The escaped label, provider and reference. */
 export function renderReplacement({
   displayLabel,
   workspace,
@@ -53,7 +50,6 @@ export function renderReplacement({
   return escapeText(`${name} (${details})`);
 }
 
-/** Draws the binding that a config holds. */
 export function renderConfiguredBinding(binding: Binding, style: Style): string {
   return renderFacts(
     [

@@ -2,7 +2,6 @@ import type { Choice } from "../../shared/errors.ts";
 import { escapeText } from "../../shared/text.ts";
 import type { Style } from "./style.ts";
 
-/** Draws candidates as a numbered list: a line with the label, and one with the reason of its rank. */
 export function renderCandidates(candidates: readonly Choice[], style: Style): string {
   const width = String(Math.max(0, ...candidates.map(({ number }) => number))).length;
   return candidates

@@ -1,7 +1,6 @@
 import { escapeText, padEnd } from "../../shared/text.ts";
 import type { Style } from "./style.ts";
 
-/** The part of a check that is drawn. */
 interface DrawnCheck {
   readonly name: string;
   readonly outcome: "ok" | "failed" | "skipped";
@@ -9,7 +8,7 @@ interface DrawnCheck {
   readonly hint: string | null;
 }
 
-/** Draws one line per check, and under a failed one what mends it. */
+/** Draws one line per check, and the hint under a failed one. */
 export function renderChecks(checks: readonly DrawnCheck[], { colors }: Style): string {
   const nameWidth = Math.max(0, ...checks.map(({ name }) => name.length));
   const paint = { ok: colors.green, failed: colors.red, skipped: colors.dim };

@@ -4,10 +4,10 @@ import { HINTS } from "../hints.ts";
 import type { Style } from "./style.ts";
 import { fitFact, renderFacts, renderTable } from "./table.ts";
 
-/** Columns that names of facts and the gap behind them take. */
+/** Width of the names of facts and of the gap after them. */
 const FACTS_WIDTH = "External  ".length;
 
-/** Draws conflicts, and how one is decided: in a terminal as blocks, because both values need room. */
+/** In a terminal conflicts are blocks, because both values need room. */
 export function renderConflicts(conflicts: readonly Conflict[], style: Style): string {
   if (conflicts.length === 0) return "No conflict waits for a decision.\n";
   const drawn = style.isTerminal
@@ -41,7 +41,6 @@ function renderBlock({ id, issue, field, local, remote }: Conflict, style: Style
   return `${style.colors.bold(fitFact(title, 0, style))}\n${facts}`;
 }
 
-/** Draws a conflict that was decided. */
 export function renderDecision(
   { issue, field, local, remote }: Conflict,
   take: "local" | "external",
@@ -52,7 +51,6 @@ export function renderDecision(
   return `Decided: ${name} is ${value} (${take})\n${next}`;
 }
 
-/** A field's value as people read it. */
 function valueText(value: unknown): string {
   if (typeof value === "string") return value;
   return value === undefined || value === null ? "none" : JSON.stringify(value);

@@ -5,12 +5,11 @@ import { HINTS } from "../hints.ts";
 import type { Style } from "./style.ts";
 import { renderTable } from "./table.ts";
 
-/** A connection in a few words, escaped: provider, account, resources. */
+/** The escaped provider, account and resources. */
 export function renderConnectionTitle({ provider, account_label, resource_count }: Connection): string {
   return escapeText(`${providerName(provider)}: ${account_label}, ${count(resource_count, "resource")}`);
 }
 
-/** Draws one connection in a sentence, and what it leads to next. */
 export function renderConnection(connection: Connection, { colors }: Style): string {
   const { connection_id, status, resource_count, error } = connection;
   const title = renderConnectionTitle(connection);
@@ -31,7 +30,7 @@ export function renderConnection(connection: Connection, { colors }: Style): str
 }
 
 /**
- * Draws connections as a table. Addresses are shown where one is not the provider's default.
+ * Shows addresses when one is not the provider's default.
  *
  * @param now milliseconds since the epoch
  */

@@ -1,7 +1,7 @@
 import { escapeText } from "../../shared/text.ts";
 import type { Style } from "./style.ts";
 
-/** Draws the lines that change between two texts that share their beginning and end. */
+/** Draws the changed lines of two texts that share their beginning and end. */
 export function renderDiff(before: string, after: string, style: Style): string {
   const old = lines(before);
   const fresh = lines(after);
@@ -27,7 +27,7 @@ function lines(text: string): string[] {
   return all;
 }
 
-/** The longest sequence of lines that both texts have in this order. */
+/** The longest common subsequence. */
 function longestCommon(a: readonly string[], b: readonly string[]): string[] {
   const lengths = Array.from({ length: a.length + 1 }, () => new Uint32Array(b.length + 1));
   const at = (i: number, j: number): number => lengths[i]?.[j] ?? 0;

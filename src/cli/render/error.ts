@@ -4,7 +4,6 @@ import { hintOf } from "../hints.ts";
 import { renderCandidates } from "./candidates.ts";
 import type { Style } from "./style.ts";
 
-/** Draws an error for a person: what happened, the choices there were, what to do next. */
 export function renderError(error: TrackerError, style: Style): string {
   const { red, dim } = style.colors;
   const parts = [`${red("Error:")} ${escapeText(error.message)}\n`];
@@ -15,7 +14,6 @@ export function renderError(error: TrackerError, style: Style): string {
   return parts.join("");
 }
 
-/** The same for programs: one JSON object. */
 export function renderErrorJson(error: TrackerError): string {
   const { code, message, retryable, requestId, details, choices } = error;
   return toJson({

@@ -4,17 +4,14 @@ import { padEnd } from "../../shared/text.ts";
 import { type ArgumentDefs, visibleNames } from "../argv.ts";
 import type { Style } from "./style.ts";
 
-/** One command of the tree, as help and documentation show it. */
 interface CommandHelp {
   readonly usage: string;
   readonly description: string;
   readonly commands: readonly (readonly [name: string, description: string])[];
-  /** Positional arguments. */
   readonly words: readonly (readonly [word: string, description: string])[];
   readonly flags: readonly (readonly [flag: string, description: string])[];
 }
 
-/** Describes the command at `path`. */
 export async function describeCommand(path: readonly string[], command: CommandDef): Promise<CommandHelp> {
   const meta = await resolve(command.meta ?? {});
   const args = (await resolve(command.args)) ?? {};
@@ -38,7 +35,6 @@ export async function describeCommand(path: readonly string[], command: CommandD
   return { usage: usage.join(" "), description: meta.description ?? "", commands, words, flags };
 }
 
-/** Lists flags with their values and descriptions. */
 export function flagsOf(args: ArgumentDefs): (readonly [flag: string, description: string])[] {
   return Object.entries(args).flatMap(([name, definition]) => {
     if (definition.type === "positional" || definition.refused !== undefined) return [];
@@ -51,10 +47,10 @@ export function flagsOf(args: ArgumentDefs): (readonly [flag: string, descriptio
   });
 }
 
-/** Descriptions are not broken into lines that are shorter than this. */
+/** Descriptions get at least this many columns. */
 const NARROWEST = 16;
 
-/** Text in lines of at most `room` columns, broken between words. */
+/** Breaks text between words into lines of at most `room` columns. */
 function wrap(text: string, room: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(" ")) {
@@ -65,7 +61,6 @@ function wrap(text: string, room: number): string[] {
   return lines;
 }
 
-/** Draws the help of one command. */
 export async function renderHelp(
   path: readonly string[],
   command: CommandDef,

@@ -2,7 +2,7 @@ import type { Mapping } from "../../protocol.ts";
 import type { Style } from "./style.ts";
 import { renderTable } from "./table.ts";
 
-/** Draws mappings as a table, those of work packages by these; nothing when there are none. */
+/** Draws nothing when there are no mappings. */
 export function renderMappings(mappings: readonly Mapping[], style: Style): string {
   if (mappings.length === 0) return "";
   if (mappings.some(({ wp_id }) => wp_id !== null)) return renderWorkPackages(mappings, style);

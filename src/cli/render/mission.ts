@@ -5,11 +5,7 @@ import { HINTS } from "../hints.ts";
 import type { Style } from "./style.ts";
 import { renderFacts } from "./table.ts";
 
-/**
- * Draws what a mission starts from, the issue's text included.
- *
- * @param out file that it was written to
- */
+/** @param out file that the seed was written to */
 export function renderSeed(seed: MissionSeedResponse, style: Style, out?: string): string {
   const { mission_id, source_issue_ref, title, body, status, priority, assignees, labels } = seed;
   const decisions = seed.decision_references.map(({ id, blocking }) => (blocking ? `${id} (blocking)` : id));
@@ -32,7 +28,6 @@ export function renderSeed(seed: MissionSeedResponse, style: Style, out?: string
   return `${facts}\n${lines.map((line) => `${escapeText(line)}\n`).join("")}`;
 }
 
-/** Draws an issue that a mission's update was published to. */
 export function renderPublished(
   { ref, title, status, omitted }: MissionPublishResponse,
   style: Style,
@@ -52,7 +47,7 @@ export function renderPublished(
   );
 }
 
-/** Parts of an update that the provider has no place for, and how it gets one where that can be decided. */
+/** The parts of an update that the provider has no place for, and the command that configures one. */
 function leftOut(system: string, omitted: readonly string[]): string | null {
   if (omitted.length === 0) return null;
   const why =

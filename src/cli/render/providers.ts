@@ -1,4 +1,3 @@
-/** Draws the catalog of providers. */
 export function renderProviders(catalog: {
   readonly local: readonly string[];
   readonly saas: readonly string[];

@@ -5,7 +5,7 @@ import { HINTS } from "../hints.ts";
 import type { Style } from "./style.ts";
 import { renderTable } from "./table.ts";
 
-/** Draws what can be bound: the candidates under a heading of their own, then the rest. */
+/** Draws the candidates under a heading of their own, then the other resources. */
 export function renderResources(rows: readonly NumberedResource[], style: Style): string {
   const isRanked = ({ candidate }: NumberedResource) => candidate !== null;
   const [ranked, rest] = [rows.filter(isRanked), rows.filter((row) => !isRanked(row))];
@@ -37,12 +37,10 @@ function workspaceOf({ provider_context }: BindableResource): string {
   return provider_context.workspace_name ?? provider_context.team_name ?? "";
 }
 
-/** The line under the table when `bind` would not ask. */
 export function renderBindsUnasked(provider: string, label: string): string {
   return escapeText(HINTS.bindsUnasked(provider, certain(label)));
 }
 
-/** The line under the table when that bind was made. */
 export function renderIsBound(label: string): string {
   return escapeText(`This project is bound to ${certain(label)}.`);
 }
@@ -51,7 +49,7 @@ function certain(label: string): string {
   return label === "" ? "its one exact match" : label;
 }
 
-/** Discovered resources for programs, keys in documented order; null numbers where the ranking failed. */
+/** Keys are in documented order; numbers are null where the ranking failed. */
 export function resourcesToJson(rows: readonly NumberedResource[], hasNumbers: boolean): unknown {
   return rows.map(({ number, candidateToken, label, resource }) => ({
     number: hasNumbers ? number : null,

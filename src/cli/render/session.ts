@@ -2,7 +2,6 @@ import type { MeResponse } from "../../protocol.ts";
 import type { Style } from "./style.ts";
 import { renderFacts } from "./table.ts";
 
-/** The part of a session that is drawn. */
 interface DrawnSession {
   readonly host: string;
   readonly source: string;
@@ -10,7 +9,6 @@ interface DrawnSession {
   readonly user: MeResponse | null;
 }
 
-/** Draws who the control plane takes the person for. */
 export function renderSession({ host, source, team, user }: DrawnSession, style: Style): string {
   return renderFacts(
     [
@@ -24,7 +22,6 @@ export function renderSession({ host, source, team, user }: DrawnSession, style:
   );
 }
 
-/** A session for programs. */
 export function sessionToJson({ host, source, team, user }: DrawnSession): unknown {
   return { host, source, team, user };
 }

@@ -6,7 +6,7 @@ import { HINTS, NEXT } from "../hints.ts";
 import type { Style } from "./style.ts";
 import { fitFact, renderFacts, renderTable } from "./table.ts";
 
-/** Conflicts that a status may name; an extension. */
+/** An extension of the wire: other control planes may omit it. */
 const NamedConflicts = v.array(
   v.looseObject({
     issue: v.looseObject({ id: v.string(), key: v.nullish(v.string(), null) }),
@@ -18,7 +18,7 @@ const NamedConflicts = v.array(
 const LABEL_WIDTH = "Last synced  ".length;
 
 /**
- * Draws the state of one binding, and what to run next, in at most ten lines.
+ * Draws at most ten lines.
  *
  * @param now milliseconds since the epoch
  */
@@ -57,7 +57,7 @@ function conflictsOf({ open_conflicts, conflicts }: ProjectStatus, { glyphs }: S
   return `${open_conflicts} open: ${names.join(", ")}${more}`;
 }
 
-/** The command to run next; none while a pull runs, since another one would have to wait. */
+/** No command during a pull, because another one would have to wait. */
 function nextOf(status: ProjectStatus): string | null {
   const { provider, connected, sync_state, last_synced_at, open_conflicts, operation_id = null } = status;
   if (connected === false) return NEXT.connect(provider ?? "<provider>");
@@ -68,7 +68,7 @@ function nextOf(status: ProjectStatus): string | null {
 }
 
 /**
- * Draws the state of installations: a line about each, then its bindings.
+ * Draws a line per installation, then its bindings.
  *
  * @param now milliseconds since the epoch
  */

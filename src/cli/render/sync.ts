@@ -1,4 +1,4 @@
-/** The result of a sync: a title, totals, then items that need attention. */
+/** Draws a title, totals, then items that need attention. */
 import type { SyncOutcome } from "../../client.ts";
 import type { PullResult, RunResult } from "../../protocol.ts";
 import { providerName } from "../../shared/providers.ts";
@@ -9,7 +9,6 @@ import { renderFacts, renderTable } from "./table.ts";
 
 type PullPart = RunResult["pull"];
 type PushPart = RunResult["push"];
-/** An item that needs attention, or a note. */
 interface Row {
   readonly issue: string;
   readonly outcome: string;
@@ -23,14 +22,9 @@ const VERBS = {
   run: { ok: "Synchronized with", partial: "Partly synchronized with", error: "Could not synchronize with" },
 } as const;
 const GOOD_OUTCOMES: ReadonlySet<string> = new Set(["applied", "noop"]);
-/** The number of new issues that are named. */
 const SHOWN_CREATED = 10;
 
-/**
- * Draws the result or the plan of a sync.
- *
- * @param out file that pulled issues were written to
- */
+/** @param out file that pulled issues were written to */
 export function renderSync(outcome: SyncOutcome, style: Style, out?: string): string {
   const { kind, result } = outcome;
   if (kind === "run" && result.dry_run === true) return renderPlan(result, style);
@@ -67,7 +61,6 @@ function mayWait({ doctrine }: SyncOutcome["result"]): boolean {
   return doctrine?.conflict_strategy === "manual_review";
 }
 
-/** Keys of the issues that a push created. */
 function createdBy({ items }: PushPart, { glyphs }: Style): string | null {
   const names = (items ?? [])
     .filter(({ action, outcome }) => action === "create" && outcome === "applied")
@@ -77,7 +70,6 @@ function createdBy({ items }: PushPart, { glyphs }: Style): string | null {
   return names.length > SHOWN_CREATED ? `${shown}, ${glyphs.ellipsis}` : shown;
 }
 
-/** Draws the plan of a run. */
 function renderPlan(result: RunResult, style: Style): string {
   const { pull, push } = result;
   const pulled = (pull.items ?? []).map(({ ref, title }) => ["would pull", nameOf(ref), title]);
@@ -125,7 +117,7 @@ function errorRows(errors: PullPart["item_errors"]): Row[] {
   return (errors ?? []).map(({ ref, code, message }) => ({ issue: nameOf(ref), outcome: code, message }));
 }
 
-/** Items that were not written or have a message, and errors about no such item. */
+/** Items that were not written or have a message, and errors about no item of the list. */
 function pushRows({ items, item_errors }: PushPart): Row[] {
   const remarkable = (items ?? []).flatMap((item, index): Row[] => {
     const isGood = GOOD_OUTCOMES.has(item.outcome);
@@ -150,7 +142,7 @@ function renderRows(rows: readonly Row[], style: Style): string {
   return `\n${renderTable(["Issue", "Outcome", "Message"], cells, style)}`;
 }
 
-/** The key of an issue, else its ID; empty without both. */
+/** The key, else the ID; empty without both. */
 function nameOf(ref: unknown): string {
   if (typeof ref === "string") return ref;
   if (typeof ref !== "object" || ref === null) return "";
@@ -158,7 +150,6 @@ function nameOf(ref: unknown): string {
   return "id" in ref && (typeof ref.id === "string" || typeof ref.id === "number") ? String(ref.id) : "";
 }
 
-/** The title in a reference, which those of runs have. */
 function titleOf(ref: unknown): string {
   const isTitled = typeof ref === "object" && ref !== null && "title" in ref;
   return isTitled && typeof ref.title === "string" ? ref.title : "";

@@ -2,21 +2,20 @@ import { displayWidth, escapeText, padEnd, truncate } from "../../shared/text.ts
 import type { Style } from "./style.ts";
 
 const GAP = "  ";
-/** A column is not cut below this many columns while another can be. */
+/** A column keeps this many columns of the terminal while another can be cut. */
 const NARROWEST = 6;
 
-/** A cell: text from anywhere, and how it is colored once it has its final width. */
+/** A cell of untrusted text, colored after it has its final width. */
 interface Cell {
   readonly text: string;
-  /** Its column is cut last: other commands are given this text, and a part of it is no use to them. */
+  /** Its column is cut last: other commands need the whole text. */
   readonly isWhole?: boolean;
   readonly paint?: (text: string) => string;
 }
 
 /**
- * Draws a table. In a terminal it fits the width: the widest columns are cut
- * with an ellipsis and no row wraps. Elsewhere cells are separated by tabs and
- * whole. Every cell is escaped.
+ * In a terminal the table fits the width: the widest columns are cut with an ellipsis and no row wraps.
+ * Elsewhere cells are whole and separated by tabs. Every cell is escaped.
  */
 export function renderTable(
   header: readonly string[],
@@ -53,9 +52,8 @@ export function renderTable(
 }
 
 /**
- * Narrows the widest columns until all fit into `room`: those that are to stay
- * whole only where the others do not suffice, and any below {@link NARROWEST}
- * only where nothing else helps.
+ * Narrows the widest columns until all fit into `room`: whole columns only where the others do not suffice, and
+ * any below {@link NARROWEST} only as the last resort.
  */
 function fitWidths(wanted: readonly number[], room: number, areWhole: readonly boolean[]): number[] {
   const kept = wanted.filter((_, column) => areWhole[column] === true);
@@ -85,7 +83,7 @@ function narrow(wanted: readonly number[], room: number, narrowest: number): num
   return widths;
 }
 
-/** Draws facts as aligned `name  value` lines; facts without a value are left out. */
+/** Draws aligned `name  value` lines; omits facts without a value. */
 export function renderFacts(
   facts: readonly (readonly [name: string, value: string | number | null | undefined])[],
   style: Style,
@@ -98,9 +96,9 @@ export function renderFacts(
 }
 
 /**
- * A fact of any length on one line of a terminal; elsewhere it is whole.
+ * Fits a fact on one line of a terminal; elsewhere it stays whole.
  *
- * @param before columns that are taken on that line
+ * @param before columns that the line has already used
  */
 export function fitFact(text: string, before: number, { isTerminal, width, glyphs }: Style): string {
   return isTerminal ? truncate(escapeText(text), width - before, glyphs.ellipsis) : text;

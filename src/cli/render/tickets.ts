@@ -3,11 +3,7 @@ import { timeAgo } from "../../shared/text.ts";
 import type { Style } from "./style.ts";
 import { renderTable } from "./table.ts";
 
-/**
- * Draws issues as a table.
- *
- * @param now milliseconds since the epoch
- */
+/** @param now milliseconds since the epoch */
 export function renderTickets(tickets: readonly Ticket[], now: number, style: Style): string {
   const rows = tickets.map(({ external_issue_id, identifier, title, state, assignee, updated_at }) => [
     { text: identifier ?? external_issue_id, paint: style.colors.bold, isWhole: true },

@@ -4,7 +4,6 @@ import { print, withService } from "../../invocation.ts";
 import { renderSession, sessionToJson } from "../../render/session.ts";
 import { askForSecret, secretFromPipe } from "../../secret.ts";
 
-/** `tracker auth login` */
 export const loginCommand = defineAction({
   description: "Log in with a personal access token, and store it",
   args: {

@@ -2,7 +2,6 @@ import { escapeText } from "../../../shared/text.ts";
 import { defineAction } from "../../argv.ts";
 import { print, withService } from "../../invocation.ts";
 
-/** `tracker auth logout` */
 export const logoutCommand = defineAction({
   description: "Delete the stored credential",
   run: async (invocation) => {

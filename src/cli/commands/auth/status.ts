@@ -2,7 +2,6 @@ import { defineAction } from "../../argv.ts";
 import { print, withService } from "../../invocation.ts";
 import { renderSession, sessionToJson } from "../../render/session.ts";
 
-/** `tracker auth status` */
 export const statusCommand = defineAction({
   description: "Show the logged-in user",
   run: async (invocation) => {

@@ -10,10 +10,9 @@ import { bindingToJson, renderBinding, renderDryRun } from "../../render/binding
 import type { BindArgs } from "../bind.ts";
 import { mayReplace, reportChange } from "./replace.ts";
 
-/** Flags that choose among what a control plane offers. */
+/** Flags that choose among a control plane's resources. */
 const HOSTED_FLAGS = ["select", "match", "bind-ref", "explain"] as const;
 
-/** Binds to beads or fp, without a control plane. */
 export async function bindOnDevice(
   invocation: Invocation,
   provider: LocalProvider,

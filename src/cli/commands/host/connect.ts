@@ -58,7 +58,6 @@ const ARGS = {
 
 type Args = Arguments<typeof ARGS>;
 
-/** `tracker host connect` */
 export const connectCommand = defineAction({
   description: "Connect a provider to the control plane",
   args: ARGS,
@@ -81,7 +80,6 @@ export const connectCommand = defineAction({
   },
 });
 
-/** The request as far as the command line has it. */
 type Plan =
   | { readonly kind: "demo"; readonly provider: HostedProvider }
   | {
@@ -150,7 +148,7 @@ function addressOf(flag: string, text: string | undefined): string | null {
   return withoutFinalSlash(text);
 }
 
-/** The problem with an address. No message repeats the address, which may hold a password. */
+/** No message repeats the address, which may hold a password. */
 function addressProblem(text: string): string | null {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !/^https?:$/.test(url.protocol)) {
@@ -174,7 +172,7 @@ function withoutFinalSlash(address: string): string {
 
 type TokenPlan = Extract<Plan, { kind: "token" }>;
 
-/** Jira needs more than a token; who cannot be asked has to say it in flags. */
+/** Without a terminal, Jira's site and account have to be flags. */
 function checkDetails({ io }: Invocation, { provider, baseUrl, email }: TokenPlan): void {
   if (provider !== "jira" || io.canPrompt || (baseUrl !== null && email !== null)) return;
   throw new UsageError("Jira needs the address of the site and the account that the token belongs to.", {
@@ -182,7 +180,7 @@ function checkDetails({ io }: Invocation, { provider, baseUrl, email }: TokenPla
   });
 }
 
-/** The whole request, with what only the person knows; null when they cancel. */
+/** Prompts for the missing fields; null when the person cancels. */
 async function requestOf(
   invocation: Invocation,
   service: TrackerService,
@@ -191,7 +189,7 @@ async function requestOf(
 ): Promise<ConnectRequest | null> {
   const { provider } = plan;
   if (plan.kind === "demo") return { provider, kind: "demo" };
-  // Refuses people without the permission before it prompts for a secret.
+  // A user without the permission is refused before the prompt for a secret.
   if (invocation.io.stdin.isTerminal) await service.connections.list();
   if (plan.kind === "nango") {
     const secret = await readSecret(invocation, args, NANGO_GUIDE);
@@ -212,7 +210,7 @@ async function requestOf(
   return { provider, kind: "token", token, base_url: details.baseUrl, email: details.email };
 }
 
-/** Prompts for the site and the account that Jira needs; null when the person cancels. */
+/** Null when the person cancels. */
 async function completeDetails(
   { io }: Invocation,
   { provider, baseUrl, email }: TokenPlan,

@@ -1,6 +1,5 @@
 import { defineCommand } from "citty";
 
-/** `tracker host connections` */
 export const connectionsCommand = defineCommand({
   meta: { description: "List, test, refresh and remove connections" },
   subCommands: {

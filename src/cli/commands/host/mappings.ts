@@ -1,6 +1,5 @@
 import { defineCommand } from "citty";
 
-/** `tracker host mappings` */
 export const mappingsCommand = defineCommand({
   meta: { description: "Update and delete mappings; `map list` lists them" },
   subCommands: {

@@ -7,7 +7,6 @@ import { type Invocation, vaultKeyOf, withService } from "../../invocation.ts";
 
 const DEFAULT_PORT = 7411;
 
-/** `tracker host serve` */
 export const serveCommand = defineAction({
   description: "Serve a control plane over HTTP until stopped",
   args: {

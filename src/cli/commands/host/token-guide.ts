@@ -1,18 +1,16 @@
 import type { HostedProvider } from "../../../shared/providers.ts";
 
-/** The explanation of a secret, and its questions. */
 export interface SecretGuide {
-  /** The name of the secret, such as `GitHub token`. */
+  /** Such as `GitHub token`. */
   readonly name: string;
-  /** The page that makes it and the permissions that it needs, as lines. */
+  /** The page that creates the secret, and the permissions that it needs, as lines. */
   readonly lines: readonly string[];
 }
 
 /**
- * Returns the page that makes a provider's token, and the permissions that it needs.
- *
  * @param baseUrl address of the provider where it is not the default one
- * @see https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/managing-your-personal-access-tokens
+ * @see
+ *   https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/managing-your-personal-access-tokens
  * @see https://docs.gitlab.com/user/profile/personal_access_tokens/
  * @see https://support.atlassian.com/atlassian-account/docs/manage-api-tokens-for-your-atlassian-account/
  * @see https://linear.app/docs/api-and-webhooks
@@ -58,11 +56,7 @@ export function tokenGuide(provider: HostedProvider, baseUrl: string | null): Se
   }
 }
 
-/**
- * The place of Nango's secret key.
- *
- * @see https://nango.dev/docs/reference/backend/http-api
- */
+/** @see https://nango.dev/docs/reference/backend/http-api */
 export const NANGO_GUIDE: SecretGuide = {
   name: "Nango secret key",
   lines: ["Find the secret key in Nango under Environment Settings."],

@@ -3,7 +3,6 @@ import { HINTS } from "../../hints.ts";
 import { withService } from "../../invocation.ts";
 import { ISSUES_ARGS, MAX_ISSUES, showIssues } from "./show-issues.ts";
 
-/** `tracker issues list` */
 export const listCommand = defineAction({
   description: "List the latest issues",
   args: ISSUES_ARGS,

@@ -5,7 +5,6 @@ import { HINTS } from "../../hints.ts";
 import { withService } from "../../invocation.ts";
 import { ISSUES_ARGS, MAX_ISSUES, showIssues } from "./show-issues.ts";
 
-/** `tracker issues search` */
 export const searchCommand = defineAction({
   description: "Search for issues",
   args: {

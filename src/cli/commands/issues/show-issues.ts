@@ -3,10 +3,9 @@ import type { ArgumentDefs } from "../../argv.ts";
 import { type Invocation, payloadOf, print } from "../../invocation.ts";
 import { renderTickets } from "../../render/tickets.ts";
 
-/** The most issues that a control plane returns at once. */
+/** A control plane's maximum. */
 export const MAX_ISSUES = 100;
 
-/** Flags of all commands that list issues. */
 export const ISSUES_ARGS = {
   provider: {
     type: "string",
@@ -21,11 +20,7 @@ export const ISSUES_ARGS = {
   },
 } as const satisfies ArgumentDefs;
 
-/**
- * Prints the control plane's answer, or its issues as a table.
- *
- * @param nothing the message and the hint when no issue was found
- */
+/** @param nothing the message and the hint when no issue was found */
 export async function showIssues(
   invocation: Invocation,
   answer: Readonly<Record<string, unknown>>,

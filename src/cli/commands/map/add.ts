@@ -2,7 +2,6 @@ import { defineAction } from "../../argv.ts";
 import { print, withService } from "../../invocation.ts";
 import { renderMappings } from "../../render/mappings.ts";
 
-/** `tracker map add` */
 export const addCommand = defineAction({
   description: "Add a mapping (on-device providers; `bind` adds those of hosted providers)",
   args: {

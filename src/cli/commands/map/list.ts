@@ -2,7 +2,6 @@ import { defineAction } from "../../argv.ts";
 import { print, withService } from "../../invocation.ts";
 import { renderMappings } from "../../render/mappings.ts";
 
-/** `tracker map list` */
 export const listCommand = defineAction({
   description: "List mappings: this project's, or a provider's",
   args: {

@@ -1,4 +1,3 @@
-/** The flag that names a mission's issue. */
 export const ISSUE = {
   type: "string",
   required: true,

@@ -40,7 +40,6 @@ const ARGS = {
   ...CONSENT_ARGS,
 } as const satisfies ArgumentDefs;
 
-/** `tracker mission publish` */
 export const publishCommand = defineAction({
   description: "Publish a mission's progress to its issue; the same update twice changes nothing",
   args: ARGS,
@@ -66,7 +65,6 @@ export const publishCommand = defineAction({
   },
 });
 
-/** Prints the issue that a mission's update was published to. */
 export function showPublished(invocation: Invocation, answer: MissionPublishResponse): Promise<void> {
   return print(invocation, payloadOf(invocation, answer), (_, style) => renderPublished(answer, style));
 }
@@ -81,7 +79,7 @@ const PUBLISHING = {
 /** Flags that `--update-json` replaces. */
 const UPDATE_FLAGS = ["mission-id", "state", "status", "summary", "url", "decision", "blocking-decision"];
 
-/** Returns the update in the flags or in the file, without the decisions in flags. */
+/** The update without the decisions in flags. */
 async function updateOf(
   invocation: Invocation,
   flags: Arguments<typeof ARGS>,
@@ -103,7 +101,7 @@ async function updateOf(
   });
 }
 
-/** A flag that only `--update-json` makes optional. */
+/** Only `--update-json` makes the flag optional. */
 function required(flag: string, value: string | undefined): string {
   if (value !== undefined) return value;
   throw new UsageError(`--${flag} is missing.`, { hint: HINTS.example("mission publish") });
@@ -111,7 +109,7 @@ function required(flag: string, value: string | undefined): string {
 
 interface Decision {
   readonly id: string;
-  /** Key of its issue; null without one. */
+  /** The key of the decision's issue. */
   readonly issue: string | null;
   readonly weight: "open" | "blocking";
 }
@@ -127,7 +125,6 @@ function decisionOf(text: string, weight: Decision["weight"]): Decision {
   });
 }
 
-/** Looks up the issues of decisions. */
 function resolveAll(
   tracker: BoundTracker,
   decisions: readonly Decision[],

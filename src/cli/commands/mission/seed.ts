@@ -6,7 +6,6 @@ import { renderSeed } from "../../render/mission.ts";
 import { withWork } from "../sync/work.ts";
 import { ISSUE } from "./issue-argument.ts";
 
-/** `tracker mission seed` */
 export const seedCommand = defineAction({
   description: "Read the seed of a mission about an issue",
   args: {

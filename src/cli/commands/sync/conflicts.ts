@@ -2,7 +2,6 @@ import { defineAction } from "../../argv.ts";
 import { payloadOf, print, withService } from "../../invocation.ts";
 import { renderConflicts } from "../../render/conflicts.ts";
 
-/** `tracker sync conflicts` */
 export const conflictsCommand = defineAction({
   description: "List fields that both sides changed and that wait for a decision",
   run: async (invocation) => {

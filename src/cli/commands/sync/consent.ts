@@ -5,7 +5,6 @@ import type { ArgumentDefs } from "../../argv.ts";
 import { confirm } from "../../ask.ts";
 import type { Invocation } from "../../invocation.ts";
 
-/** The flag of commands that write to a tracker. */
 export const CONSENT_ARGS = {
   yes: {
     type: "boolean",
@@ -14,8 +13,8 @@ export const CONSENT_ARGS = {
 } as const satisfies ArgumentDefs;
 
 /**
- * Writes to the tracker. Where the binding is from another clone and the remote
- * does not name its resource, a person is asked once.
+ * Runs `write`; asks once before the first write to a binding from another clone whose resource the remote does
+ * not name.
  *
  * @param write begins anew after consent; nothing was sent before
  * @throws TrackerError `untrusted_binding` where no prompt is possible, or the answer is no

@@ -12,7 +12,6 @@ import { styleOf } from "../../render/style.ts";
 import { renderSync } from "../../render/sync.ts";
 import { DEFAULT_PAGE, MAX_PAGE, pageLimit, showSync, syncExitCode } from "./work.ts";
 
-/** `tracker sync pull` */
 export const pullCommand = defineAction({
   description: "Fetch changes since the last pull",
   args: {
@@ -37,13 +36,13 @@ export const pullCommand = defineAction({
   },
 });
 
-/** A file that is written again must start where its predecessor did. */
+/** A file that is rewritten has to start at the same place as before. */
 function rereadOf(isFull: boolean, out: string | undefined): PullOrder["reread"] {
   if (isFull) return "everything";
   return out === undefined ? null : "interrupted";
 }
 
-/** With `--json` the output has all issues; without it only their number, so none is kept. */
+/** `--json` prints all issues; other output only their number, so none is kept. */
 async function pullToScreen(invocation: Invocation, order: Order): Promise<number> {
   const items: PullResult["items"] = [];
   const result = await pull(invocation, order, {
@@ -55,7 +54,7 @@ async function pullToScreen(invocation: Invocation, order: Order): Promise<numbe
   return showSync(invocation, { kind: "pull", result: { ...result, items } });
 }
 
-/** Writes each page as it arrives. The file appears once it is complete. */
+/** Writes each page as it arrives. The file appears when it is complete. */
 async function pullToFile(invocation: Invocation, order: Order, out: string): Promise<number> {
   const { file, path } = openDestination(invocation, out);
   try {
@@ -79,14 +78,12 @@ async function pullToFile(invocation: Invocation, order: Order, out: string): Pr
   }
 }
 
-/** The pull that the flags describe. */
 interface Order extends Omit<PullOrder, "limit"> {
   readonly limit: string | undefined;
 }
 
 interface PullSink {
   readonly onPage: (page: PullResult["items"]) => void;
-  /** The hint when the pull ends early. */
   readonly whenCutShort: string;
 }
 
@@ -119,7 +116,7 @@ function pull(invocation: Invocation, order: Order, { onPage, whenCutShort }: Pu
       ),
     );
   }).catch((error: unknown) => {
-    // Without this, people would pull everything again.
+    // Without this hint, people pull everything again.
     if (taken > 0 && !(error instanceof InterruptedError)) {
       invocation.log.info(`Pulled ${count(taken, "issue")}. ${whenCutShort}`);
     }

@@ -6,7 +6,6 @@ import { withService } from "../../invocation.ts";
 import { CONSENT_ARGS, withConsent } from "./consent.ts";
 import { showSync, withWork } from "./work.ts";
 
-/** `tracker sync push` */
 export const pushCommand = defineAction({
   description: "Write changes to issues of the tracker",
   args: {

@@ -5,7 +5,6 @@ import { payloadOf, print, withService } from "../../invocation.ts";
 import { renderDecision } from "../../render/conflicts.ts";
 import { CONSENT_ARGS, withConsent } from "./consent.ts";
 
-/** `tracker sync resolve` */
 export const resolveCommand = defineAction({
   description: "Decide a conflict",
   args: {

@@ -4,7 +4,6 @@ import { withService } from "../../invocation.ts";
 import { CONSENT_ARGS, withConsent } from "./consent.ts";
 import { DEFAULT_PAGE, MAX_PAGE, pageLimit, showSync, withWork } from "./work.ts";
 
-/** `tracker sync run` */
 export const runCommand = defineAction({
   description: "Pull changes, then push edits",
   args: {

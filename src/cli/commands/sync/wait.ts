@@ -3,7 +3,6 @@ import { withService } from "../../invocation.ts";
 import { showPublished } from "../mission/publish.ts";
 import { showSync, withWork } from "./work.ts";
 
-/** `tracker sync wait` */
 export const waitCommand = defineAction({
   description: "Wait for a push, run or `mission publish` that takes longer, and show its result",
   args: {

@@ -1,4 +1,3 @@
-/** The argument that names a connection. */
 export const CONNECTION_ID = {
   type: "positional",
   required: true,

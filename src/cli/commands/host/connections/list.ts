@@ -2,7 +2,6 @@ import { defineAction } from "../../../argv.ts";
 import { print, withService } from "../../../invocation.ts";
 import { renderConnections } from "../../../render/connections.ts";
 
-/** `tracker host connections list` */
 export const listCommand = defineAction({
   description: "List connected providers",
   run: async (invocation) => {

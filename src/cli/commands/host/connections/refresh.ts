@@ -4,7 +4,6 @@ import { DISCOVERY, withProgress } from "../../../progress.ts";
 import { CONNECTION_ID } from "./connection-argument.ts";
 import { showConnection } from "./show-connection.ts";
 
-/** `tracker host connections refresh` */
 export const refreshCommand = defineAction({
   description: "Discover the provider's resources again",
   args: { id: CONNECTION_ID },

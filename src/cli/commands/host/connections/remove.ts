@@ -7,7 +7,6 @@ import { type Invocation, print, withService } from "../../../invocation.ts";
 import { renderConnectionTitle } from "../../../render/connections.ts";
 import { CONNECTION_ID } from "./connection-argument.ts";
 
-/** `tracker host connections remove` */
 export const removeCommand = defineAction({
   description: "Remove a connection and its credential; mappings stay",
   args: {
@@ -33,7 +32,6 @@ export const removeCommand = defineAction({
   },
 });
 
-/** Asks before a credential is deleted. */
 async function mayRemove({ io }: Invocation, connection: Connection): Promise<boolean> {
   if (!io.canPrompt) {
     throw new TrackerError("confirmation_required", "Removing a connection deletes its credential.", {

@@ -3,7 +3,6 @@ import { withService } from "../../../invocation.ts";
 import { CONNECTION_ID } from "./connection-argument.ts";
 import { showConnection } from "./show-connection.ts";
 
-/** `tracker host connections test` */
 export const testCommand = defineAction({
   description: "Check a connection with its provider",
   args: { id: CONNECTION_ID },

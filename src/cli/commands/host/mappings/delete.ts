@@ -3,7 +3,6 @@ import { defineAction } from "../../../argv.ts";
 import { print, withService } from "../../../invocation.ts";
 import { MAPPING_REF } from "./mapping-argument.ts";
 
-/** `tracker host mappings delete` */
 export const deleteCommand = defineAction({
   description: "Delete a mapping, so that its project can be bound again",
   args: { ref: MAPPING_REF },

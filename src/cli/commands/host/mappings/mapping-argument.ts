@@ -1,4 +1,3 @@
-/** The argument that names a mapping. */
 export const MAPPING_REF = {
   type: "positional",
   required: true,

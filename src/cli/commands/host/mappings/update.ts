@@ -7,7 +7,6 @@ import { print, withService } from "../../../invocation.ts";
 import { OWNERSHIP_ARGS, ownershipFlags } from "../../../ownership-flags.ts";
 import { MAPPING_REF } from "./mapping-argument.ts";
 
-/** `tracker host mappings update` */
 export const updateCommand = defineAction({
   description: "Set the owners of a mapping's fields, and the settings of its connector",
   args: {
@@ -47,9 +46,10 @@ export const updateCommand = defineAction({
 });
 
 /**
- * Parses `name=value` and `name.member=value` into an object to merge. Null removes a value.
+ * Parses `name=value` and `name.member=value` into an object to merge. An empty value becomes null, which
+ * removes the setting.
  *
- * @throws UsageError for anything else
+ * @throws UsageError for any other text
  */
 function settingsOf(values: readonly string[]): Record<string, unknown> | null {
   if (values.length === 0) return null;
