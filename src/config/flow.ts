@@ -1,6 +1,6 @@
 import { isMap, isScalar, type Pair, type YAMLMap } from "yaml";
 import { type ConfigDocument, commentsIn, keyOf, placeOf, unsupportedConfig } from "./document.ts";
-import { quote, renderKey } from "./render.ts";
+import { quote, renderKey } from "./yaml-text.ts";
 
 /** Undefined removes, a mapping merges into the current one, anything else replaces. */
 export type Change = string | null | undefined | Changes;

@@ -18,8 +18,8 @@ import {
   unsupportedConfig,
 } from "./document.ts";
 import { type Change, type Changes, editFlow } from "./flow.ts";
-import { renderKey, renderScalar } from "./render.ts";
 import { verifyEdit } from "./verify.ts";
+import { renderKey, renderScalar } from "./yaml-text.ts";
 
 /** `null` writes null; a mapping replaces the old one, and an empty one removes the key. */
 export type ConfigValue = string | null | { readonly [key: string]: string };

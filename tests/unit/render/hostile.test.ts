@@ -13,6 +13,7 @@ import { renderConflicts, renderDecision } from "../../../src/cli/render/conflic
 import { renderConnection, renderConnections } from "../../../src/cli/render/connections.ts";
 import { renderDiff } from "../../../src/cli/render/diff.ts";
 import { renderError } from "../../../src/cli/render/error.ts";
+import { renderTickets } from "../../../src/cli/render/issues.ts";
 import { renderMappings } from "../../../src/cli/render/mappings.ts";
 import { renderPublished, renderSeed } from "../../../src/cli/render/mission.ts";
 import { renderBindsUnasked, renderIsBound, renderResources } from "../../../src/cli/render/resources.ts";
@@ -21,7 +22,6 @@ import { renderInstallations, renderProjectStatus } from "../../../src/cli/rende
 import type { Style } from "../../../src/cli/render/style.ts";
 import { renderSync } from "../../../src/cli/render/sync.ts";
 import { renderTable } from "../../../src/cli/render/table.ts";
-import { renderTickets } from "../../../src/cli/render/tickets.ts";
 import type { MissionSeedResponse, NormalizedIssue, RunResult } from "../../../src/protocol.ts";
 import { TrackerError } from "../../../src/shared/errors.ts";
 import { displayWidth } from "../../../src/shared/text.ts";

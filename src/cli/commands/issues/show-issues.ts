@@ -1,7 +1,7 @@
 import type { Ticket } from "../../../protocol.ts";
 import type { ArgumentDefs } from "../../argv.ts";
 import { type Invocation, payloadOf, print } from "../../invocation.ts";
-import { renderTickets } from "../../render/tickets.ts";
+import { renderTickets } from "../../render/issues.ts";
 
 /** A control plane's maximum. */
 export const MAX_ISSUES = 100;

@@ -9,7 +9,7 @@ import { readInput } from "../../input.ts";
 import { type Invocation, payloadOf, print, withService } from "../../invocation.ts";
 import { renderPublished } from "../../render/mission.ts";
 import { CONSENT_ARGS, withConsent } from "../sync/consent.ts";
-import { withWork } from "../sync/work.ts";
+import { withWork } from "../sync/show-sync.ts";
 import { ISSUE } from "./issue-argument.ts";
 
 const ARGS = {

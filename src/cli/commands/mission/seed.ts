@@ -3,7 +3,7 @@ import { defineAction } from "../../argv.ts";
 import { payloadOf, print, withService } from "../../invocation.ts";
 import { openDestination } from "../../output.ts";
 import { renderSeed } from "../../render/mission.ts";
-import { withWork } from "../sync/work.ts";
+import { withWork } from "../sync/show-sync.ts";
 import { ISSUE } from "./issue-argument.ts";
 
 export const seedCommand = defineAction({

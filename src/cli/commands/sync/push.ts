@@ -4,7 +4,7 @@ import { HINTS } from "../../hints.ts";
 import { readInput } from "../../input.ts";
 import { withService } from "../../invocation.ts";
 import { CONSENT_ARGS, withConsent } from "./consent.ts";
-import { showSync, withWork } from "./work.ts";
+import { showSync, withWork } from "./show-sync.ts";
 
 export const pushCommand = defineAction({
   description: "Write changes to issues of the tracker",

@@ -2,7 +2,7 @@ import { defineAction } from "../../argv.ts";
 import { HINTS } from "../../hints.ts";
 import { withService } from "../../invocation.ts";
 import { CONSENT_ARGS, withConsent } from "./consent.ts";
-import { DEFAULT_PAGE, MAX_PAGE, pageLimit, showSync, withWork } from "./work.ts";
+import { DEFAULT_PAGE, MAX_PAGE, pageLimit, showSync, withWork } from "./show-sync.ts";
 
 export const runCommand = defineAction({
   description: "Pull changes, then push edits",

@@ -1,7 +1,7 @@
 import { defineAction } from "../../argv.ts";
 import { withService } from "../../invocation.ts";
 import { showPublished } from "../mission/publish.ts";
-import { showSync, withWork } from "./work.ts";
+import { showSync, withWork } from "./show-sync.ts";
 
 export const waitCommand = defineAction({
   description: "Wait for a push, run or `mission publish` that takes longer, and show its result",
