@@ -94,8 +94,8 @@ export const HINTS = {
     `${out} was not written. The next \`tracker sync pull --all\` continues where this one stopped; with \`--out ${shellWord(out)}\` it starts again, so that the file is complete.`,
   pushInterrupted:
     "Some or all items may have been written. Check before you push again: tracker issues list",
-  workContinues: (operationId: string) => `It continues. Wait for it again: ${NEXT.wait(operationId)}`,
-  workStopped: (operationId: string) => `The rest is not done yet. To do it: ${NEXT.wait(operationId)}`,
+  jobContinues: (operationId: string) => `It continues. Wait for it again: ${NEXT.wait(operationId)}`,
+  jobStopped: (operationId: string) => `The rest is not done yet. To do it: ${NEXT.wait(operationId)}`,
   runInterrupted: "Finished writes stay. The next `tracker sync run` does the rest.",
   resolveConflict: "Decide one: tracker sync resolve <id> --take local|external",
   afterLocalDecision: "Next: tracker sync run",

@@ -4,7 +4,7 @@ import type { Style } from "./style.ts";
 import { renderTable } from "./table.ts";
 
 /** @param now milliseconds since the epoch */
-export function renderTickets(tickets: readonly Ticket[], now: number, style: Style): string {
+export function renderIssues(tickets: readonly Ticket[], now: number, style: Style): string {
   const rows = tickets.map(({ external_issue_id, identifier, title, state, assignee, updated_at }) => [
     { text: identifier ?? external_issue_id, paint: style.colors.bold, isWhole: true },
     { text: title },

@@ -13,7 +13,7 @@ import { renderConflicts, renderDecision } from "../../../src/cli/render/conflic
 import { renderConnection, renderConnections } from "../../../src/cli/render/connections.ts";
 import { renderDiff } from "../../../src/cli/render/diff.ts";
 import { renderError } from "../../../src/cli/render/error.ts";
-import { renderTickets } from "../../../src/cli/render/issues.ts";
+import { renderIssues } from "../../../src/cli/render/issues.ts";
 import { renderMappings } from "../../../src/cli/render/mappings.ts";
 import { renderPublished, renderSeed } from "../../../src/cli/render/mission.ts";
 import { renderBindsUnasked, renderIsBound, renderResources } from "../../../src/cli/render/resources.ts";
@@ -268,7 +268,7 @@ function tables(text: string, style: Style): Record<string, string> {
       NOW,
       style,
     ),
-    tickets: renderTickets(
+    tickets: renderIssues(
       [
         {
           external_issue_id: text,

@@ -1,7 +1,7 @@
 import type { Ticket } from "../../../protocol.ts";
 import type { ArgumentDefs } from "../../argv.ts";
 import { type Invocation, payloadOf, print } from "../../invocation.ts";
-import { renderTickets } from "../../render/issues.ts";
+import { renderIssues } from "../../render/issues.ts";
 
 /** A control plane's maximum. */
 export const MAX_ISSUES = 100;
@@ -34,6 +34,6 @@ export async function showIssues(
     return;
   }
   await print(invocation, payloadOf(invocation, answer), (_, style) =>
-    renderTickets(tickets, context.timing.now(), style),
+    renderIssues(tickets, context.timing.now(), style),
   );
 }

@@ -7,9 +7,9 @@ import { type ArgumentDefs, type Arguments, defineAction, type GivenFlag } from 
 import { HINTS } from "../../hints.ts";
 import { readInput } from "../../input.ts";
 import { type Invocation, payloadOf, print, withService } from "../../invocation.ts";
+import { withJob } from "../../job.ts";
 import { renderPublished } from "../../render/mission.ts";
 import { CONSENT_ARGS, withConsent } from "../sync/consent.ts";
-import { withWork } from "../sync/show-sync.ts";
 import { ISSUE } from "./issue-argument.ts";
 
 const ARGS = {
@@ -52,7 +52,7 @@ export const publishCommand = defineAction({
     const answer = await withService(invocation, async (service) => {
       const tracker = await service.boundTracker();
       const write = () =>
-        withWork(invocation, PUBLISHING, async (listener) => {
+        withJob(invocation, PUBLISHING, async (listener) => {
           const decision_references = [
             ...update.decision_references,
             ...(await resolveAll(tracker, decisions)),

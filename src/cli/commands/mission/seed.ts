@@ -1,9 +1,9 @@
 import { toJson } from "../../../shared/text.ts";
 import { defineAction } from "../../argv.ts";
 import { payloadOf, print, withService } from "../../invocation.ts";
+import { withJob } from "../../job.ts";
 import { openDestination } from "../../output.ts";
 import { renderSeed } from "../../render/mission.ts";
-import { withWork } from "../sync/show-sync.ts";
 import { ISSUE } from "./issue-argument.ts";
 
 export const seedCommand = defineAction({
@@ -23,7 +23,7 @@ export const seedCommand = defineAction({
       const answer = await withService(invocation, async (service) => {
         const tracker = await service.boundTracker();
         const activity = { title: "Reading", noun: "issue", fromStart: true } as const;
-        return withWork(invocation, activity, () => tracker.seedMission(issue, missionId ?? null));
+        return withJob(invocation, activity, () => tracker.seedMission(issue, missionId ?? null));
       });
       const { binding_ref: _, display_label: _label, provider_context: _context, ...seed } = answer;
       destination?.file.append(toJson(seed));

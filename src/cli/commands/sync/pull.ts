@@ -10,7 +10,8 @@ import { openDestination } from "../../output.ts";
 import { withProgress } from "../../progress.ts";
 import { styleOf } from "../../render/style.ts";
 import { renderSync } from "../../render/sync.ts";
-import { DEFAULT_PAGE, MAX_PAGE, pageLimit, showSync, syncExitCode } from "./show-sync.ts";
+import { DEFAULT_PAGE, MAX_PAGE, pageLimit } from "./page-limit.ts";
+import { showSync, syncExitCode } from "./show-sync.ts";
 
 export const pullCommand = defineAction({
   description: "Fetch changes since the last pull",

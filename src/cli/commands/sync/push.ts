@@ -3,8 +3,9 @@ import { defineAction } from "../../argv.ts";
 import { HINTS } from "../../hints.ts";
 import { readInput } from "../../input.ts";
 import { withService } from "../../invocation.ts";
+import { withJob } from "../../job.ts";
 import { CONSENT_ARGS, withConsent } from "./consent.ts";
-import { showSync, withWork } from "./show-sync.ts";
+import { showSync } from "./show-sync.ts";
 
 export const pushCommand = defineAction({
   description: "Write changes to issues of the tracker",
@@ -23,7 +24,7 @@ export const pushCommand = defineAction({
       const tracker = await service.boundTracker();
       const activity = { title: "Pushing", noun: "item", whenInterrupted: HINTS.pushInterrupted };
       return withConsent(invocation, service, args.yes, () =>
-        withWork(invocation, activity, (listener) => tracker.push(items, listener)),
+        withJob(invocation, activity, (listener) => tracker.push(items, listener)),
       );
     });
     return showSync(invocation, { kind: "push", result: answer });

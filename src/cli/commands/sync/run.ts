@@ -1,8 +1,10 @@
 import { defineAction } from "../../argv.ts";
 import { HINTS } from "../../hints.ts";
 import { withService } from "../../invocation.ts";
+import { withJob } from "../../job.ts";
 import { CONSENT_ARGS, withConsent } from "./consent.ts";
-import { DEFAULT_PAGE, MAX_PAGE, pageLimit, showSync, withWork } from "./show-sync.ts";
+import { DEFAULT_PAGE, MAX_PAGE, pageLimit } from "./page-limit.ts";
+import { showSync } from "./show-sync.ts";
 
 export const runCommand = defineAction({
   description: "Pull changes, then push edits",
@@ -24,7 +26,7 @@ export const runCommand = defineAction({
         ? { title: "Planning", noun: "issue" }
         : { title: "Synchronizing", noun: "issue", whenInterrupted: HINTS.runInterrupted };
       return withConsent(invocation, service, args.yes, () =>
-        withWork(invocation, activity, (listener) =>
+        withJob(invocation, activity, (listener) =>
           tracker.run({ limit, ...(isDry && { dry_run: true }) }, listener),
         ),
       );

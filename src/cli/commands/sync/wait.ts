@@ -1,7 +1,8 @@
 import { defineAction } from "../../argv.ts";
 import { withService } from "../../invocation.ts";
+import { withJob } from "../../job.ts";
 import { showPublished } from "../mission/publish.ts";
-import { showSync, withWork } from "./show-sync.ts";
+import { showSync } from "./show-sync.ts";
 
 export const waitCommand = defineAction({
   description: "Wait for a push, run or `mission publish` that takes longer, and show its result",
@@ -14,9 +15,7 @@ export const waitCommand = defineAction({
   },
   run: async (invocation, { id }) => {
     const outcome = await withService(invocation, (service) =>
-      withWork(invocation, { title: "Waiting", noun: "item" }, (listener) =>
-        service.jobOutcome(id, listener),
-      ),
+      withJob(invocation, { title: "Waiting", noun: "item" }, (listener) => service.jobOutcome(id, listener)),
     );
     if (outcome.kind !== "publish") return showSync(invocation, outcome);
     await showPublished(invocation, outcome.result);
