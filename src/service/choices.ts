@@ -85,7 +85,10 @@ export class Choices {
       found.push(...page.resources);
       cursor = page.next_cursor;
       if (cursor !== null && seen.has(cursor)) {
-        throw new TrackerError("invalid_response", "The control plane lists its resources in circles.");
+        throw new TrackerError(
+          "invalid_response",
+          "The control plane returned the same page of resources twice.",
+        );
       }
       if (cursor !== null) seen.add(cursor);
     } while (cursor !== null);

@@ -35,12 +35,12 @@ const ARGS = {
   "nango-connection-id": {
     type: "string",
     valueHint: "ID",
-    description: "Take the credential from this connection of Nango; the token is then Nango's secret key",
+    description: "Use the credential of this Nango connection; the token is then Nango's secret key",
   },
   "nango-provider-config-key": {
     type: "string",
     valueHint: "KEY",
-    description: "Integration that the connection belongs to in Nango",
+    description: "Integration of the connection in Nango",
   },
   "nango-url": { type: "string", valueHint: "URL", description: "Address of a Nango of your own" },
   demo: {
@@ -132,7 +132,7 @@ function planOf(provider: HostedProvider, args: Args): Plan {
     return { kind: "nango", provider, connectionId, providerConfigKey, baseUrl };
   }
   if (connectionId !== undefined || providerConfigKey !== undefined || args["nango-url"] !== undefined) {
-    throw new UsageError("A connection of Nango needs two flags.", { hint: HINTS.connectNango(provider) });
+    throw new UsageError("A Nango connection needs two flags.", { hint: HINTS.connectNango(provider) });
   }
   if (provider !== "jira") refuse(["email"], `is for Jira, not for ${providerName(provider)}.`);
   const email = args.email ?? null;

@@ -14,7 +14,7 @@ export const serveCommand = defineAction({
       type: "string",
       valueHint: "N",
       default: String(DEFAULT_PORT),
-      description: "Port; 0 takes a free one",
+      description: "Port; 0 chooses a free one",
     },
     bind: { type: "string", valueHint: "ADDRESS", default: "127.0.0.1", description: "Address to listen on" },
     database: {
@@ -27,7 +27,7 @@ export const serveCommand = defineAction({
       valueHint: "URL",
       description: "Address for clients, if it is another one",
     },
-    demo: { type: "boolean", description: "Throw-away data with four connected providers" },
+    demo: { type: "boolean", description: "Temporary data with four connected providers" },
     "allow-private-network": {
       type: "boolean",
       description: "Allow connections to addresses inside your own network",

@@ -22,7 +22,7 @@ export function tokenGuide(provider: HostedProvider, baseUrl: string | null): Se
       return {
         name: "GitHub token",
         lines: [
-          `Make a token at ${site}/settings/personal-access-tokens/new?name=tracker&issues=write`,
+          `Create a token at ${site}/settings/personal-access-tokens/new?name=tracker&issues=write`,
           `for your repositories with "Issues: Read and write". A classic token needs the scope "repo".`,
         ],
       };
@@ -32,7 +32,7 @@ export function tokenGuide(provider: HostedProvider, baseUrl: string | null): Se
       return {
         name: "GitLab token",
         lines: [
-          `Make a personal access token with the scope "api" at`,
+          `Create a personal access token with the scope "api" at`,
           `${site}/-/user_settings/personal_access_tokens?name=tracker&scopes=api`,
         ],
       };
@@ -41,15 +41,15 @@ export function tokenGuide(provider: HostedProvider, baseUrl: string | null): Se
       return {
         name: "Jira API token",
         lines: [
-          "Make an API token, one without scopes, at https://id.atlassian.com/manage-profile/security/api-tokens",
-          "It may do what your account may: it needs to browse projects and to create and edit their issues.",
+          "Create an API token without scopes at https://id.atlassian.com/manage-profile/security/api-tokens",
+          "The token has your account's permissions: it needs to browse projects and to create and edit their issues.",
         ],
       };
     case "linear":
       return {
         name: "Linear API key",
         lines: [
-          `Make a personal API key with the permissions "Read" and "Write" at`,
+          `Create a personal API key with the permissions "Read" and "Write" at`,
           "https://linear.app/settings/account/security",
         ],
       };

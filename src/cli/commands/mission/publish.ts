@@ -15,7 +15,7 @@ import { ISSUE } from "./issue-argument.ts";
 const ARGS = {
   issue: ISSUE,
   "mission-id": { type: "string", valueHint: "ID", description: "Mission that the update is about" },
-  state: { type: "string", valueHint: "STATE", description: "State of the mission, in its own words" },
+  state: { type: "string", valueHint: "STATE", description: "State of the mission, as free text" },
   status: { type: "string", valueHint: "STATUS", description: "New status of the issue" },
   summary: { type: "string", valueHint: "TEXT", description: "Progress in one line" },
   url: { type: "string", valueHint: "URL", description: "Address of the mission" },

@@ -19,7 +19,7 @@ export const pullCommand = defineAction({
     limit: {
       type: "string",
       valueHint: "N",
-      description: `Issues a page, up to ${MAX_PAGE.toLocaleString("en-US")}; ${DEFAULT_PAGE} by default (hosted providers)`,
+      description: `Issues per page, up to ${MAX_PAGE.toLocaleString("en-US")}; ${DEFAULT_PAGE} by default (hosted providers)`,
     },
     all: { type: "boolean", description: "All pages; one by default" },
     full: { type: "boolean", description: "All issues, not only changes since the last pull; all pages" },
@@ -27,7 +27,7 @@ export const pullCommand = defineAction({
       type: "string",
       valueHint: "FILE",
       description:
-        "Write the issues to FILE, or with - to standard output, one JSON object a line. A pull that was interrupted starts again, so that FILE is complete",
+        "Write the issues to FILE, or with - to standard output, one JSON object per line. An interrupted pull starts again, so that FILE is complete",
     },
   },
   run: async (invocation, { limit, all, full, out }) => {
