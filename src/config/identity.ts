@@ -33,7 +33,8 @@ export function deriveSlug(remote: RemoteIdentity | null, root: string): string 
   return slug.slice(0, MAX_SLUG_LENGTH);
 }
 
-function sha256(text: string): string {
+/** The hash in hexadecimal digits. Loading `node:crypto` for it would slow every start. */
+export function sha256(text: string): string {
   return new Bun.CryptoHasher("sha256").update(text).digest("hex");
 }
 

@@ -1,5 +1,4 @@
 /** The project on disk: its folder, its config, its identity. */
-import { createHash } from "node:crypto";
 import { accessSync, constants, existsSync, mkdirSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import {
@@ -23,7 +22,13 @@ import {
   readRemotes,
 } from "../shared/git.ts";
 import type { Environment } from "../shared/io.ts";
-import { completeIdentity, identityEdit, type ProjectIdentity, UuidReservations } from "./identity.ts";
+import {
+  completeIdentity,
+  identityEdit,
+  type ProjectIdentity,
+  sha256,
+  UuidReservations,
+} from "./identity.ts";
 import { parseRemote, type RemoteIdentity } from "./remote.ts";
 import { editLock, type Folders } from "./settings.ts";
 
@@ -210,7 +215,7 @@ export class ProjectStore {
    * @throws ConfigError `config_locked` when another process holds the lock for longer than a bind takes
    */
   async alone<T>(project: Project, work: (now: Project) => Promise<T>): Promise<T> {
-    const name = createHash("sha256").update(realpathSync(project.root)).digest("hex").slice(0, 24);
+    const name = sha256(realpathSync(project.root)).slice(0, 24);
     const lock = await this.#take(join(this.#folders.state, "binds", `${name}.lock`));
     try {
       return await work({ ...project, ...readAgain(project) });
@@ -246,7 +251,7 @@ export class ProjectStore {
   #reportDoctrine({ root }: Project): void {
     if (this.#onDoctrine === null) return;
     const folder = join(this.#folders.state, "reported-doctrine");
-    const name = createHash("sha256").update(realpathSync(root)).digest("hex").slice(0, 24);
+    const name = sha256(realpathSync(root)).slice(0, 24);
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       writeFileSync(join(folder, name), "", { flag: "wx", mode: 0o600 });
