@@ -87,7 +87,7 @@ export class ControlPlaneClient {
     const exchange = exchangeOf(row, request, options.idempotencyKey);
     const send = <S extends v.GenericSchema>(schema: S) =>
       this.#channel.send(exchange, schema, caller).catch((error: unknown) => {
-        throw notOffered(this.name, { ...row, caller }, error);
+        throw notOffered(this.name, { ...row, caller }, withProvider(error, request));
       });
     if (job === undefined) return send(response);
     const begin = () => send(eventually(response));
@@ -112,6 +112,13 @@ export class ControlPlaneClient {
       }
     }
   }
+}
+
+/** Names the request's provider in an error that has none. */
+function withProvider(error: unknown, request: object): unknown {
+  const provider = "provider" in request && typeof request.provider === "string" ? request.provider : null;
+  const isNamed = !(error instanceof ControlPlaneError) || error.provider !== null;
+  return isNamed || provider === null ? error : error.with({ provider });
 }
 
 /** The request of a call: the fields of its path, the other fields as query or body, and its key. */

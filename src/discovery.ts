@@ -1,5 +1,6 @@
 /** Numbering, matching and narrowing of what can be bound. Pure. */
 import type { BindableResource, BindCandidate, BindResolveResponse } from "./protocol.ts";
+import type { HostedProvider } from "./shared/providers.ts";
 import { fold } from "./shared/text.ts";
 
 /** A resource that can be chosen, with the number that `bind --select` accepts. */
@@ -102,6 +103,27 @@ export function matchingResources(rows: readonly NumberedResource[], text: strin
     if (found.length > 0) return found;
   }
   return [];
+}
+
+/** The provider whose web host this is, by its own domain or by a server's usual name; null for any other host. */
+function providerOfHost(host: string): HostedProvider | null {
+  const labels = host.split(".");
+  if (labels.includes("github") || host.endsWith(".ghe.com")) return "github";
+  return labels.includes("gitlab") ? "gitlab" : null;
+}
+
+/**
+ * Returns the providers that a project may belong to: the connected one that
+ * its remote's host names, else all connected ones, else the one that the host
+ * names.
+ */
+export function likelyProviders(
+  connected: readonly HostedProvider[],
+  remoteHost: string | null,
+): readonly HostedProvider[] {
+  const named = remoteHost === null ? null : providerOfHost(remoteHost);
+  if (named !== null && (connected.length === 0 || connected.includes(named))) return [named];
+  return connected;
 }
 
 export function narrowResources(rows: readonly NumberedResource[], text: string): NumberedResource[] {

@@ -10,7 +10,7 @@ import { findProject, type Project, ProjectStore, requireProject } from "./confi
 import { editLock, type Folders, upgradesConfigs, userFolders } from "./config/settings.ts";
 import { TrustedBindings } from "./config/trusted-bindings.ts";
 import { type Binding, bindingOf, unbindEdit } from "./config.ts";
-import type { NumberedResource } from "./discovery.ts";
+import { likelyProviders, type NumberedResource } from "./discovery.ts";
 import type { CallName, CallRequest, CallResponse, InstallationStatus } from "./protocol.ts";
 import { ControlPlaneAccess, type EmbeddedHost } from "./service/access.ts";
 import { type BindDialog, Binder, type BindOutcome, type BindRequest } from "./service/bind.ts";
@@ -128,6 +128,27 @@ export class TrackerService {
       if (!(error instanceof TrackerError)) throw error;
       return { rows: await choices.unranked(), certain: null, resolutionError: error };
     }
+  }
+
+  /**
+   * The hosted providers that this project may be bound to: that of its
+   * binding, else those of {@link likelyProviders}.
+   */
+  async suggestProviders(): Promise<readonly HostedProvider[]> {
+    const project = await this.#findProject();
+    const bound = project === null ? null : bindingOf(project.config);
+    if (bound !== null && isHosted(bound.provider)) return [bound.provider];
+    const [connected, remote] = await Promise.all([
+      this.connections.connectedProviders(),
+      project === null ? null : this.#projects.remote(project),
+    ]);
+    return likelyProviders(connected, remote?.host ?? null);
+  }
+
+  /** The token that the GitHub CLI keeps for its person; null without one. */
+  async githubCliToken(): Promise<string | null> {
+    const { githubCliToken } = await import("./service/github-cli.ts");
+    return githubCliToken(this.#options.context, this.#options.projectFolder);
   }
 
   /** The binding that a bind would replace; null when there is none. */

@@ -190,6 +190,12 @@ const HINTS_BY_CODE: Readonly<Record<string, Hint>> = {
     "Bindings to on-device providers still work. To permit it, set `egress: permitted` below `tracker:`.",
 
   // Binding
+  provider_required: ({ details: { providers } }) => {
+    const [first] = Array.isArray(providers) ? providers : [];
+    return first === undefined
+      ? "Connect one: tracker host connect PROVIDER"
+      : `Name one: tracker bind ${first}`;
+  },
   selection_required: ({ provider }) =>
     `Choose one with --select NUMBER or --match TEXT. All of them: tracker discover --provider ${provider}`,
   no_candidates: ({ provider }) =>

@@ -17,7 +17,8 @@ export const SECRET_ARGS = {
   },
 } as const satisfies ArgumentDefs;
 
-type SecretFlags = Arguments<typeof SECRET_ARGS>;
+/** The values of {@link SECRET_ARGS}. */
+export type SecretFlags = Arguments<typeof SECRET_ARGS>;
 
 /**
  * Called before the first prompt.

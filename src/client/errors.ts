@@ -28,7 +28,9 @@ export class ControlPlaneError extends TrackerError {
     this.mayBeDone = facts.mayBeDone ?? false;
   }
 
-  with(facts: Pick<ControlPlaneErrorFacts, "details" | "mayBeDone" | "unfinished">): ControlPlaneError {
+  with(
+    facts: Pick<ControlPlaneErrorFacts, "details" | "mayBeDone" | "provider" | "unfinished">,
+  ): ControlPlaneError {
     const { code, message, hint: _, requestId, choices, unfinished, ...rest } = this;
     return new ControlPlaneError(code, message, {
       ...rest,

@@ -1,7 +1,7 @@
 import type { OperationProgress } from "../client.ts";
 import type { Connection, ConnectRequest } from "../protocol.ts";
 import { TrackerError } from "../shared/errors.ts";
-import { providerName } from "../shared/providers.ts";
+import { HOSTED_PROVIDERS, type HostedProvider, providerName } from "../shared/providers.ts";
 import type { ControlPlaneAccess } from "./access.ts";
 
 export class Connections {
@@ -17,6 +17,18 @@ export class Connections {
   ): Promise<Connection> {
     await this.#access.requireStorage();
     return (await this.#access.client()).call("connect", request, { onProgress });
+  }
+
+  /** The providers with a connection, sorted; empty on a control plane that does not list them. */
+  async connectedProviders(): Promise<readonly HostedProvider[]> {
+    const client = await this.#access.client();
+    try {
+      const { installations } = await client.call("installations", {});
+      return HOSTED_PROVIDERS.filter((name) => installations.some(({ provider }) => provider === name));
+    } catch (error) {
+      if (error instanceof TrackerError && error.code === "not_offered") return [];
+      throw error;
+    }
   }
 
   async list(): Promise<readonly Connection[]> {

@@ -76,7 +76,7 @@ describe("usage errors exit 2, say what is wrong on stderr, and do nothing", () 
     [["status", "--json=yes"], "--json takes no value."],
     [["status", "--provider", "linear"], "--provider needs --all."],
     [["status", "--all", "--check"], "--all and --check cannot be used together."],
-    [["discover"], "--provider is missing."],
+    [["discover", "jira", "--provider", "linear"], "jira and linear cannot be used together"],
     [["discover", "--provider"], "--provider needs a value."],
     [["discover", "--provider", ""], "--provider needs a value."],
     [["discover", "--provider="], "--provider needs a value."],
@@ -143,7 +143,7 @@ describe("help", () => {
   test.each([[["bind", "--help"]], [["help", "bind"]], [["--help", "bind"]]])("tracker %j", async (args) => {
     const { code, out } = await tracker(args);
     expect(code).toBe(0);
-    expect(out).toContain("Usage\n  tracker bind [flags]\n");
+    expect(out).toContain("Usage\n  tracker bind [name] [flags]\n");
     expect(out).toContain("--select N");
     expect(out).toContain("\nFlags of every command\n");
   });

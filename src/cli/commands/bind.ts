@@ -2,18 +2,20 @@ import type { BindResolveResponse } from "../../protocol.ts";
 import type { BindDialog, BindOutcome, Selection } from "../../service/bind.ts";
 import { UsageError } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
-import { type HostedProvider, isLocal, parseProvider, providerName } from "../../shared/providers.ts";
+import { type HostedProvider, isLocal, providerName } from "../../shared/providers.ts";
 import { type ArgumentDefs, type Arguments, defineAction, positiveInteger } from "../argv.ts";
 import { HINTS } from "../hints.ts";
 import { type Invocation, print, withService } from "../invocation.ts";
+import { withConnection } from "../offer-connection.ts";
 import { OWNERSHIP_ARGS } from "../ownership-flags.ts";
 import { pickResource } from "../picker.ts";
+import { namedProvider, PROVIDER_ARGS, suggestedProvider } from "../provider-argument.ts";
 import { bindingToJson, renderBinding, renderDryRun } from "../render/binding.ts";
 import { bindOnDevice } from "./bind/on-device.ts";
 import { mayReplace, reportChange } from "./bind/replace.ts";
 
 const ARGS = {
-  provider: { type: "string", required: true, valueHint: "NAME", description: "Provider to bind to" },
+  ...PROVIDER_ARGS,
   select: { type: "string", valueHint: "N", description: "Bind resource number N of `discover`" },
   match: {
     type: "string",
@@ -45,12 +47,12 @@ export const bindCommand = defineAction({
   description: "Bind this project to a tracker resource",
   args: ARGS,
   run: async (invocation, args) => {
-    const provider = parseProvider(args.provider);
-    if (isLocal(provider)) return bindOnDevice(invocation, provider, args);
+    const named = namedProvider(args);
+    if (named !== null && isLocal(named)) return bindOnDevice(invocation, named, args);
     const selection = selectionOf(args.select, args.match, args["bind-ref"]);
-    refuseLocalFlags(provider, args);
+    refuseLocalFlags(named, args);
     await bind(invocation, {
-      provider,
+      named,
       selection,
       replaces: args.yes || selection.by !== "certainty",
       dryRun: args["dry-run"],
@@ -60,7 +62,8 @@ export const bindCommand = defineAction({
 });
 
 interface BindOptions {
-  readonly provider: HostedProvider;
+  /** Null when the project suggests one. */
+  readonly named: HostedProvider | null;
   readonly selection: Selection;
   /** An existing binding is replaced without asking. */
   readonly replaces: boolean;
@@ -89,38 +92,47 @@ function selectionOf(
 const LOCAL_FLAGS = ["workspace", "doctrine-mode", "field-owner", "conflict-strategy"] as const;
 
 /** Refuses flags that have no effect with a hosted provider. */
-function refuseLocalFlags(provider: HostedProvider, args: BindArgs): void {
+function refuseLocalFlags(named: HostedProvider | null, args: BindArgs): void {
+  const name = named === null ? "hosted providers" : providerName(named);
   if (args.credential.length > 0) {
-    throw new UsageError(
-      `--credential is not for ${providerName(provider)}: the control plane stores its credential.`,
-      { hint: HINTS.credentialOfHosted(provider) },
-    );
+    throw new UsageError(`--credential is not for ${name}: the control plane stores its credential.`, {
+      ...(named !== null && { hint: HINTS.credentialOfHosted(named) }),
+    });
   }
   const flag = LOCAL_FLAGS.find((name) => args[name] !== undefined && args[name].length > 0);
   if (flag === undefined) return;
-  throw new UsageError(`--${flag} is for on-device providers, not for ${providerName(provider)}.`, {
+  throw new UsageError(`--${flag} is for on-device providers, not for ${name}.`, {
     ...(flag !== "workspace" && { hint: HINTS.ownershipOfHosted }),
   });
 }
 
 async function bind(invocation: Invocation, options: BindOptions): Promise<void> {
   const { log } = invocation;
-  const { explain, ...request } = options;
-  const dialog = createDialog(invocation, options);
-  const outcome = await withService(invocation, (service) => service.bind(request, dialog));
+  const { named, selection, replaces, dryRun } = options;
+  const outcome = await withService(invocation, async (service) => {
+    const provider = named ?? (await suggestedProvider(invocation, service));
+    if (provider === null) return null;
+    const request = { provider, selection, replaces, dryRun };
+    const dialog = createDialog(invocation, provider, options);
+    return withConnection(invocation, service, provider, () => service.bind(request, dialog));
+  });
   if (outcome === null) {
     log.info("Bind canceled");
     return;
   }
-  reportChange(log, outcome, options.dryRun);
-  await print(invocation, toJsonResult(outcome, options.dryRun), (_, style) =>
+  reportChange(log, outcome, dryRun);
+  await print(invocation, toJsonResult(outcome, dryRun), (_, style) =>
     outcome.preview === null
       ? renderBinding(outcome.binding, style)
       : renderDryRun(outcome.binding, outcome.preview, style),
   );
 }
 
-function createDialog(invocation: Invocation, { provider, explain }: BindOptions): BindDialog {
+function createDialog(
+  invocation: Invocation,
+  provider: HostedProvider,
+  { explain }: BindOptions,
+): BindDialog {
   const { io, log, globals } = invocation;
   return {
     canAsk: io.canPrompt,

@@ -1,14 +1,15 @@
 import { narrowResources } from "../../discovery.ts";
-import { providerName } from "../../shared/providers.ts";
+import { type Provider, providerName } from "../../shared/providers.ts";
 import { defineAction, positiveInteger } from "../argv.ts";
 import { type Invocation, print, withService } from "../invocation.ts";
+import { namedProvider, PROVIDER_ARGS, suggestedProvider } from "../provider-argument.ts";
 import { renderBindsUnasked, renderIsBound, renderResources, resourcesToJson } from "../render/resources.ts";
 
 /** `tracker discover` */
 export const discoverCommand = defineAction({
   description: "List the resources that a project can be bound to",
   args: {
-    provider: { type: "string", required: true, valueHint: "NAME", description: "Hosted provider" },
+    ...PROVIDER_ARGS,
     filter: {
       type: "string",
       valueHint: "TEXT",
@@ -16,21 +17,28 @@ export const discoverCommand = defineAction({
     },
     limit: { type: "string", valueHint: "N", description: "At most N resources" },
   },
-  run: (invocation, { provider, filter, limit }) =>
-    discover(invocation, { provider, filter, limit: positiveInteger("limit", limit) }),
+  run: (invocation, { filter, limit, ...provider }) =>
+    discover(invocation, { named: namedProvider(provider), filter, limit: positiveInteger("limit", limit) }),
 });
 
 interface DiscoverOptions {
-  readonly provider: string;
+  /** Null when the project suggests one. */
+  readonly named: Provider | null;
   readonly filter: string | undefined;
   readonly limit: number | undefined;
 }
 
-async function discover(invocation: Invocation, { provider, filter, limit }: DiscoverOptions): Promise<void> {
+async function discover(invocation: Invocation, { named, filter, limit }: DiscoverOptions): Promise<void> {
   const { log } = invocation;
-  const { rows, certain, resolutionError } = await withService(invocation, (service) =>
-    service.discover(provider),
-  );
+  const discovery = await withService(invocation, async (service) => {
+    const provider = named ?? (await suggestedProvider(invocation, service));
+    return provider === null ? null : { provider, ...(await service.discover(provider)) };
+  });
+  if (discovery === null) {
+    log.info("Discover canceled");
+    return;
+  }
+  const { provider, rows, certain, resolutionError } = discovery;
   const matching = filter === undefined ? rows : narrowResources(rows, filter);
   const shown = matching.slice(0, limit);
   if (resolutionError !== null) log.warn(`No numbers for --select: ${resolutionError.message}`);

@@ -22,8 +22,10 @@ export async function describeCommand(path: readonly string[], command: CommandD
       return [name, description ?? ""];
     }),
   );
-  const words = Object.entries(args).flatMap(([name, { type, description }]) =>
-    type === "positional" ? [[`<${name}>`, description ?? ""] as const] : [],
+  const words = Object.entries(args).flatMap(([name, { type, description, required }]) =>
+    type === "positional"
+      ? [[required === true ? `<${name}>` : `[${name}]`, description ?? ""] as const]
+      : [],
   );
   const flags = flagsOf(args);
   const usage = [

@@ -28,10 +28,10 @@ test("a command with flags", async () => {
     Serve until stopped.
 
     Usage
-      tracker host serve <name> [flags]
+      tracker host serve [name] [flags]
 
     Arguments
-      <name>  Who
+      [name]  Who
 
     Flags
       --port N      Port (default 7411)

@@ -14,7 +14,7 @@ import { askVisibly } from "../../ask.ts";
 import { HINTS } from "../../hints.ts";
 import { type Invocation, withService } from "../../invocation.ts";
 import { DISCOVERY, withProgress } from "../../progress.ts";
-import { checkSecretFlags, readSecret, SECRET_ARGS } from "../../secret.ts";
+import { checkSecretFlags, readSecret, SECRET_ARGS, type SecretFlags } from "../../secret.ts";
 import { showConnection } from "./connections/show-connection.ts";
 import { NANGO_GUIDE, tokenGuide } from "./token-guide.ts";
 
@@ -180,12 +180,22 @@ function checkDetails({ io }: Invocation, { provider, baseUrl, email }: TokenPla
   });
 }
 
+/** Asks for all that a connection with a token needs; null when the person cancels. */
+export async function readTokenRequest(
+  invocation: Invocation,
+  service: TrackerService,
+  provider: HostedProvider,
+): Promise<ConnectRequest | null> {
+  const plan: TokenPlan = { kind: "token", provider, baseUrl: null, email: null };
+  return requestOf(invocation, service, plan, { "token-stdin": false, "from-env": undefined });
+}
+
 /** Prompts for the missing fields; null when the person cancels. */
 async function requestOf(
   invocation: Invocation,
   service: TrackerService,
   plan: Plan,
-  args: Args,
+  args: SecretFlags,
 ): Promise<ConnectRequest | null> {
   const { provider } = plan;
   if (plan.kind === "demo") return { provider, kind: "demo" };

@@ -1,0 +1,60 @@
+import type { TrackerService } from "../service.ts";
+import { TrackerError, UsageError } from "../shared/errors.ts";
+import {
+  HOSTED_PROVIDERS,
+  type HostedProvider,
+  type Provider,
+  parseProvider,
+  providerName,
+} from "../shared/providers.ts";
+import type { ArgumentDefs, Arguments } from "./argv.ts";
+import { askVisibly } from "./ask.ts";
+import type { Invocation } from "./invocation.ts";
+
+/** The provider of a command, which may be left out. */
+export const PROVIDER_ARGS = {
+  name: { type: "positional", description: "Provider; without it, the one that the project suggests" },
+  provider: { type: "string", valueHint: "NAME", description: "The provider, as a flag" },
+} as const satisfies ArgumentDefs;
+
+/**
+ * Returns the provider on the command line; null without one.
+ *
+ * @throws UsageError when argument and flag differ
+ */
+export function namedProvider({ name, provider }: Arguments<typeof PROVIDER_ARGS>): Provider | null {
+  if (name !== undefined && provider !== undefined && name !== provider) {
+    throw new UsageError(`The providers ${name} and ${provider} cannot be used together.`);
+  }
+  const given = name ?? provider;
+  return given === undefined ? null : parseProvider(given);
+}
+
+/**
+ * Returns the only provider that the project suggests, else the person's choice; null when they cancel.
+ *
+ * @throws TrackerError `provider_required` where nobody can be asked
+ */
+export async function suggestedProvider(
+  { io }: Invocation,
+  service: TrackerService,
+): Promise<HostedProvider | null> {
+  const providers = await service.suggestProviders();
+  const [first, ...others] = providers;
+  if (first !== undefined && others.length === 0) return first;
+  const names = (providers.length > 0 ? providers : HOSTED_PROVIDERS).map(providerName);
+  if (!io.canPrompt) {
+    const message =
+      providers.length > 0
+        ? `The control plane is connected to ${names.join(", ")}.`
+        : "No provider is connected, and the remote's host names none.";
+    throw new TrackerError("provider_required", message, { details: { providers } });
+  }
+  const options = providers.length > 0 ? providers : HOSTED_PROVIDERS;
+  const hostedNamed = (text: string) => options.find((option) => option === text.toLowerCase());
+  const answer = await askVisibly(io, {
+    question: `Provider (${options.join(", ")}): `,
+    problemOf: (text) => (hostedNamed(text) === undefined ? `Enter one of ${options.join(", ")}.` : null),
+  });
+  return answer === null ? null : (hostedNamed(answer) ?? null);
+}
