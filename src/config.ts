@@ -29,12 +29,10 @@ export interface OwnershipRequest {
   readonly conflictStrategy: string | null;
 }
 
-/** The owner of each field of an issue. */
 interface OwnershipSetting extends OwnershipRequest {
   readonly mode: string;
 }
 
-/** A project's link to a resource, hosted or on-device. */
 export interface Binding {
   readonly provider: string;
   /** Null for an on-device binding, and in configs older than references. */

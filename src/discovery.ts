@@ -1,25 +1,23 @@
-/** Numbering, matching and narrowing of what can be bound. Pure. */
+/** Numbers, matches and narrows resources. Pure. */
 import type { BindableResource, BindCandidate, BindResolveResponse } from "./protocol.ts";
 import type { HostedProvider } from "./shared/providers.ts";
 import { fold } from "./shared/text.ts";
 
-/** A resource that can be chosen, with the number that `bind --select` accepts. */
+/** A resource with the number that `bind --select` accepts. */
 export interface NumberedResource {
   readonly number: number;
-  /** Sent to bind this resource. */
   readonly candidateToken: string;
   readonly label: string;
-  /** The rank that resolution gave it; null where it was not ranked. */
+  /** Null when the resource was not ranked. */
   readonly candidate: BindCandidate | null;
-  /** Null for a candidate that the list of resources does not have. */
+  /** Null for a candidate that is not in the list of resources. */
   readonly resource: BindableResource | null;
 }
 
 /**
- * Numbers what can be chosen: the candidates first, in their order, then the
- * other resources in the order of the list. A candidate belongs to the resource
- * with its token or, on hosts that issue a new token in every answer, to the
- * only resource with its label.
+ * Numbers the candidates first, then the other resources, each in their order. A candidate belongs to the
+ * resource with its token or, on hosts that issue a new token in every answer, to the only resource with its
+ * label.
  */
 export function numberResources(
   candidates: readonly BindCandidate[],
@@ -53,7 +51,6 @@ export function numberResources(
   return [...first, ...rest];
 }
 
-/** Puts the resource of an exact match first. */
 export function exactFirst(
   resources: readonly BindableResource[],
   { match_type, candidate_token, binding_ref }: BindResolveResponse,
@@ -65,12 +62,12 @@ export function exactFirst(
   return [...resources.filter(isExact), ...resources.filter((resource) => !isExact(resource))];
 }
 
-/** The provider's short key, where the resource has one. */
+/** Such as PAY. */
 function keyOf({ label, resource }: NumberedResource): string | null {
   return resource?.provider_context.display_key ?? /\(([^()]+)\)\s*$/.exec(label)?.[1] ?? null;
 }
 
-/** The label without the key in parentheses at its end. */
+/** Without the key in parentheses. */
 function nameOf({ label }: NumberedResource): string {
   return label.replace(/\s*\([^()]*\)\s*$/, "");
 }
@@ -79,7 +76,7 @@ function lastSegment(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** The ways in which a text can mean a resource, the surest first. */
+/** The ways in which a text names a resource, the surest first. */
 const TIERS: readonly ((row: NumberedResource, exact: string, folded: string) => boolean)[] = [
   ({ label }, exact) => label === exact,
   ({ label }, _, folded) => fold(label) === folded,
@@ -90,9 +87,8 @@ const TIERS: readonly ((row: NumberedResource, exact: string, folded: string) =>
 ];
 
 /**
- * Returns the resources that `--match text` means: those of the first of these
- * that has any: label, key, name without its key, last segment of a path, part
- * of the label. More than one means that the text does not decide.
+ * Returns the resources of the first of {@link TIERS} that has any. More than one means that the text does not
+ * decide.
  */
 export function matchingResources(rows: readonly NumberedResource[], text: string): NumberedResource[] {
   const exact = text.trim();
@@ -131,7 +127,7 @@ export function narrowResources(rows: readonly NumberedResource[], text: string)
   return rows.filter((row) => fold(row.label).includes(folded) || fold(keyOf(row) ?? "").includes(folded));
 }
 
-/** The same resource in a later answer, whose tokens are new; null when there is not exactly one. */
+/** Finds a resource in a later answer, whose tokens are new; null unless exactly one fits. */
 export function sameResource(
   rows: readonly NumberedResource[],
   { label, resource }: NumberedResource,

@@ -1,6 +1,6 @@
 /**
- * TrackerService: the one door that commands go through. It finds the project,
- * opens the control plane when a use case needs it, and picks hosted or local.
+ * The only entry point for commands. It finds the project, opens the control plane when a use case needs it, and
+ * decides between hosted and on-device.
  */
 
 import { realpathSync } from "node:fs";
@@ -65,7 +65,7 @@ export interface Discovery {
   readonly resolutionError: TrackerError | null;
 }
 
-/** Every use case of the product. Close it when the command is done. */
+/** Close it when the command ends. */
 export class TrackerService {
   readonly connections: Connections;
   readonly sessions: Sessions;
@@ -94,7 +94,6 @@ export class TrackerService {
     await this.#access.close();
   }
 
-  /** Static. */
   providers(): { readonly local: readonly string[]; readonly saas: readonly string[] } {
     return { local: LOCAL_PROVIDERS, saas: HOSTED_PROVIDERS };
   }
@@ -193,7 +192,7 @@ export class TrackerService {
 
   // Work on a binding
 
-  /** The project's binding from its config alone. */
+  /** Reads only the config. */
   async configuredBinding(): Promise<Binding> {
     return requireBinding(await this.#requireProject());
   }

@@ -18,7 +18,6 @@ export interface Comment {
 /** A parsed configuration file with the offset of each part, in UTF-16 units. */
 export interface ConfigDocument {
   readonly text: string;
-  /** Null for a file without values. */
   readonly root: YAMLMap | null;
   readonly comments: readonly Comment[];
   /** The end, or the document end marker: text is appended here. */
@@ -206,7 +205,6 @@ export function ownershipKey(pairs: ReadonlyMap<string, Pair>): "ownership" | "d
   return isOlder ? "doctrine" : "ownership";
 }
 
-/** The offsets of a pair in the text. */
 export interface Place {
   /** The first character of the key, its anchor and tag included. */
   readonly start: number;
@@ -273,7 +271,6 @@ function endOf(token: CST.Token): number {
   }
 }
 
-/** The comments that start in this range. */
 export function commentsIn(document: ConfigDocument, from: number, to: number): readonly Comment[] {
   return document.comments.filter(({ offset }) => offset >= from && offset < to);
 }

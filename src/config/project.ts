@@ -39,7 +39,7 @@ const LOCK_PAUSE_MS = 25;
 const CONFIG_FOLDER = ".kittify";
 const CONFIG_PATH = `${CONFIG_FOLDER}/config.yaml`;
 
-/** A folder that is, or by the first bind becomes, a project. */
+/** A folder that is a project, or becomes one with its first bind. */
 export interface Project {
   readonly root: string;
   /** Null outside of a git work tree. */
@@ -89,7 +89,6 @@ function newProject(repository: string): Project {
   return { root: repository, repository, configPath, source: "none", config: parseProjectConfig("") };
 }
 
-/** The project whose config a sparse checkout leaves out. */
 async function findIndexed(
   repository: string,
   folders: readonly string[],

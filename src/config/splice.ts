@@ -146,7 +146,7 @@ interface Splice {
 const INDENT = "  ";
 const BOM = "\ufeff";
 
-/** Collects the splices of one edit, then applies them. */
+/** The splices of one edit. */
 class Splicer {
   readonly #document: ConfigDocument;
   readonly #text: string;

@@ -103,7 +103,7 @@ function byKey([left]: readonly unknown[], [right]: readonly unknown[]): number 
  */
 function describer(): { describe: (node: unknown) => string; head: (node: unknown) => string } {
   const definitions = new Map<string, number>();
-  /** The anchor, which counts as defined from here on, and the tag. */
+  /** The anchor, defined from here on, and the tag. */
   const head = (node: unknown): string => {
     if (!isScalar(node) && !isMap(node) && !isSeq(node)) return "";
     const { anchor, tag } = node;

@@ -9,7 +9,7 @@ import type { Folders } from "../../src/config/settings.ts";
 import { parseProjectConfig } from "../../src/config.ts";
 import type { PushItem } from "../../src/protocol.ts";
 import { StoreError } from "../../src/sdk/stores/serial.ts";
-import { explained } from "../../src/service/bindings/on-device-failures.ts";
+import { withFailureCodes } from "../../src/service/bindings/on-device-failures.ts";
 import { OnDevicePrograms, parseCredentials } from "../../src/service/bindings/on-device-programs.ts";
 import { failureOf } from "../helpers/failure.ts";
 import { SimulatedBeads } from "../helpers/subjects/beads.ts";
@@ -319,7 +319,7 @@ describe("what goes wrong has the code that a control plane gives it", () => {
     const full = async () => {
       throw new StoreError("The issue store cannot be used.", { retryable: false, isFull: true });
     };
-    expect(await failureOf(explained(full))).toMatchObject({
+    expect(await failureOf(withFailureCodes(full))).toMatchObject({
       code: "store_unusable",
       hint: expect.stringMatching(/^Free space/),
     });

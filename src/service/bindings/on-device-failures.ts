@@ -10,7 +10,7 @@ import { SyncRequestError } from "../../sync/request.ts";
  * @throws TrackerError `program_unusable` when the provider's program cannot be run as configured,
  *   `store_unusable` when the issue database cannot be used, else a control plane's code
  */
-export async function explained<T>(work: () => Promise<T>): Promise<T> {
+export async function withFailureCodes<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -19,7 +19,7 @@ export async function explained<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** @throws TrackerError `conflict_not_found`, or `conflict_decided` when it was decided otherwise; rethrows the rest */
-export async function decided<T>(decision: () => Promise<T>): Promise<T> {
+export async function withConflictCodes<T>(decision: () => Promise<T>): Promise<T> {
   try {
     return await decision();
   } catch (error) {

@@ -14,7 +14,7 @@ import { TrackerError, UsageError } from "../../shared/errors.ts";
 import { isInRepository, trustedPath } from "../../shared/git.ts";
 import { isLocal, type LocalProvider, providerName } from "../../shared/providers.ts";
 import { OnDeviceBinding, WorkPackageMapping } from "./on-device.ts";
-import { explained } from "./on-device-failures.ts";
+import { withFailureCodes } from "./on-device-failures.ts";
 import { ownershipOf } from "./on-device-ownership.ts";
 
 /** A setting of the user, never of a repository. */
@@ -64,7 +64,7 @@ export class OnDevicePrograms {
    */
   async check(project: Project, program: Program): Promise<void> {
     const connector = await this.#connect(project, program);
-    await explained(() => connector.searchIssues({ limit: 1 }));
+    await withFailureCodes(() => connector.searchIssues({ limit: 1 }));
   }
 
   /** Empty when nothing is recorded. */
@@ -127,7 +127,7 @@ export class OnDevicePrograms {
     if (program !== null && isInRepository(dirname(program), project.root)) {
       throw programInRepository(provider, program);
     }
-    return explained(() =>
+    return withFailureCodes(() =>
       createLocalConnector(
         provider,
         { ...params, ...(program !== null && { command: program }) },

@@ -34,7 +34,7 @@ import { summaryStatus, summaryTotal, wireTicket } from "../../sync/envelope.ts"
 import { type Ownership, ownershipPolicy } from "../../sync/ownership.ts";
 import { ResourceSync } from "../../sync/resource-sync.ts";
 import type { BoundTracker, MappingRequest, PullListener } from "../bindings.ts";
-import { decided, explained } from "./on-device-failures.ts";
+import { withConflictCodes, withFailureCodes } from "./on-device-failures.ts";
 import { SyncLock } from "./on-device-lock.ts";
 
 export const WorkPackageMapping = v.object({
@@ -142,19 +142,19 @@ export class OnDeviceBinding implements BoundTracker {
   }
 
   async resolveConflict(id: string, take: ConflictSide): Promise<ResolveConflictResponse> {
-    const conflict = await this.#alone((sync) => decided(() => sync.resolveConflict(id, take)));
+    const conflict = await this.#alone((sync) => withConflictCodes(() => sync.resolveConflict(id, take)));
     return answer(ResolveConflictResponse, conflict);
   }
 
   async tickets(limit: number): Promise<ListTicketsResponse> {
     const { connector } = this.#options;
-    const found = await explained(() => connector.searchIssues({ limit }));
+    const found = await withFailureCodes(() => connector.searchIssues({ limit }));
     return answer(ListTicketsResponse, { tickets: this.#tickets(found), ...this.#resource() });
   }
 
   async searchTickets(query: IssueSearchQuery, limit: number): Promise<IssueSearchResponse> {
     const { connector } = this.#options;
-    const found = await explained(async () => {
+    const found = await withFailureCodes(async () => {
       if ("query_text" in query) return connector.searchIssues({ limit, text: query.query_text });
       const issue = await connector.findIssue(query.query_key);
       return issue === null ? [] : [issue];
@@ -206,7 +206,7 @@ export class OnDeviceBinding implements BoundTracker {
   /** Opens the store for the length of `work`. */
   #work<T>(work: (sync: ResourceSync) => Promise<T>): Promise<T> {
     const { connector, storePath, doctrine, now } = this.#options;
-    return explained(async () => {
+    return withFailureCodes(async () => {
       const store = openSqliteStore(storePath);
       try {
         const policy = ownershipPolicy(doctrine);
