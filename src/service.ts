@@ -264,7 +264,7 @@ export class TrackerService {
       context: this.#options.context,
       projectFolder: this.#options.projectFolder,
       projects: this.#projects,
-      controlPlane: () => this.#access.plane(),
+      controlPlane: () => this.#access.controlPlane(),
       openClient: () => this.#access.client(),
       askLocal: async (project) => {
         const tracker = await (await this.#onDeviceTools()).programs.open(project);
@@ -304,7 +304,7 @@ export class TrackerService {
 
   /** Only the embedded control plane asks for consent. */
   async #trust(project: Project, bindingRef: string | null): Promise<void> {
-    const { kind } = await this.#access.plane();
+    const { kind } = await this.#access.controlPlane();
     if (kind === "embedded" && bindingRef !== null) this.#trusted.add(realpathSync(project.root), bindingRef);
   }
 
@@ -323,7 +323,7 @@ export class TrackerService {
 
   async #clones(): Promise<Clones | null> {
     const access = this.#access;
-    if ((await access.plane()).kind === "remote") return null;
+    if ((await access.controlPlane()).kind === "remote") return null;
     return new Clones({
       client: await access.client(),
       projects: this.#projects,

@@ -8,8 +8,8 @@ import type { Invocation } from "./invocation.ts";
 import { DISCOVERY, withProgress } from "./progress.ts";
 
 /**
- * Runs `work`. In a terminal, where it fails for want of a connection, offers
- * to connect the provider and runs `work` once more.
+ * Runs `work`. When it fails in a terminal because no connection exists, offers to connect the provider and runs
+ * `work` again.
  */
 export async function withConnection<T>(
   invocation: Invocation,
@@ -32,7 +32,7 @@ export async function withConnection<T>(
   }
 }
 
-/** The connection that the person wants; null when they want none. No token is used before they agree. */
+/** Null when the person declines. No token is used before they agree. */
 async function askForRequest(
   invocation: Invocation,
   service: TrackerService,

@@ -11,14 +11,13 @@ import type { ArgumentDefs, Arguments } from "./argv.ts";
 import { askVisibly } from "./ask.ts";
 import type { Invocation } from "./invocation.ts";
 
-/** The provider of a command, which may be left out. */
 export const PROVIDER_ARGS = {
   name: { type: "positional", description: "Provider; without it, the one that the project suggests" },
   provider: { type: "string", valueHint: "NAME", description: "The provider, as a flag" },
 } as const satisfies ArgumentDefs;
 
 /**
- * Returns the provider on the command line; null without one.
+ * Null without a provider on the command line.
  *
  * @throws UsageError when argument and flag differ
  */
@@ -33,7 +32,7 @@ export function namedProvider({ name, provider }: Arguments<typeof PROVIDER_ARGS
 /**
  * Returns the only provider that the project suggests, else the person's choice; null when they cancel.
  *
- * @throws TrackerError `provider_required` where nobody can be asked
+ * @throws TrackerError `provider_required` where no prompt is possible
  */
 export async function suggestedProvider(
   { io }: Invocation,

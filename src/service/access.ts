@@ -38,7 +38,7 @@ export class ControlPlaneAccess {
     return join(this.#options.folders.state, "host.db");
   }
 
-  async plane(): Promise<ControlPlane> {
+  async controlPlane(): Promise<ControlPlane> {
     if (this.#chosen === null) {
       const { context, hostFlag, folders } = this.#options;
       this.#chosen = await chooseControlPlane(hostFlag, context.env, folders);
@@ -48,19 +48,19 @@ export class ControlPlaneAccess {
 
   /** @throws TrackerError `embedded_host` for the embedded one, which has no sessions */
   async remote(): Promise<ControlPlane & { readonly kind: "remote" }> {
-    const plane = await this.plane();
-    if (plane.kind === "remote") return plane;
+    const controlPlane = await this.controlPlane();
+    if (controlPlane.kind === "remote") return controlPlane;
     throw new TrackerError("embedded_host", "The embedded control plane has no sessions.");
   }
 
   async client(): Promise<ControlPlaneClient> {
     if (this.#client !== null) return this.#client;
-    const plane = await this.plane();
-    if (plane.kind === "remote") {
+    const controlPlane = await this.controlPlane();
+    if (controlPlane.kind === "remote") {
       const { credentials } = this.#options;
-      this.#client = this.clientAt(plane.url, {
-        current: async () => (await credentials.find(plane.url))?.credential ?? null,
-        replace: async (credential) => this.#keep(plane.url, credential),
+      this.#client = this.clientAt(controlPlane.url, {
+        current: async () => (await credentials.find(controlPlane.url))?.credential ?? null,
+        replace: async (credential) => this.#keep(controlPlane.url, credential),
       });
     } else {
       this.#embedded = await this.#options.openEmbedded(this.databasePath);

@@ -67,14 +67,14 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
     return ok(`${slug}, ${repository}, ${recorded}`);
   });
 
-  const plane = await check<ControlPlane>("control plane", async () => {
+  const controlPlane = await check<ControlPlane>("control plane", async () => {
     const found = await patient.controlPlane();
     const name = found.kind === "embedded" ? "embedded" : found.url.origin;
     return { ...ok(`${name} (${found.source})`), found };
   });
 
   const reachable = await check<true>("reachable", async () => {
-    if (plane === null) return skipped("no control plane");
+    if (controlPlane === null) return skipped("no control plane");
     const client = await patient.openClient();
     try {
       const { version, database } = await client.call("health", {});
@@ -115,7 +115,7 @@ export async function diagnose(patient: Patient): Promise<Check[]> {
     const validate = () =>
       client.call("bindValidate", { provider, binding_ref: bindingRef, project_identity: identity });
     let validation = await validate();
-    if (!validation.valid && plane?.kind === "embedded") {
+    if (!validation.valid && controlPlane?.kind === "embedded") {
       await patient.askHosted(project);
       validation = await validate();
     }
@@ -155,10 +155,15 @@ function boundProvider(project: Project | null): HostedProvider {
 }
 
 /** Hosts use one reason for a deleted binding and for an unknown one. */
-function stale(bindingRef: string, provider: string, plane: string, reason: string | null): TrackerError {
+function stale(
+  bindingRef: string,
+  provider: string,
+  controlPlane: string,
+  reason: string | null,
+): TrackerError {
   const details = {
     reason: reason === "mapping_deleted" ? "binding_not_found" : reason,
-    control_plane: plane,
+    control_plane: controlPlane,
   };
   return new TrackerError("stale_binding", `${bindingRef}: ${reason ?? "invalid"}`, { provider, details });
 }

@@ -1,15 +1,14 @@
-/** The GitHub CLI (`gh`) as a source of a token. */
 import type { Context } from "../shared/context.ts";
 import { findProgram } from "../shared/git.ts";
 import { tokenProblem } from "../shared/token.ts";
 
-/** Longest run of `gh`, in ms. */
 const TIME_LIMIT_MS = 3_000;
 
 /**
- * Returns the token that `gh` keeps for github.com; null without one. The
- * program is never taken from the repository around `folder`, nor run in it.
- * `gh auth token`: https://cli.github.com/manual/gh_auth_token
+ * Returns the token that `gh` stores for github.com; null without one. The program is neither taken from the
+ * repository around `folder` nor run in it.
+ *
+ * @see https://cli.github.com/manual/gh_auth_token
  */
 export async function githubCliToken(
   { env, machine, timing }: Pick<Context, "env" | "machine" | "timing">,

@@ -51,16 +51,16 @@ export class Sessions {
 
   async current(): Promise<Session> {
     const { access, credentials } = this.#options;
-    const plane = await access.plane();
-    if (plane.kind === "embedded") {
+    const controlPlane = await access.controlPlane();
+    if (controlPlane.kind === "embedded") {
       return { host: "embedded", source: "none needed", team: "local", user: null };
     }
-    const found = await credentials.find(plane.url);
+    const found = await credentials.find(controlPlane.url);
     if (found === null) {
-      throw new NotAuthenticatedError(`You are not logged in to ${plane.url.origin}.`);
+      throw new NotAuthenticatedError(`You are not logged in to ${controlPlane.url.origin}.`);
     }
     const user = await (await access.client()).call("me", {});
-    return { host: plane.url.origin, source: found.source, team: found.credential.teamSlug, user };
+    return { host: controlPlane.url.origin, source: found.source, team: found.credential.teamSlug, user };
   }
 
   /** Returns false when no credential was stored. */

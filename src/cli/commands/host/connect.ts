@@ -180,7 +180,7 @@ function checkDetails({ io }: Invocation, { provider, baseUrl, email }: TokenPla
   });
 }
 
-/** Asks for all that a connection with a token needs; null when the person cancels. */
+/** Prompts for the parts of a connection with a token; null when the person cancels. */
 export async function readTokenRequest(
   invocation: Invocation,
   service: TrackerService,
