@@ -48,6 +48,7 @@ export const HINTS = {
     `\`tracker bind --provider ${provider}\` binds to ${label}.`,
   bindWorkspace: (provider: Provider, workspace: string) =>
     `For example: tracker bind --provider ${provider} --workspace ${workspace}`,
+  commitConfig: "Commit .kittify/config.yaml: it binds every clone.",
   replaceBinding: (provider: Provider) => `Replace it: tracker bind --provider ${provider} --yes`,
   replaceWorkspace: (provider: Provider) =>
     `Replace it: tracker bind --provider ${provider} --workspace NAME --yes`,

@@ -601,7 +601,9 @@ describe("a project that is bound already", () => {
       using place = new Scratch({ env: plane.env, config: BOUND });
       const first = await place.run(["bind", "--provider", "linear", ...flags]);
       expect(first.code).toBe(0);
-      expect(first.stderr).toBe("Replaced Old Team (OLD) (Linear, srm_OLD).\n");
+      expect(first.stderr).toBe(
+        "Replaced Old Team (OLD) (Linear, srm_OLD).\nCommit .kittify/config.yaml: it binds every clone.\n",
+      );
       expect(place.config()).toContain("srm_NEW");
       plane.verify();
     },

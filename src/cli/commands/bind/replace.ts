@@ -4,6 +4,7 @@ import { TrackerError } from "../../../shared/errors.ts";
 import type { Io } from "../../../shared/io.ts";
 import type { Log } from "../../../shared/log.ts";
 import { confirm } from "../../ask.ts";
+import { HINTS } from "../../hints.ts";
 import { renderReplacement } from "../../render/binding.ts";
 
 /**
@@ -27,5 +28,7 @@ export function reportChange(
   dryRun: boolean,
 ): void {
   if (replaced !== null) log.info(`${dryRun ? "Would replace" : "Replaced"} ${renderReplacement(replaced)}.`);
-  if (isNewProject && !dryRun) log.info(`Created ${configPath}`);
+  if (dryRun) return;
+  if (isNewProject) log.info(`Created ${configPath}`);
+  if (isNewProject || replaced !== null) log.info(HINTS.commitConfig);
 }
