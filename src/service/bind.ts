@@ -33,7 +33,7 @@ export interface BindDialog {
   choose(rows: readonly NumberedResource[]): Promise<NumberedResource | null>;
   /** Asks before a binding is replaced that no flag named. */
   mayReplace(existing: Binding): Promise<boolean>;
-  /** Shows the reasons of a resolution; null where nobody asked for them. */
+  /** Shows the reasons of a resolution; null without `--explain`. */
   readonly explain: ((resolution: BindResolveResponse) => void) | null;
 }
 
@@ -266,8 +266,8 @@ async function matching(choices: Choices, provider: HostedProvider, text: string
 /** The error without a terminal: the best candidates, else the first resources. */
 function undecided(provider: HostedProvider, rows: readonly NumberedResource[]): TrackerError {
   const ranked = rows.filter(({ candidate }) => candidate !== null);
-  if (ranked.length === 0) {
-    const message = `No resource of ${providerName(provider)} resembles this project.`;
+  if (ranked.every(({ candidate }) => candidate?.confidence === "low")) {
+    const message = `No resource of ${providerName(provider)} clearly fits this project.`;
     return selectionRequired(message, provider, rows);
   }
   const count = ranked.length === 1 ? "One resource" : "Several resources";

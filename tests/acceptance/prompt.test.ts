@@ -2,7 +2,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { errorOf } from "../helpers/binary.ts";
 import { MinimalHost } from "../helpers/minimal-host.ts";
+import { httpAnswer, RawServer } from "../helpers/raw-server.ts";
 import { Scratch } from "../helpers/scratch.ts";
+import { TEAM, TOKEN } from "../helpers/scripted-control-plane.ts";
 
 const CONFIG = "# ours\nother: {a: 1}\n";
 const BIND = ["bind", "--provider", "linear"];
@@ -158,6 +160,67 @@ describe("the list that is searched", () => {
     // The terminal echoes and edits lines again, and shows its cursor.
     expect(terminal.text).toMatch(/[^-]icanon/);
     expect(terminal.text).toMatch(/[^-]echo /);
+    expect(terminal.raw.lastIndexOf("\x1b[?25h")).toBeGreaterThan(terminal.raw.lastIndexOf("\x1b[?25l"));
+    expect(place.config()).toBe(CONFIG);
+  });
+});
+
+describe.each([300, 20_000])("the list of %i resources", (count) => {
+  const resources = Array.from({ length: count }, (_, index) => ({
+    candidate_token: `cand_${index}`,
+    display_label: `Team ${index} 決済 (T${index})`,
+    provider: "linear",
+  }));
+  const bound = { ...resources[217], binding_ref: "srm_217", provider_context: {}, project_slug: "payments" };
+  const listing = () =>
+    new RawServer(({ head }) => {
+      const answer = head.includes("/bind-confirm/")
+        ? { ...bound, bound_at: "2026-01-01T00:00:00Z" }
+        : { match_type: "none", candidates: [], resources };
+      return { bytes: httpAnswer(200, JSON.stringify(answer)), end: "close" };
+    });
+  const envOf = (server: RawServer) => ({
+    TRACKER_HOST: server.url,
+    TRACKER_TOKEN: TOKEN,
+    TRACKER_TEAM: TEAM,
+  });
+
+  test.each([
+    [80, 24],
+    [50, 15],
+  ])("finds a pasted name at %i × %i, also after a resize", async (columns, rows) => {
+    using server = listing();
+    using place = new Scratch({ env: envOf(server), config: CONFIG });
+    const terminal = place.open(BIND, { columns, rows });
+    await terminal.waitFor(`Type to search ${count.toLocaleString("en-US")} resources`);
+    terminal.resize(44, 12);
+    terminal.type("(t217)");
+    await terminal.waitFor("1 match");
+    terminal.type("\r");
+    expect(await terminal.exit()).toBe(0);
+    expect(place.config()).toContain("binding_ref: srm_217");
+  });
+
+  test("shows ten at a time in 20 columns, and takes the number of a line that is shown", async () => {
+    using server = listing();
+    using place = new Scratch({ env: envOf(server), config: CONFIG });
+    const terminal = place.open(BIND, { columns: 20, rows: 24 });
+    await terminal.waitFor(PROMPT);
+    expect(terminal.text).toContain(`… ${(count - 10).toLocaleString("en-US")} more`);
+    terminal.typeLine("(t217)");
+    await terminal.waitFor(PROMPT, 2);
+    terminal.typeLine("1");
+    expect(await terminal.exit()).toBe(0);
+    expect(place.config()).toContain("binding_ref: srm_217");
+  });
+
+  test("leaves the terminal as it was when the line is hung up", async () => {
+    using server = listing();
+    using place = new Scratch({ env: envOf(server), config: CONFIG });
+    const terminal = place.open(BIND);
+    await terminal.waitFor("Bind to");
+    terminal.hangUp();
+    expect(await terminal.exit()).toBe(129);
     expect(terminal.raw.lastIndexOf("\x1b[?25h")).toBeGreaterThan(terminal.raw.lastIndexOf("\x1b[?25l"));
     expect(place.config()).toBe(CONFIG);
   });

@@ -295,7 +295,7 @@ describe("no match", () => {
     using place = new Scratch({ env: plane.env });
     const outcome = await place.run(["bind", "--provider", "linear"]);
     expect(outcome).toMatchObject({ code: 1, stdout: "" });
-    expect(outcome.stderr).toContain("No resource of Linear resembles this project.");
+    expect(outcome.stderr).toContain("No resource of Linear clearly fits this project.");
     expect(outcome.stderr).toMatch(/1\W+Backend API \(BE\).*4\W+Zebra \(ZEB\)/s);
     expect(outcome.stderr).not.toMatch(/team[ _-]?id|project[ _-]?(id|key|slug)|--project-slug|--bind-ref/i);
     expect(place.config()).toBeNull();

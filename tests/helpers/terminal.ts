@@ -78,6 +78,16 @@ export class TerminalSession {
     this.#write("\x03");
   }
 
+  /** Changes the size of the terminal. */
+  resize(columns: number, rows: number): void {
+    this.#child.terminal?.resize(columns, rows);
+  }
+
+  /** Hangs up, as a lost SSH connection does. */
+  hangUp(): void {
+    this.#child.kill("SIGHUP");
+  }
+
   /** Presses Ctrl-D. */
   pressEndOfInput(): void {
     this.#write("\x04");

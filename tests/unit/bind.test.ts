@@ -273,7 +273,7 @@ describe("without a choice", () => {
   test.each([
     [["A"], "One resource may fit this project."],
     [["A", "B"], "Several resources may fit this project."],
-    [[], "No resource of Linear resembles this project."],
+    [[], "No resource of Linear clearly fits this project."],
   ])("on pipes %p is not certain", async (labels, message) => {
     stubs.on("POST", RESOLVE, offered(...labels.map((label, index) => candidate(index, label))));
     stubs.on("GET", RESOURCES, listed("A", "B", "C"));
