@@ -105,10 +105,7 @@ export class TrackerService {
 
   // Discovery and binding
 
-  /**
-   * Lists the bindable resources of a provider. Should the ranking fail, the
-   * list is worth having all the same.
-   */
+  /** Lists the bindable resources of a provider, in the order of the list if the ranking fails. */
   async discover(name: string): Promise<Discovery> {
     const provider = requireHosted(name);
     const client = await this.#access.client();

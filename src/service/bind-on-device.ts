@@ -7,7 +7,7 @@ import { requireOwnership } from "./bindings/on-device-ownership.ts";
 import { type OnDevicePrograms, parseCredentials } from "./bindings/on-device-programs.ts";
 import { type ConfigChange, changeOf, previewOf } from "./config-change.ts";
 
-/** A bind to an on-device provider, as it was asked for. */
+/** The request of a bind to an on-device provider. */
 export interface OnDeviceBindRequest {
   readonly provider: LocalProvider;
   readonly workspace: string;

@@ -37,7 +37,7 @@ export interface BindDialog {
   readonly explain: ((resolution: BindResolveResponse) => void) | null;
 }
 
-/** A bind, as it was asked for. */
+/** The request of a bind. */
 export interface BindRequest {
   readonly provider: HostedProvider;
   readonly selection: Selection;

@@ -50,7 +50,7 @@ export const bindCommand = defineAction({
     const named = namedProvider(args);
     if (named !== null && isLocal(named)) return bindOnDevice(invocation, named, args);
     const selection = selectionOf(args.select, args.match, args["bind-ref"]);
-    refuseLocalFlags(named, args);
+    refuseOnDeviceFlags(named, args);
     await bind(invocation, {
       named,
       selection,
@@ -89,17 +89,17 @@ function selectionOf(
   return { by: "certainty" };
 }
 
-const LOCAL_FLAGS = ["workspace", "doctrine-mode", "field-owner", "conflict-strategy"] as const;
+const ON_DEVICE_FLAGS = ["workspace", "doctrine-mode", "field-owner", "conflict-strategy"] as const;
 
 /** Refuses flags that have no effect with a hosted provider. */
-function refuseLocalFlags(named: HostedProvider | null, args: BindArgs): void {
+function refuseOnDeviceFlags(named: HostedProvider | null, args: BindArgs): void {
   const name = named === null ? "hosted providers" : providerName(named);
   if (args.credential.length > 0) {
     throw new UsageError(`--credential is not for ${name}: the control plane stores its credential.`, {
       ...(named !== null && { hint: HINTS.credentialOfHosted(named) }),
     });
   }
-  const flag = LOCAL_FLAGS.find((name) => args[name] !== undefined && args[name].length > 0);
+  const flag = ON_DEVICE_FLAGS.find((name) => args[name] !== undefined && args[name].length > 0);
   if (flag === undefined) return;
   throw new UsageError(`--${flag} is for on-device providers, not for ${name}.`, {
     ...(flag !== "workspace" && { hint: HINTS.ownershipOfHosted }),
