@@ -16,6 +16,7 @@ const IDENTITY = {
   slug: "payments-api",
   node_id: "0123456789ab",
   repo_slug: "acme/payments-api",
+  repo_host: "github.com",
 };
 const CONFIG = `project:\n  uuid: ${IDENTITY.uuid}\n  slug: ${IDENTITY.slug}\n  node_id: "${IDENTITY.node_id}"\n`;
 const BIND = ["bind", "--provider", "linear", "--select", "1", "--yes"];

@@ -38,15 +38,16 @@ async function call(path: string, body?: string, extra: Record<string, string> =
   return answer;
 }
 
+const list = () => call("resources/?provider=linear&limit=500");
 const resolve = () => call("bind-resolve/", `{"provider":"linear","project_identity":${identity}}`);
 
 if (command === "discover") {
-  const [{ resources }] = await Promise.all([call("resources/?provider=linear"), resolve()]);
+  const [{ resources }] = await Promise.all([list(), resolve()]);
   let text = "";
   for (const { display_label, provider } of resources) text += `${display_label}\t${provider}\n`;
   process.stdout.write(text);
 } else {
-  const { candidates } = await resolve();
+  const [{ candidates }] = await Promise.all([resolve(), list()]);
   const token = JSON.stringify(candidates[0]?.candidate_token);
   const bound = await call(
     "bind-confirm/",

@@ -10,24 +10,24 @@ afterAll(() => rmSync(state, { recursive: true, force: true }));
 
 test("a binding is accepted for one folder, and stays accepted", () => {
   const trusted = new TrustedBindings({ state });
-  expect(trusted.has("/work/payments", "srm_1")).toBe(false);
-  trusted.add("/work/payments", "srm_1");
-  trusted.add("/work/payments", "srm_2");
-  trusted.add("/work/payments", "srm_1");
+  expect(trusted.has("/srv/payments", "srm_1")).toBe(false);
+  trusted.add("/srv/payments", "srm_1");
+  trusted.add("/srv/payments", "srm_2");
+  trusted.add("/srv/payments", "srm_1");
   const again = new TrustedBindings({ state });
-  expect(again.has("/work/payments", "srm_1")).toBe(true);
-  expect(again.has("/work/payments", "srm_2")).toBe(true);
+  expect(again.has("/srv/payments", "srm_1")).toBe(true);
+  expect(again.has("/srv/payments", "srm_2")).toBe(true);
   expect(again.has("/work/lure", "srm_1")).toBe(false);
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
-test.each(["", "{", "[]", '{"/work/payments":"srm_1"}', '{"__proto__":["srm_1"]}'])(
+test.each(["", "{", "[]", '{"/srv/payments":"srm_1"}', '{"__proto__":["srm_1"]}'])(
   "a damaged file accepts nothing: %j",
   (text) => {
     writeFileSync(path, text);
     const trusted = new TrustedBindings({ state });
-    expect(trusted.has("/work/payments", "srm_1")).toBe(false);
-    trusted.add("/work/payments", "srm_1");
-    expect(trusted.has("/work/payments", "srm_1")).toBe(true);
+    expect(trusted.has("/srv/payments", "srm_1")).toBe(false);
+    trusted.add("/srv/payments", "srm_1");
+    expect(trusted.has("/srv/payments", "srm_1")).toBe(true);
   },
 );
