@@ -160,6 +160,7 @@ export class ProjectStore {
   readonly #context: Pick<Context, "env" | "machine" | "timing">;
   readonly #folders: Pick<Folders, "state">;
   readonly #onDoctrine: (() => void) | null;
+  readonly #remotes = new Map<string, Promise<RemoteIdentity | null>>();
 
   /** @param onDoctrine receives the first edit of each config with the older spelling of `ownership` */
   constructor(
@@ -192,10 +193,18 @@ export class ProjectStore {
     });
   }
 
-  /** The repository's own remote, whatever the config records; null when there is none. */
-  async remote({ repository }: Project): Promise<RemoteIdentity | null> {
-    const remotes = repository === null ? [] : await readRemotes(repository, this.#context.env);
-    const remote = identifyingRemote(remotes);
+  /** The repository's own remote, whatever the config records; null when there is none. Git runs once per repository. */
+  remote({ repository }: Project): Promise<RemoteIdentity | null> {
+    if (repository === null) return Promise.resolve(null);
+    const known = this.#remotes.get(repository);
+    if (known !== undefined) return known;
+    const remote = this.#readRemote(repository);
+    this.#remotes.set(repository, remote);
+    return remote;
+  }
+
+  async #readRemote(repository: string): Promise<RemoteIdentity | null> {
+    const remote = identifyingRemote(await readRemotes(repository, this.#context.env));
     return remote === null ? null : parseRemote(remote.url);
   }
 
