@@ -41,8 +41,11 @@ export class Choices {
 
   /** The exact match or the candidates first, then the rest, each with its number. */
   async all(): Promise<NumberedResource[]> {
+    // The list is requested while the project is read; a failure of that is the one to report.
+    const listed = this.#listed();
+    listed.catch(() => {});
     if ((await this.#chooser) === null) return this.unranked();
-    const [resolution, resources] = await Promise.all([this.resolution(), this.#listed()]);
+    const [resolution, resources] = await Promise.all([this.resolution(), listed]);
     const candidates = resolution.match_type === "candidates" ? resolution.candidates : [];
     return numberResources(candidates, exactFirst(resources, resolution));
   }
