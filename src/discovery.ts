@@ -1,5 +1,6 @@
 /** Numbers, matches and narrows resources. Pure. */
 import type { BindableResource, BindCandidate, BindResolveResponse } from "./protocol.ts";
+import type { Choice } from "./shared/errors.ts";
 import type { HostedProvider } from "./shared/providers.ts";
 import { fold } from "./shared/text.ts";
 
@@ -49,6 +50,16 @@ export function numberResources(
       resource,
     }));
   return [...first, ...rest];
+}
+
+/** The facts by which a person chooses a resource. */
+export function choiceOf({ number, label, candidate }: NumberedResource): Choice {
+  return {
+    number,
+    display_label: label,
+    confidence: candidate?.confidence ?? null,
+    match_reason: candidate?.match_reason ?? null,
+  };
 }
 
 export function exactFirst(

@@ -144,7 +144,7 @@ export class TrackerService {
   /** The token that the GitHub CLI keeps for its person; null without one. */
   async githubCliToken(): Promise<string | null> {
     const { githubCliToken } = await import("./service/github-cli.ts");
-    return githubCliToken(this.#options.context, this.#options.projectFolder);
+    return githubCliToken(this.#options.context.env, this.#options.projectFolder);
   }
 
   /** The binding that a bind would replace; null when there is none. */

@@ -1,5 +1,6 @@
 /** Prompts for one resource: a searchable list in a full terminal, numbered lines elsewhere. */
-import { type NumberedResource, narrowResources } from "../discovery.ts";
+import { choiceOf, type NumberedResource, narrowResources } from "../discovery.ts";
+import { isOn } from "../shared/io.ts";
 import { escapeText } from "../shared/text.ts";
 import type { Invocation } from "./invocation.ts";
 import { renderCandidates } from "./render/candidates.ts";
@@ -19,8 +20,7 @@ export async function pickResource(
 }
 
 function isFullTerminal({ io, context: { env } }: Invocation): boolean {
-  const wantsPlain =
-    env.TERM === "dumb" || (env.TRACKER_ACCESSIBLE ?? "") !== "" || (env.ACCESSIBLE ?? "") !== "";
+  const wantsPlain = env.TERM === "dumb" || isOn(env.TRACKER_ACCESSIBLE) || isOn(env.ACCESSIBLE);
   return !wantsPlain && io.unicode && io.stderr.columns >= MIN_COLUMNS && io.stderr.rows >= MIN_ROWS;
 }
 
@@ -112,12 +112,7 @@ async function readPick(
 /** Numbers the shown lines; the first ones have the numbers of `--select`. */
 function drawLines(shown: readonly NumberedResource[], all: number, style: Style): string {
   const lines = renderCandidates(
-    shown.map(({ label, candidate }, index) => ({
-      number: index + 1,
-      display_label: label,
-      confidence: candidate?.confidence ?? null,
-      match_reason: candidate?.match_reason ?? null,
-    })),
+    shown.map((row, index) => choiceOf({ ...row, number: index + 1 })),
     style,
   );
   const rest = all - shown.length;

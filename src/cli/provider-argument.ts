@@ -22,11 +22,11 @@ export const PROVIDER_ARGS = {
  * @throws UsageError when argument and flag differ
  */
 export function namedProvider({ name, provider }: Arguments<typeof PROVIDER_ARGS>): Provider | null {
-  if (name !== undefined && provider !== undefined && name !== provider) {
+  const [first, ...others] = [name, provider].flatMap((given) => given ?? []).map(parseProvider);
+  if (others.some((other) => other !== first)) {
     throw new UsageError(`The providers ${name} and ${provider} cannot be used together.`);
   }
-  const given = name ?? provider;
-  return given === undefined ? null : parseProvider(given);
+  return first ?? null;
 }
 
 /**
@@ -41,11 +41,10 @@ export async function suggestedProvider(
   const providers = await service.suggestProviders();
   const [first, ...others] = providers;
   if (first !== undefined && others.length === 0) return first;
-  const names = (providers.length > 0 ? providers : HOSTED_PROVIDERS).map(providerName);
   if (!io.canPrompt) {
     const message =
       providers.length > 0
-        ? `The control plane is connected to ${names.join(", ")}.`
+        ? `The control plane is connected to ${providers.map(providerName).join(", ")}.`
         : "No provider is connected, and the remote's host names none.";
     throw new TrackerError("provider_required", message, { details: { providers } });
   }

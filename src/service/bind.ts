@@ -7,9 +7,9 @@ import type { ControlPlaneClient } from "../client.ts";
 import type { ProjectIdentity } from "../config/identity.ts";
 import { assertWritable, type Project, type ProjectStore } from "../config/project.ts";
 import { type Binding, bindingEdit, bindingOf } from "../config.ts";
-import { matchingResources, type NumberedResource, sameResource } from "../discovery.ts";
+import { choiceOf, matchingResources, type NumberedResource, sameResource } from "../discovery.ts";
 import type { BindConfirmResponse, BindResolveResponse } from "../protocol.ts";
-import { type Choice, TrackerError } from "../shared/errors.ts";
+import { TrackerError } from "../shared/errors.ts";
 import { type HostedProvider, providerName } from "../shared/providers.ts";
 import { Choices } from "./choices.ts";
 import { type ConfigChange, changeOf, previewBind } from "./config-change.ts";
@@ -251,16 +251,22 @@ async function numbered(
 }
 
 async function matching(choices: Choices, provider: HostedProvider, text: string): Promise<NumberedResource> {
-  const [row, ...others] = matchingResources(await choices.search(text), text);
-  if (row !== undefined && others.length === 0) return row;
-  // The list of an error has the numbers that `--select` takes.
+  const found = onlyOne(matchingResources(await choices.search(text), text));
+  if (found !== null) return found;
+  // The control plane may search in another way, and the list of an error has the numbers that `--select` takes.
   const all = await choices.all();
-  const several = matchingResources(all, text);
-  if (several.length > 0) {
-    throw selectionRequired(`${several.length} resources match "${text}".`, provider, several);
+  const matches = matchingResources(all, text);
+  const only = onlyOne(matches);
+  if (only !== null) return only;
+  if (matches.length > 0) {
+    throw selectionRequired(`${matches.length} resources match "${text}".`, provider, matches);
   }
   if (all.length === 0) throw nothingToBind(provider);
   throw selectionRequired(`No resource matches "${text}".`, provider, all);
+}
+
+function onlyOne(rows: readonly NumberedResource[]): NumberedResource | null {
+  return rows.length === 1 ? (rows[0] ?? null) : null;
 }
 
 /** The error without a terminal: the best candidates, else the first resources. */
@@ -280,7 +286,7 @@ function selectionRequired(
   provider: HostedProvider,
   rows: readonly NumberedResource[],
 ): TrackerError {
-  const choices = rows.slice(0, MAX_CHOICES).map(toChoice);
+  const choices = rows.slice(0, MAX_CHOICES).map(choiceOf);
   return new TrackerError("selection_required", message, { provider, choices });
 }
 
@@ -312,13 +318,4 @@ function withKnownRef({ binding, resource }: Chosen, { bindingRef }: Binding): B
   const listed = resource?.row?.resource;
   const refs = [listed?.binding_ref, ...(listed?.bindings ?? []).map(({ binding_ref }) => binding_ref)];
   return bindingRef !== null && refs.includes(bindingRef) ? { ...binding, bindingRef } : binding;
-}
-
-function toChoice({ number, label, candidate }: NumberedResource): Choice {
-  return {
-    number,
-    display_label: label,
-    confidence: candidate?.confidence ?? null,
-    match_reason: candidate?.match_reason ?? null,
-  };
 }

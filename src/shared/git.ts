@@ -3,6 +3,7 @@ import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { delimiter, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { ProjectError } from "./errors.ts";
 import type { Environment } from "./io.ts";
+import { runWithin } from "./program.ts";
 
 const GIT_LIMIT_MS = 5_000;
 
@@ -185,34 +186,16 @@ async function runGit(
     throw new ProjectError("git_missing", `${root} is a git repository, and there is no git on the PATH.`);
   }
   const safe = ["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"];
-  const child = Bun.spawn([git, ...safe, "-C", root, ...args], {
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-    env: gitEnvironment(root, env),
-  });
-  const timer = Promise.withResolvers<null>();
-  const timeout = setTimeout(() => timer.resolve(null), limitMs);
-  try {
-    // A process that git started may keep the pipe open after git has ended, so the limit covers the reading.
-    const ended = await Promise.race([
-      Promise.all([child.stdout.text(), child.stderr.text(), child.exited]),
-      timer.promise,
-    ]);
-    if (ended === null) {
-      throw new ProjectError("git_timeout", `git did not answer within ${limitMs / 1000} s in ${root}.`, {
-        retryable: true,
-        details: { folder: root },
-      });
-    }
-    const [output, problem, exitCode] = ended;
-    if (exitCode !== 0) throw gitFailure(root, problem);
-    return output;
-  } finally {
-    clearTimeout(timeout);
-    child.kill("SIGKILL");
-    child.unref();
+  const command = [git, ...safe, "-C", root, ...args];
+  const ended = await runWithin({ command, env: gitEnvironment(root, env), limitMs });
+  if (ended === null) {
+    throw new ProjectError("git_timeout", `git did not answer within ${limitMs / 1000} s in ${root}.`, {
+      retryable: true,
+      details: { folder: root },
+    });
   }
+  if (ended.exitCode !== 0) throw gitFailure(root, ended.problem);
+  return ended.output;
 }
 
 function gitEnvironment(root: string, env: Environment): Record<string, string | undefined> {

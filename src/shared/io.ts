@@ -51,7 +51,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 const isSet = (value: string | undefined): boolean => value !== undefined && value !== "";
 
-const isOn = (value: string | undefined): boolean => isSet(value) && !/^(?:0|false)$/i.test(value ?? "");
+export const isOn = (value: string | undefined): boolean =>
+  isSet(value) && !/^(?:0|false)$/i.test(value ?? "");
 
 function wantsColor(env: Environment, isTerminal: boolean): boolean {
   if (isSet(env.NO_COLOR)) return false;

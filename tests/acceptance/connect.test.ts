@@ -222,7 +222,7 @@ test("a discovery that takes longer is waited for", async () => {
   plane.verify();
 });
 
-test("a discovery that fails is an error as any other", async () => {
+test("a discovery that fails is reported like other errors", async () => {
   const error = await errorAnswer(502, "provider_unavailable", { message: "github does not answer." }).json();
   using plane = new ScriptedControlPlane()
     .post(CONNECTIONS, REQUEST, () =>

@@ -1,6 +1,7 @@
 /** `tracker bind` and `tracker discover` without a provider, in memory. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { likelyProviders } from "../../src/discovery.ts";
 import type { HostedProvider } from "../../src/shared/providers.ts";
@@ -143,6 +144,63 @@ describe("a provider that is not connected", () => {
     expect(code).toBe(1);
     expect(err).not.toContain("[y/N]");
     expect(err).toContain("tracker host connect linear");
+  });
+});
+
+describe("the token of the GitHub CLI", () => {
+  const unconnected = (): Response => Response.json(errorBody("no_installation"), { status: 403 });
+  const CONNECTED = {
+    ...{ connection_id: "c", provider: "github", kind: "token", base_url: null, status: "connected" },
+    ...{ account_label: "ada", resource_count: 1, last_refreshed_at: null, error: null },
+  };
+
+  /** Puts a `gh` into `folder` and returns an environment whose PATH begins there. */
+  function withGh(folder: string, script: string): { readonly PATH: string } {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "gh"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return { PATH: `${folder}:${process.env.PATH}` };
+  }
+
+  let elsewhere = "";
+  beforeEach(() => {
+    elsewhere = mkdtempSync(join(tmpdir(), "tracker-gh-"));
+    clone("git@github.com:acme/payments-api.git");
+    person.stubs.on("POST", `${BASE}/bind-resolve/`, unconnected());
+  });
+  afterEach(() => rmSync(elsewhere, { recursive: true }));
+
+  const bind = (env: { readonly PATH: string }, stdin: string) =>
+    person.run(["bind", "github"], { env, stdin, terminalColumns: 80 });
+
+  test("connects after a yes, and the bind goes on", async () => {
+    person.stubs.on("POST", "/api/v1/admin/connections/", Response.json(CONNECTED));
+    certain();
+    const { code, err } = await bind(withGh(elsewhere, 'echo "ghp_1 $PWD" | cut -d" " -f1'), "y\n");
+    expect(err).toContain("Connect it with the token of the GitHub CLI (gh)? [y/N] Connected GitHub as ada.");
+    expect(code).toBe(0);
+    expect(person.sent()).toContainEqual(expect.objectContaining({ provider: "github", token: "ghp_1" }));
+  });
+
+  test("is sent nowhere after a no", async () => {
+    const { code, err } = await bind(withGh(elsewhere, "echo ghp_1"), "n\nn\n");
+    expect(code).toBe(1);
+    expect(err).toContain("Connect it with another token? [y/N] ");
+    expect(JSON.stringify(person.sent()) + err).not.toContain("ghp_1");
+  });
+
+  test.each([
+    ["logged out", "exit 1"],
+    ["printing something else", "echo two words; echo lines"],
+  ])("is not offered by a gh that is %s", async (_what, script) => {
+    const { err } = await bind(withGh(elsewhere, script), "n\n");
+    expect(err).toStartWith("GitHub is not connected.\nConnect it now? [y/N] ");
+  });
+
+  test("is never taken from a gh inside the repository", async () => {
+    const ran = join(elsewhere, "ran");
+    const { err } = await bind(withGh(join(person.folder, "bin"), `touch ${ran}; echo ghp_1`), "n\n");
+    expect(err).not.toContain("GitHub CLI");
+    expect(existsSync(ran)).toBe(false);
   });
 });
 

@@ -159,6 +159,13 @@ describe("an explicit choice", () => {
     expect(sentTokens()).toEqual(Array(4).fill("res_Zebra (ZEB)"));
   });
 
+  test("by a text is found where the control plane searches in another way", async () => {
+    stubs.on("GET", `${RESOURCES}&q=zebra`, listed()).on("POST", RESOLVE, none());
+    stubs.on("GET", RESOURCES, listed("Ant", "Zebra (ZEB)")).on("POST", CONFIRM, confirmed("Zebra (ZEB)"));
+    const outcome = await bind("# mine\n", { by: "match", text: "zebra" });
+    expect(outcome?.binding.displayLabel).toBe("Zebra (ZEB)");
+  });
+
   test("reports the binding that it replaces, and none when it is the same", async () => {
     stubs.on("GET", `${RESOURCES}&q=zebra`, listed("Zebra")).on("POST", CONFIRM, confirmed("Zebra"));
     const changed = await bind(BOUND, { by: "match", text: "zebra" });

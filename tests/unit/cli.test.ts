@@ -76,6 +76,7 @@ describe("usage errors exit 2, say what is wrong on stderr, and do nothing", () 
     [["status", "--json=yes"], "--json takes no value."],
     [["status", "--provider", "linear"], "--provider needs --all."],
     [["status", "--all", "--check"], "--all and --check cannot be used together."],
+    [["bind", "linear", "--match", "  "], "--match needs a text that is not blank."],
     [["discover", "jira", "--provider", "linear"], "jira and linear cannot be used together"],
     [["discover", "--provider"], "--provider needs a value."],
     [["discover", "--provider", ""], "--provider needs a value."],

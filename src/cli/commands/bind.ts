@@ -82,9 +82,10 @@ function selectionOf(
   if (given.length > 1) {
     throw new UsageError(`${given.map(([flag]) => flag).join(" and ")} cannot be used together.`);
   }
+  if (match?.trim() === "") throw new UsageError("--match needs a text that is not blank.");
   const number = positiveInteger("select", select);
   if (number !== undefined) return { by: "number", number };
-  if (match !== undefined) return { by: "match", text: match };
+  if (match !== undefined) return { by: "match", text: match.trim() };
   if (bindRef !== undefined) return { by: "reference", bindingRef: bindRef };
   return { by: "certainty" };
 }

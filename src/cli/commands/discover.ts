@@ -40,10 +40,12 @@ async function discover(invocation: Invocation, { named, filter, limit }: Discov
   }
   const { provider, rows, certain, resolutionError } = discovery;
   const matching = filter === undefined ? rows : narrowResources(rows, filter);
-  const shown = matching.slice(0, limit);
+  const shown = matching
+    .slice(0, limit)
+    .map((row) => ({ ...row, number: resolutionError === null ? row.number : null }));
   if (resolutionError !== null) log.warn(`No numbers for --select: ${resolutionError.message}`);
   if (invocation.globals.json) {
-    await print(invocation, resourcesToJson(shown, resolutionError === null), () => "");
+    await print(invocation, resourcesToJson(shown), () => "");
     return;
   }
   if (shown.length === 0) {

@@ -5,9 +5,14 @@ import { HINTS } from "../hints.ts";
 import type { Style } from "./style.ts";
 import { renderTable } from "./table.ts";
 
+/** A resource in a list; its number is null where `--select` cannot take it. */
+export interface ListedResource extends Omit<NumberedResource, "number"> {
+  readonly number: number | null;
+}
+
 /** Draws the candidates under a heading of their own, then the other resources. */
-export function renderResources(rows: readonly NumberedResource[], style: Style): string {
-  const isRanked = ({ candidate }: NumberedResource) => candidate !== null;
+export function renderResources(rows: readonly ListedResource[], style: Style): string {
+  const isRanked = ({ candidate }: ListedResource) => candidate !== null;
   const [ranked, rest] = [rows.filter(isRanked), rows.filter((row) => !isRanked(row))];
   if (ranked.length === 0 || !style.isTerminal) return renderRows(rows, style);
   const heading = (text: string) => `${style.colors.bold(text)}\n`;
@@ -15,13 +20,13 @@ export function renderResources(rows: readonly NumberedResource[], style: Style)
   return rest.length === 0 ? first : `${first}\n${heading("Other resources")}${renderRows(rest, style)}`;
 }
 
-function renderRows(rows: readonly NumberedResource[], style: Style): string {
+function renderRows(rows: readonly ListedResource[], style: Style): string {
   const { colors, glyphs } = style;
   const cells = rows.map(({ number, label, resource }) => {
     const projects = (resource?.bindings ?? []).flatMap(({ project_slug }) => project_slug ?? []);
     const shared = projects.length > 1 ? `, also: ${projects.slice(1).join(", ")}` : "";
     return [
-      { text: String(number) },
+      { text: number === null ? "-" : String(number) },
       { text: label },
       { text: resource?.provider ?? "" },
       { text: resource === null ? "" : workspaceOf(resource) },
@@ -49,10 +54,10 @@ function certain(label: string): string {
   return label === "" ? "its one exact match" : label;
 }
 
-/** Keys are in documented order; numbers are null where the ranking failed. */
-export function resourcesToJson(rows: readonly NumberedResource[], hasNumbers: boolean): unknown {
+/** Keys are in documented order. */
+export function resourcesToJson(rows: readonly ListedResource[]): unknown {
   return rows.map(({ number, candidateToken, label, resource }) => ({
-    number: hasNumbers ? number : null,
+    number,
     candidate_token: candidateToken,
     display_label: label,
     provider: resource?.provider ?? null,
